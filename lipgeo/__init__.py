@@ -1,0 +1,52 @@
+"""lipgeo: from a service area to a semi-custom census boundary, its order and its numbers.
+
+Names load on first use, so ``import lipgeo`` costs nothing and loads no pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+#: public name -> the room it lives in
+_ROOMS = {
+    "Boundaries": "boundary",
+    "Census": "census",
+    "CheckReport": "report",
+    "Crosswalk": "crosswalk",
+    "ServiceAreas": "areas",
+    "Zones": "zones",
+    "build_crosswalk": "crosswalk",
+    "fit_boundaries": "boundary",
+    "open_census": "store",
+    "preview": "maps",
+    "read_build": "build",
+    "read_crosswalk": "build",
+    "read_layer": "layers",
+    "read_service_areas": "readers",
+    "write_build": "build",
+}
+#: rooms reachable as ``lipgeo.room``
+_MODULES = ("errors", "geography", "synthetic", "words")
+
+__all__ = ["__version__", *_MODULES, *sorted(_ROOMS)]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from lipgeo import errors as errors
+    from lipgeo import geography as geography
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        value = getattr(importlib.import_module(f"lipgeo.{_ROOMS[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return importlib.import_module(f"lipgeo.{name}")
+    raise AttributeError(f"module 'lipgeo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

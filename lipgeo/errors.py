@@ -1,0 +1,175 @@
+"""Every error lipgeo raises: one tree, each also the builtin a caller would expect.
+
+A message answers four questions: what was needed, what came, which rows, what to do.
+Messages live in the catalogue (:mod:`lipgeo.words`); an error is raised with the key of
+its sentence and the values that fill it, so every error exists in both languages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lipgeo.words import say
+
+__all__ = [
+    "AmbiguousNameError",
+    "AreaError",
+    "CRSError",
+    "CalibrationError",
+    "CensusError",
+    "CrosswalkError",
+    "DatumError",
+    "DownloadError",
+    "FileError",
+    "FitError",
+    "IdError",
+    "InputError",
+    "LipgeoError",
+    "LipgeoWarning",
+    "MissingExtraError",
+    "MissingLevelError",
+    "OrderError",
+    "OutputError",
+    "RegistryError",
+    "StoreError",
+    "TableError",
+    "UnknownUnitError",
+    "ZoneError",
+]
+
+
+class LipgeoWarning(UserWarning):
+    """A condition the caller can act on; numbers that matter go in reports instead."""
+
+
+class LipgeoError(Exception):
+    """Base of every error lipgeo raises.
+
+    Parameters
+    ----------
+    key
+        Key of the sentence in the catalogue, ``room.name``.
+    problems
+        One mapping a problem (row, id, what is wrong), kept in order.
+    **values
+        What fills the sentence. A list is shown as its first five and a count.
+
+    Attributes
+    ----------
+    key, values
+        As given.
+    rows
+        The problems as a tuple of dictionaries.
+    """
+
+    def __init__(
+        self, key: str, /, problems: Iterable[Mapping[str, Any]] = (), **values: Any
+    ) -> None:
+        self.key = key
+        self.values = values
+        self.rows = tuple(dict(problem) for problem in problems)
+        super().__init__(say(key, **values))
+
+    def __str__(self) -> str:  # KeyError would show the repr of its argument
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[Any, ...]:  # keyword arguments survive a worker process
+        return (_rebuild, (type(self), self.key, self.rows, self.values))
+
+    @property
+    def problems(self) -> Any:
+        """The problems as a :class:`pandas.DataFrame`, one row each (empty when there is one)."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows))
+
+
+def _rebuild(
+    kind: type[LipgeoError], key: str, rows: tuple[Any, ...], values: dict[str, Any]
+) -> LipgeoError:
+    return kind(key, rows, **values)
+
+
+class InputError(LipgeoError, ValueError):
+    """What was given cannot be used as it is."""
+
+
+class FileError(LipgeoError, OSError):
+    """A file is missing, unreadable, incomplete or not what its name says."""
+
+
+class OutputError(LipgeoError, OSError):
+    """A result cannot be written where it was asked for."""
+
+
+class DownloadError(LipgeoError, OSError):
+    """A download failed, or what came is not what was promised."""
+
+
+class CRSError(InputError):
+    """A layer has no coordinate reference system, or one that cannot be used here."""
+
+
+class DatumError(CRSError):
+    """A layer stands on a datum that cannot be brought to NAD83 without grids (NAD27)."""
+
+
+class ZoneError(InputError):
+    """A layer of polygons is not fit for work: ids, geometry types, validity."""
+
+
+class AreaError(InputError):
+    """A service area cannot be understood or does not meet the census."""
+
+
+class IdError(InputError):
+    """Census identifiers or DGUIDs that are not what their level and vintage require."""
+
+
+class AmbiguousNameError(InputError):
+    """A name fits several census units; lipgeo never picks."""
+
+
+class UnknownUnitError(LipgeoError, KeyError):
+    """Census units that are not in the opened census."""
+
+
+class CensusError(InputError):
+    """Census data do not fit together: duplicates, orphans, mixed vintages."""
+
+
+class StoreError(LipgeoError, OSError):
+    """The store on disk is missing, half written, damaged or of a newer version."""
+
+
+class MissingLevelError(LipgeoError, LookupError):
+    """A job needs a census level, or counts, that the store does not hold."""
+
+
+class CrosswalkError(InputError):
+    """A crosswalk cannot be built, read or composed from what was given."""
+
+
+class FitError(InputError):
+    """A boundary cannot be fitted under the rule and options asked for."""
+
+
+class TableError(InputError):
+    """A census table cannot be read or weighted as it stands."""
+
+
+class CalibrationError(InputError):
+    """Controls and sources cannot be reconciled."""
+
+
+class OrderError(LipgeoError, ValueError):
+    """An order package cannot be written, verified or compared."""
+
+
+class RegistryError(LipgeoError, LookupError):
+    """A registry entry does not exist or cannot be resolved to units."""
+
+
+class MissingExtraError(LipgeoError, ImportError):
+    """An optional dependency is needed; the message names the extra to install."""

@@ -1,0 +1,129 @@
+"""Every sentence a user reads, English and French, in one catalogue.
+
+The catalogue is the TOML files beside this module, one a room; a sentence's key is
+``room.name`` (``zones.no_crs`` is the table ``[no_crs]`` of ``zones.toml``). Each table has
+``en`` and ``fr``; placeholders are those of :meth:`str.format` with three additions:
+
+* a list, tuple, array or Series is shown as its first five members and how many more;
+* ``{x:n}`` writes a number as the language does (``1,392`` / ``1 392``), ``{x:n2}`` with
+  two decimals;
+* ``{x:pct}`` and ``{x:pct2}`` write a share as a percentage.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import string
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+__all__ = ["LANGUAGES", "Language", "catalogue", "language", "listing", "number", "say", "speaking"]
+
+Language = Literal["en", "fr"]
+LANGUAGES: tuple[Language, ...] = ("en", "fr")
+
+_language: contextvars.ContextVar[Language] = contextvars.ContextVar("language", default="en")
+
+#: thousands separator and decimal mark of each language (French: narrow no-break space)
+_MARKS: dict[str, tuple[str, str]] = {"en": (",", "."), "fr": ("\u202f", ",")}
+_FIRST = 5
+
+
+def language() -> Language:
+    """Return the language in force, ``"en"`` unless set."""
+    return _language.get()
+
+
+def use(lang: Language) -> None:
+    """Set the language for the rest of this context (the command line's ``--lang``)."""
+    if lang not in LANGUAGES:
+        raise ValueError(f"lang needs to be one of {', '.join(LANGUAGES)}; {lang!r} was given")
+    _language.set(lang)
+
+
+@contextmanager
+def speaking(lang: Language) -> Iterator[None]:
+    """Speak a language inside a ``with`` block.
+
+    Examples
+    --------
+    >>> from lipgeo.words import number, speaking
+    >>> with speaking("fr"):
+    ...     number(1392.5, 1).replace("\\u202f", " ")
+    '1 392,5'
+    """
+    before = _language.get()
+    use(lang)
+    try:
+        yield
+    finally:
+        _language.set(before)
+
+
+@cache
+def catalogue() -> dict[str, dict[str, str]]:
+    """Return the whole catalogue: key to its sentence in each language."""
+    found: dict[str, dict[str, str]] = {}
+    for entry in sorted(resources.files(__name__).iterdir(), key=lambda item: item.name):
+        if entry.name.endswith(".toml"):
+            room = entry.name.removesuffix(".toml")
+            for name, sentences in tomllib.loads(entry.read_text(encoding="utf-8")).items():
+                found[f"{room}.{name}"] = sentences
+    return found
+
+
+def say(key: str, /, **values: Any) -> str:
+    """Return a sentence of the catalogue in the language in force, filled with ``values``.
+
+    Raises
+    ------
+    KeyError
+        The key is not in the catalogue (a programming error; the tests look for it).
+    """
+    return _FORMATTER.vformat(catalogue()[key][language()], (), values)
+
+
+def listing(items: Any, first: int = _FIRST) -> str:
+    """Show the first members of a list and how many more there are.
+
+    Examples
+    --------
+    >>> from lipgeo.words import listing
+    >>> listing(["a", "b", "c"], first=2)
+    'a, b and 1 more'
+    """
+    members = [str(item) for item in items]
+    shown = ", ".join(members[:first])
+    more = len(members) - first
+    if more <= 0:
+        return shown
+    return say("words.and_more", shown=shown, more=more)
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """Write a number with the thousands separator and decimal mark of the language in force."""
+    thousands, decimal = _MARKS[language()]
+    text = f"{value:,.{decimals}f}"
+    return text.replace(",", "\0").replace(".", decimal).replace("\0", thousands)
+
+
+class _Formatter(string.Formatter):
+    """``str.format`` with lists, language-aware numbers and percentages."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec.startswith("pct"):
+            decimals = int(format_spec[3:] or 1)
+            sign = "\u00a0%" if language() == "fr" else "%"
+            return number(100 * float(value), decimals) + sign
+        if format_spec.startswith("n") and format_spec[1:].isdigit() or format_spec == "n":
+            return number(float(value), int(format_spec[1:] or 0))
+        if not format_spec and not isinstance(value, str | bytes) and hasattr(value, "__iter__"):
+            return listing(value)
+        return str(super().format_field(value, format_spec))
+
+
+_FORMATTER = _Formatter()
