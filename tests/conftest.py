@@ -1,0 +1,17 @@
+"""What every test can use: the real census data beside the checkout, where it is present."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+_REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """Folder of the real census data; skips, saying why, where it is absent."""
+    if not (_REAL / "README.md").exists():
+        pytest.skip("the real census data are not beside this checkout (../shared/data)")
+    return _REAL
