@@ -1,0 +1,110 @@
+"""The catalogue: complete in both languages, every key used exists, every key is used."""
+
+from __future__ import annotations
+
+import ast
+import string
+from pathlib import Path
+
+import pytest
+
+import lipgeo
+from lipgeo import words
+
+PACKAGE = Path(lipgeo.__file__).parent
+
+
+def _literals() -> set[str]:
+    """Return every string constant in the package's code."""
+    found: set[str] = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return found
+
+
+def _prefixes() -> set[str]:
+    """Return the fixed beginnings of formatted keys, such as ``f"boundary.flag_{name}"``."""
+    found: set[str] = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
+                head = str(node.values[0].value)
+                if "." in head and head.partition(".")[0] in _rooms():
+                    found.add(head)
+    return found
+
+
+def _rooms() -> set[str]:
+    return {key.partition(".")[0] for key in words.catalogue()}
+
+
+def _fields(sentence: str) -> set[str]:
+    return {field for _, field, _, _ in string.Formatter().parse(sentence) if field is not None}
+
+
+def test_both_languages_say_every_sentence():
+    """No sentence lacks a language, is empty, or says the other language's text by mistake."""
+    poor = {
+        key
+        for key, entry in words.catalogue().items()
+        if set(entry) != {"en", "fr"} or not all(text.strip() for text in entry.values())
+    }
+    assert poor == set()
+
+
+def test_both_languages_take_the_same_values():
+    """A sentence names the same placeholders in English and in French."""
+    differing = {
+        key
+        for key, entry in words.catalogue().items()
+        if _fields(entry["en"]) != _fields(entry["fr"])
+    }
+    assert differing == set()
+
+
+def test_every_key_in_the_code_is_in_the_catalogue():
+    """A key that the code names, and whose room has a catalogue, has a sentence."""
+    keys = set(words.catalogue())
+    rooms = _rooms()
+    looks_like = {
+        text
+        for text in _literals()
+        if text.partition(".")[0] in rooms
+        and text.partition(".")[2].isidentifier()
+        and text.partition(".")[2] not in {"toml", "py", "json", "csv", "parquet", "html"}
+    }
+    assert looks_like - keys == set()
+
+
+def test_every_sentence_is_used():
+    """A sentence that no code says is dead weight for a translator."""
+    literals, prefixes = _literals(), tuple(_prefixes())
+    unused = {
+        key
+        for key in words.catalogue()
+        if key not in literals and not (prefixes and key.startswith(prefixes))
+    }
+    assert unused == set()
+
+
+def test_numbers_follow_the_language():
+    """Thousands separators and decimal marks are those of the language in force."""
+    assert words.number(1392.25, 1) == "1,392.2"
+    with words.speaking("fr"):
+        assert words.number(1392.25, 1) == "1\u202f392,2"
+    assert words.language() == "en"
+
+
+def test_lists_show_five_and_count_the_rest():
+    """Six ids are shown as five and one more, in either language."""
+    assert words.listing("abcdef") == "a, b, c, d, e and 1 more"
+    with words.speaking("fr"):
+        assert words.listing("abcdef") == "a, b, c, d, e et 1 de plus"
+
+
+def test_unknown_language_is_refused():
+    """Only the catalogue's languages can be spoken."""
+    with pytest.raises(ValueError, match="lang needs to be one of en, fr"):
+        words.use("de")
