@@ -99,7 +99,7 @@ def prepare(extras: list[str]) -> None:
         if not (3, 11) <= sys.version_info[:2] < (3, 14):
             raise SystemExit(
                 f"lipgeo needs Python 3.11, 3.12 or 3.13; this is {sys.version.split()[0]} "
-                f"({sys.executable}). Run dev.py with one of those, for example: python3.12 dev.py demo"
+                f"({sys.executable}). Run it with one of those: python3.12 dev.py demo"
             )
         print(f"making {VENV.name} ...", file=sys.stderr)
         venv.EnvBuilder(with_pip=True).create(VENV)

@@ -47,13 +47,13 @@ def use(lang: Language) -> None:
 
 @contextmanager
 def speaking(lang: Language) -> Iterator[None]:
-    """Speak a language inside a ``with`` block.
+    r"""Speak a language inside a ``with`` block.
 
     Examples
     --------
     >>> from lipgeo.words import number, speaking
     >>> with speaking("fr"):
-    ...     number(1392.5, 1).replace("\\u202f", " ")
+    ...     number(1392.5, 1).replace("\u202f", " ")
     '1 392,5'
     """
     before = _language.get()
@@ -119,7 +119,7 @@ class _Formatter(string.Formatter):
             decimals = int(format_spec[3:] or 1)
             sign = "\u00a0%" if language() == "fr" else "%"
             return number(100 * float(value), decimals) + sign
-        if format_spec.startswith("n") and format_spec[1:].isdigit() or format_spec == "n":
+        if (format_spec.startswith("n") and format_spec[1:].isdigit()) or format_spec == "n":
             return number(float(value), int(format_spec[1:] or 0))
         if not format_spec and not isinstance(value, str | bytes) and hasattr(value, "__iter__"):
             return listing(value)
