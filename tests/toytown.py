@@ -13,8 +13,8 @@ each character is a square of 100 m, the first row is the north. The town (EPSG:
 
     a 100 people, b 200, c 80, d 40, e 60, f 0, g 10, h 0, i 50, j 150, k 300, l 10  (1,000 in all)
 
-So 1 and 2 share P, 2 cuts R, and S is in none. P, Q are in census subdivision 3506008, R, S in 3506012. Block f has dwellings and no people,
-block h has neither.
+So 1 and 2 share P, 1 cuts Q, 2 cuts R, and S is in none. P, Q are in census subdivision 3506008,
+R, S in 3506012. Block f has dwellings and no people, block h has neither.
 """
 
 from __future__ import annotations
