@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +12,7 @@ import pyproj
 import shapely
 from pyproj.exceptions import CRSError as ProjError
 
+from lipgeo.densify import Projector, project_edges
 from lipgeo.errors import CRSError, DatumError
 from lipgeo.report import CheckReport, Finding
 from lipgeo.words import say
@@ -23,6 +23,7 @@ __all__ = [
     "AcceptedCRS",
     "accept_crs",
     "area_km2",
+    "lonlat",
     "on_grid",
     "require_same_projected",
     "same_crs",
@@ -31,7 +32,6 @@ __all__ = [
 
 Geometries = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 #: the census's own grid: conformal, so shares within a unit, never square kilometres
 STATCAN_LAMBERT = pyproj.CRS.from_epsg(3347)
@@ -49,13 +49,6 @@ _DATUMS: tuple[tuple[str, re.Pattern[str], float], ...] = (
     ("WGS84", re.compile(r"D?(WGS(19)?84|WORLDGEODETICSYSTEM(OF)?1984)"), 4.0),
 )
 _NAD27 = re.compile(r"D?(NAD(19)?27|NORTHAMERICAN(DATUM)?(OF)?1927|NADCGQ77)")
-
-#: share of the allowed sagitta that the probes along an edge may reach: the deepest point of a bent
-#: edge lies near a probe, not on it
-_MARGIN = 0.9
-_PROBES = np.array([0.25, 0.5, 0.75])
-#: no straight edge of an accepted CRS bends on the grid tighter than this within Canada
-_MIN_RADIUS_M = 125_000.0
 
 
 @dataclass(frozen=True)
@@ -319,7 +312,19 @@ def area_km2(geometry: npt.ArrayLike, crs: Any = STATCAN_LAMBERT) -> Floats:
     return np.asarray(shapely.area(_carry(shapes, source, CANADA_ALBERS, 1.0)) / 1e6, np.float64)
 
 
-Projector = Callable[[Floats], Floats]
+def lonlat(points: Floats, crs: Any) -> Floats:
+    """Return longitude and latitude in degrees of points; infinite where out of reach; (n, 2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lipgeo.crs import lonlat
+    >>> lonlat(np.array([[6_200_000.0, 3_000_000.0]]), "EPSG:3347").round(4).tolist()
+    [[-91.8667, 63.3907]]
+    """
+    source = accept_crs(crs).crs
+    back = pyproj.Transformer.from_crs(source, _degrees(source), always_xy=True)
+    return np.column_stack(back.transform(points[:, 0], points[:, 1]))
 
 
 def _projector(source: pyproj.CRS, target: pyproj.CRS) -> Projector:
@@ -345,139 +350,5 @@ def _degrees(crs: pyproj.CRS) -> pyproj.CRS:
 def _carry(
     shapes: Geometries, source: pyproj.CRS, target: pyproj.CRS, sagitta_m: float
 ) -> Geometries:
-    project = _projector(source, target)
     flat = shapely.force_2d(shapes)
-    coordinates, owner = shapely.get_coordinates(flat, return_index=True)
-    projected = project(coordinates)
-    wrong = np.unique(owner[~np.isfinite(projected).all(axis=1)])
-    if len(wrong):
-        _refuse_not_finite(wrong, source)
-    result = shapely.set_coordinates(flat.copy(), projected)
-    # the step from one ring to the next counts here as an edge: at worst a shape is looked at twice
-    steps = np.hypot(*np.diff(projected, axis=0).T)
-    long = (steps > _safe_length(sagitta_m)) & (owner[1:] == owner[:-1])
-    candidates = np.unique(owner[1:][long])
-    if len(candidates):
-        result[candidates] = _bend(flat[candidates], project, sagitta_m)
-    return np.asarray(result, dtype=object)
-
-
-def _refuse_not_finite(rows: Ints, source: pyproj.CRS) -> None:
-    problems = [{"row": int(row) + 1, "problem": "not_finite"} for row in rows]
-    raise CRSError("crs.not_finite", problems, rows=rows + 1, name=source.name)
-
-
-def _safe_length(sagitta_m: float) -> float:
-    """Return the chord in metres below which no edge departs by more than the sagitta."""
-    return float(np.sqrt(8.0 * _MIN_RADIUS_M * _MARGIN * sagitta_m))
-
-
-def _bend(shapes: Geometries, project: Projector, sagitta_m: float) -> Geometries:
-    """Project shapes whose edges are long, with points added along them."""
-    kinds = shapely.get_type_id(shapes)
-    result = np.empty(len(shapes), dtype=object)
-    for row in np.flatnonzero(kinds == shapely.GeometryType.GEOMETRYCOLLECTION):
-        parts = _bend(shapely.get_parts(shapes[row]), project, sagitta_m)
-        result[row] = shapely.geometrycollections(parts)
-    for single, multi, build in _BUILD:
-        rows = np.flatnonzero(np.isin(kinds, [k for k in (single, multi) if k is not None]))
-        if not len(rows):
-            continue
-        parts, owner = shapely.get_parts(shapes[rows], return_index=True)
-        filled = ~shapely.is_empty(parts)
-        parts, owner = parts[filled], owner[filled]
-        made = build(parts, project, sagitta_m)
-        whole = _MULTI[multi](made, indices=owner) if multi is not None else made
-        result[rows] = whole
-        alone = np.flatnonzero(kinds[rows] == single)
-        result[rows[alone]] = made[np.searchsorted(owner, alone)]
-    return result
-
-
-def _bend_polygons(polygons: Geometries, project: Projector, sagitta_m: float) -> Geometries:
-    rings, owner = shapely.get_rings(polygons, return_index=True)
-    coordinates, ring = shapely.get_coordinates(rings, return_index=True)
-    bent, bent_ring = _insert_points(coordinates, ring, project, sagitta_m)
-    made = shapely.linearrings(bent, indices=bent_ring)
-    return np.asarray(shapely.polygons(made, indices=owner), dtype=object)
-
-
-def _bend_lines(lines: Geometries, project: Projector, sagitta_m: float) -> Geometries:
-    coordinates, line = shapely.get_coordinates(lines, return_index=True)
-    bent, bent_line = _insert_points(coordinates, line, project, sagitta_m)
-    return np.asarray(shapely.linestrings(bent, indices=bent_line), dtype=object)
-
-
-def _bend_points(points: Geometries, project: Projector, sagitta_m: float) -> Geometries:
-    return np.asarray(shapely.points(project(shapely.get_coordinates(points))), dtype=object)
-
-
-_KIND = shapely.GeometryType
-_BUILD: tuple[tuple[int, int | None, Callable[[Geometries, Projector, float], Geometries]], ...] = (
-    (_KIND.POLYGON, _KIND.MULTIPOLYGON, _bend_polygons),
-    (_KIND.LINESTRING, _KIND.MULTILINESTRING, _bend_lines),
-    (_KIND.LINEARRING, None, _bend_lines),
-    (_KIND.POINT, _KIND.MULTIPOINT, _bend_points),
-)
-_MULTI: dict[int | None, Callable[..., Geometries]] = {
-    _KIND.MULTIPOLYGON: shapely.multipolygons,
-    _KIND.MULTILINESTRING: shapely.multilinestrings,
-    _KIND.MULTIPOINT: shapely.multipoints,
-}
-
-
-def _insert_points(
-    coordinates: Floats, line: Ints, project: Projector, sagitta_m: float
-) -> tuple[Floats, Ints]:
-    """Return projected coordinates with points added to long edges, and the line of each."""
-    start, end = coordinates[:-1], coordinates[1:]
-    pieces = np.ones(len(start), dtype=np.int64)
-    projected = project(coordinates)
-    long = np.hypot(*np.diff(projected, axis=0).T) > _safe_length(sagitta_m)
-    edges = np.flatnonzero(long & (line[1:] == line[:-1]))
-    # from the lesser end, so that a neighbour who draws the edge the other way gets the same points
-    turned = (start[:, 0] > end[:, 0]) | ((start[:, 0] == end[:, 0]) & (start[:, 1] > end[:, 1]))
-    low = np.where(turned[:, None], end, start)
-    high = np.where(turned[:, None], start, end)
-    open_ = edges
-    while len(open_):
-        depth = _departure(low[open_], high[open_], pieces[open_], project) / (_MARGIN * sagitta_m)
-        pieces[open_] = np.where(
-            depth > 1.0,
-            # the sagitta falls with the square of the length
-            np.maximum(pieces[open_] + 1, np.ceil(pieces[open_] * np.sqrt(depth))),
-            pieces[open_],
-        ).astype(np.int64)
-        open_ = open_[depth > 1.0]
-    added = pieces - 1
-    owner = np.repeat(np.arange(len(pieces)), added)
-    step = 1 + np.arange(added.sum()) - np.repeat(np.cumsum(added) - added, added)
-    step = np.where(turned[owner], pieces[owner] - step, step)
-    points = _along(low[owner], high[owner], step / pieces[owner])
-    where = owner + 1
-    return (
-        np.insert(projected, where, project(points), axis=0),
-        np.insert(line, where, line[owner]),
-    )
-
-
-def _departure(low: Floats, high: Floats, pieces: Ints, project: Projector) -> Floats:
-    """Return how far, in metres, each edge departs from its straight pieces on the grid; (n,)."""
-    owner = np.repeat(np.arange(len(pieces)), pieces)
-    step = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    low, high, count = low[owner], high[owner], pieces[owner]
-    a = project(_along(low, high, step / count))
-    b = project(_along(low, high, (step + 1) / count))
-    chord = b - a
-    length = np.maximum(np.hypot(chord[:, 0], chord[:, 1]), 1e-9)
-    depth = np.zeros(len(owner))
-    for fraction in _PROBES:
-        off = project(_along(low, high, (step + fraction) / count)) - a
-        across = np.abs(chord[:, 0] * off[:, 1] - chord[:, 1] * off[:, 0]) / length
-        depth = np.maximum(depth, across)
-    starts = np.cumsum(pieces) - pieces
-    return np.asarray(np.maximum.reduceat(depth, starts), dtype=np.float64)
-
-
-def _along(low: Floats, high: Floats, fraction: Floats) -> Floats:
-    return np.asarray(low + (high - low) * fraction[:, None], dtype=np.float64)
+    return project_edges(flat, _projector(source, target), sagitta_m, source.name)

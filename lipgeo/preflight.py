@@ -1,0 +1,351 @@
+"""What is wrong with a set of polygons: one finding a fault, nothing changed.
+
+Works on arrays of polygons in one plane; :class:`lipgeo.zones.Zones` is the way in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from lipgeo.crs import area_km2, lonlat
+from lipgeo.report import Finding, Severity
+from lipgeo.words import say
+
+__all__ = [
+    "CANADA_DEGREES",
+    "GAP_MAX_KM2",
+    "SLIVER_WIDTH_M",
+    "check_polygons",
+    "make_valid_polygons",
+    "polygon_parts",
+    "swapped_axes",
+]
+
+Geometries = npt.NDArray[np.object_]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+#: west, south, east, north of everything in Canada, with a margin, in degrees
+CANADA_DEGREES = (-142.0, 41.0, -52.0, 84.0)
+#: a strip narrower than this (mean width, in metres) is a fault of drawing, not a place
+SLIVER_WIDTH_M = 5.0
+#: a hole in the union of all zones larger than this is taken to be meant
+GAP_MAX_KM2 = 1.0
+#: two outlines that cross by less than this share of the smaller zone are rounding of coordinates
+_ROUNDING_SHARE = 1e-9
+
+
+def check_polygons(
+    ids: npt.NDArray[np.object_],
+    geometry: Geometries,
+    crs: Any,
+    *,
+    gap_max_km2: float = GAP_MAX_KM2,
+    sliver_width_m: float = SLIVER_WIDTH_M,
+) -> list[Finding]:
+    """Look for every fault of a set of polygons.
+
+    Parameters
+    ----------
+    ids
+        Text ids, to name the zones; shape (n,).
+    geometry
+        Polygons and multipolygons, ``None`` for none; shape (n,).
+    crs
+        Their projected system. ``None`` leaves out what needs a place on Earth.
+    gap_max_km2
+        Holes in the union of all zones up to this size count as gaps.
+    sliver_width_m
+        Overlaps, gaps and parts of mean width (twice the area over the outline) below this are
+        slivers.
+
+    Returns
+    -------
+    list of Finding
+        Checks ``no_geometry``, ``invalid``, ``not_finite``, ``swapped_axes``, ``outside_canada``,
+        ``duplicate_geometry``, ``overlap``, ``gap`` and ``sliver``. The value of an overlap is its
+        share of the smaller zone, of a gap or sliver its square kilometres.
+    """
+    absent = np.asarray(shapely.is_missing(geometry) | shapely.is_empty(geometry))
+    findings = _each("no_geometry", "warning", ids[absent])
+    valid = np.asarray(shapely.is_valid(geometry)) & ~absent
+    broken = ~valid & ~absent
+    reasons = shapely.is_valid_reason(geometry[broken])
+    findings += [
+        Finding("invalid", "error", str(one), say("preflight.invalid", id=one, reason=reason))
+        for one, reason in zip(ids[broken], reasons, strict=True)
+    ]
+    if crs is not None:
+        findings += _place(ids, geometry, crs)
+    # an invalid polygon is looked at as what its repair would be
+    whole = geometry.copy()
+    whole[broken] = make_valid_polygons(geometry[broken])[0]
+    findings += _overlaps(ids, whole, crs, sliver_width_m)
+    findings += _gaps(whole, crs, gap_max_km2, sliver_width_m)
+    return findings + _sliver_parts(ids, whole, crs, sliver_width_m)
+
+
+def _each(check: str, severity: Severity, ids: Any) -> list[Finding]:
+    sentence = f"preflight.{check}"
+    return [Finding(check, severity, str(one), say(sentence, id=one)) for one in ids]
+
+
+def _place(ids: npt.NDArray[np.object_], geometry: Geometries, crs: Any) -> list[Finding]:
+    """Find zones whose coordinates are swapped, or that lie outside Canada."""
+    swapped, outside = swapped_axes(shapely.bounds(geometry), crs)
+    return _each("swapped_axes", "error", ids[swapped]) + _each(
+        "outside_canada", "warning", ids[outside & ~swapped]
+    )
+
+
+def swapped_axes(boxes: Floats, crs: Any) -> tuple[Mask, Mask]:
+    """Tell which boxes lie in Canada only with their axes swapped, and which lie outside it.
+
+    Parameters
+    ----------
+    boxes
+        minx, miny, maxx, maxy in ``crs``, NaN for none; shape (n, 4).
+    crs
+        Their system, projected or geographic.
+
+    Returns
+    -------
+    swapped, outside
+        Shape (n,) each. A box is swapped when its centre is outside Canada as given and inside it
+        with x and y exchanged.
+    """
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    known = np.isfinite(centre).all(axis=1)
+    outside = known & ~_in_canada(lonlat(centre, crs))
+    swapped = np.zeros(len(boxes), dtype=bool)
+    swapped[outside] = _in_canada(lonlat(centre[outside, ::-1], crs))
+    return swapped, outside
+
+
+def _in_canada(degrees: Floats) -> Mask:
+    west, south, east, north = CANADA_DEGREES
+    longitude, latitude = degrees.T
+    return np.asarray(
+        (longitude >= west) & (longitude <= east) & (latitude >= south) & (latitude <= north)
+    )
+
+
+def _width(shapes: Geometries) -> Floats:
+    """Return the mean width: that of a strip with this area and outline."""
+    outline = shapely.length(shapes)
+    return np.asarray(2 * shapely.area(shapes) / np.where(outline > 0, outline, np.inf), float)
+
+
+def _km2(shapes: Geometries, crs: Any) -> Floats:
+    # the plane's own square units where nothing says where on Earth it lies
+    return np.asarray(shapely.area(shapes) / 1e6, float) if crs is None else area_km2(shapes, crs)
+
+
+def _overlaps(
+    ids: npt.NDArray[np.object_], geometry: Geometries, crs: Any, sliver_width_m: float
+) -> list[Finding]:
+    """Find equal polygons, and pairs that share area."""
+    rows = np.flatnonzero(~(shapely.is_missing(geometry) | shapely.is_empty(geometry)))
+    shapes = geometry[rows]
+    keys = pd.Index(shapely.to_wkb(shapely.normalize(shapely.force_2d(shapes))))
+    groups = pd.Series(np.arange(len(rows))).groupby(keys.factorize()[0]).agg(list)
+    twins = [ids[rows[group]] for group in groups if len(group) > 1]
+    findings = [
+        Finding(
+            "duplicate_geometry",
+            "warning",
+            str(group[0]),
+            say("preflight.duplicate_geometry", ids=group),
+            value=float(len(group)),
+        )
+        for group in twins
+    ]
+    # a pair that overlaps has an edge of one inside or along the other, and the coverage check
+    # finds such edges many times faster than all neighbours can be intersected
+    edges = shapely.coverage_invalid_edges(shapes)
+    suspects = np.flatnonzero(~shapely.is_empty(edges))
+    if not len(suspects):
+        return findings
+    tree = shapely.STRtree(shapes)
+    first, second = tree.query(shapes[suspects], predicate="intersects")
+    first = suspects[first]
+    pairs = np.unique(np.sort(np.column_stack([first, second])[first != second], axis=1), axis=0)
+    shared = np.asarray(
+        shapely.intersection(shapes[pairs[:, 0]], shapes[pairs[:, 1]]), dtype=object
+    )
+    areas = shapely.area(shapes)
+    smaller = np.minimum(areas[pairs[:, 0]], areas[pairs[:, 1]])
+    share = shapely.area(shared) / np.where(smaller > 0, smaller, np.inf)
+    equal = shapely.area(shared) >= (1 - _ROUNDING_SHARE) * np.maximum(
+        areas[pairs[:, 0]], areas[pairs[:, 1]]
+    )
+    met = (share > _ROUNDING_SHARE) & ~equal
+    pairs, shared, share = pairs[met], shared[met], share[met]
+    thin = _width(shared) < sliver_width_m
+    # the rows of `shapes`, back to those of the layer
+    named = ids[rows[pairs]]
+    for (one, other), is_thin, part, km2 in zip(named, thin, share, _km2(shared, crs), strict=True):
+        message = say(
+            "preflight.sliver_overlap" if is_thin else "preflight.overlap",
+            a=one,
+            b=other,
+            share=part,
+            km2=km2,
+        )
+        findings.append(
+            Finding("sliver", "note", f"{one};{other}", message, value=float(km2))
+            if is_thin
+            else Finding("overlap", "warning", f"{one};{other}", message, value=float(part))
+        )
+    return findings
+
+
+def _gaps(
+    geometry: Geometries, crs: Any, gap_max_km2: float, sliver_width_m: float
+) -> list[Finding]:
+    """Find holes in the union of all zones."""
+    shapes = geometry[~(shapely.is_missing(geometry) | shapely.is_empty(geometry))]
+    if not len(shapes):
+        return []
+    union = (
+        shapely.coverage_union_all(shapes)
+        if shapely.coverage_is_valid(shapes)
+        else shapely.union_all(shapes)
+    )
+    parts = shapely.get_parts(union)
+    rings, owner = shapely.get_rings(parts, return_index=True)
+    # the first ring of each part is its outline, the others are holes
+    hole = np.concatenate([[False], owner[1:] == owner[:-1]]) if len(owner) else np.array([], bool)
+    holes = np.asarray(shapely.polygons(rings[hole]), dtype=object)
+    if not len(holes):
+        return []
+    # an island of zones inside a hole is no gap
+    tree = shapely.STRtree(parts)
+    island, inside = tree.query(holes, predicate="contains_properly")
+    for row in np.unique(island):
+        holes[row] = shapely.difference(holes[row], shapely.union_all(parts[inside[island == row]]))
+    km2 = _km2(holes, crs)
+    order = np.argsort(-km2, kind="stable")
+    findings = []
+    for row in order[km2[order] <= gap_max_km2]:
+        point = shapely.point_on_surface(holes[row])
+        thin = _width(holes[row : row + 1])[0] < sliver_width_m
+        message = say(
+            "preflight.sliver_gap" if thin else "preflight.gap",
+            km2=km2[row],
+            x=point.x,
+            y=point.y,
+            limit=gap_max_km2,
+        )
+        findings.append(
+            Finding(
+                "sliver" if thin else "gap",
+                "note" if thin else "warning",
+                f"{point.x:.0f},{point.y:.0f}",
+                message,
+                value=float(km2[row]),
+                limit=gap_max_km2,
+            )
+        )
+    return findings
+
+
+def _sliver_parts(
+    ids: npt.NDArray[np.object_], geometry: Geometries, crs: Any, sliver_width_m: float
+) -> list[Finding]:
+    """Find parts of zones, or whole zones, that are mere strips."""
+    parts, owner = shapely.get_parts(geometry, return_index=True)
+    filled = ~shapely.is_empty(parts)
+    parts, owner = parts[filled], owner[filled]
+    thin = _width(parts) < sliver_width_m
+    km2 = _km2(parts[thin], crs)
+    return [
+        Finding(
+            "sliver",
+            "note",
+            str(ids[row]),
+            say("preflight.sliver_part", id=ids[row], km2=size),
+            value=float(size),
+        )
+        for row, size in zip(owner[thin], km2, strict=True)
+    ]
+
+
+def polygon_parts(geometry: Geometries) -> Geometries:
+    """Keep the polygons of each geometry: a polygon, a multipolygon, or ``None`` when it has none.
+
+    Examples
+    --------
+    >>> import numpy as np, shapely
+    >>> from lipgeo.preflight import polygon_parts
+    >>> mixed = shapely.from_wkt("GEOMETRYCOLLECTION (POINT (0 0), POLYGON ((0 0, 1 0, 0 1, 0 0)))")
+    >>> polygon_parts(np.array([mixed, shapely.Point(0, 0)]))[1] is None
+    True
+    """
+    kinds = shapely.get_type_id(geometry)
+    result = geometry.copy()
+    fine = np.isin(kinds, (_POLYGON, _MULTIPOLYGON)) & ~shapely.is_empty(geometry)
+    result[~fine] = None
+    mixed = np.flatnonzero(kinds == shapely.GeometryType.GEOMETRYCOLLECTION)
+    parts, owner = shapely.get_parts(geometry[mixed], return_index=True)
+    while (shapely.get_type_id(parts) > _POLYGON).any():  # multi and nested parts, level by level
+        parts, inner = shapely.get_parts(parts, return_index=True)
+        owner = owner[inner]
+    keep = (shapely.get_type_id(parts) == _POLYGON) & ~shapely.is_empty(parts)
+    parts, owner = parts[keep], owner[keep]
+    for row in np.unique(owner):  # parts of a collection may overlap; those of a multipolygon not
+        result[mixed[row]] = shapely.union_all(parts[owner == row])
+    return np.asarray(result, dtype=object)
+
+
+_POLYGON = shapely.GeometryType.POLYGON
+_MULTIPOLYGON = shapely.GeometryType.MULTIPOLYGON
+
+
+def make_valid_polygons(geometry: Geometries) -> tuple[Geometries, Mask, Floats]:
+    """Make polygons valid, keeping only polygons.
+
+    Parameters
+    ----------
+    geometry
+        Polygons and multipolygons, ``None`` for none; shape (n,).
+
+    Returns
+    -------
+    geometry
+        The same, the invalid ones repaired; ``None`` where no area is left.
+    changed
+        Which were repaired; shape (n,).
+    area_change
+        Absolute change of area over the larger of before and after, in [0, 1]; 0 where nothing
+        changed; shape (n,). The area before is that of the rings as drawn, so both lobes of a
+        figure of eight count against each other.
+
+    Examples
+    --------
+    >>> import numpy as np, shapely
+    >>> from lipgeo.preflight import make_valid_polygons
+    >>> bow_tie = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
+    >>> fixed, changed, area_change = make_valid_polygons(np.array([bow_tie]))
+    >>> fixed[0].area, bool(changed[0]), float(area_change[0])
+    (2.0, True, 1.0)
+    """
+    changed = np.asarray(~(shapely.is_valid(geometry) | shapely.is_missing(geometry)), dtype=bool)
+    result = geometry.copy()
+    area_change = np.zeros(len(geometry))
+    if changed.any():
+        before = shapely.area(geometry[changed])
+        # by structure, not by linework: where an official hole crosses its shell, linework turns
+        # the crossing inside out
+        made = shapely.make_valid(geometry[changed], method="structure", keep_collapsed=False)
+        result[changed] = polygon_parts(np.asarray(made, dtype=object))
+        after = np.nan_to_num(shapely.area(result[changed]))
+        larger = np.maximum(before, after)
+        area_change[changed] = np.abs(after - before) / np.where(larger > 0, larger, 1.0)
+    return np.asarray(result, dtype=object), changed, area_change
