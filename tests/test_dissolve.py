@@ -1,0 +1,100 @@
+"""Dissolving units into areas: right where they form a coverage, and where they do not."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toytown import draw
+
+from lipgeo.dissolve import dissolve, parts_and_holes
+
+
+def _grid(side: int) -> np.ndarray:
+    """Return side x side squares, row by row."""
+    x, y = np.meshgrid(np.arange(side), np.arange(side))
+    return shapely.box(x.ravel(), y.ravel(), x.ravel() + 1, y.ravel() + 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 24)), unique=True, max_size=40))
+def test_equals_the_plain_union(pairs: list[tuple[int, int]]) -> None:
+    """Whatever units an area has, in parts, with holes, shared with others: the plain union."""
+    squares = _grid(5)
+    made = dissolve(squares, [a for a, _ in pairs], [u for _, u in pairs], count=3)
+    for area in range(3):
+        plain = shapely.union_all(squares[[u for a, u in pairs if a == area]])
+        assert made.geometry[area].is_valid
+        assert made.geometry[area].area == pytest.approx(plain.area, rel=1e-9)
+        assert shapely.symmetric_difference(made.geometry[area], plain).area < 1e-9
+    assert made.faults.empty
+    assert made.missing.empty
+
+
+def test_edges_that_do_not_run_together_are_reported_and_still_joined_right() -> None:
+    """A neighbour with an extra vertex off the edge is no coverage: named, and no wrong shape."""
+    left = shapely.box(0, 0, 1, 1)
+    bulging = shapely.Polygon([(1, 0), (2, 0), (2, 1), (1, 1), (0.99, 0.5)])
+    far = shapely.box(2, 0, 3, 1)
+    made = dissolve([left, bulging, far], [0, 0, 0], [0, 1, 2], count=1)
+    assert made.faults["unit"].tolist() == [0, 1]
+    assert (made.faults["edge_m"] > 0.9).all()
+    assert made.geometry[0].is_valid
+    assert made.geometry[0].area == pytest.approx(3.0, rel=1e-12)
+
+
+def test_a_fault_in_one_area_leaves_the_others_alone() -> None:
+    """Only the area that holds both units at fault takes the general union."""
+    overlapping = shapely.box(0.5, 0, 1.5, 1)
+    made = dissolve([*_grid(1), overlapping], [0, 0, 1], [0, 1, 1], count=2)
+    assert made.faults["area"].unique().tolist() == [0]
+    assert made.geometry[0].area == pytest.approx(1.5)
+    assert made.geometry[1].equals(overlapping)
+
+
+def test_invalid_units_are_repaired_and_said() -> None:
+    """A bow tie is repaired on a copy, and the change of its area stated."""
+    bow_tie = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
+    given_shapes = np.array([bow_tie, shapely.box(5, 5, 6, 6)], dtype=object)
+    made = dissolve(given_shapes, [0, 0], [0, 1], count=1)
+    assert made.geometry[0].is_valid
+    assert made.repaired["unit"].tolist() == [0]
+    assert made.repaired["area_change"].iloc[0] > 0
+    assert given_shapes[0] is bow_tie
+
+
+def test_units_without_polygon_are_named_and_an_area_without_any_is_empty() -> None:
+    """A unit without polygon is in `missing`; an area of only such is an empty, valid polygon."""
+    made = dissolve([None, shapely.box(0, 0, 1, 1)], [0, 1, 1], [0, 0, 1], count=3)
+    assert made.missing.to_dict("list") == {"area": [0, 1], "unit": [0, 0]}
+    assert made.geometry[0].is_empty
+    assert made.geometry[1].area == 1
+    assert made.geometry[2].is_empty
+    assert shapely.is_valid(made.geometry).all()
+
+
+def test_parts_and_holes() -> None:
+    """Parts and holes are counted over all parts; a corner touch does not join."""
+    frame = draw("""
+        aaa.b
+        a.ab.
+        aaa..
+    """)
+    made = dissolve(frame.geometry.to_numpy(), [0, 1], [0, 1], count=3)
+    parts, holes = parts_and_holes(made.geometry)
+    assert parts.tolist() == [1, 2, 0]
+    assert holes.tolist() == [1, 0, 0]
+
+
+@pytest.mark.realdata
+def test_calgary_has_two_units_at_fault(realdata) -> None:
+    """Calgary's DAs are no coverage at two units; the union is still exact and valid."""
+    frame = gpd.read_file(realdata / "calgary_2021" / "da.gpkg").to_crs(3347)
+    shapes = frame.geometry.to_numpy()
+    made = dissolve(shapes, np.zeros(len(shapes), int), np.arange(len(shapes)), count=1)
+    assert len(made.faults) == 2
+    assert made.geometry[0].is_valid
+    assert made.geometry[0].area == pytest.approx(shapely.union_all(shapes).area, rel=1e-12)
