@@ -19,7 +19,7 @@ from lipgeo.drawn import merged, outlines_on_grid, share_inside
 from lipgeo.errors import AreaError
 from lipgeo.faults import Faults, finding
 from lipgeo.fields import TEXTS, describe, near, obvious_id, require_columns, text_ids
-from lipgeo.report import CheckReport, Finding
+from lipgeo.report import CheckReport, Finding, notes_of
 from lipgeo.words import language, say
 
 __all__ = ["ServiceAreas"]
@@ -134,7 +134,7 @@ class ServiceAreas:
         if as_one is not None and group_by is not None:
             raise AreaError("areas.one_or_groups")
         accepted = accept_crs(frame.crs)
-        findings: list[Finding] = [*frame.attrs.get("notes", ()), *accepted.report]
+        findings: list[Finding] = [*notes_of(frame), *accepted.report]
         data = pd.DataFrame(frame.drop(columns=frame.geometry.name)).reset_index(drop=True)
         asked = {
             "name_en": name_en,

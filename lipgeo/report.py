@@ -12,7 +12,7 @@ import pandas as pd
 
 from lipgeo.words import say
 
-__all__ = ["CheckReport", "Finding", "Severity"]
+__all__ = ["CheckReport", "Finding", "Severity", "keep_notes", "notes_of"]
 
 Severity = Literal["note", "warning", "error"]
 _RANK: dict[str, int] = {"note": 0, "warning": 1, "error": 2}
@@ -118,3 +118,26 @@ class CheckReport:
         if not self.findings:
             return f"<p>{html.escape(say('report.clean'))}</p>"
         return str(self.frame.to_html(index=False, escape=True))
+
+
+def keep_notes(frame: pd.DataFrame, report: CheckReport) -> None:
+    """Leave a report in ``frame.attrs["notes"]``, as plain records.
+
+    Plain, because GeoPandas writes ``attrs`` into GeoParquet as JSON.
+    """
+    frame.attrs["notes"] = report.to_records()
+
+
+def notes_of(frame: pd.DataFrame) -> CheckReport:
+    """Return the report :func:`keep_notes` left in a frame, empty when there is none.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from lipgeo.report import CheckReport, Finding, keep_notes, notes_of
+    >>> frame = pd.DataFrame()
+    >>> keep_notes(frame, CheckReport([Finding("encoding", "note", "", "taken as UTF-8")]))
+    >>> [note.check for note in notes_of(frame)]
+    ['encoding']
+    """
+    return CheckReport(Finding(**record) for record in frame.attrs.get("notes", ()))
