@@ -1,0 +1,320 @@
+"""Shares of sources in targets, by area and by people: polygons where drawn, ids where listed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from lipgeo.amounts import counts_of, points_of, surface_m2
+from lipgeo.census import Census, CensusZones
+from lipgeo.errors import CrosswalkError
+from lipgeo.faults import finding
+from lipgeo.kernel import (
+    ArrayUnits,
+    LevelUnits,
+    Overlay,
+    Tiles,
+    Units,
+    locate,
+    overlay,
+    pieces,
+)
+from lipgeo.pairs import gathered, joined, replaced, revalued
+from lipgeo.report import Finding
+from lipgeo.targets import Targets
+from lipgeo.words import say
+from lipgeo.zones import Zones
+
+__all__ = ["CHAINS", "Particles", "Shares", "by_area", "by_weight"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Texts = npt.NDArray[np.object_]
+
+#: what a weight falls back to where it is missing or zero; the last resort is area
+CHAINS: dict[str, tuple[str, ...]] = {
+    "population": ("population", "dwellings"),
+    "dwellings": ("dwellings",),
+    "households": ("households", "dwellings"),
+}
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares of sources in targets, numbered by position.
+
+    Attributes
+    ----------
+    pairs
+        The shares, of the pairs, of the union and of two targets at once.
+    basis
+        What each source was shared out by; text, one a source.
+    repaired
+        Sources (or blocks, in a second pass) whose polygon had to be repaired.
+    unplaced
+        Sources with neither polygon nor point.
+    missing
+        Sources that fell back because the counts of some blocks are missing.
+    """
+
+    pairs: Overlay
+    basis: Texts
+    repaired: Ints
+    unplaced: Ints
+    missing: Ints
+
+
+@dataclass(frozen=True)
+class Particles:
+    """What sources are made of for counting people: blocks by id, or pieces of blocks.
+
+    Attributes
+    ----------
+    owner
+        Position of the source of each particle, -1 where none; (m,).
+    counts
+        ``population, dwellings, households`` of each, NaN where missing; (m,) each.
+    pairs
+        Where each lies among the targets.
+    """
+
+    owner: Ints
+    counts: dict[str, Floats]
+    pairs: Overlay
+
+
+def by_area(source: Zones, targets: Targets) -> Shares:
+    """Return the shares by area of the polygons; by ids where a target is a set of units.
+
+    A source without polygon is the union of its finest units; one that has no polygon at all goes
+    whole to where its representative point lies.
+    """
+    without = np.flatnonzero(np.isnan(source.boxes[:, 0]))
+    if not isinstance(source, CensusZones):
+        drawn = overlay(ArrayUnits(source.geometry, source.boxes), targets.tiles)
+        pairs = drawn
+    else:
+        census, level = source.census, str(source.level)
+        drawn = overlay(LevelUnits(census.data, level), targets.tiles)
+        if level == census.atom_level:
+            pairs = joined(drawn, targets.atom, targets.area, len(targets))
+        elif len(targets.atom) or len(without):
+            pairs, without = _by_atoms(census, level, drawn, without, targets)
+        else:
+            pairs = drawn
+    basis = np.full(len(source), "area", dtype=object)
+    unplaced = without
+    if len(without):
+        x, y = points_of(source)
+        placed, area = locate(x[without], y[without], targets.tiles)
+        pairs = joined(pairs, without[placed], area, len(targets))
+        basis[without] = "point"
+        unplaced = without[np.isnan(x[without])]
+    return Shares(pairs, basis, drawn.repaired, unplaced, np.empty(0, dtype=np.int64))
+
+
+def _by_atoms(
+    census: Census, level: str, drawn: Overlay, without: Ints, targets: Targets
+) -> tuple[Overlay, Ints]:
+    """Add the targets that are sets, and the sources that have no polygon of their own."""
+    count = len(census.zones(level))
+    atoms = owners(census, level, count)
+    members = np.bincount(atoms[atoms >= 0], minlength=count)
+    owner = atoms[targets.atom]
+    key, hits = np.unique((owner * len(targets) + targets.area)[owner >= 0], return_counts=True)
+    unit, area = np.divmod(key, len(targets))
+    whole = hits == members[unit]
+    pairs = joined(drawn, unit[whole], area[whole], len(targets))
+
+    # sources partly in a set, or without polygon: their finest units decide everything
+    opened = np.union1d(unit[~whole], without)
+    rows = np.flatnonzero(np.isin(atoms, opened))
+    inner = overlay(LevelUnits(census.data, census.atom_level, rows), targets.tiles)
+    ours = np.isin(targets.atom, rows)
+    inner = joined(inner, targets.atom[ours], targets.area[ours], len(targets))
+    size = np.zeros(len(atoms))
+    size[rows] = np.nan_to_num(shapely.area(census.data.geometry(census.atom_level, rows)))
+    total = np.bincount(atoms[rows], weights=size[rows], minlength=count).astype(np.float64)
+    shared_out = gathered(inner, atoms, size, total, len(targets))
+    return replaced(pairs, opened, shared_out), without[total[without] == 0]
+
+
+def by_people(area: Shares, parts: Particles, weight: str, count: int, targets: int) -> Shares:
+    """Share out by people the sources that an outline crosses; the others keep share 1.
+
+    Each source takes the first basis of its chain (people, dwellings) that none of its particles
+    misses and that is not zero, else its area.
+    """
+    pairs = area.pairs
+    opened = np.unique(pairs.unit[pairs.share < 1])
+    opened = opened[area.basis[opened] == "area"]
+    basis = area.basis.copy()
+    left = np.zeros(count, dtype=bool)
+    left[opened] = True
+    missing = left.copy()
+    held = parts.owner >= 0
+    ours = held.copy()
+    ours[held] = left[parts.owner[held]]
+    result = pairs
+    for name in CHAINS[weight]:
+        counts = np.where(ours, parts.counts[name], 0.0)
+        total = np.bincount(parts.owner[held], weights=counts[held], minlength=count)
+        if name == CHAINS[weight][0]:
+            missing &= np.isnan(total)
+        take = np.flatnonzero(left & (total > 0))
+        left[take] = False
+        basis[take] = name
+        chosen = np.zeros(count)
+        chosen[take] = total[take]
+        shares = gathered(parts.pairs, parts.owner, np.nan_to_num(counts), chosen, targets)
+        result = revalued(result, take, shares, targets)
+    return replace(area, pairs=result, basis=basis, missing=np.flatnonzero(missing))
+
+
+def by_weight(
+    source: Zones,
+    targets: Targets,
+    area: Shares,
+    *,
+    weight: str,
+    placement: str,
+    blocks: Zones | None,
+) -> tuple[Shares, Floats, list[Finding]]:
+    """Return shares by the weight asked for, what each source holds of its basis, and notes."""
+    met = np.unique(area.pairs.unit)
+    if weight == "area":
+        return area, surface_m2(source, np.arange(len(source), dtype=np.int64)), []
+    surface = np.full(len(source), np.nan)
+    surface[met] = surface_m2(source, met)
+    label = say(f"crosswalk.{weight}")
+    if blocks is None:
+        return area, surface, [finding("crosswalk.no_blocks", "warning", "", weight=label)]
+    if not isinstance(blocks, CensusZones) and weight not in blocks.data:
+        raise CrosswalkError(
+            "crosswalk.no_counts", weight=weight, label=label, held=list(blocks.data.columns)
+        )
+
+    held = counts_of(source)
+    opened = np.unique(area.pairs.unit[area.pairs.share < 1])
+    unknown = met[np.isnan(held[weight][met])]
+    parts = particles(source, blocks, np.union1d(opened, unknown), targets, placement)
+    owned = parts.owner >= 0
+    has = np.bincount(parts.owner[owned], minlength=len(source)) > 0
+    for name in CHAINS[weight]:
+        summed = np.bincount(
+            parts.owner[owned], weights=parts.counts[name][owned], minlength=len(source)
+        )
+        held[name] = np.where(np.isnan(held[name]) & has, summed, held[name])
+    weighted = by_people(area, parts, weight, len(source), len(targets))
+    # a source wholly inside, or wholly outside, was not opened: it stands by the first it holds
+    basis = weighted.basis.copy()
+    closed = basis == "area"
+    closed[opened] = False
+    for name in reversed(CHAINS[weight]):
+        basis[closed & (held[name] > 0)] = name
+    amount = surface.copy()
+    amount[basis == "point"] = held[weight][basis == "point"]
+    for name in CHAINS[weight]:
+        amount[basis == name] = held[name][basis == name]
+    notes = [
+        finding("crosswalk.missing_counts", "warning", one, id=one, weight=label)
+        for one in source.ids[weighted.missing]
+    ]
+    return replace(weighted, basis=basis), amount, notes
+
+
+# ---------------------------------------------------------------- particles
+
+
+def particles(
+    source: Zones, blocks: Zones, rows: Ints, targets: Targets, placement: str
+) -> Particles:
+    """Return what the sources ``rows`` are made of and where it lies.
+
+    Blocks of the sources' own census belong to them by id; other blocks are cut by the sources
+    (``placement="surface"``) or belong to the source their representative point lies in
+    (``"point"``).
+    """
+    if (
+        isinstance(source, CensusZones)
+        and isinstance(blocks, CensusZones)
+        and blocks.census.data is source.census.data
+        and str(blocks.level) == source.census.atom_level
+    ):
+        owner = owners(source.census, str(source.level), len(source))
+        wanted = np.flatnonzero(np.isin(owner, rows))
+        mine = np.full(len(owner), -1, dtype=np.int64)
+        mine[wanted] = owner[wanted]
+        counts = {
+            name: _spread_to(len(owner), wanted, values)
+            for name, values in counts_of(blocks, wanted).items()
+        }
+        pairs = _placed(blocks, wanted, targets, placement)
+        listed = mine[targets.atom] >= 0
+        pairs = joined(pairs, targets.atom[listed], targets.area[listed], len(targets))
+        return Particles(mine, counts, pairs)
+    return _cut_blocks(source, blocks, rows, targets, placement)
+
+
+def _cut_blocks(
+    source: Zones, blocks: Zones, rows: Ints, targets: Targets, placement: str
+) -> Particles:
+    """Cut blocks that know nothing of the sources into the pieces that lie in them."""
+    shapes = np.full(len(source), None, dtype=object)
+    shapes[rows] = source.geometry[rows]
+    outlines = Tiles(shapes)
+    x, y = points_of(blocks)
+    if placement == "surface":
+        block, owner, shape, share = pieces(units_of(blocks), outlines)
+        alone = np.flatnonzero(np.isnan(blocks.boxes[:, 0]))
+        units: Units = ArrayUnits(shape)
+        pairs = overlay(units, targets.tiles)
+    else:
+        alone = np.arange(len(blocks))
+        block, owner, share = alone[:0], alone[:0], np.empty(0)
+        pairs = overlay(ArrayUnits(np.empty(0, dtype=object)), targets.tiles)
+    at, by_point = locate(x[alone], y[alone], outlines)
+    point, area = locate(x[alone[at]], y[alone[at]], targets.tiles)
+    pairs = joined(pairs, len(block) + point, area, len(targets))
+    block = np.concatenate([block, alone[at]])
+    share = np.concatenate([share, np.ones(len(at))])
+    counts = {name: values[block] * share for name, values in counts_of(blocks).items()}
+    return Particles(np.concatenate([owner, by_point]), counts, pairs)
+
+
+def _placed(blocks: CensusZones, rows: Ints, targets: Targets, placement: str) -> Overlay:
+    """Place blocks among the drawn targets by polygon, or by point where asked or needed."""
+    data, level = blocks.census.data, str(blocks.level)
+    if placement == "surface":
+        pairs = overlay(LevelUnits(data, level, rows), targets.tiles)
+        rows = rows[np.isnan(data.boxes(level, rows)[:, 0])]
+    else:
+        pairs = overlay(ArrayUnits(np.empty(0, dtype=object)), targets.tiles)
+    x, y = points_of(blocks, rows)
+    point, area = locate(x, y, targets.tiles)
+    return joined(pairs, rows[point], area, len(targets))
+
+
+def units_of(zones: Zones) -> Units:
+    """Return zones as units the kernel can descend."""
+    if isinstance(zones, CensusZones):
+        return LevelUnits(zones.census.data, str(zones.level))
+    return ArrayUnits(zones.geometry, zones.boxes)
+
+
+def owners(census: Census, level: str, count: int) -> Ints:
+    """Return, for each finest unit, the row of its unit of a level, -1 where it has none."""
+    position, atom = census.atoms(level, np.arange(count, dtype=np.int64))
+    owner = np.full(len(census.zones(census.atom_level)), -1, dtype=np.int64)
+    owner[atom] = position
+    return owner
+
+
+def _spread_to(count: int, rows: Ints, values: Floats) -> Floats:
+    spread = np.full(count, np.nan)
+    spread[rows] = values
+    return spread
