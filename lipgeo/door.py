@@ -130,13 +130,15 @@ def axis_problems(ids: Ids, geometry: Geometries, crs: pyproj.CRS) -> list[Probl
     if not len(boxes):
         return []
     west, south, east, north = CANADA_DEGREES
+    misread: Mask
     if crs.is_geographic:
-        problem, misread = "metres_as_degrees", (np.abs(boxes) > 360.0).any(axis=1)
+        problem = "metres_as_degrees"
+        misread = np.asarray((np.abs(boxes) > 360.0).any(axis=1))
     else:
         problem = "degrees_as_metres"
         straight = (boxes >= (west, south, west, south)) & (boxes <= (east, north, east, north))
         turned = (boxes >= (south, west, south, west)) & (boxes <= (north, east, north, east))
-        misread = straight.all(axis=1) | turned.all(axis=1)
+        misread = np.asarray(straight.all(axis=1) | turned.all(axis=1))
     swapped, _ = swapped_axes(np.where(misread[:, None], np.nan, boxes), crs)
     return _problems(problem, misread, ids) + _problems("swapped_axes", swapped, ids)
 
@@ -175,10 +177,16 @@ def refuse(problems: list[Problem]) -> None:
         sentences.append(
             say(
                 f"door.{kind}",
-                rows=[problem["row"] for problem in found],
-                ids=list(dict.fromkeys(problem["id"] or "—" for problem in found)),
+                which=_which(found),
+                ids=list(dict.fromkeys(problem["id"] for problem in found)),
                 columns=sorted({str(problem.get("column")) for problem in found}),
                 kinds=sorted({str(problem.get("kind")) for problem in found}),
             )
         )
     raise ZoneError("door.unfit", problems, sentences=" ".join(sentences))
+
+
+def _which(found: list[Problem]) -> str:
+    rows = [problem["row"] for problem in found]
+    ids = list(dict.fromkeys(problem["id"] for problem in found if problem["id"] is not None))
+    return say("door.rows_and_ids", rows=rows, ids=ids) if ids else say("door.rows", rows=rows)
