@@ -14,12 +14,20 @@ import shapely
 from lipgeo.errors import MissingLevelError, UnknownUnitError
 from lipgeo.zones import Zones
 
-__all__ = ["COUNTS", "Census", "CensusData", "CensusZones", "MemoryCensus", "Rows"]
+__all__ = ["COUNTS", "TEXT", "Census", "CensusData", "CensusZones", "MemoryCensus", "Rows"]
 
 Rows = npt.NDArray[np.int64]
 
 #: counts a unit may carry; float64, NaN where missing
 COUNTS = ("population", "dwellings", "households")
+#: further numbers of a unit; float64, NaN where missing
+MEASURES = ("land_km2", "x", "y")
+#: area of the polygon on the grid, m2: steers computing, never shown (the grid is not equal-area)
+GRID = "grid_m2"
+#: what a unit is called; text, ``pandas.NA`` where missing. Every other column is a parent's id.
+NAMES = ("unit_id", "unit_name", "name_fr", "unit_type", "dguid")
+#: dtype of every text column, from memory and from disk alike
+TEXT = pd.StringDtype("pyarrow")
 
 #: rows a group: small enough to skip most of a level, large enough to read in one go
 GROUP_ROWS = 1024
@@ -165,7 +173,8 @@ class Census:
         """
         self.require_level(level)
         if level not in self._units:
-            frame = self.data.attributes(level)
+            wanted = [column for column in self.data.columns(level) if column != GRID]
+            frame = self.data.attributes(level, wanted)
             for column in ("unit_name", "unit_type", "dguid"):
                 if column not in frame:
                     frame[column] = pd.Series(pd.NA, index=frame.index, dtype="string")
@@ -260,14 +269,19 @@ class MemoryCensus:
         self._frames: dict[str, pd.DataFrame] = {}
         self._geometry: dict[str, npt.NDArray[np.object_]] = {}
         self._boxes: dict[str, npt.NDArray[np.float64]] = {}
-        orders = hierarchical_order(frames, geometry)
         for level, frame in frames.items():
             polygons = geometry.get(level)
             if polygons is None:
                 polygons = np.full(len(frame), None, dtype=object)
-            self._frames[level] = frame.iloc[orders[level]].reset_index(drop=True)
-            self._geometry[level] = np.asarray(polygons, dtype=object)[orders[level]]
+            self._frames[level] = typed(frame)
+            self._geometry[level] = np.asarray(polygons, dtype=object)
             self._boxes[level] = np.asarray(shapely.bounds(self._geometry[level]), dtype=np.float64)
+            if not np.isnan(self._boxes[level]).all():
+                self._frames[level][GRID] = shapely.area(self._geometry[level])
+        for level, order in hierarchical_order(self._frames, self._boxes).items():
+            self._frames[level] = self._frames[level].iloc[order].reset_index(drop=True)
+            self._geometry[level] = self._geometry[level][order]
+            self._boxes[level] = self._boxes[level][order]
         self._children: dict[tuple[str, str], tuple[Rows, Rows]] = {}
 
     def columns(self, level: str) -> tuple[str, ...]:
@@ -317,6 +331,19 @@ class MemoryCensus:
         return expand(starts, order, rows)
 
 
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a level's attributes in their dtypes: numbers float64, the flag bool, the rest text."""
+    kinds: dict[str, Any] = {}
+    for column in frame.columns:
+        if column in (*COUNTS, *MEASURES, GRID):
+            kinds[column] = np.float64
+        elif column == "incomplete_reserve":
+            kinds[column] = bool
+        else:
+            kinds[column] = TEXT
+    return frame.astype(kinds)
+
+
 def child_index(parents: pd.Series, parent_of_child: pd.Series) -> tuple[Rows, Rows]:
     """Index children by parent: starts (n + 1,) into the returned order of child rows."""
     codes = pd.Index(parents.to_numpy(dtype=object)).get_indexer(
@@ -340,36 +367,39 @@ CHAIN = ("PR", "CD", "CSD", "DA", "DB")
 
 
 def hierarchical_order(
-    frames: Mapping[str, pd.DataFrame], geometry: Mapping[str, npt.NDArray[np.object_]]
+    frames: Mapping[str, pd.DataFrame], boxes: Mapping[str, npt.NDArray[np.float64]]
 ) -> dict[str, Rows]:
     """Return, for each level, the order of its rows: along the chain, then by place, then by id.
 
     A unit's place is the position of its box's centre on a Hilbert curve; a unit without a polygon
-    comes after its neighbours of the same parent.
+    comes after its neighbours of the same parent. Whatever the order of the frames given, equal
+    units get the same order.
     """
     orders: dict[str, Rows] = {}
-    ranks: dict[str, pd.Series] = {}
+    ranks: dict[str, tuple[pd.Index, Rows]] = {}
     chain = [level for level in CHAIN if level in frames]
     for level in (*chain, *(level for level in frames if level not in chain)):
         frame = frames[level]
-        keys: dict[str, Any] = {}
+        ids = frame["unit_id"].to_numpy(dtype=object)
         above = chain[: chain.index(level)] if level in chain else ["PR"]
-        for parent in above:
-            if parent in frame and parent in ranks:
-                keys[parent] = frame[parent].map(ranks[parent]).fillna(np.inf).to_numpy()
-            elif parent in frame:
-                keys[parent] = frame[parent].fillna("~").to_numpy(dtype=object)
-        polygons = geometry.get(level)
-        keys["place"] = (
-            np.full(len(frame), np.inf) if polygons is None else hilbert(shapely.bounds(polygons))
-        )
-        keys["unit_id"] = frame["unit_id"].to_numpy(dtype=object)
-        order = pd.DataFrame(keys).sort_values(list(keys), kind="stable").index.to_numpy()
+        keys: list[npt.NDArray[Any]] = [ids, hilbert(boxes[level])]
+        for parent in reversed(above):
+            if parent not in frame:
+                continue
+            values = frame[parent].to_numpy(dtype=object)
+            if parent in ranks and len(ranks[parent][1]):
+                index, rank = ranks[parent]
+                found = index.get_indexer(pd.Index(values))
+                keys.append(np.where(found < 0, len(index), rank[found]))
+            else:
+                codes = pd.factorize(values, sort=True)[0]
+                keys.append(np.where(codes < 0, len(codes), codes))
+        # the last key of a lexsort is the first to sort by
+        order = np.lexsort([pd.factorize(key, sort=True)[0] for key in keys])
         orders[level] = np.asarray(order, dtype=np.int64)
-        ranks[level] = pd.Series(
-            np.arange(len(order), dtype=np.float64),
-            index=frame["unit_id"].to_numpy(dtype=object)[order],
-        )
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        ranks[level] = (pd.Index(ids), rank)
     return orders
 
 

@@ -1,0 +1,11 @@
+"""``store``: the census on disk: import, layout, integrity."""
+
+from __future__ import annotations
+
+from lipgeo.store.add import add_files
+from lipgeo.store.read import StoreData, open_census
+
+__all__ = ["StoreData", "add_census", "add_files", "open_census"]
+
+#: the name it has as ``lipgeo.add_census``
+add_census = add_files

@@ -1,0 +1,364 @@
+"""``add_files``: the engine under ``lipgeo census add``.
+
+A vintage is always put together anew from what every source said, so the order in which files
+are added does not matter, and a killed import leaves what was there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+
+from lipgeo import geography, published
+from lipgeo.atomic import folder_in_one_step
+from lipgeo.errors import CensusError, InputError, StoreError
+from lipgeo.report import CheckReport
+from lipgeo.store.assemble import PROOFS, Piece, assemble
+from lipgeo.store.findings import Check
+from lipgeo.store.layout import SAID, held, read_manifest
+from lipgeo.store.lock import import_lock
+from lipgeo.store.pieces import Said, hear, published_files
+from lipgeo.store.read import StoreData
+from lipgeo.store.verify import verify
+from lipgeo.store.write import write_table, write_vintage
+from lipgeo.words import say
+
+__all__ = ["add_files"]
+
+Progress = Callable[[str, int, int], None]
+Polygons = dict[str, tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]]
+
+
+def add_files(
+    store: str | Path,
+    files: Sequence[str | Path] | str | Path,
+    *,
+    vintage: int | None = None,
+    mapping: Mapping[str, str] | None = None,
+    level: str | None = None,
+    attributes_only: bool = False,
+    progress: Progress | None = None,
+) -> CheckReport:
+    """Add files, as Statistics Canada publishes them, to a store.
+
+    Boundary files (zipped or not; shapefile, GML, GeoPackage; English or French columns) and
+    tables of attributes or counts, in any order and over any number of calls: the census is put
+    together anew from all of them each time. A boundary file replaces an earlier one of its level
+    where units of the two overlap; a table replaces an earlier one of its name.
+
+    Parameters
+    ----------
+    store
+        The store's folder; made if absent.
+    files
+        One file, or several of one census year; a folder stands for the files in it.
+    vintage
+        Census year, where the files do not say it.
+    mapping
+        lipgeo's column name to the file's, for tables with unusual headers:
+        ``{"unit_id": "GeoUID", "population": "Population", "CSD": "CSD_UID"}``.
+    level
+        Level of the files' rows, where they do not say it.
+    attributes_only
+        Take the columns of the files and leave their polygons (generalised outlines): they fill
+        and prove units that other files bring, and bring none themselves.
+    progress
+        Called with a sentence, steps done and steps in all.
+
+    Returns
+    -------
+    CheckReport
+        What was assumed and found: nesting, sums, duplicates, orphans, units without polygon or
+        counts, invalid polygons (kept as published), areas. Also kept in the manifest.
+
+    Raises
+    ------
+    FileError, CRSError, DatumError, IdError
+        A file cannot be read as census geography.
+    CensusError
+        The files do not fit together: two vintages, one unit with two values in a file.
+    StoreError, OutputError
+        The store is in use, damaged or of a newer layout; the disk is full. Nothing was changed.
+    """
+    named = [files] if isinstance(files, str | Path) else list(files)
+    paths = published_files(named)
+    folder = Path(store)
+    steps = _Steps(progress, len(paths))
+    heard = _Hearing(vintage, level, mapping, attributes_only)
+    said = []
+    for path in paths:
+        steps.begin(say("store.reading", file=path.name))
+        said.append(heard.file(path))
+    heard.require_mapping_used()
+    year = _one_vintage(said, vintage)
+    # ids are read by the forms of their year: a file that says none is read again as of this one
+    said = [one if one.vintage else heard.file(one.path, year) for one in said]
+    with import_lock(folder):
+        return _rebuild(folder, year, said, steps)
+
+
+class _Hearing:
+    """How the files of one call are to be read."""
+
+    def __init__(
+        self,
+        vintage: int | None,
+        level: str | None,
+        mapping: Mapping[str, str] | None,
+        attributes_only: bool,
+    ) -> None:
+        self._vintage = vintage
+        self._level = level
+        self._mapping = mapping
+        self._attributes_only = attributes_only
+        self._unused: InputError | None = None
+        self._used = False
+
+    def file(self, path: Path, vintage: int | None = None) -> Said:
+        """Read a file, with the mapping unless none of its columns are there."""
+        try:
+            said = self._hear(path, vintage, self._mapping)
+        except InputError as error:
+            if error.key != "attributes.mapping_column" or len(error.rows) < len(
+                self._mapping or ()
+            ):
+                raise
+            self._unused = error
+            return self._hear(path, vintage, None)
+        self._used = True
+        return said
+
+    def _hear(self, path: Path, vintage: int | None, mapping: Mapping[str, str] | None) -> Said:
+        return hear(
+            path,
+            vintage=vintage or self._vintage,
+            level=self._level,
+            mapping=mapping,
+            attributes_only=self._attributes_only,
+        )
+
+    def require_mapping_used(self) -> None:
+        """Raise what the last file said of the mapping when no file has its columns."""
+        if self._unused is not None and not self._used:
+            raise self._unused
+
+
+def _one_vintage(said: Sequence[Said], vintage: int | None) -> int:
+    """Return the census year of the files; refuse two, ask where none is said."""
+    found = {one.file: one.vintage for one in said if one.vintage is not None}
+    if vintage is not None:
+        found = {"vintage": geography.require_vintage(vintage), **found}
+    if len(set(found.values())) > 1:
+        rows = [{"file": file, "vintage": year} for file, year in found.items()]
+        listed = [f"{file}: {year}" for file, year in found.items()]
+        raise CensusError("store.mixed_vintages", rows, files=listed)
+    if not found:
+        raise CensusError("store.which_vintage", files=[one.file for one in said])
+    return next(iter(found.values()))
+
+
+def _rebuild(store: Path, vintage: int, said: Sequence[Said], steps: _Steps) -> CheckReport:
+    home = store / str(vintage)
+    before = _Before.read(home if vintage in held(store) else None)
+    checks = [check for one in said for check in one.checks]
+    notes = CheckReport()
+    for one in said:
+        notes += one.notes
+    for one in said:
+        checks += before.give_way(one)
+    pieces = [*before.pieces, *(piece for one in said for piece in one.pieces)]
+    sources = [*before.sources, *(one.record for one in said)]
+    sources.sort(
+        key=lambda source: (source["level"], source["role"], source["name"], source["sha256"])
+    )
+    pieces.sort(key=lambda piece: (piece.level, *piece.order))
+    polygons = before.polygons()
+    for one in said:
+        if one.polygons is not None:
+            polygons[one.level] = _joined(polygons.get(one.level), one.polygons)
+    steps.begin(say("store.assembling", vintage=vintage))
+    census = assemble(pieces, polygons, vintage, _outside_totals(vintage))
+    steps.expect(len(census.frames))
+    steps.begin(say("store.verifying"))
+    sourced = frozenset(piece.level for piece in pieces if piece.role == "boundary")
+    described = frozenset(piece.level for piece in pieces if piece.role == "attributes")
+    checks += census.checks + verify(census, vintage, sourced, described)
+    kinds = sorted({source["boundary_type"] for source in sources} - {None})
+    if len(kinds) > 1:
+        checks.append(Check("mixed_boundaries", "warning", "", "store.mixed_boundaries"))
+    manifest = {
+        "vintage": vintage,
+        "made": False,
+        "boundary_type": "mixed" if len(kinds) > 1 else next(iter(kinds), None),
+        "sources": sources,
+        "checks": [check.record() for check in checks],
+    }
+    with folder_in_one_step(home, replace=True) as new:
+        (new / SAID).mkdir()
+        for piece in pieces:
+            about = {
+                "source": piece.source,
+                "file": piece.file,
+                "role": piece.role,
+                "level": piece.level,
+            }
+            name = f"{piece.level}-{piece.role}-{piece.source[:12]}.parquet"
+            write_table(new / SAID / name, piece.frame, about)
+        write_vintage(
+            new,
+            manifest,
+            census.frames,
+            census.geometry,
+            census.boxes,
+            census.published,
+            lambda level: steps.begin(say("store.writing", level=level)),
+        )
+    steps.done()
+    return notes + CheckReport(check.finding for check in checks)
+
+
+class _Before:
+    """What a vintage held before this import."""
+
+    def __init__(
+        self, folder: Path | None, sources: list[dict[str, Any]], pieces: list[Piece]
+    ) -> None:
+        self._folder = folder
+        self.sources = sources
+        self.pieces = pieces
+
+    @classmethod
+    def read(cls, folder: Path | None) -> _Before:
+        """Read what the sources so far said.
+
+        Raises
+        ------
+        StoreError
+            The vintage is half written, damaged, or of a newer layout.
+        """
+        if folder is None:
+            return cls(None, [], [])
+        manifest = read_manifest(folder)
+        pieces = [_read_piece(path) for path in sorted((folder / SAID).glob("*.parquet"))]
+        heard = {piece.source for piece in pieces}
+        if {source["sha256"] for source in manifest["sources"]} != heard:
+            raise StoreError("store.half_written", folder=folder, missing=SAID)
+        return cls(folder, list(manifest["sources"]), pieces)
+
+    def give_way(self, new: Said) -> list[Check]:
+        """Drop the sources that a new one replaces, and say so."""
+        units = set(new.pieces[0].frame["unit_id"])
+        dropped = []
+        for source in self.sources:
+            mine = [p for p in self.pieces if p.source == source["sha256"] and p.level == new.level]
+            same_role = source["role"] == new.role and source["level"] == new.level
+            alike = new.role == "boundary" or source["name"] == new.file
+            overlaps = any(not units.isdisjoint(piece.frame["unit_id"]) for piece in mine)
+            if source["sha256"] == new.sha256 or (same_role and alike and overlaps):
+                dropped.append(source)
+        gone = {source["sha256"] for source in dropped}
+        lost = {
+            unit
+            for piece in self.pieces
+            if piece.source in gone and piece.level == new.level
+            for unit in piece.frame["unit_id"]
+        } - units
+        self.sources = [source for source in self.sources if source["sha256"] not in gone]
+        self.pieces = [piece for piece in self.pieces if piece.source not in gone]
+        checks = []
+        for source in dropped:
+            same = source["sha256"] == new.sha256
+            key = "store.added_again" if same else "store.replaced"
+            checks.append(
+                Check("replaced", "note", new.level, key, old=source["name"], new=new.file)
+            )
+        if lost:
+            checks.append(
+                Check("units_gone", "warning", new.level, "store.units_gone",
+                      units=tuple(sorted(lost)), new=new.file)
+            )  # fmt: skip
+        return checks
+
+    def polygons(self) -> Polygons:
+        """Read the polygons of the boundary files that stay."""
+        found: Polygons = {}
+        if self._folder is None:
+            return found
+        data = StoreData(self._folder)
+        for piece in self.pieces:
+            if piece.role == "boundary":
+                if piece.level not in found:
+                    ids = data.attributes(piece.level, ["unit_id"])["unit_id"]
+                    found[piece.level] = (ids.to_numpy(dtype=object), data.geometry(piece.level))
+        for level, (ids, shapes) in found.items():
+            stay = pd.concat(
+                [
+                    p.frame["unit_id"]
+                    for p in self.pieces
+                    if p.level == level and p.role == "boundary"
+                ]
+            )
+            keep = pd.Index(ids).isin(stay) & ~shapely.is_missing(shapes)
+            found[level] = (ids[keep], shapes[keep])
+        return found
+
+
+def _joined(
+    old: tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]] | None,
+    new: tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]],
+) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
+    if old is None:
+        return new
+    return np.concatenate([old[0], new[0]]), np.concatenate([old[1], new[1]])
+
+
+def _read_piece(path: Path) -> Piece:
+    try:
+        table = pq.read_table(path)
+        about = json.loads(table.schema.metadata[b"lipgeo"])
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise StoreError("store.damaged", file=path, reason=str(error)) from error
+    return Piece(about["source"], about["file"], about["role"], about["level"], table.to_pandas())
+
+
+def _outside_totals(vintage: int) -> pd.DataFrame:
+    """Return the totals that come with lipgeo, one row a unit."""
+    rows = [
+        {"level": level, "unit_id": unit, **totals}
+        for level, units in published.published_totals(vintage).items()
+        for unit, totals in units.items()
+    ]
+    return pd.DataFrame(rows, columns=["level", "unit_id", *PROOFS])
+
+
+class _Steps:
+    """Where an import stands, for whoever watches."""
+
+    def __init__(self, progress: Progress | None, files: int) -> None:
+        self._progress = progress
+        self._total = files + 2
+        self._done = 0
+
+    def expect(self, levels: int) -> None:
+        """Make known how many levels will be written."""
+        self._total += levels
+
+    def begin(self, sentence: str) -> None:
+        """Say what is being done."""
+        if self._progress is not None:
+            self._progress(sentence, self._done, self._total)
+        self._done += 1
+
+    def done(self) -> None:
+        """Say that all is done."""
+        if self._progress is not None:
+            self._progress(say("store.done"), self._total, self._total)

@@ -1,0 +1,340 @@
+"""``open_census``: read a store, and of it only what is asked."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+
+from lipgeo.census import (
+    COUNTS,
+    GRID,
+    GROUP_ROWS,
+    MEASURES,
+    TEXT,
+    Census,
+    Rows,
+    child_index,
+    expand,
+)
+from lipgeo.errors import MissingLevelError, StoreError
+from lipgeo.store.layout import PUBLISHED, held, level_file, read_manifest, rows_of
+
+__all__ = ["StoreData", "open_census"]
+
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
+
+
+def open_census(path: str | Path, vintage: int | None = None) -> Census:
+    """Open a census that ``lipgeo census add`` put on disk.
+
+    Parameters
+    ----------
+    path
+        The store's folder.
+    vintage
+        Census year; needed only when the store holds several.
+
+    Returns
+    -------
+    Census
+        Nothing but the manifest is read until something is asked for.
+
+    Raises
+    ------
+    StoreError
+        There is no store, it does not hold the vintage, several vintages are there and none was
+        named, it is half written or damaged, or a newer lipgeo wrote it.
+    """
+    store = Path(path)
+    if not store.is_dir():
+        raise StoreError("store.missing", path=store)
+    vintages = held(store)
+    if not vintages:
+        raise StoreError("store.empty", path=store)
+    if vintage is None:
+        if len(vintages) > 1:
+            raise StoreError("store.several_vintages", path=store, held=list(vintages))
+        (vintage,) = vintages
+    elif int(vintage) not in vintages:
+        raise StoreError("store.no_vintage", path=store, vintage=vintage, held=list(vintages))
+    return Census(StoreData(vintages[int(vintage)]))
+
+
+class StoreData:
+    """A census vintage on disk; the other half is :class:`lipgeo.census.MemoryCensus`.
+
+    Parameters
+    ----------
+    folder
+        ``STORE/<vintage>``.
+
+    Attributes
+    ----------
+    bytes_read
+        Bytes read from disk so far, footers and manifest included.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self._manifest = read_manifest(self.folder)
+        self._lock = threading.RLock()
+        self._files: dict[str, _LevelFile] = {}
+        self._children: dict[tuple[str, str], tuple[Rows, Rows]] = {}
+        self._small = (self.folder / "manifest.json").stat().st_size
+        for level, entry in self._manifest["levels"].items():
+            _require_size(level_file(self.folder, level), int(entry["bytes"]))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a worker process opens the files anew
+        return (StoreData, (self.folder,))
+
+    @property
+    def vintage(self) -> int:
+        """Census year."""
+        return int(self._manifest["vintage"])
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Levels that hold units, finest first."""
+        return tuple(self._manifest["levels"])
+
+    @cached_property
+    def meta(self) -> Mapping[str, Any]:
+        """What the manifest says, and ``published``, which is read when first looked at."""
+        return {**self._manifest, "published": _Published(self)}
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read from disk so far."""
+        return self._small + sum(file.bytes_read for file in self._files.values())
+
+    def columns(self, level: str) -> tuple[str, ...]:
+        """Attribute columns of a level."""
+        return tuple(self._manifest["levels"][level]["columns"])
+
+    def attributes(
+        self, level: str, columns: Sequence[str] | None = None, rows: Rows | None = None
+    ) -> pd.DataFrame:
+        """Attributes of a level, or of some rows of it."""
+        wanted = self.columns(level) if columns is None else tuple(columns)
+        table = self._file(level).read(wanted, rows)
+        frame = {name: _series(name, table.column(name)) for name in wanted}
+        return pd.DataFrame(frame, columns=pd.Index(wanted), copy=False)
+
+    def group_boxes(self, level: str) -> tuple[Rows, npt.NDArray[np.float64]]:
+        """Starts and boxes of the groups of rows, from the footer's statistics."""
+        return self._file(level).group_boxes
+
+    def boxes(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.float64]:
+        """Boxes of a level, or of some rows of it."""
+        table = self._file(level).read(("bbox",), rows)
+        box = table.column("bbox").combine_chunks()
+        if isinstance(box, pa.ChunkedArray):  # a level without rows has no chunk to combine
+            return np.empty((0, 4))
+        # flatten, unlike field, carries the nulls of units without a polygon to the sides
+        return np.column_stack([side.to_numpy(zero_copy_only=False) for side in box.flatten()])
+
+    def geometry(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.object_]:
+        """Polygons of a level, or of some rows of it."""
+        table = self._file(level).read(("geometry",), rows)
+        wkb = table.column("geometry").to_numpy()
+        return np.asarray(shapely.from_wkb(wkb), dtype=object)
+
+    def children(self, level: str, rows: Rows, child: str) -> tuple[Rows, Rows]:
+        """Pairs (position in ``rows``, row of ``child``).
+
+        Where the units of ``child`` stand together their range of rows is stored with the parent
+        and nothing of ``child`` is read.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        entry = self._manifest["levels"]
+        for wanted in (level, child):
+            if wanted not in entry:
+                raise MissingLevelError(
+                    "census.missing_level", level=wanted, vintage=self.vintage, held=self.levels
+                )
+        if child in entry[level]["ranges"]:
+            table = self._file(level).read(rows_of(child), rows)
+            first, count = (
+                table.column(name).to_numpy().astype(np.int64) for name in rows_of(child)
+            )
+            owner = np.repeat(np.arange(len(rows), dtype=np.int64), count)
+            within = np.arange(count.sum(), dtype=np.int64)
+            within -= np.repeat(np.cumsum(count) - count, count)
+            return owner, np.repeat(first, count) + within
+        if level not in self.columns(child):
+            raise MissingLevelError(
+                "census.no_parent", level=level, child=child, vintage=self.vintage
+            )
+        with self._lock:
+            if (level, child) not in self._children:
+                parents = self.attributes(level, ["unit_id"])["unit_id"]
+                of_child = self.attributes(child, [level])[level]
+                self._children[level, child] = child_index(parents, of_child)
+        return expand(*self._children[level, child], rows)
+
+    def _file(self, level: str) -> _LevelFile:
+        with self._lock:
+            if level not in self._files:
+                if level not in self._manifest["levels"]:
+                    raise MissingLevelError(
+                        "census.missing_level", level=level, vintage=self.vintage, held=self.levels
+                    )
+                entry = self._manifest["levels"][level]
+                self._files[level] = _LevelFile(level_file(self.folder, level), entry)
+            return self._files[level]
+
+
+class _Counted(io.RawIOBase):
+    """A file that counts the bytes read from it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+        self.bytes_read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size) or b""
+        self.bytes_read += len(data)
+        return data
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _LevelFile:
+    """The GeoParquet file of one level, its footer read once."""
+
+    def __init__(self, path: Path, entry: Mapping[str, Any]) -> None:
+        self.path = path
+        self.rows = int(entry["rows"])
+        self._lock = threading.Lock()
+        _require_size(path, int(entry["bytes"]))
+        try:
+            self._raw = _Counted(path)
+            # the counting file is read in place: a buffer would read ahead what nobody asked for
+            self._parquet = pq.ParquetFile(self._raw, pre_buffer=False)
+            metadata = self._parquet.metadata
+            if metadata.num_rows != self.rows:
+                raise StoreError("store.changed", file=path)
+        except (OSError, pa.ArrowException) as error:
+            if isinstance(error, StoreError):
+                raise
+            raise StoreError("store.damaged", file=path, reason=str(error)) from error
+
+    @property
+    def bytes_read(self) -> int:
+        return self._raw.bytes_read
+
+    @cached_property
+    def group_boxes(self) -> tuple[Rows, npt.NDArray[np.float64]]:
+        metadata = self._parquet.metadata
+        names = [metadata.schema.column(k).path for k in range(metadata.num_columns)]
+        places = [names.index(f"bbox.{side}") for side in _SIDES]
+        boxes = np.full((metadata.num_row_groups, 4), np.nan)
+        for group in range(metadata.num_row_groups):
+            row_group = metadata.row_group(group)
+            for k, place in enumerate(places):
+                statistics = row_group.column(place).statistics
+                if statistics is not None and statistics.has_min_max:
+                    boxes[group, k] = statistics.min if k < 2 else statistics.max
+        starts = np.minimum(np.arange(len(boxes) + 1, dtype=np.int64) * GROUP_ROWS, self.rows)
+        return starts, boxes
+
+    def read(self, columns: Sequence[str], rows: Rows | None) -> pa.Table:
+        """Read columns of all rows, or of the row groups that hold ``rows``, in that order."""
+        try:
+            with self._lock:
+                if rows is None:
+                    return self._parquet.read(list(columns))
+                rows = np.asarray(rows, dtype=np.int64)
+                groups = np.unique(rows // GROUP_ROWS)
+                table = self._parquet.read_row_groups(groups.tolist(), list(columns))
+        except (OSError, pa.ArrowException) as error:
+            raise StoreError("store.damaged", file=self.path, reason=str(error)) from error
+        before = np.searchsorted(groups, rows // GROUP_ROWS) * GROUP_ROWS
+        return table.take(before + rows % GROUP_ROWS)
+
+
+def _require_size(path: Path, size: int) -> None:
+    try:
+        found = path.stat().st_size
+    except FileNotFoundError as error:
+        raise StoreError("store.half_written", folder=path.parent, missing=path.name) from error
+    if found != size:
+        raise StoreError("store.wrong_size", file=path, needed=size, found=found)
+
+
+def _series(name: str, column: pa.ChunkedArray) -> pd.Series:
+    if name in (*COUNTS, *MEASURES, GRID):
+        return pd.Series(column.to_numpy().astype(np.float64, copy=False))
+    if name == "incomplete_reserve":
+        return pd.Series(column.to_numpy().astype(bool))
+    return pd.Series(TEXT.__from_arrow__(column.cast(pa.large_string())))
+
+
+class _Published(Mapping[str, Mapping[str, Mapping[str, float]]]):
+    """Totals known independently of the units held; read when first looked at."""
+
+    def __init__(self, data: StoreData) -> None:
+        self._data = data
+
+    @cached_property
+    def _levels(self) -> dict[str, dict[str, dict[str, float]]]:
+        path = self._data.folder / PUBLISHED
+        try:
+            raw = path.read_bytes()
+            frame = pq.ParquetFile(pa.BufferReader(raw)).read().to_pandas()
+        except (OSError, pa.ArrowException) as error:
+            raise StoreError("store.damaged", file=path, reason=str(error)) from error
+        self._data._small += len(raw)
+        return published_mapping(frame)
+
+    def __getitem__(self, level: str) -> Mapping[str, Mapping[str, float]]:
+        return self._levels[level]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._levels)
+
+    def __len__(self) -> int:
+        return len(self._levels)
+
+    def __repr__(self) -> str:
+        return json.dumps({level: len(units) for level, units in self._levels.items()})
+
+
+def published_mapping(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
+    """Turn rows ``level, unit_id, population ...`` into level -> unit -> numbers that are known."""
+    numbers = [column for column in frame.columns if column not in ("level", "unit_id", "source")]
+    result: dict[str, dict[str, dict[str, float]]] = {}
+    for level, units in frame.groupby("level", sort=False):
+        values = units[numbers].to_numpy(dtype=np.float64)
+        known = ~np.isnan(values)
+        result[str(level)] = {
+            unit: {name: float(v) for name, v, k in zip(numbers, row, has, strict=True) if k}
+            for unit, row, has in zip(units["unit_id"].tolist(), values, known, strict=True)
+        }
+    return result

@@ -1,0 +1,178 @@
+"""What an import verifies of the polygons: validity, nesting, areas, and who has none."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from lipgeo import geography
+from lipgeo.census import CHAIN
+from lipgeo.store.assemble import Assembled
+from lipgeo.store.findings import Check
+
+__all__ = ["verify"]
+
+#: a child leaves its parent when this share of it, and this many square metres, lie outside
+_OUTSIDE_SHARE = 1e-6
+_OUTSIDE_M2 = 1.0
+#: land area beyond the polygon by this factor: the grid stretches areas by 7 % at most, and water
+#: only makes the polygon larger than the land
+_LAND_FACTOR = 1.5
+#: ... and by this many km2: land area is published to 0.0001 km2
+_LAND_KM2 = 0.01
+
+
+def verify(
+    census: Assembled, vintage: int, sourced: frozenset[str], described: frozenset[str]
+) -> list[Check]:
+    """Look at the polygons of an assembled census.
+
+    Parameters
+    ----------
+    census
+        The census.
+    vintage
+        Census year.
+    sourced
+        Levels whose boundary file was added.
+    described
+        Levels of which a table was added.
+    """
+    checks: list[Check] = []
+    for level, frame in census.frames.items():
+        ids = frame["unit_id"].to_numpy(dtype=object)
+        checks += _counted(level, len(ids), vintage)
+        if level in sourced:
+            checks += _without_polygon(level, ids, census.geometry[level])
+            checks += _invalid(level, ids, census.geometry[level])
+            if "land_km2" in frame:
+                land = frame["land_km2"].to_numpy()
+                checks += _areas(level, ids, census.geometry[level], land)
+        if level in sourced | described:
+            checks += _childless(level, ids, census, sourced)
+    for parent in sourced:
+        child = _nested_level(parent, census, sourced, vintage)
+        if child is not None:
+            checks += _nesting(parent, child, census)
+    return checks
+
+
+def _counted(level: str, held: int, vintage: int) -> list[Check]:
+    known = geography.national_count(level, vintage)
+    if known is None or held >= known.value:
+        return []
+    return [
+        Check("extract", "note", level, "store.extract", held=held, known=known.value, vintage=vintage)
+    ]  # fmt: skip
+
+
+def _without_polygon(
+    level: str, ids: npt.NDArray[np.object_], shapes: npt.NDArray[np.object_]
+) -> list[Check]:
+    missing = shapely.is_missing(shapes)
+    if not missing.any():
+        return []
+    return [Check("no_polygon", "note", level, "store.no_polygon", units=tuple(ids[missing]))]
+
+
+def _invalid(
+    level: str, ids: npt.NDArray[np.object_], shapes: npt.NDArray[np.object_]
+) -> list[Check]:
+    wrong = ~shapely.is_valid(shapes) & ~shapely.is_missing(shapes)
+    if not wrong.any():
+        return []
+    return [
+        Check("invalid_polygon", "note", level, "store.invalid_polygon", units=tuple(ids[wrong]))
+    ]
+
+
+def _areas(
+    level: str,
+    ids: npt.NDArray[np.object_],
+    shapes: npt.NDArray[np.object_],
+    land: npt.NDArray[np.float64],
+) -> list[Check]:
+    """Hold the published land area against the polygon: exchanged polygons, other units."""
+    drawn = shapely.area(shapes) / 1e6
+    both = (drawn > 0) & (land > 0)
+    if not both.any():
+        return []
+    ratio = float(np.median(land[both] / drawn[both]))
+    if not 0.05 < ratio < _LAND_FACTOR:
+        return [Check("land_units", "warning", level, "store.land_units", ratio=ratio)]
+    beyond = land > _LAND_FACTOR * drawn + _LAND_KM2
+    if not beyond.any():
+        return []
+    worst = int(np.argmax(np.where(beyond, land - drawn, -1)))
+    return [
+        Check(
+            "land_beyond_polygon", "warning", level, "store.land_beyond_polygon",
+            units=tuple(ids[beyond]), worst=ids[worst], land=land[worst], drawn=drawn[worst],
+        )
+    ]  # fmt: skip
+
+
+def _childless(
+    level: str, ids: npt.NDArray[np.object_], census: Assembled, sourced: frozenset[str]
+) -> list[Check]:
+    """Report units with nothing inside them at the finest level whose own file was added."""
+    finest = next(iter(census.frames))
+    if level == finest or level not in census.frames[finest]:
+        return []
+    empty = ~pd.Index(ids).isin(census.frames[finest][level].dropna())
+    if not empty.any():
+        return []
+    severity = "warning" if level in sourced else "note"
+    return [
+        Check("no_children", severity, level, "store.no_children",
+              units=tuple(ids[empty]), finest=finest)
+    ]  # fmt: skip
+
+
+def _nested_level(
+    parent: str, census: Assembled, sourced: frozenset[str], vintage: int
+) -> str | None:
+    """Return the level whose polygons are held against those of ``parent``: the next inside it."""
+    inside = [
+        level
+        for level in census.frames
+        if level in sourced and level != parent and parent in census.frames[level]
+        if parent in geography.nests_in(level, vintage)
+    ]
+    chained = [level for level in inside if level in CHAIN] if parent in CHAIN else inside
+    return min(chained, key=lambda level: len(census.frames[level]), default=None)
+
+
+def _nesting(parent: str, child: str, census: Assembled) -> list[Check]:
+    frame = census.frames[child]
+    place = pd.Index(census.frames[parent]["unit_id"].to_numpy(dtype=object)).get_indexer(
+        pd.Index(frame[parent].to_numpy(dtype=object))
+    )
+    outer, inner = census.geometry[parent], census.geometry[child]
+    rows = np.flatnonzero((place >= 0) & ~shapely.is_missing(inner))
+    rows = rows[~shapely.is_missing(outer[place[rows]])]
+    shapely.prepare(outer)
+    inside = shapely.covers(outer[place[rows]], inner[rows])
+    shapely.destroy_prepared(outer)
+    rows = rows[~inside]
+    if not len(rows):
+        return []
+    # the few left may touch, bow-tie or truly leave: measure what lies outside
+    shapes = shapely.make_valid(inner[rows])
+    around = shapely.make_valid(outer[place[rows]])
+    outside = shapely.area(shapely.difference(shapes, around))
+    leaving = outside > np.maximum(_OUTSIDE_M2, _OUTSIDE_SHARE * shapely.area(shapes))
+    if not leaving.any():
+        return []
+    rows, outside = rows[leaving], outside[leaving]
+    ids = frame["unit_id"].to_numpy(dtype=object)[rows]
+    worst = int(np.argmax(outside))
+    return [
+        Check(
+            "nesting", "warning", child, "store.nesting",
+            units=tuple(ids), parent=parent, worst=ids[worst], outside=float(outside[worst]),
+            limit=_OUTSIDE_M2,
+        )
+    ]  # fmt: skip

@@ -1,0 +1,196 @@
+"""Writing a vintage: one GeoParquet 1.1 file a level, and the manifest last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+
+from lipgeo.census import CHAIN, COUNTS, GROUP_ROWS, NAMES, Rows
+from lipgeo.crs import STATCAN_LAMBERT
+from lipgeo.store.layout import LAYOUT, MANIFEST, PUBLISHED, level_file, manifest_text, rows_of
+
+__all__ = ["write_table", "write_vintage"]
+
+_BOX = pa.struct([(side, pa.float64()) for side in ("xmin", "ymin", "xmax", "ymax")])
+#: polygons turned to WKB and written at a time: a census is never held twice in memory
+_CHUNK_GROUPS = 16
+
+
+def write_vintage(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    frames: Mapping[str, pd.DataFrame],
+    geometry: Mapping[str, npt.NDArray[np.object_]],
+    boxes: Mapping[str, npt.NDArray[np.float64]],
+    published: pd.DataFrame,
+    step: Callable[[str], None],
+) -> None:
+    """Write the levels, the published totals and, last, the manifest.
+
+    Parameters
+    ----------
+    folder
+        An empty folder.
+    manifest
+        ``vintage``, ``boundary_type``, ``sources``, ``checks``: kept as given.
+    frames, geometry, boxes
+        Levels, finest first, their rows already in order.
+    published
+        ``level, unit_id`` and numbers.
+    step
+        Called with a level's code before it is written.
+    """
+    levels: dict[str, Any] = {}
+    for level, frame in frames.items():
+        step(level)
+        ranges = row_ranges(level, frames)
+        path = level_file(folder, level)
+        _write_level(path, level, frame, geometry[level], boxes[level], ranges)
+        levels[level] = {
+            "rows": len(frame),
+            "polygons": int((~np.isnan(boxes[level][:, 0])).sum()),
+            "bytes": path.stat().st_size,
+            "sha256": sha256_of(path),
+            "columns": list(frame.columns),
+            "ranges": list(ranges),
+            "sums": {
+                name: _sum(frame[name]) for name in (*COUNTS, "land_km2") if name in frame.columns
+            },
+        }
+    write_table(folder / PUBLISHED, published)
+    text = manifest_text(
+        {"layout": LAYOUT, **manifest, "crs": STATCAN_LAMBERT.to_string(), "levels": levels}
+    )
+    (folder / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, Any] | None = None) -> None:
+    """Write a plain table as Parquet; equal tables give equal bytes."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    about = {b"lipgeo": json.dumps(metadata or {}, ensure_ascii=False).encode()}
+    pq.write_table(table.replace_schema_metadata(about), path, compression="zstd")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, as hexadecimal text."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def row_ranges(
+    level: str, frames: Mapping[str, pd.DataFrame]
+) -> dict[str, tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
+    """Return which rows of each finer level of the chain a unit holds: firsts and counts.
+
+    A child level is left out where the units of some parent do not stand together (a source that
+    contradicts itself); it is then looked up by ids.
+    """
+    found: dict[str, tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]] = {}
+    if level not in CHAIN:
+        return found
+    parents = pd.Index(frames[level]["unit_id"].to_numpy(dtype=object))
+    for child in CHAIN[CHAIN.index(level) + 1 :]:
+        if child not in frames or level not in frames[child].columns:
+            continue
+        codes = parents.get_indexer(pd.Index(frames[child][level].to_numpy(dtype=object)))
+        firsts = np.flatnonzero(np.diff(codes, prepend=-2) != 0)
+        runs = codes[firsts]
+        counts = np.diff(np.append(firsts, len(codes)))
+        firsts, counts, runs = firsts[runs >= 0], counts[runs >= 0], runs[runs >= 0]
+        if len(np.unique(runs)) != len(runs):
+            continue
+        first, count = np.zeros((2, len(parents)), dtype=np.int32)
+        first[runs], count[runs] = firsts, counts
+        found[child] = (first, count)
+    return found
+
+
+def _write_level(
+    path: Path,
+    level: str,
+    frame: pd.DataFrame,
+    geometry: npt.NDArray[np.object_],
+    boxes: npt.NDArray[np.float64],
+    ranges: Mapping[str, tuple[Rows, Rows]],
+) -> None:
+    columns = {name: _column(frame[name]) for name in frame.columns}
+    for child, pair in ranges.items():
+        columns |= dict(zip(rows_of(child), map(pa.array, pair), strict=True))
+    missing = np.isnan(boxes[:, 0])
+    columns["bbox"] = pa.StructArray.from_arrays(
+        [pa.array(side) for side in boxes.T], fields=list(_BOX), mask=pa.array(missing)
+    )
+    schema = pa.schema(
+        [*((name, values.type) for name, values in columns.items()), ("geometry", pa.binary())],
+        metadata={
+            b"geo": json.dumps(_geo(geometry, boxes)).encode(),
+            b"lipgeo": json.dumps({"layout": LAYOUT, "level": level}).encode(),
+        },
+    )
+    # bookkeeping of every column in every group is most of a footer: keep what steers a read,
+    # and dictionaries only where values repeat
+    with pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        write_statistics=[f"bbox.{side.name}" for side in _BOX],
+        use_dictionary=[
+            name for name in columns if name not in ("unit_id", "dguid", "x", "y", "bbox")
+        ],
+    ) as writer:
+        step = GROUP_ROWS * _CHUNK_GROUPS
+        for start in range(0, max(len(frame), 1), step):
+            part = slice(start, start + step)
+            wkb = pa.array(shapely.to_wkb(geometry[part], output_dimension=2), pa.binary())
+            arrays = [*(values[part] for values in columns.values()), wkb]
+            writer.write_table(
+                pa.Table.from_arrays(arrays, schema=schema), row_group_size=GROUP_ROWS
+            )
+
+
+def _column(values: pd.Series) -> pa.Array:
+    array = pa.array(values, from_pandas=True)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return array.cast(pa.string()) if pa.types.is_large_string(array.type) else array
+
+
+def _geo(geometry: npt.NDArray[np.object_], boxes: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Return the ``geo`` metadata of GeoParquet 1.1, with the box column as covering."""
+    kinds = np.unique(shapely.get_type_id(geometry))
+    column: dict[str, Any] = {
+        "encoding": "WKB",
+        "geometry_types": [
+            {3: "Polygon", 6: "MultiPolygon"}.get(int(kind), "GeometryCollection")
+            for kind in kinds
+            if kind >= 0
+        ],
+        "crs": STATCAN_LAMBERT.to_json_dict(),
+        "edges": "planar",
+        "covering": {"bbox": {side.name: ["bbox", side.name] for side in _BOX}},
+    }
+    if not np.isnan(boxes).all():
+        column["bbox"] = [*np.nanmin(boxes[:, :2], axis=0), *np.nanmax(boxes[:, 2:], axis=0)]
+    return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+
+
+def _sum(values: pd.Series) -> float | None:
+    """Return the sum of what is known, ``None`` where nothing is."""
+    known = values.dropna()
+    return float(known.sum()) if len(known) else None
+
+
+def ordered_columns(columns: Sequence[str], parents: Sequence[str]) -> list[str]:
+    """Return columns in the order they are stored: names, numbers, parents coarse to fine."""
+    numbers = [c for c in columns if c not in NAMES and c not in parents]
+    return [*(c for c in NAMES if c in columns), *numbers, *(p for p in parents if p in columns)]
