@@ -411,9 +411,10 @@ class ServiceAreas:
             ``outside_census`` (error: a drawn area that meets no polygon of the census),
             ``partly_outside`` (warning, ``value`` the share of the outline's surface, sea and
             lakes included, that no unit covers; beyond 0.005), ``other_vintage_held`` (error),
-            ``incomplete_unit`` (warning: a listed unit of which the census holds less than
-            Statistics Canada publishes for it), ``list_and_outline`` (note, where an area came
-            as both: the share of the outline outside the listed units, and of them outside it).
+            ``incomplete_count, incomplete_population`` (warning: a listed unit of which the
+            census holds less than Statistics Canada publishes), ``list_and_outline`` (note, where
+            an area came as both: the share of the outline outside the listed units, and of them
+            outside it).
         """
         findings: list[Finding] = []
         inside = share_inside(self.frame.geometry[self.drawn].to_numpy(), census)

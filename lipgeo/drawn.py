@@ -13,8 +13,9 @@ import shapely
 from lipgeo.census import Census
 from lipgeo.crs import area_km2, to_grid
 from lipgeo.dissolve import parts_and_holes
-from lipgeo.errors import CRSError
+from lipgeo.door import axis_problems
 from lipgeo.faults import Faults, finding
+from lipgeo.preflight import make_valid_polygons, polygon_parts, swapped_axes
 from lipgeo.report import Finding
 
 __all__ = ["merged", "outlines_on_grid", "share_inside"]
@@ -22,11 +23,11 @@ __all__ = ["merged", "outlines_on_grid", "share_inside"]
 _Geometries = npt.NDArray[np.object_]
 _Flags = npt.NDArray[np.bool_]
 
-#: Canada in degrees (longitude, latitude) and on the grid (EPSG:3347 metres), with a margin
-_CANADA_DEGREES = shapely.box(-145.0, 39.0, -45.0, 86.0)
-_CANADA_GRID = shapely.box(3.4e6, 0.3e6, 9.4e6, 5.4e6)
-
-_POLYGON, _MULTIPOLYGON, _COLLECTION = 3, 6, 7
+_AXES = {
+    "swapped_axes": "areas.swapped_axes",
+    "degrees_as_metres": "areas.degrees_as_metres",
+    "metres_as_degrees": "areas.metres_as_degrees",
+}
 
 
 def outlines_on_grid(
@@ -43,38 +44,37 @@ def outlines_on_grid(
     rows
         What messages call each outline: columns ``row, area_id``; (n,).
     faults
-        Gets the rows that are missing, empty, points or lines, without area, or outside Canada.
+        Gets the rows that are missing, empty, points or lines, without surface, or outside Canada
+        (with the reason where swapped axes or the wrong unit explain it).
 
     Returns
     -------
     numpy.ndarray
         Polygons and multipolygons, two-dimensional, ``None`` where at fault; shape (n,).
     list of Finding
-        Outlines that crossed themselves and were repaired, with the change of area in square
-        kilometres on the equal-area ESRI:102001; points and lines dropped from collections.
+        Outlines that crossed themselves and were repaired, with their square kilometres before
+        and after (ESRI:102001); points and lines left out of collections.
     """
-    shapes = shapely.force_2d(np.array(geometry, dtype=object))
-    shapes, findings = _polygons_of_collections(shapes, rows)
-    missing = shapely.is_missing(shapes)
-    empty = ~missing & shapely.is_empty(shapes)
-    kinds = shapely.get_type_id(shapes)
-    other = ~missing & ~empty & ~np.isin(kinds, (_POLYGON, _MULTIPOLYGON))
+    given = shapely.force_2d(np.array(geometry, dtype=object))
+    missing = shapely.is_missing(given)
+    empty = ~missing & shapely.is_empty(given)
+    shapes = polygon_parts(given)
+    other = ~missing & ~empty & shapely.is_missing(shapes)
     _fault(faults, "areas.no_geometry", missing, rows)
     _fault(faults, "areas.empty_geometry", empty, rows)
-    _fault(
-        faults,
-        "areas.not_polygons",
-        other,
-        rows,
-        kinds=sorted({shape.geom_type for shape in shapes[other]}),
-    )
-    sound = ~missing & ~empty & ~other
-    sound &= ~_elsewhere(shapes, sound, crs, rows, faults)
-    outlines = np.full(len(shapes), None, dtype=object)
-    outlines[sound] = to_grid(shapes[sound], crs)
-    outlines, repaired = _repair(outlines, rows)
-    flat = sound & ~(shapely.area(outlines) > 0)
+    kinds = sorted({shape.geom_type for shape in given[other]})
+    _fault(faults, "areas.not_polygons", other, rows, kinds=kinds)
+    # before the way to the grid, which may bend a flat ring open
+    flat = shapely.area(shapely.convex_hull(shapes)) == 0
+    shapes[flat | _outside(shapes, crs, rows, faults)] = None
+    outlines, repaired = _repair(to_grid(shapes, crs), rows)
+    flat |= shapely.is_missing(outlines) & ~shapely.is_missing(shapes)
     _fault(faults, "areas.no_surface", flat, rows)
+    collections = (shapely.get_type_id(given) == shapely.GeometryType.GEOMETRYCOLLECTION) & ~other
+    findings = [
+        finding("areas.collection", "note", row.area_id, row=row.row, area=row.area_id)
+        for row in rows[collections & ~empty].itertuples()
+    ]
     return outlines, findings + repaired
 
 
@@ -83,84 +83,47 @@ def _fault(faults: Faults, key: str, which: _Flags, rows: pd.DataFrame, /, **val
     faults.add(key, bad.to_dict("records"), rows=list(bad["row"]), **values)
 
 
-def _polygons_of_collections(
-    shapes: _Geometries, rows: pd.DataFrame
-) -> tuple[_Geometries, list[Finding]]:
-    """Take the polygons out of collections (KML wraps them so); one without any stays as it is."""
-    findings = []
-    for at in np.flatnonzero(shapely.get_type_id(shapes) == _COLLECTION):
-        parts = shapely.get_parts(shapes[at])
-        while (nested := shapely.get_type_id(parts) == _COLLECTION).any():
-            parts = np.concatenate([parts[~nested], shapely.get_parts(parts[nested])])
-        surfaces = shapely.get_dimensions(parts) == 2
-        if surfaces.any():
-            shapes[at] = shapely.multipolygons(shapely.get_parts(parts[surfaces]))
-            lost = int((~surfaces).sum())
-            if lost:
-                row, area = rows["row"].iloc[at], rows["area_id"].iloc[at]
-                findings.append(
-                    finding("areas.collection", "note", area, row=row, area=area, lost=lost)
-                )
-    return shapes, findings
-
-
-def _elsewhere(
-    shapes: _Geometries, sound: _Flags, crs: pyproj.CRS, rows: pd.DataFrame, faults: Faults
-) -> _Flags:
-    """Flag outlines outside Canada; say of those whose axes are swapped that they are."""
-    canada = _CANADA_DEGREES if crs.is_geographic else _CANADA_GRID
-    outside, swapped = np.zeros(len(shapes), dtype=bool), np.zeros(len(shapes), dtype=bool)
-    bounds = shapely.bounds(shapes[sound])
-    for turned in (False, True):
-        x, y = (1, 0) if turned else (0, 1)
-        corners = [shapely.points(bounds[:, x + at], bounds[:, y + at]) for at in (0, 2)]
-        if not crs.is_geographic:
-            try:
-                corners = [to_grid(points, crs) for points in corners]
-            except CRSError:  # turned, they may lie where the projection has no place for them
-                if turned:
-                    break
-                raise
-        there = np.logical_and(*(shapely.covers(canada, points) for points in corners))
-        if turned:
-            swapped[sound] = there
-        else:
-            outside[sound] = ~there
-            if there.all():
-                return outside
-    _fault(faults, "areas.swapped_axes", outside & swapped, rows, crs=crs.name)
-    _fault(faults, "areas.outside_canada", outside & ~swapped, rows, crs=crs.name)
-    return outside
+def _outside(shapes: _Geometries, crs: pyproj.CRS, rows: pd.DataFrame, faults: Faults) -> _Flags:
+    """Flag outlines outside Canada, and say why where that is certain."""
+    ids = rows["area_id"].fillna("—").to_numpy(dtype=object)
+    explained = np.zeros(len(shapes), dtype=bool)
+    problems = pd.DataFrame(axis_problems(ids, shapes, crs), columns=["row", "problem"])
+    for problem, which in problems.groupby("problem", sort=False):
+        here = np.zeros(len(shapes), dtype=bool)
+        here[which["row"].to_numpy(dtype=np.int64) - 1] = True
+        _fault(faults, _AXES[problem], here, rows, crs=crs.name)
+        explained |= here
+    bounds = shapely.bounds(shapes)
+    bounds[explained] = np.nan
+    _, outside = swapped_axes(bounds, crs)
+    _fault(faults, "areas.outside_canada", outside, rows, crs=crs.name)
+    return explained | outside
 
 
 def _repair(outlines: _Geometries, rows: pd.DataFrame) -> tuple[_Geometries, list[Finding]]:
-    """Make outlines valid and say of each how its area changed."""
-    wrong = np.flatnonzero(~(shapely.is_valid(outlines) | shapely.is_missing(outlines)))
-    findings: list[Finding] = []
-    if not len(wrong):
-        return outlines, findings
-    reasons = shapely.is_valid_reason(outlines[wrong])
-    before = area_km2(outlines[wrong])
-    # "structure": a ring that overlaps itself keeps its overlap, a bow-tie keeps both wings
-    fixed = shapely.make_valid(outlines[wrong], method="structure", keep_collapsed=False)
-    outlines[wrong] = fixed
-    after = area_km2(fixed)
-    for at, reason, was, now in zip(wrong, reasons, before, after, strict=True):
-        row, area = rows["row"].iloc[at], rows["area_id"].iloc[at]
-        findings.append(
-            finding(
-                "areas.repaired",
-                "warning",
-                area,
-                value=now - was,
-                row=row,
-                area=area,
-                reason=reason.partition("[")[0],
-                was=was,
-                now=now,
-            )
+    """Make outlines valid, ``None`` where no surface is left; say how the area of each changed."""
+    fixed, changed, _ = make_valid_polygons(outlines)
+    fixed[~(shapely.area(fixed) > 0)] = None
+    changed &= ~shapely.is_missing(fixed)
+    reasons = shapely.is_valid_reason(outlines[changed])
+    before, after = area_km2(outlines[changed]), area_km2(fixed[changed])
+    findings = [
+        finding(
+            "areas.repaired",
+            "warning",
+            row.area_id,
+            value=now - was,
+            row=row.row,
+            area=row.area_id,
+            reason=reason.partition("[")[0],
+            was=was,
+            now=now,
         )
-    return outlines, findings
+        for row, reason, was, now in zip(
+            rows[changed].itertuples(), reasons, before, after, strict=True
+        )
+    ]
+    return fixed, findings
 
 
 def merged(ids: pd.Series, outlines: _Geometries) -> tuple[_Geometries, list[Finding]]:

@@ -82,9 +82,10 @@ def entries(
             )
     # the level may stand before the unit: "CSD:4806016", "CSD: Windsor, ON"
     prefixed = frame["unit"].str.contains(":", regex=False)
-    parts = frame.loc[prefixed, "unit"].str.partition(":")
-    frame.loc[prefixed, "level"] = parts[0].str.strip()
-    frame.loc[prefixed, "unit"] = parts[2].str.strip()
+    if prefixed.any():
+        parts = frame.loc[prefixed, "unit"].str.partition(":")
+        frame.loc[prefixed, "level"] = parts[0].str.strip()
+        frame.loc[prefixed, "unit"] = parts[2].str.strip()
     return frame
 
 
@@ -383,7 +384,7 @@ def _without_overlap(
     starts = np.searchsorted(owner, np.arange(len(listed) + 1))
     size = np.diff(starts)
     out = listed["exclude"].to_numpy(dtype=bool)
-    count = len(census.data.attributes(census.atom_level, ["unit_id"]))
+    count = int(census.data.group_boxes(census.atom_level)[0][-1])
     forbidden = np.zeros(count, dtype=bool)
     forbidden[atom[out[owner]]] = True
     holder = np.full(count, -1, dtype=np.int64)
@@ -549,34 +550,42 @@ def polygons_of(
 
 
 def incomplete(units: pd.DataFrame, census: Census) -> list[Finding]:
-    """Return a warning for each listed unit of which the census holds less than is published."""
+    """Return a warning for each listed unit of which the census holds less than is published.
+
+    Told by the published number of its finest units, else by its published population.
+    """
     published = census.data.meta["published"]
+    counted = f"{census.atom_level.lower()}_count"
     findings = []
     for level in units["level"].unique():
         totals = published.get(level, {})
+        of_level = units[units["level"].eq(level)]
         if level == census.atom_level or not totals:
             continue
-        of_level = units[units["level"].eq(level)].reset_index(drop=True)
-        known = of_level["unit_id"].map(
-            lambda unit, totals=totals: (totals.get(unit) or {}).get("population", np.nan)
-        )
         rows = census.rows(level, of_level["unit_id"].to_numpy(dtype=object))
         owner, atom = census.atoms(level, rows)
         people = census.data.attributes(census.atom_level, ["population"], atom)["population"]
-        held = np.bincount(owner, people.fillna(0), minlength=len(of_level))
-        for at in np.flatnonzero(held < known.to_numpy(dtype=float)):
-            area, unit = of_level["area_id"].iloc[at], _code_of(of_level.iloc[at])
+        held = {
+            counted: np.bincount(owner, minlength=len(rows)),
+            "population": np.bincount(owner, people.fillna(0), minlength=len(rows)),
+        }
+        for at, unit in enumerate(of_level.itertuples()):
+            known = totals.get(unit.unit_id) or {}
+            what = next((key for key in (counted, "population") if key in known), None)
+            if what is None or not held[what][at] < known[what]:
+                continue
             findings.append(
                 finding(
-                    "areas.incomplete_unit",
+                    f"areas.incomplete_{'population' if what == 'population' else 'count'}",
                     "warning",
-                    area,
-                    value=held[at],
-                    limit=float(known.iloc[at]),
-                    area=area,
-                    unit=unit,
-                    held=held[at],
-                    published=float(known.iloc[at]),
+                    unit.area_id,
+                    value=float(held[what][at]),
+                    limit=float(known[what]),
+                    area=unit.area_id,
+                    unit=f"{level}:{unit.unit_id}",
+                    held=held[what][at],
+                    published=known[what],
+                    level=census.atom_level,
                 )
             )
     return findings

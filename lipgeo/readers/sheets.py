@@ -1,0 +1,300 @@
+"""``read_sheet``: a person's CSV or workbook as a table of text, rows numbered as they see them."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pandas as pd
+from openpyxl.utils.exceptions import InvalidFileException
+
+from lipgeo.errors import FileError
+from lipgeo.faults import finding
+from lipgeo.report import CheckReport, Finding, notes_of
+from lipgeo.textfiles import TextForm, read_text_table, sniff
+
+__all__ = ["Sheet", "read_sheet"]
+
+_WORKBOOKS = {".xlsx", ".xlsm", ".xltx", ".xltm"}
+#: first bytes of a zip (a workbook) and of an OLE file (old .xls, or a workbook with a password)
+_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+#: how spreadsheets make a text of a code: ="0101", '0101
+_QUOTED = re.compile(r'^(?:="(.*)"|\'(.*))$')
+#: number formats that say how many digits a code has: 0000000, 0000000.00
+_DIGITS = re.compile(r"^(0+)(?:\.(0+))?$")
+_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"}
+#: lines a header may stand below
+_TITLES = 20
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table as people keep it.
+
+    Attributes
+    ----------
+    frame
+        One row a row of the sheet that holds something; index ``row``, its number there (the
+        first line is 1); every column text (``string``), trimmed, missing where empty. A column
+        without a header is ``column_3``; the second of two equal headers ``name (2)``.
+    notes
+        What was assumed: encoding, separator, sheet, titles, merged cells, hidden rows.
+    decimal
+        The decimal mark of numbers in the text, ``"."`` or ``","``.
+    """
+
+    frame: pd.DataFrame
+    notes: CheckReport
+    decimal: str = "."
+
+
+def read_sheet(path: str | Path, sheet: str | None = None, *, encoding: str | None = None) -> Sheet:
+    r"""Read a CSV or a workbook, every cell as text.
+
+    Parameters
+    ----------
+    path
+        Delimited text in UTF-8, UTF-16 or Windows-1252 with any usual separator, or an ``.xlsx``.
+        What the file holds decides, not its ending.
+    sheet
+        Name of the worksheet; the first visible one that is not empty by default.
+    encoding
+        Encoding of a text, where the one found is wrong.
+
+    Returns
+    -------
+    Sheet
+        Codes that Excel made numbers are whole again where it shows them whole (``3002.0`` is
+        ``3002``, a number shown by the format ``0000000`` has its leading zeros); merged cells
+        repeat their value; rows hidden by a filter are read, and said.
+
+    Raises
+    ------
+    FileError
+        The file is missing, unreadable, open elsewhere, empty, an old ``.xls``, protected by a
+        password, or holds formulas never calculated; or there is no such sheet.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from lipgeo.readers.sheets import read_sheet
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "units.csv")
+    ...     _ = path.write_text("area;unit\nA;CSD:3506008\n", encoding="utf-8")
+    ...     read_sheet(path).frame.loc[2, "unit"]
+    'CSD:3506008'
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(8)
+    except FileNotFoundError as error:
+        raise FileError("readers.missing", path=path) from error
+    except PermissionError as error:
+        raise FileError("readers.locked", path=path) from error
+    except OSError as error:
+        raise FileError("readers.unreadable", path=path, reason=error.strerror) from error
+    if head.startswith(_OLE):
+        raise FileError("readers.old_workbook", path=path)
+    if head.startswith(_ZIP):
+        return _from_workbook(path, sheet)
+    if path.suffix.casefold() in _WORKBOOKS and head:
+        raise FileError("readers.not_a_workbook", path=path)
+    return _from_text(path, encoding)
+
+
+# ------------------------------------------------------------------------------- text
+
+
+def _from_text(path: Path, encoding: str | None) -> Sheet:
+    form = sniff(path)
+    if encoding is not None:
+        form = replace(form, encoding=encoding)
+    lines = _lines(path, form)
+    if form.delimiter is None:
+        if max(len(cells) for _, cells in lines) > 1:
+            raise FileError("textfiles.not_delimited", name=path.name)
+        return Sheet(_table([number for number, _ in lines], [c for _, c in lines]), form.notes)
+    frame = read_text_table(path, form)
+    notes = list(form.notes) + list(notes_of(frame))
+    frame = frame.astype("string")
+    numbers = [number for number, cells in lines if len(cells) == form.width]
+    numbers = numbers[int(form.header) :]
+    frame.index = pd.Index(numbers, name="row")
+    return Sheet(_unquoted(frame.dropna(how="all")), CheckReport(notes), form.decimal)
+
+
+def _lines(path: Path, form: TextForm) -> list[tuple[int, list[str]]]:
+    """Return the rows of a text from its table on, with the number of the line each begins on."""
+    with path.open(encoding=form.encoding, newline="") as stream:
+        text = stream.read().lstrip("\ufeff")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter or "\0")
+    rows, begins = [], 1
+    for cells in reader:
+        if begins > form.skip and cells:
+            rows.append((begins, cells))
+        begins = reader.line_num + 1
+    return rows
+
+
+def _unquoted(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.apply(lambda column: column.str.replace(_QUOTED, r"\1\2", regex=True))
+
+
+# ------------------------------------------------------------------------------- workbooks
+
+
+def _from_workbook(path: Path, wanted: str | None) -> Sheet:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read()
+        book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
+        formulas = openpyxl.load_workbook(io.BytesIO(content))
+    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, EOFError) as error:
+        raise FileError("readers.broken_workbook", path=path, reason=str(error)) from error
+    sheet, notes = _choose(book, wanted, path)
+    rows = _cells(sheet, formulas[sheet.title], path, notes)
+    rows = [(number, cells) for number, cells in rows if any(cells)]
+    if not rows:
+        raise FileError("readers.empty_sheet", path=path, sheet=sheet.title)
+    hidden = [n for n, _ in rows if sheet.row_dimensions[n].hidden]
+    if hidden:
+        notes.append(finding("readers.hidden_rows", "warning", sheet.title, rows=hidden))
+    top = _header(rows)
+    if top:
+        notes.append(
+            finding("readers.titles", "note", sheet.title, rows=[n for n, _ in rows[:top]])
+        )
+    numbers = [number for number, _ in rows[top:]]
+    cells = [cells for _, cells in rows[top:]]
+    if len(cells) > 1 and _spans_two_rows(sheet, numbers[0]):
+        # a group's header above its columns' headers
+        joined = [
+            " ".join(dict.fromkeys(part for part in pair if part))
+            for pair in zip(cells[0], cells[1], strict=True)
+        ]
+        notes.append(finding("readers.two_headers", "note", sheet.title, rows=numbers[:2]))
+        cells, numbers = [joined, *cells[2:]], numbers[1:]
+    return Sheet(_table(numbers, cells), CheckReport(notes))
+
+
+def _choose(book: Any, wanted: str | None, path: Path) -> tuple[Any, list[Finding]]:
+    sheets = book.worksheets
+    if wanted is not None:
+        for sheet in sheets:
+            if sheet.title.strip().casefold() == wanted.strip().casefold():
+                return sheet, []
+        names = [sheet.title for sheet in sheets]
+        raise FileError("readers.no_such_sheet", path=path, sheet=wanted, sheets=names)
+    filled = [
+        sheet for sheet in sheets if any(any(row) for row in sheet.iter_rows(values_only=True))
+    ]
+    visible = [sheet for sheet in filled if sheet.sheet_state == "visible"]
+    if not filled:
+        raise FileError("readers.empty_sheet", path=path, sheet=", ".join(s.title for s in sheets))
+    chosen = (visible or filled)[0]
+    others = [sheet.title for sheet in filled if sheet is not chosen]
+    if not others:
+        return chosen, []
+    note = finding("readers.sheet_taken", "note", chosen.title, sheet=chosen.title, others=others)
+    return chosen, [note]
+
+
+def _cells(
+    sheet: Any, formulas: Any, path: Path, notes: list[Finding]
+) -> list[tuple[int, list[str]]]:
+    """Return every row as text, merged cells filled with the value they show."""
+    rows = {row[0].row: [_text(cell) for cell in row] for row in sheet.iter_rows() if len(row)}
+    bare = [
+        cell.coordinate
+        for row in formulas.iter_rows()
+        for cell in row
+        if cell.data_type == "f"
+        and not rows[cell.row][cell.column - 1]
+        and sheet[cell.coordinate].value is None
+    ]
+    if bare:
+        problems = [{"cell": cell} for cell in bare]
+        raise FileError("readers.no_values", problems, path=path, cells=bare)
+    merged = []
+    for area in sheet.merged_cells.ranges:
+        value = rows[area.min_row][area.min_col - 1]
+        for row in range(area.min_row, area.max_row + 1):
+            for column in range(area.min_col, area.max_col + 1):
+                rows[row][column - 1] = value
+        merged.append(area.coord)
+    if merged:
+        notes.append(finding("readers.merged_cells", "note", sheet.title, cells=sorted(merged)))
+    errors = [f"{n}" for n, cells in rows.items() if _ERRORS & set(cells)]
+    if errors:
+        notes.append(finding("readers.error_cells", "warning", sheet.title, rows=errors))
+        rows = {n: ["" if c in _ERRORS else c for c in cells] for n, cells in rows.items()}
+    return list(rows.items())
+
+
+def _text(cell: Any) -> str:
+    """Return a cell as it shows, where that is certain: codes with their zeros, days as ISO."""
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int | float):
+        return _number(value, cell.number_format or "")
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time(0):
+        value = value.date()
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return _QUOTED.sub(r"\1\2", str(value).strip())
+
+
+def _number(value: float, shown: str) -> str:
+    whole = float(value).is_integer()
+    digits = _DIGITS.match(shown)
+    if digits and (whole or digits.group(2)):
+        decimals = len(digits.group(2) or "")
+        width = len(digits.group(1)) + decimals + bool(decimals)
+        return f"{value:0{width}.{decimals}f}"
+    return str(int(value)) if whole else repr(float(value))
+
+
+def _header(rows: Sequence[tuple[int, Sequence[str]]]) -> int:
+    """Return the position of the header: the first row as wide as a table, past its titles."""
+    # a title stands in one cell, or in one value repeated over merged cells
+    distinct = [len({cell for cell in cells if cell}) for _, cells in rows[:_TITLES]]
+    widest = max(distinct)
+    return next((at for at, count in enumerate(distinct) if count > 1), 0) if widest > 1 else 0
+
+
+def _spans_two_rows(sheet: Any, row: int) -> bool:
+    """Whether cells of a row are merged sideways, so that the next row holds their columns."""
+    return any(
+        area.min_row == area.max_row == row and area.max_col > area.min_col
+        for area in sheet.merged_cells.ranges
+    )
+
+
+def _table(numbers: Sequence[int], cells: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Make a frame of a header and its rows; columns with nothing in them are dropped."""
+    header, *body = cells
+    frame = pd.DataFrame(body, index=pd.Index(numbers[1:], name="row"), dtype="string")
+    frame = frame.apply(lambda column: column.str.strip()).replace("", pd.NA)
+    names: list[str] = []
+    for at, given in enumerate(header):
+        name = " ".join(given.split()) or f"column_{at + 1}"
+        again = sum(re.sub(r" \(\d+\)$", "", known) == name for known in names)
+        names.append(f"{name} ({again + 1})" if again else name)
+    frame = frame.reindex(columns=range(len(names)))
+    frame.columns = names
+    blank = [
+        n for n, given in zip(names, header, strict=True) if not given and frame[n].isna().all()
+    ]
+    return frame.drop(columns=blank).astype("string")
