@@ -126,8 +126,8 @@ def parse_units(values: Any, vintage: int) -> pd.DataFrame:
     """
     given = pd.Series(values, dtype="string").reset_index(drop=True)
     index = values.index if isinstance(values, pd.Series) else given.index
-    halves = given.str.split(":", n=1, expand=True).reindex(columns=[0, 1])
-    codes, ids = halves[0].str.strip(), halves[1].str.strip()
+    halves = given.str.split(":", n=1)
+    codes, ids = halves.str[0].str.strip(), halves.str[1].str.strip()
     reasons: dict[int, str] = {}
     for name in codes[ids.notna()].unique():
         try:

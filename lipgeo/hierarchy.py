@@ -149,11 +149,13 @@ def fold(text: str) -> str:
     >>> fold("Trois-Rivières"), fold("ST. JOHN'S"), fold("Cœur  du  Québec")
     ('troisrivieres', 'stjohns', 'coeurduquebec')
     """
-    if text.isascii():
-        plain = text.lower()
-    else:
-        spelt = text.casefold().replace("œ", "oe").replace("æ", "ae")
-        plain = unicodedata.normalize("NFKD", spelt)
+    plain = text
+    if not plain.isascii():
+        # twice: a compatibility letter may come apart into capitals, a small one into accents
+        for _ in range(2):
+            plain = unicodedata.normalize("NFKD", plain).casefold()
+        plain = plain.replace("œ", "oe").replace("æ", "ae")
+    plain = plain.lower()
     return "".join(mark for mark in plain if mark.isalnum())
 
 

@@ -38,6 +38,9 @@ from lipgeo.words import say
 
 __all__ = ["RestoredIds", "require_ids", "restore_ids"]
 
+#: rows looked through for different examples
+_EXAMPLES = 1000
+
 #: what can be done to an id, each a bit since one id may need several; in the order applied
 CHANGES = ("spaces", "case", "dguid", "comma", "decimal", "zeros", "tract", "part")
 _BIT = {change: 1 << place for place, change in enumerate(CHANGES)}
@@ -111,7 +114,8 @@ def restore_ids(values: Any, name: str | Level, vintage: int) -> RestoredIds:
     text, exact = to_arrow(series), _exact(series, id_form(name, vintage))
     valid = np.asarray(text.is_valid())
     rows = np.flatnonzero(~_right(text, exact, code, vintage) & valid)
-    fixed, changes = _restore(text.take(pa.array(rows)), code, vintage)
+    given = text.take(pa.array(rows))
+    fixed, changes = _restore(given, code, vintage)
     right = _right(fixed, exact[rows], code, vintage)
     # nothing but spaces is no id at all: missing, not refused
     left = ~right & np.asarray(pc.not_equal(pc.utf8_length(fixed), 0), dtype=bool)
@@ -121,7 +125,7 @@ def restore_ids(values: Any, name: str | Level, vintage: int) -> RestoredIds:
     restored = _text_frame(
         {
             "row": series.index[rows[right]],
-            "given": text.take(pa.array(rows[right])).to_pylist(),
+            "given": given.filter(pa.array(right)).to_numpy(zero_copy_only=False),
             "restored": result[rows[right]],
             "kind": _by_mask(changes[right], ";".join),
             "change": _by_mask(
@@ -133,8 +137,14 @@ def restore_ids(values: Any, name: str | Level, vintage: int) -> RestoredIds:
     refused = _text_frame(
         {
             "row": series.index[rows[left]],
-            "given": text.take(pa.array(rows[left])).to_pylist(),
-            "reason": _reasons(fixed.filter(pa.array(left)), exact[rows[left]], code, vintage),
+            "given": given.filter(pa.array(left)).to_numpy(zero_copy_only=False),
+            "reason": _reasons(
+                given.filter(pa.array(left)),
+                fixed.filter(pa.array(left)),
+                exact[rows[left]],
+                code,
+                vintage,
+            ),
         }
     )
     return RestoredIds(
@@ -278,16 +288,18 @@ def _schemas(code: str) -> str:
     return "|".join(schema for _, schema in level(code).schemas)
 
 
-def _by_mask(changes: _Changes, spell: Callable[[list[str]], str]) -> list[str]:
+def _by_mask(changes: _Changes, spell: Callable[[list[str]], str]) -> npt.NDArray[np.object_]:
     masks, where = np.unique(changes, return_inverse=True)
     spelt = [spell([kind for kind in CHANGES if mask & _BIT[kind]]) for mask in masks]
-    return [spelt[n] for n in where]
+    return np.array(spelt, dtype=object)[where]
 
 
 # -- the refusals ------------------------------------------------------------------------------
 
 
-def _reasons(text: pa.Array, exact: _Flags, code: str, vintage: int) -> npt.NDArray[np.object_]:
+def _reasons(
+    given: pa.Array, text: pa.Array, exact: _Flags, code: str, vintage: int
+) -> npt.NDArray[np.object_]:
     """Say why each id is refused; a later reason is the better one and replaces an earlier."""
     wanted = needed(code, vintage)
     reason = np.full(len(text), say("geography.reason_form", needed=wanted), dtype=object)
@@ -310,7 +322,7 @@ def _reasons(text: pa.Array, exact: _Flags, code: str, vintage: int) -> npt.NDAr
     reason[matches(text, r"^[0-9.,]+[eE]\+?[0-9]+$")] = say("geography.reason_scientific")
     reason[matches(text, _ALL_ZERO)] = say("geography.reason_zero")
 
-    parts = pc.extract_regex(text, DGUID)
+    parts = pc.extract_regex(pc.utf8_trim_whitespace(given), DGUID)
     head = pc.binary_join_element_wise(
         pc.struct_field(parts, "year"), pc.struct_field(parts, "schema"), ""
     ).dictionary_encode()
@@ -345,13 +357,13 @@ def _report(
     for kind in CHANGES:
         rows = restored[(changes & _BIT[kind]) > 0]
         if len(rows):
-            pairs = (rows["given"] + " → " + rows["restored"]).drop_duplicates()
+            first = rows.head(_EXAMPLES).drop_duplicates(["given", "restored"]).head(5)
             message = say(
                 "geography.restored",
                 level=code,
                 count=len(rows),
                 change=say(f"geography.change_{kind}"),
-                examples=pairs,
+                examples=first["given"] + " → " + first["restored"],
             )
             severity: Severity = "warning" if kind == "part" else "note"
             findings.append(Finding(f"id_{kind}", severity, code, message, float(len(rows))))
@@ -361,7 +373,7 @@ def _report(
             level=code,
             count=len(rows),
             reason=reason,
-            examples=rows["given"].drop_duplicates(),
+            examples=rows["given"].head(_EXAMPLES).drop_duplicates().head(5),
         )
         findings.append(Finding("id_refused", "error", code, message, float(len(rows))))
     return CheckReport(findings)

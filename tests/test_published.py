@@ -76,7 +76,8 @@ def test_nothing_is_known_of_2006_and_2026():
 def test_the_caller_cannot_change_the_table():
     """What is handed out is a copy."""
     published_totals(2021)["CD"].clear()
-    published_facts()["da_count"] = 0
+    facts = published_facts()
+    facts["da_count"] = 0
     assert published_totals(2021)["CD"]["3506"]["da_count"] == 1392
 
 
