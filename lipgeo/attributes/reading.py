@@ -192,18 +192,22 @@ class Reading:
 
     def ids(self, level: str, *, own: bool = False) -> pd.Series | None:
         """Return the ids of a level, from its ids or its DGUIDs, restored; text, RangeIndex."""
-        for role in ("id", "dguid"):
-            column, given = self.column(level, role), self.values(level, role)
-            if own and column is None:
-                column, given = self.column("", role), self.values("", role)
-            if column is None or given is None or (given.isna().all() and role == "id"):
-                continue
-            return (
-                self._of_ids(column, given, level)
-                if role == "id"
-                else self._of_dguids(column, given, level)
-            )
-        return None
+        slots = (level, "") if own else (level,)
+        given = [
+            (column, values)
+            for role in ("id", "dguid")
+            for slot in slots
+            if (column := self.column(slot, role))
+            and (values := self.values(slot, role)) is not None
+        ]
+        if not given:
+            return None
+        # some copies leave the ids empty and give DGUIDs
+        column, values = next((pair for pair in given if pair[1].notna().any()), given[0])
+        if values.isna().all():
+            return pd.Series(pd.NA, index=range(len(values)), dtype="string")
+        read = self._of_ids if column.role == "id" else self._of_dguids
+        return read(column, values, level)
 
     def _of_ids(self, column: Column, given: pd.Series, level: str) -> pd.Series:
         if not pd.api.types.is_numeric_dtype(given):

@@ -28,7 +28,7 @@ _CHUNK = 1 << 22
 _HEAD_LINES = 50
 _DELIMITERS = ("\t", ";", "|", ",")
 SPACES = "\u00a0\u202f\u2009\u2007"
-_UNDEFINED_1252 = bytes([0x81, 0x8D, 0x8F, 0x90, 0x9D])
+_UNDEFINED_1252 = (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")
 _NUMBER = re.compile(r"[-+]?\d[\d\s.,'" + SPACES + r"]*%?")
 _YEAR = re.compile(r"(1[89]|20)\d\d")
 #: share of the sampled lines that need the same number of fields
@@ -165,7 +165,8 @@ def sniff(source: TextSource, *, name: str | None = None) -> TextForm:
     note("delimiter", delimiter=_show(delimiter))
 
     rows, ends = _parse(lines, delimiter)
-    width = Counter(len(row) for row in rows).most_common(1)[0][0]
+    split = Counter(len(row) for row in rows if len(row) > 1)  # titles and notes are one field
+    width = split.most_common(1)[0][0] if split else 1
     top = next(at for at, row in enumerate(rows) if len(row) == width and any(row))
     skip = ends[top - 1] if top else int(bool(declared))
     if top and not declared:
@@ -221,7 +222,7 @@ def _encoding(source: TextSource, called: str) -> tuple[str, bytes, bool]:
                 except UnicodeDecodeError:
                     valid = False
             if not chunk.isascii():
-                odd = odd or bool(set(chunk) & set(_UNDEFINED_1252))
+                odd = odd or any(mark in chunk for mark in _UNDEFINED_1252)
             chunk = stream.read(_CHUNK)
         if valid and not utf8.getstate()[0]:
             return "utf-8", head, whole
@@ -247,32 +248,35 @@ def _parse(lines: Sequence[str], delimiter: str) -> tuple[list[list[str]], list[
 
 
 def _delimiter(lines: Sequence[str], length: int | None) -> str | None:
-    widths: dict[str, tuple[int, bool]] = {}
+    found: dict[str, tuple[int, int, bool]] = {}  # titles above, fields, commas only in numbers
     for delimiter in _DELIMITERS:
         rows, _ = _parse(lines, delimiter)
         filled = [row for row in rows if any(cell.strip() for cell in row)]
+        while len(filled) > 1 and len(filled[-1]) == 1:  # notes below the table
+            filled.pop()
         if not filled:
             continue
         width, _ = Counter(len(row) for row in filled).most_common(1)[0]
-        first = next(at for at, row in enumerate(filled) if len(row) == width)
-        table = filled[first:] if first <= _TITLES else filled
+        titles = next(at for at, row in enumerate(filled) if len(row) == width)
+        table = filled[titles:] if titles <= _TITLES else filled
         share = sum(len(row) == width for row in table) / len(table)
         if width < 2 or share < _CONSISTENT:
             continue
         cells = [cell for row in table for cell in row if "," in cell]
-        numbers = all(_NUMBER.fullmatch(cell.strip()) for cell in cells)
-        widths[delimiter] = (width, numbers)
-    if not widths:
+        found[delimiter] = (titles, width, all(_is_number(cell) for cell in cells))
+    if not found:
         return None
     fixed = length is not None and length >= _FIXED_LINE and len(lines) > 1
-    if fixed and max(width for width, _ in widths.values()) < 5:
+    if fixed and max(width for _, width, _ in found.values()) < 5:
         blank = sum(line.count(" ") for line in lines) / sum(len(line) for line in lines)
         if blank > 0.3:  # names padded with spaces, not a table with a comma in it
             return None
-    comma = widths.get(",", (0, False))[0]
-    for delimiter, (width, numbers) in widths.items():
+    # a mark that is missing above (in the header) belongs to the cells
+    fewest = min(titles for titles, _, _ in found.values())
+    comma = found.get(",", (0, 0, False))[1]
+    for delimiter, (titles, width, numbers) in found.items():
         # commas inside the cells are decimal marks, or the comma is the delimiter after all
-        if delimiter == "," or numbers or width >= comma:
+        if titles == fewest and (delimiter == "," or numbers or width >= comma):
             return delimiter
     return ","
 
