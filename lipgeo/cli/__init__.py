@@ -1,0 +1,57 @@
+"""The command line: parse, call, report; no geography in it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from lipgeo import words
+from lipgeo.errors import LipgeoError
+
+__all__ = ["main"]
+
+#: a wrong call or wrong input, as the contract has it (0 done, 1 done with findings)
+_WRONG = 2
+_INTERRUPTED = 130
+
+
+def _speak(arguments: Sequence[str]) -> None:
+    """Set the language before any sentence is made: help texts are sentences too."""
+    asked = os.environ.get("LIPGEO_LANG", "en")
+    for at, word in enumerate(arguments):
+        if word == "--lang" and at + 1 < len(arguments):
+            asked = arguments[at + 1]
+        elif word.startswith("--lang="):
+            asked = word.removeprefix("--lang=")
+    words.use("fr" if asked.lower().startswith("fr") else "en")
+
+
+def _survive_code_pages() -> None:
+    """Let output through a pipe or file whose code page lacks a character (Windows: cp1252)."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 done with findings, 2 wrong call or input."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    _survive_code_pages()
+    _speak(given)
+    from lipgeo.cli.app import app
+
+    try:
+        app(args=given, prog_name="lipgeo")
+    except LipgeoError as error:
+        if os.environ.get("LIPGEO_TRACEBACK"):
+            raise
+        print(words.say("cli.error", message=error), file=sys.stderr)
+        raise SystemExit(_WRONG) from None
+    except KeyboardInterrupt:
+        print(words.say("cli.interrupted"), file=sys.stderr)
+        raise SystemExit(_INTERRUPTED) from None
+    except BrokenPipeError:  # `lipgeo find ... | head`
+        sys.stderr.close()
+        raise SystemExit(0) from None

@@ -1,0 +1,243 @@
+"""The commands; each parses, calls one or two library functions, and reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lipgeo.cli import census
+from lipgeo.cli import options as o
+from lipgeo.cli.reporting import (
+    exit_status,
+    print_findings,
+    print_frame,
+    print_json,
+    progress,
+)
+from lipgeo.words import say
+
+if TYPE_CHECKING:
+    from lipgeo.areas import ServiceAreas
+    from lipgeo.census import Census
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help=say("cli.app"),
+    epilog=say("cli.app_epilog"),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(census.app, name="census")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from lipgeo import __version__
+
+        print(f"lipgeo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help=say("cli.opt_version")),
+    ] = False,
+    lang: o.Lang = o.LangChoice.EN,
+) -> None:
+    pass
+
+
+def _read_areas(path: str, opened: Census | None, reading: dict[str, Any]) -> ServiceAreas:
+    from lipgeo.readers import read_service_areas
+
+    return read_service_areas(path, census=opened, **reading)
+
+
+@app.command(help=say("cli.help_demo"))
+def demo(
+    out: o.Out = Path("lipgeo-demo"),
+    lang: o.Lang = o.LangChoice.EN,
+    csv: o.Csv = o.CsvStyleChoice.EN,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    from lipgeo.demo import run_demo
+
+    with progress(quiet or as_json) as show:
+        results = run_demo(out, csv=csv.value, progress=show)
+    if as_json:
+        print_json({name: str(path) for name, path in results.items()})
+        return
+    for name, path in results.items():
+        print(f"{name}: {path}")
+
+
+@app.command(help=say("cli.help_find"))
+def find(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=say("cli.arg_name"))],
+    level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_level"))] = None,
+    province: Annotated[
+        str | None, typer.Option("--province", help=say("cli.opt_province"))
+    ] = None,
+    store: o.Store = o.DEFAULT_STORE,
+    vintage: o.Vintage = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    from lipgeo.store import open_census
+
+    found = open_census(store, vintage).find(name, level=level, province=province)
+    if as_json:
+        print_json(found.to_dict("records"))
+    else:
+        print_frame(found, say("cli.found", name=name, count=len(found)))
+    if not len(found):
+        raise typer.Exit(1)
+
+
+@app.command(help=say("cli.help_check"))
+def check(
+    areas: o.AREAS,
+    store: o.Store = o.DEFAULT_STORE,
+    vintage: o.Vintage = None,
+    id_column: o.IdColumn = None,
+    name_en: o.NameEn = None,
+    name_fr: o.NameFr = None,
+    crs: o.Crs = None,
+    layer: o.Layer = None,
+    encoding: o.Encoding = None,
+    as_one: o.AsOne = None,
+    group_by: o.GroupBy = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    from lipgeo.store import open_census
+
+    opened = open_census(store, vintage) if store.exists() else None
+    given = _read_areas(
+        areas,
+        opened,
+        {
+            "id": id_column,
+            "name_en": name_en,
+            "name_fr": name_fr,
+            "crs": crs,
+            "layer": layer,
+            "encoding": encoding,
+            "as_one": as_one,
+            "group_by": group_by,
+        },
+    )
+    report = given.report + given.check()
+    if opened is not None:
+        report = report + given.against(opened)
+    if as_json:
+        print_json({"areas": given.ids, "findings": report.to_records()})
+    else:
+        print_findings(report)
+        print(say("cli.checked", areas=len(given), findings=len(report)))
+    raise typer.Exit(exit_status(report))
+
+
+@app.command(help=say("cli.help_build"))
+def build(
+    areas: o.AREAS,
+    out: o.Out,
+    unit: o.Unit = "DA",
+    rule: o.Rule = o.RuleChoice.MAJORITY,
+    by: o.By = o.WeightChoice.POPULATION,
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=0.0, max=1.0, help=say("cli.opt_threshold"))
+    ] = 0.5,
+    exclusive: Annotated[bool, typer.Option("--exclusive", help=say("cli.opt_exclusive"))] = False,
+    store: o.Store = o.DEFAULT_STORE,
+    vintage: o.Vintage = None,
+    id_column: o.IdColumn = None,
+    name_en: o.NameEn = None,
+    name_fr: o.NameFr = None,
+    crs: o.Crs = None,
+    layer: o.Layer = None,
+    encoding: o.Encoding = None,
+    as_one: o.AsOne = None,
+    group_by: o.GroupBy = None,
+    lang: o.Lang = o.LangChoice.EN,
+    csv: o.Csv = o.CsvStyleChoice.EN,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    from lipgeo.boundary import fit_boundaries
+    from lipgeo.build import write_build
+    from lipgeo.store import open_census
+
+    with progress(quiet or as_json) as show:
+        show(say("cli.step_read"), 0.0)
+        opened = open_census(store, vintage)
+        given = _read_areas(
+            areas,
+            opened,
+            {
+                "id": id_column,
+                "name_en": name_en,
+                "name_fr": name_fr,
+                "crs": crs,
+                "layer": layer,
+                "encoding": encoding,
+                "as_one": as_one,
+                "group_by": group_by,
+            },
+        )
+        show(say("cli.step_read"), 1.0)
+        show(say("cli.step_fit"), 0.0)
+        fitted = fit_boundaries(
+            opened,
+            given,
+            unit=unit,
+            rule=rule.value,
+            by=by.value,
+            threshold=threshold,
+            exclusive=exclusive,
+        )
+        show(say("cli.step_fit"), 1.0)
+        show(say("cli.step_write"), 0.0)
+        written = write_build(fitted, out, csv=csv.value)
+        show(say("cli.step_write"), 1.0)
+    if as_json:
+        frame = fitted.areas.drop(columns="geometry")
+        print_json(
+            {
+                "folder": written,
+                "areas": frame.to_dict("records"),
+                "findings": fitted.report.to_records(),
+            }
+        )
+    else:
+        if not quiet:
+            print_findings(fitted.report)
+        columns = ["area_id", "unit_count", "population", "misfit_share", "part_count", "flags"]
+        print_frame(fitted.areas[columns])
+        print(say("cli.built", folder=written))
+    raise typer.Exit(exit_status(fitted.report))
+
+
+@app.command(help=say("cli.help_preview"))
+def preview(
+    build_dir: Annotated[Path, typer.Argument(metavar="BUILD_DIR", help=say("cli.arg_build"))],
+    out: o.Out = Path("map.html"),
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    from lipgeo.build import read_build
+    from lipgeo.maps import preview as draw
+
+    written = draw(read_build(build_dir)).save(out)
+    if as_json:
+        print_json({"map": written})
+    else:
+        print(say("cli.drawn", path=written))

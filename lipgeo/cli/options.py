@@ -1,0 +1,100 @@
+"""The options that commands share, each said once.
+
+The help texts are sentences of the catalogue, read when this module is first imported:
+:func:`lipgeo.cli.main` sets the language before that.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lipgeo.words import say
+
+__all__ = [
+    "AREAS",
+    "AsOne",
+    "By",
+    "Crs",
+    "Csv",
+    "CsvStyleChoice",
+    "Encoding",
+    "GroupBy",
+    "IdColumn",
+    "Json",
+    "Lang",
+    "Layer",
+    "NameEn",
+    "NameFr",
+    "Out",
+    "Quiet",
+    "Rule",
+    "RuleChoice",
+    "Store",
+    "Vintage",
+    "WeightChoice",
+]
+
+DEFAULT_STORE = Path("lipgeo-store")
+
+
+class CsvStyleChoice(StrEnum):
+    """How CSV files for people are written."""
+
+    EN = "en"
+    FR = "fr"
+
+
+class LangChoice(StrEnum):
+    """Languages of the messages."""
+
+    EN = "en"
+    FR = "fr"
+
+
+class RuleChoice(StrEnum):
+    """Rules by which units are chosen."""
+
+    WITHIN = "within"
+    TOUCHING = "touching"
+    MAJORITY = "majority"
+    LARGEST = "largest"
+    POINT = "point"
+
+
+class WeightChoice(StrEnum):
+    """What shares are made of."""
+
+    POPULATION = "population"
+    DWELLINGS = "dwellings"
+    HOUSEHOLDS = "households"
+    AREA = "area"
+
+
+AREAS = Annotated[str, typer.Argument(metavar="AREAS", help=say("cli.arg_areas"))]
+Store = Annotated[
+    Path,
+    typer.Option("--store", metavar="DIR", envvar="LIPGEO_STORE", help=say("cli.opt_store")),
+]
+Vintage = Annotated[int | None, typer.Option("--vintage", help=say("cli.opt_vintage"))]
+Lang = Annotated[LangChoice, typer.Option("--lang", envvar="LIPGEO_LANG", help=say("cli.opt_lang"))]
+Csv = Annotated[CsvStyleChoice, typer.Option("--csv", help=say("cli.opt_csv"))]
+Json = Annotated[bool, typer.Option("--json", help=say("cli.opt_json"))]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=say("cli.opt_quiet"))]
+Out = Annotated[Path, typer.Option("--out", metavar="PATH", help=say("cli.opt_out"))]
+IdColumn = Annotated[str | None, typer.Option("--id", help=say("cli.opt_id"))]
+NameEn = Annotated[str | None, typer.Option("--name-en", help=say("cli.opt_name_en"))]
+NameFr = Annotated[str | None, typer.Option("--name-fr", help=say("cli.opt_name_fr"))]
+Crs = Annotated[str | None, typer.Option("--crs", help=say("cli.opt_crs"))]
+Layer = Annotated[str | None, typer.Option("--layer", help=say("cli.opt_layer"))]
+Encoding = Annotated[str | None, typer.Option("--encoding", help=say("cli.opt_encoding"))]
+AsOne = Annotated[str | None, typer.Option("--as-one", metavar="ID", help=say("cli.opt_as_one"))]
+GroupBy = Annotated[
+    str | None, typer.Option("--group-by", metavar="COLUMN", help=say("cli.opt_group_by"))
+]
+Unit = Annotated[str, typer.Option("--unit", help=say("cli.opt_unit"))]
+Rule = Annotated[RuleChoice, typer.Option("--rule", help=say("cli.opt_rule"))]
+By = Annotated[WeightChoice, typer.Option("--by", help=say("cli.opt_by"))]
