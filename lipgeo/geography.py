@@ -1,8 +1,8 @@
 """``geography``: the vocabulary of census geography, under one roof.
 
-Census years, levels, what nests in what and the floors come from one table
-(:mod:`lipgeo.hierarchy`); ids and DGUIDs are built, taken apart and checked by it
-(:mod:`lipgeo.identifiers`) and, where damage leaves one reading, restored
+Census years, levels and what nests in what come from one table (:mod:`lipgeo.hierarchy`), and so
+do the floors (:mod:`lipgeo.floors`). Ids and DGUIDs are checked, built and taken apart by it
+(:mod:`lipgeo.identifiers`, :mod:`lipgeo.dguid`) and, where damage leaves one reading, restored
 (:mod:`lipgeo.restoring`). A level and an id always travel with the census year: equal digits of
 two censuses need not be the same land, and a DA id and an ADA id have one shape.
 """
@@ -13,23 +13,18 @@ from typing import Any
 
 import pandas as pd
 
+from lipgeo.dguid import Dguid, dguid, dguids, parse_dguid, parse_dguids
 from lipgeo.errors import IdError, InputError
+from lipgeo.floors import Classification, class_name, classify, floor_persons, floors
 from lipgeo.hierarchy import (
     Certainty,
-    Classification,
     Fact,
-    IdColumn,
     Level,
     all_levels,
-    class_name,
-    classify,
     dguid_status,
     facts,
-    floor_persons,
-    floors,
     fold,
     geography_years,
-    id_column,
     id_form,
     id_length,
     level,
@@ -42,15 +37,7 @@ from lipgeo.hierarchy import (
     require_vintage,
     vintages,
 )
-from lipgeo.identifiers import (
-    Dguid,
-    are_ids,
-    dguid,
-    dguids,
-    parent_ids,
-    parse_dguid,
-    parse_dguids,
-)
+from lipgeo.identifiers import IdColumn, are_ids, id_column, parent_ids
 from lipgeo.restoring import RestoredIds, require_ids, restore_ids
 from lipgeo.words import say
 

@@ -1,4 +1,4 @@
-"""The table of census geography: years, levels, what nests in what, floors.
+"""The table of census geography: years, levels, what nests in what.
 
 The table is ``geography.toml`` beside this module; nothing of it is written twice. Users reach
 these names through :mod:`lipgeo.geography`, which adds the identifiers themselves.
@@ -9,29 +9,22 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
 from lipgeo.errors import InputError
-from lipgeo.words import language, say
+from lipgeo.words import language
 
 __all__ = [
     "Certainty",
-    "Classification",
     "Fact",
-    "IdColumn",
     "Level",
-    "class_name",
-    "classify",
     "dguid_status",
-    "floor_persons",
-    "floors",
     "fold",
     "geography_years",
-    "id_column",
     "id_length",
     "level",
     "levels",
@@ -44,7 +37,6 @@ __all__ = [
 ]
 
 Certainty = Literal["verified", "carried forward", "general knowledge", "expected"]
-Classification = Literal["standard", "semi-custom", "custom"]
 
 
 @cache
@@ -119,25 +111,6 @@ class Fact:
     value: int
     counts: str
     certainty: Certainty
-
-
-@dataclass(frozen=True)
-class IdColumn:
-    """What the name of an id column says.
-
-    Attributes
-    ----------
-    level
-        Code of the level.
-    vintage
-        Census year in the name, ``None`` where there is none.
-    dguid
-        Whether it holds DGUIDs rather than ids.
-    """
-
-    level: str
-    vintage: int | None
-    dguid: bool
 
 
 def fold(text: str) -> str:
@@ -388,38 +361,6 @@ def geography_years(name: str | Level, vintage: int) -> tuple[int, ...]:
     return (vintage,) if years is None else tuple(years[str(vintage)])
 
 
-@cache
-def _columns() -> dict[str, str]:
-    return {column.upper(): found.code for found in _levels().values() for column in found.columns}
-
-
-def id_column(name: str) -> IdColumn | None:
-    """Say which ids a column holds, by its name in a published file.
-
-    English, French and bilingual names, with or without a year, ids or DGUIDs; ``None`` where the
-    name says no level (``DGUID`` alone, ``GeoUID``).
-
-    Examples
-    --------
-    >>> from lipgeo.geography import id_column
-    >>> id_column("DADGUID2016_ADIDUGD2016")
-    IdColumn(level='DA', vintage=2016, dguid=True)
-    >>> id_column("CMA_UID").level, id_column("SDRIDU").level, id_column("DGUID")
-    ('CMA', 'CSD', None)
-    """
-    upper = name.strip().upper()
-    for half in (re.sub(r"[_/\s]", "", upper), *re.split(r"[_/\s]+", upper)):
-        match = re.fullmatch(r"(.*?)(\d{4})?", half)
-        if match is None:
-            continue
-        stem, year = match.groups()
-        # CSDDGUID holds the DGUIDs of what CSDUID holds the ids of; SDRIDUGD those of SDRIDU
-        plain = re.sub(r"DGUID$", "UID", re.sub(r"IDUGD$", "IDU", stem))
-        if plain in _columns():
-            return IdColumn(_columns()[plain], int(year) if year else None, plain != stem)
-    return None
-
-
 def province(text: str) -> str:
     """Return the id of a province or territory from its id, abbreviation or name.
 
@@ -453,65 +394,6 @@ def _provinces() -> dict[str, str]:
         for name in (row["en"], row["fr"], *row["abbr"][1:]):
             named.setdefault(fold(name), code)
     return named
-
-
-# -- floors and what an area is ----------------------------------------------------------------
-
-
-def floors(vintage: int) -> dict[str, Fact]:
-    """Return the confidentiality floors of a census and how sure they are.
-
-    Returns
-    -------
-    dict
-        ``floor_standard`` (persons, unions of standard units), ``floor_blocks`` (persons, areas
-        built of blocks or drawn freely), ``income_population`` and ``income_households`` (income
-        is released only at or above both).
-
-    Examples
-    --------
-    >>> from lipgeo.geography import floors
-    >>> floors(2016)["floor_blocks"]
-    Fact(value=100, counts='persons', certainty='verified')
-    >>> floors(2021)["floor_blocks"].certainty
-    'carried forward'
-    """
-    year = str(require_vintage(vintage))
-    return {
-        name: Fact(row["value"], row["counts"], row["certainty"][year])
-        for name, row in facts()["floors"].items()
-    }
-
-
-def floor_persons(unit_levels: Iterable[str], vintage: int) -> Fact:
-    """Return the floor for an area made of units of these levels: 40, or 100 with blocks."""
-    name = "floor_blocks" if "DB" in set(unit_levels) else "floor_standard"
-    return floors(vintage)[name]
-
-
-def classify(unit_levels: Iterable[str]) -> Classification:
-    """Say what an area is by the levels of the units it is exactly, one entry a unit.
-
-    ``standard`` is one standard unit, ``semi-custom`` a union of standard units, ``custom`` an
-    area that needs blocks (a block has the floor of a drawn shape, so one block alone is custom).
-
-    Examples
-    --------
-    >>> from lipgeo.geography import classify
-    >>> classify(["CSD"]), classify(["CSD", "DPL"]), classify(["CSD", "DB"])
-    ('standard', 'semi-custom', 'custom')
-    """
-    given = [level(name).code for name in unit_levels]
-    if not given:
-        raise InputError("geography.classify_nothing")
-    if "DB" in given:
-        return "custom"
-    return "standard" if len(given) == 1 else "semi-custom"
-
-
-def class_name(classification: Classification) -> str:
-    """Return the word for a classification in the language in force."""
-    return say(f"geography.class_{classification.replace('-', '_')}")
 
 
 def national_count(name: str | Level, vintage: int) -> Fact | None:

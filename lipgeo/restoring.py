@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lipgeo.dguid import DGUID, level_of
 from lipgeo.errors import IdError
 from lipgeo.hierarchy import (
     Level,
@@ -23,16 +24,7 @@ from lipgeo.hierarchy import (
     require_level,
     vintages,
 )
-from lipgeo.identifiers import (
-    DGUID,
-    as_series,
-    id_pattern,
-    level_of,
-    matches,
-    needed,
-    shape_pattern,
-    to_arrow,
-)
+from lipgeo.identifiers import as_series, id_pattern, matches, needed, shape_pattern, to_arrow
 from lipgeo.report import CheckReport, Finding, Severity
 from lipgeo.words import say
 
