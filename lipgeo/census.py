@@ -51,8 +51,11 @@ class CensusData(Protocol):
 
     @property
     def meta(self) -> Mapping[str, Any]:
-        """``made`` (bool), ``boundary_type``, ``sources`` (a list of ``name, sha256, bytes``),
-        ``published`` (unit counts and populations known from outside: level -> unit_id -> dict)."""
+        """What is known about the whole.
+
+        ``made`` (bool), ``boundary_type``, ``sources`` (a list of ``name, sha256, bytes``),
+        ``published`` (unit counts and populations known from outside: level -> unit_id -> dict).
+        """
 
     def columns(self, level: str) -> tuple[str, ...]:
         """Attribute columns of a level (``unit_id`` first, geometry left out)."""
@@ -60,10 +63,10 @@ class CensusData(Protocol):
     def attributes(
         self, level: str, columns: Sequence[str] | None = None, rows: Rows | None = None
     ) -> pd.DataFrame:
-        """Attributes, one row a unit in the level's order, RangeIndex, ``unit_id`` a text column."""
+        """Attributes: one row a unit in the level's order, RangeIndex, ``unit_id`` a column."""
 
     def group_boxes(self, level: str) -> tuple[Rows, npt.NDArray[np.float64]]:
-        """Where each group of rows starts (with the end as last entry; (g + 1,)) and its box (g, 4)."""
+        """Where each group of rows starts, the end last; (g + 1,): and its box; (g, 4)."""
 
     def boxes(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.float64]:
         """Boxes in EPSG:3347 metres, NaN where a unit has no polygon; (n, 4)."""
@@ -100,6 +103,7 @@ class CensusZones(Zones):
 
     @property
     def geometry(self) -> npt.NDArray[np.object_]:
+        """Polygons, read when first asked for."""
         return self._read
 
     @cached_property
@@ -108,10 +112,12 @@ class CensusZones(Zones):
 
     @cached_property
     def boxes(self) -> npt.NDArray[np.float64]:
+        """Boxes, read without the polygons."""
         return self.census.data.boxes(str(self.level))
 
     @cached_property
-    def data(self) -> pd.DataFrame:  # type: ignore[override]
+    def data(self) -> pd.DataFrame:
+        """Attributes by id, read when first asked for."""
         return self.census.units(str(self.level)).rename_axis("zone_id")
 
 
@@ -300,7 +306,7 @@ class MemoryCensus:
         return frame.copy()
 
     def group_boxes(self, level: str) -> tuple[Rows, npt.NDArray[np.float64]]:
-        """Starts and boxes of the groups of rows."""
+        """Return starts and boxes of the groups of rows."""
         boxes = self._boxes[level]
         starts = np.arange(0, len(boxes), GROUP_ROWS, dtype=np.int64)
         grouped = np.column_stack(
@@ -332,7 +338,7 @@ class MemoryCensus:
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a level's attributes in their dtypes: numbers float64, the flag bool, the rest text."""
+    """Return attributes in their dtypes: numbers float64, the flag bool, the rest text."""
     kinds: dict[str, Any] = {}
     for column in frame.columns:
         if column in (*COUNTS, *MEASURES, GRID):

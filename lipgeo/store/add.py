@@ -22,12 +22,14 @@ from lipgeo import geography, published
 from lipgeo.atomic import folder_in_one_step
 from lipgeo.errors import CensusError, InputError, StoreError
 from lipgeo.report import CheckReport
-from lipgeo.store.assemble import PROOFS, Piece, assemble
+from lipgeo.store.assemble import assemble
 from lipgeo.store.findings import Check
+from lipgeo.store.gather import Piece
 from lipgeo.store.layout import SAID, held, read_manifest
 from lipgeo.store.lock import import_lock
 from lipgeo.store.pieces import Said, hear, published_files
 from lipgeo.store.read import StoreData
+from lipgeo.store.totals import PROOFS
 from lipgeo.store.verify import verify
 from lipgeo.store.write import write_table, write_vintage
 from lipgeo.words import say
@@ -177,9 +179,7 @@ def _rebuild(store: Path, vintage: int, said: Sequence[Said], steps: _Steps) -> 
         checks += before.give_way(one)
     pieces = [*before.pieces, *(piece for one in said for piece in one.pieces)]
     sources = [*before.sources, *(one.record for one in said)]
-    sources.sort(
-        key=lambda source: (source["level"], source["role"], source["name"], source["sha256"])
-    )
+    sources.sort(key=lambda source: [source[k] for k in ("level", "role", "name", "sha256")])
     pieces.sort(key=lambda piece: (piece.level, *piece.order))
     polygons = before.polygons()
     for one in said:
@@ -191,7 +191,7 @@ def _rebuild(store: Path, vintage: int, said: Sequence[Said], steps: _Steps) -> 
     steps.begin(say("store.verifying"))
     sourced = frozenset(piece.level for piece in pieces if piece.role == "boundary")
     described = frozenset(piece.level for piece in pieces if piece.role == "attributes")
-    checks += census.checks + verify(census, vintage, sourced, described)
+    checks += [*census.checks, *verify(census, vintage, sourced, described)]
     kinds = sorted({source["boundary_type"] for source in sources} - {None})
     if len(kinds) > 1:
         checks.append(Check("mixed_boundaries", "warning", "", "store.mixed_boundaries"))
@@ -205,22 +205,9 @@ def _rebuild(store: Path, vintage: int, said: Sequence[Said], steps: _Steps) -> 
     with folder_in_one_step(home, replace=True) as new:
         (new / SAID).mkdir()
         for piece in pieces:
-            about = {
-                "source": piece.source,
-                "file": piece.file,
-                "role": piece.role,
-                "level": piece.level,
-            }
-            name = f"{piece.level}-{piece.role}-{piece.source[:12]}.parquet"
-            write_table(new / SAID / name, piece.frame, about)
+            _write_piece(new / SAID, piece)
         write_vintage(
-            new,
-            manifest,
-            census.frames,
-            census.geometry,
-            census.boxes,
-            census.published,
-            lambda level: steps.begin(say("store.writing", level=level)),
+            new, manifest, census, lambda level: steps.begin(say("store.writing", level=level))
         )
     steps.done()
     return notes + CheckReport(check.finding for check in checks)
@@ -295,10 +282,9 @@ class _Before:
             return found
         data = StoreData(self._folder)
         for piece in self.pieces:
-            if piece.role == "boundary":
-                if piece.level not in found:
-                    ids = data.attributes(piece.level, ["unit_id"])["unit_id"]
-                    found[piece.level] = (ids.to_numpy(dtype=object), data.geometry(piece.level))
+            if piece.role == "boundary" and piece.level not in found:
+                ids = data.attributes(piece.level, ["unit_id"])["unit_id"]
+                found[piece.level] = (ids.to_numpy(dtype=object), data.geometry(piece.level))
         for level, (ids, shapes) in found.items():
             stay = pd.concat(
                 [
@@ -319,6 +305,17 @@ def _joined(
     if old is None:
         return new
     return np.concatenate([old[0], new[0]]), np.concatenate([old[1], new[1]])
+
+
+def _write_piece(folder: Path, piece: Piece) -> None:
+    about = {
+        "source": piece.source,
+        "file": piece.file,
+        "role": piece.role,
+        "level": piece.level,
+    }
+    name = f"{piece.level}-{piece.role}-{piece.source[:12]}.parquet"
+    write_table(folder / name, piece.frame, about)
 
 
 def _read_piece(path: Path) -> Piece:

@@ -20,8 +20,8 @@ from lipgeo import attributes, layers
 from lipgeo.crs import accept_crs, on_grid, to_grid
 from lipgeo.errors import CensusError, FileError
 from lipgeo.report import CheckReport, notes_of
-from lipgeo.store.assemble import Piece, Role
 from lipgeo.store.findings import Check
+from lipgeo.store.gather import Piece, Role
 
 __all__ = ["Said", "hear", "published_files"]
 
@@ -284,7 +284,10 @@ def _once(said: Said, level: str, frame: pd.DataFrame) -> pd.DataFrame:
             )
         units = tuple(frame.loc[repeated, "unit_id"].unique())
         said.checks.append(
-            Check("same_row_twice", "note", level, "store.same_row_twice", units=units, file=said.file)
+            Check(
+                "same_row_twice", "note", level, "store.same_row_twice",
+                units=units, file=said.file,
+            )
         )  # fmt: skip
     return frame.drop_duplicates("unit_id").reset_index(drop=True)
 

@@ -133,7 +133,7 @@ class StoreData:
         return pd.DataFrame(frame, columns=pd.Index(wanted), copy=False)
 
     def group_boxes(self, level: str) -> tuple[Rows, npt.NDArray[np.float64]]:
-        """Starts and boxes of the groups of rows, from the footer's statistics."""
+        """Return starts and boxes of the groups of rows, from the footer's statistics."""
         return self._file(level).group_boxes
 
     def boxes(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.float64]:

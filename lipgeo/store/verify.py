@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -9,6 +11,7 @@ import shapely
 
 from lipgeo import geography
 from lipgeo.census import CHAIN
+from lipgeo.report import Severity
 from lipgeo.store.assemble import Assembled
 from lipgeo.store.findings import Check
 
@@ -63,9 +66,8 @@ def _counted(level: str, held: int, vintage: int) -> list[Check]:
     known = geography.national_count(level, vintage)
     if known is None or held >= known.value:
         return []
-    return [
-        Check("extract", "note", level, "store.extract", held=held, known=known.value, vintage=vintage)
-    ]  # fmt: skip
+    values: dict[str, Any] = {"held": held, "known": known.value, "vintage": vintage}
+    return [Check("extract", "note", level, "store.extract", **values)]
 
 
 def _without_polygon(
@@ -124,7 +126,7 @@ def _childless(
     empty = ~pd.Index(ids).isin(census.frames[finest][level].dropna())
     if not empty.any():
         return []
-    severity = "warning" if level in sourced else "note"
+    severity: Severity = "warning" if level in sourced else "note"
     return [
         Check("no_children", severity, level, "store.no_children",
               units=tuple(ids[empty]), finest=finest)

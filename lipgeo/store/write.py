@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +15,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from lipgeo.census import CHAIN, COUNTS, GROUP_ROWS, NAMES, Rows
+from lipgeo.census import CHAIN, COUNTS, GROUP_ROWS
 from lipgeo.crs import STATCAN_LAMBERT
+from lipgeo.store.assemble import Assembled
 from lipgeo.store.layout import LAYOUT, MANIFEST, PUBLISHED, level_file, manifest_text, rows_of
 
 __all__ = ["write_table", "write_vintage"]
 
 _BOX = pa.struct([(side, pa.float64()) for side in ("xmin", "ymin", "xmax", "ymax")])
+#: first rows and numbers of rows
+_Range = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
 #: polygons turned to WKB and written at a time: a census is never held twice in memory
 _CHUNK_GROUPS = 16
 
 
 def write_vintage(
-    folder: Path,
-    manifest: Mapping[str, Any],
-    frames: Mapping[str, pd.DataFrame],
-    geometry: Mapping[str, npt.NDArray[np.object_]],
-    boxes: Mapping[str, npt.NDArray[np.float64]],
-    published: pd.DataFrame,
-    step: Callable[[str], None],
+    folder: Path, manifest: Mapping[str, Any], census: Assembled, step: Callable[[str], None]
 ) -> None:
     """Write the levels, the published totals and, last, the manifest.
 
@@ -43,22 +40,20 @@ def write_vintage(
         An empty folder.
     manifest
         ``vintage``, ``boundary_type``, ``sources``, ``checks``: kept as given.
-    frames, geometry, boxes
-        Levels, finest first, their rows already in order.
-    published
-        ``level, unit_id`` and numbers.
+    census
+        What to write.
     step
         Called with a level's code before it is written.
     """
     levels: dict[str, Any] = {}
-    for level, frame in frames.items():
+    for level, frame in census.frames.items():
         step(level)
-        ranges = row_ranges(level, frames)
+        ranges = row_ranges(level, census.frames)
         path = level_file(folder, level)
-        _write_level(path, level, frame, geometry[level], boxes[level], ranges)
+        _write_level(path, level, census, ranges)
         levels[level] = {
             "rows": len(frame),
-            "polygons": int((~np.isnan(boxes[level][:, 0])).sum()),
+            "polygons": int((~np.isnan(census.boxes[level][:, 0])).sum()),
             "bytes": path.stat().st_size,
             "sha256": sha256_of(path),
             "columns": list(frame.columns),
@@ -67,7 +62,7 @@ def write_vintage(
                 name: _sum(frame[name]) for name in (*COUNTS, "land_km2") if name in frame.columns
             },
         }
-    write_table(folder / PUBLISHED, published)
+    write_table(folder / PUBLISHED, census.published)
     text = manifest_text(
         {"layout": LAYOUT, **manifest, "crs": STATCAN_LAMBERT.to_string(), "levels": levels}
     )
@@ -87,15 +82,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def row_ranges(
-    level: str, frames: Mapping[str, pd.DataFrame]
-) -> dict[str, tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
+def row_ranges(level: str, frames: Mapping[str, pd.DataFrame]) -> dict[str, _Range]:
     """Return which rows of each finer level of the chain a unit holds: firsts and counts.
 
     A child level is left out where the units of some parent do not stand together (a source that
     contradicts itself); it is then looked up by ids.
     """
-    found: dict[str, tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]] = {}
+    found: dict[str, _Range] = {}
     if level not in CHAIN:
         return found
     parents = pd.Index(frames[level]["unit_id"].to_numpy(dtype=object))
@@ -115,14 +108,8 @@ def row_ranges(
     return found
 
 
-def _write_level(
-    path: Path,
-    level: str,
-    frame: pd.DataFrame,
-    geometry: npt.NDArray[np.object_],
-    boxes: npt.NDArray[np.float64],
-    ranges: Mapping[str, tuple[Rows, Rows]],
-) -> None:
+def _write_level(path: Path, level: str, census: Assembled, ranges: Mapping[str, _Range]) -> None:
+    frame, geometry, boxes = census.frames[level], census.geometry[level], census.boxes[level]
     columns = {name: _column(frame[name]) for name in frame.columns}
     for child, pair in ranges.items():
         columns |= dict(zip(rows_of(child), map(pa.array, pair), strict=True))
@@ -188,9 +175,3 @@ def _sum(values: pd.Series) -> float | None:
     """Return the sum of what is known, ``None`` where nothing is."""
     known = values.dropna()
     return float(known.sum()) if len(known) else None
-
-
-def ordered_columns(columns: Sequence[str], parents: Sequence[str]) -> list[str]:
-    """Return columns in the order they are stored: names, numbers, parents coarse to fine."""
-    numbers = [c for c in columns if c not in NAMES and c not in parents]
-    return [*(c for c in NAMES if c in columns), *numbers, *(p for p in parents if p in columns)]
