@@ -9,10 +9,11 @@ its folder ``canada``; and lips.csv, whose units say which populations are neede
 published_counts.csv beside this script, the same bytes each time.
 
 What is counted. Dissemination areas (DA) and blocks (DB) by census division and province, from
-the ids themselves. The 2021 file lists every unit of 2021 and the 2016 files every DA of 2016 and
-2011; both totals equal the country's. Their blocks do not: the 2016 files list 229 blocks of 2016
-and 153 of 2011 beyond the country's total, so those counts are marked ``listed``: a stored count
-equal to one is complete, an unequal one says nothing.
+the ids themselves. The 2021 file lists as many areas and blocks as the country had, the 2016 files
+as many areas in 2016 and in 2011 (the country's totals of those years are general knowledge). Not
+so the blocks: the 2016 files list 229 of 2016 and 153 of 2011 more than the country's stated total,
+so those counts are marked ``listed``: a stored count equal to one is complete, an unequal one says
+nothing.
 
 Populations are the published ones, for the places partnerships name, not the whole table. That of
 a census metropolitan area or a province is summed from its subdivisions.

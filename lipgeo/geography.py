@@ -144,7 +144,7 @@ def parse_units(values: Any, vintage: int) -> pd.DataFrame:
             [{"row": index[n], "given": given[n], "reason": reasons[n]} for n in rows],
             vintage=vintage,
             units=given[rows],
-            reasons=list(dict.fromkeys(reasons[n] for n in rows)),
+            reasons=list(dict.fromkeys(reasons[n].rstrip(".") for n in rows)),
         )
     return pd.DataFrame({"level": codes, "unit_id": ids}).set_axis(index)
 
