@@ -11,23 +11,30 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from lipgeo import unit_lists
 from lipgeo.census import Census
 from lipgeo.crs import STATCAN_LAMBERT, accept_crs
 from lipgeo.dissolve import dissolve
-from lipgeo.drawn import merged, outlines_on_grid, share_inside
+from lipgeo.drawn import merged, outlines_on_grid
 from lipgeo.errors import AreaError
 from lipgeo.faults import Faults, finding
-from lipgeo.fields import TEXTS, describe, near, obvious_id, require_columns, text_ids
+from lipgeo.fields import (
+    TEXTS,
+    describe,
+    id_faults,
+    near,
+    obvious_id,
+    require_columns,
+    text_ids,
+)
+from lipgeo.held import incomplete_units, list_and_outline, outside_census
+from lipgeo.partition import atoms_of, codes_of, partition, polygons_of
 from lipgeo.report import CheckReport, Finding, notes_of
+from lipgeo.unit_lists import entries, resolve
 from lipgeo.words import language, say
 
 __all__ = ["ServiceAreas"]
 
 _UNITS = ("area_id", "level", "unit_id", "unit_name")
-
-#: an outline may leave the census by this share of its area without a word
-_OUTSIDE_LIMIT = 0.005
 
 
 class ServiceAreas:
@@ -40,16 +47,6 @@ class ServiceAreas:
 
     Attributes
     ----------
-    frame
-        GeoDataFrame in EPSG:3347, one row an area, index ``area_id`` (text, unique, in the order
-        given); columns ``name_en, name_fr`` (text, missing where not given), ``definition``
-        (``"drawn"`` or ``"units"``), ``valid_from, valid_to`` (ISO dates as text, missing where
-        open), ``geometry`` (``None`` for a unit list until :meth:`draw`).
-    units
-        What the unit-list areas are made of, exclusions applied: a partition of each area into
-        units at their own levels; columns ``area_id, level, unit_id, unit_name`` (text).
-    as_drawn
-        GeoSeries in EPSG:3347, index ``area_id``: outlines that came with a unit list.
     vintage
         Census year of the unit codes, ``None`` when every area is drawn.
     report
@@ -65,9 +62,9 @@ class ServiceAreas:
         vintage: int | None = None,
         report: CheckReport | None = None,
     ) -> None:
-        self.frame = frame
-        self.units = _no_units() if units is None else units
-        self.as_drawn = frame.geometry.iloc[:0] if as_drawn is None else as_drawn
+        self._frame = frame
+        self._units = _no_units() if units is None else units
+        self._as_drawn = frame.geometry.iloc[:0] if as_drawn is None else as_drawn
         self.vintage = vintage
         self.report = report or CheckReport()
 
@@ -147,7 +144,8 @@ class ServiceAreas:
         faults = Faults()
         rows = pd.DataFrame({"row": np.arange(1, len(data) + 1)})
         if as_one is not None:
-            ids = pd.Series(as_one.strip(), index=data.index, dtype="string")
+            ids = pd.Series(as_one.strip() or pd.NA, index=data.index, dtype="string")
+            id_faults(ids, rows["row"], "as_one", faults, unique=False)
         else:
             column = group_by or id
             if column is None:
@@ -155,7 +153,7 @@ class ServiceAreas:
                 findings.append(finding("areas.id_taken", "note", column, column=column))
             ids, notes = text_ids(data[column], column)
             findings += notes
-            _require_ids(ids, rows["row"], column, faults, unique=group_by is None)
+            id_faults(ids, rows["row"], column, faults, unique=group_by is None)
         rows["area_id"] = ids
         outlines, notes = outlines_on_grid(frame.geometry.array, accepted.crs, rows, faults)
         findings += notes
@@ -220,18 +218,18 @@ class ServiceAreas:
         ['CSD']
         """
         faults = Faults()
-        entries = unit_lists.entries(units, exclude, names)
-        ids, findings = text_ids(entries["area_id"], "area_id")
-        entries["area_id"] = ids
-        _require_ids(ids, entries["row"], "area_id", faults, unique=False)
-        texts, notes = describe(
-            ids, entries[[*TEXTS]], dict.fromkeys(TEXTS), entries["row"], faults
-        )
+        findings = [*notes_of(units)] if isinstance(units, pd.DataFrame) else []
+        given = entries(units, exclude, names)
+        ids, notes = text_ids(given["area_id"], "area_id")
+        given["area_id"] = ids
         findings += notes
-        listed, notes = unit_lists.resolve(entries, census, faults)
+        id_faults(ids, given["row"], "area_id", faults, unique=False)
+        texts, notes = describe(ids, given[[*TEXTS]], dict.fromkeys(TEXTS), given["row"], faults)
         findings += notes
-        faults.raise_if_any("areas.bad_list", count=len(entries))
-        members, notes = unit_lists.partition(listed, census)
+        listed, notes = resolve(given, census, faults)
+        findings += notes
+        faults.raise_if_any("areas.bad_list", count=len(given))
+        members, notes = partition(listed, census)
         findings += notes
         bare = texts.index.difference(members["area_id"].unique(), sort=False)
         if len(bare):
@@ -259,7 +257,7 @@ class ServiceAreas:
         vintages = sorted({part.vintage for part in parts if part.vintage is not None})
         if len(vintages) > 1:
             raise AreaError("areas.mixed_vintages", vintages=[str(year) for year in vintages])
-        frame = pd.concat([part.frame for part in parts])
+        frame = pd.concat([part._frame for part in parts])
         twice = frame.index[frame.set_index("definition", append=True).index.duplicated()].unique()
         if len(twice):
             raise AreaError("areas.same_area", [{"area_id": area} for area in twice], areas=twice)
@@ -273,36 +271,67 @@ class ServiceAreas:
         findings += [finding("areas.both", "note", area, area=area) for area in both]
         return cls(
             gpd.GeoDataFrame(frame, geometry="geometry", crs=STATCAN_LAMBERT),
-            pd.concat([part.units for part in parts], ignore_index=True),
-            as_drawn=pd.concat([*(part.as_drawn for part in parts), drawn.geometry.loc[both]]),
+            pd.concat([part._units for part in parts], ignore_index=True),
+            as_drawn=pd.concat([*(part._as_drawn for part in parts), drawn.geometry.loc[both]]),
             vintage=vintages[0] if vintages else None,
             report=CheckReport(findings),
         )
 
     def __len__(self) -> int:
-        return len(self.frame)
+        return len(self._frame)
+
+    @property
+    def frame(self) -> gpd.GeoDataFrame:
+        """The areas, as a copy.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            EPSG:3347, one row an area, index ``area_id`` (text, unique, in the order given);
+            columns ``name_en, name_fr`` (text, missing where not given), ``definition``
+            (``"drawn"`` or ``"units"``), ``valid_from, valid_to`` (ISO dates as text, missing
+            where open), ``geometry`` (``None`` for a unit list until :meth:`draw`).
+        """
+        return self._frame.copy()
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """What the unit-list areas are made of, as a copy.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``area_id, level, unit_id, unit_name`` (``string``): a partition of each area
+            into units at their own levels, exclusions applied.
+        """
+        return self._units.copy()
+
+    @property
+    def as_drawn(self) -> gpd.GeoSeries:
+        """Outlines that came with a unit list: index ``area_id``, EPSG:3347, a copy."""
+        return self._as_drawn.copy()
 
     @property
     def ids(self) -> pd.Index:
         """Area ids, in order."""
-        return self.frame.index
+        return self._frame.index
 
     @property
     def drawn(self) -> pd.Index:
         """Ids of the areas that are outlines only."""
-        return self.ids[self.frame["definition"].eq("drawn")]
+        return self.ids[self._frame["definition"].eq("drawn")]
 
     @property
     def listed(self) -> pd.Index:
         """Ids of the areas that are lists of census units."""
-        return self.ids[self.frame["definition"].eq("units")]
+        return self.ids[self._frame["definition"].eq("units")]
 
     @property
     def labels(self) -> pd.Series:
         """What to call each area in the language in force: that name, the other, else the id."""
         first, second = ("name_fr", "name_en") if language() == "fr" else ("name_en", "name_fr")
         ids = pd.Series(self.ids, index=self.ids, dtype="string")
-        return self.frame[first].fillna(self.frame[second]).fillna(ids).rename("label")
+        return self._frame[first].fillna(self._frame[second]).fillna(ids).rename("label")
 
     def __repr__(self) -> str:
         return say(
@@ -332,18 +361,27 @@ class ServiceAreas:
             )
         others = set(self.ids.difference(wanted))
         return ServiceAreas(
-            self.frame.loc[wanted],
-            self.units[self.units["area_id"].isin(wanted)].reset_index(drop=True),
-            as_drawn=self.as_drawn[self.as_drawn.index.isin(wanted)],
+            self._frame.loc[wanted],
+            self._units[self._units["area_id"].isin(wanted)].reset_index(drop=True),
+            as_drawn=self._as_drawn[self._as_drawn.index.isin(wanted)],
             vintage=self.vintage,
             report=CheckReport(found for found in self.report if found.subject not in others),
         )
 
     def on(self, day: str) -> ServiceAreas:
-        """Return the areas that hold on a day (ISO date), first and last day included."""
-        date = datetime.date.fromisoformat(day).isoformat()
-        begun = self.frame["valid_from"].fillna("").le(date)
-        lasting = self.frame["valid_to"].fillna("9999-12-31").ge(date)
+        """Return the areas that hold on a day (ISO date), first and last day included.
+
+        Raises
+        ------
+        AreaError
+            The day is none.
+        """
+        try:
+            date = datetime.date.fromisoformat(day).isoformat()
+        except ValueError as error:
+            raise AreaError("areas.bad_day", given=day) from error
+        begun = self._frame["valid_from"].fillna("").le(date)
+        lasting = self._frame["valid_to"].fillna("9999-12-31").ge(date)
         return self.select(self.ids[(begun & lasting).to_numpy(dtype=bool)])
 
     def atoms(self, census: Census) -> pd.DataFrame:
@@ -361,8 +399,8 @@ class ServiceAreas:
             The census is of another vintage than the codes.
         """
         self._require_vintage(census)
-        owner, row = unit_lists.atoms_of(self.units, census)
-        area = self.ids.get_indexer(self.units["area_id"])[owner]
+        owner, row = atoms_of(self._units, census)
+        area = self.ids.get_indexer(self._units["area_id"])[owner]
         pairs = pd.DataFrame({"area": area, "row": row}).drop_duplicates()
         pairs = pairs.sort_values(["area", "row"], ignore_index=True)
         return pd.DataFrame({"area_id": self.ids[pairs["area"]], "row": pairs["row"]})
@@ -379,25 +417,26 @@ class ServiceAreas:
             The census is of another vintage than the codes.
         """
         self._require_vintage(census)
-        polygons, owner = unit_lists.polygons_of(self.units, census)
-        area = self.ids.get_indexer(self.units["area_id"])
+        polygons, owner = polygons_of(self._units, census)
+        area = self.ids.get_indexer(self._units["area_id"])
         made = dissolve(polygons, area[owner], np.arange(len(polygons)), len(self))
-        has = np.zeros(len(self.units), dtype=bool)
+        has = np.zeros(len(self._units), dtype=bool)
         has[owner[~shapely.is_missing(polygons)]] = True
         findings = [
-            finding("areas.not_drawn", "warning", name, area=name, units=unit_lists.codes_of(bare))
-            for name, bare in self.units[~has].groupby("area_id", sort=False)
+            finding("areas.not_drawn", "warning", name, area=name, units=codes_of(bare))
+            for name, bare in self._units[~has].groupby("area_id", sort=False)
         ]
-        outlines = self.frame.geometry.to_numpy().copy()
-        listed = self.frame["definition"].eq("units").to_numpy()
+        outlines = self._frame.geometry.to_numpy().copy()
+        listed = self._frame["definition"].eq("units").to_numpy()
         outlines[listed] = made.geometry[listed]
-        frame = self.frame.set_geometry(
+        outlines[shapely.is_empty(outlines)] = None
+        frame = self._frame.set_geometry(
             gpd.GeoSeries(outlines, index=self.ids, crs=STATCAN_LAMBERT)
         )
         return ServiceAreas(
             frame,
-            self.units,
-            as_drawn=self.as_drawn,
+            self._units,
+            as_drawn=self._as_drawn,
             vintage=self.vintage,
             report=self.report + CheckReport(findings),
         )
@@ -411,69 +450,29 @@ class ServiceAreas:
             ``outside_census`` (error: a drawn area that meets no polygon of the census),
             ``partly_outside`` (warning, ``value`` the share of the outline's surface, sea and
             lakes included, that no unit covers; beyond 0.005), ``other_vintage_held`` (error),
-            ``incomplete_count, incomplete_population`` (warning: a listed unit of which the
+            ``nothing_held, fewer_units, fewer_people`` (warnings: a listed unit of which the
             census holds less than Statistics Canada publishes), ``list_and_outline`` (note, where
             an area came as both: the share of the outline outside the listed units, and of them
             outside it).
         """
-        findings: list[Finding] = []
-        inside = share_inside(self.frame.geometry[self.drawn].to_numpy(), census)
-        for area, share in zip(self.drawn, inside, strict=True):
-            if share == 0:
-                findings.append(
-                    finding(
-                        "areas.outside_census",
-                        "error",
-                        area,
-                        value=1.0,
-                        area=area,
-                        vintage=census.vintage,
-                    )
-                )
-            elif share < 1 - _OUTSIDE_LIMIT:
-                findings.append(
-                    finding(
-                        "areas.partly_outside",
-                        "warning",
-                        area,
-                        value=1 - share,
-                        limit=_OUTSIDE_LIMIT,
-                        area=area,
-                        share=1 - share,
-                        vintage=census.vintage,
-                    )
-                )
+        findings = outside_census(self._frame.geometry.loc[self.drawn], census)
         if not len(self.listed):
             return CheckReport(findings)
         if self.vintage != census.vintage:
-            findings.append(
-                finding(
-                    "areas.other_vintage_held",
-                    "error",
-                    "",
-                    came=str(self.vintage),
-                    vintage=str(census.vintage),
-                    areas=self.listed,
-                )
+            mixed = finding(
+                "areas.other_vintage_held",
+                "error",
+                "",
+                came=str(self.vintage),
+                vintage=str(census.vintage),
+                areas=self.listed,
             )
-            return CheckReport(findings)
-        findings += unit_lists.incomplete(self.units, census)
-        findings += self._against_outlines(census)
+            return CheckReport([*findings, mixed])
+        findings += incomplete_units(self._units, census)
+        if len(self._as_drawn):
+            unions = self.select(self._as_drawn.index).draw(census).frame.geometry
+            findings += list_and_outline(unions, self._as_drawn)
         return CheckReport(findings)
-
-    def _against_outlines(self, census: Census) -> list[Finding]:
-        if self.as_drawn.empty:
-            return []
-        unions = self.select(self.as_drawn.index).draw(census).frame.geometry.to_numpy()
-        outlines = self.as_drawn.to_numpy()
-        common = shapely.area(shapely.intersection(unions, outlines))
-        out, beyond = 1 - common / shapely.area(outlines), 1 - common / shapely.area(unions)
-        return [
-            finding(
-                "areas.list_and_outline", "note", area, value=max(a, b), area=area, out=a, beyond=b
-            )
-            for area, a, b in zip(self.as_drawn.index, out, beyond, strict=True)
-        ]
 
     def _require_vintage(self, census: Census) -> None:
         if self.vintage is not None and self.vintage != census.vintage:
@@ -497,23 +496,3 @@ def _frame(
     columns = ["name_en", "name_fr", "definition", "valid_from", "valid_to"]
     geometry = gpd.GeoSeries(outlines, index=frame.index, crs=STATCAN_LAMBERT)
     return gpd.GeoDataFrame(frame[columns], geometry=geometry, crs=STATCAN_LAMBERT)
-
-
-def _require_ids(
-    ids: pd.Series, rows: pd.Series, column: str, faults: Faults, *, unique: bool
-) -> None:
-    missing = ids.isna().to_numpy()
-    faults.add(
-        "areas.missing_ids",
-        [{"row": row} for row in rows[missing]],
-        rows=list(rows[missing]),
-        column=column,
-    )
-    twice = (ids.duplicated(keep=False) & ids.notna()).to_numpy() & unique
-    faults.add(
-        "areas.duplicate_ids",
-        [{"row": r, "area_id": i} for r, i in zip(rows[twice], ids[twice], strict=True)],
-        ids=list(ids[twice].unique()),
-        rows=list(rows[twice]),
-        column=column,
-    )

@@ -10,7 +10,6 @@ import pandas as pd
 import pyproj
 import shapely
 
-from lipgeo.census import Census
 from lipgeo.crs import area_km2, to_grid
 from lipgeo.dissolve import parts_and_holes
 from lipgeo.door import axis_problems
@@ -18,7 +17,7 @@ from lipgeo.faults import Faults, finding
 from lipgeo.preflight import make_valid_polygons, polygon_parts, swapped_axes
 from lipgeo.report import Finding
 
-__all__ = ["merged", "outlines_on_grid", "share_inside"]
+__all__ = ["merged", "outlines_on_grid"]
 
 _Geometries = npt.NDArray[np.object_]
 _Flags = npt.NDArray[np.bool_]
@@ -148,29 +147,3 @@ def merged(ids: pd.Series, outlines: _Geometries) -> tuple[_Geometries, list[Fin
         for area, n, p, h in zip(areas, count, parts, holes, strict=True)
     ]
     return united, findings
-
-
-def share_inside(outlines: _Geometries, census: Census) -> npt.NDArray[np.float64]:
-    """Return the share of each outline's surface that the census's units cover; shape (n,).
-
-    Measured with dissemination areas where the census has their polygons, else with its atoms,
-    on the grid (its scale nearly cancels in a share).
-    """
-    level = "DA" if "DA" in census.levels else census.atom_level
-    boxes = census.data.boxes(level)
-    if np.isnan(boxes).all():
-        level, boxes = census.atom_level, census.data.boxes(census.atom_level)
-    west, south, east, north = np.nan_to_num(boxes, nan=np.inf).T
-    covered = np.zeros(len(outlines))
-    bounds = shapely.bounds(outlines)
-    for at, outline in enumerate(outlines):
-        x0, y0, x1, y1 = bounds[at]
-        rows = np.flatnonzero((west <= x1) & (east >= x0) & (south <= y1) & (north >= y0))
-        units = census.data.geometry(level, rows.astype(np.int64))
-        units = units[shapely.is_valid(units)]
-        shapely.prepare(outline)
-        whole = shapely.contains_properly(outline, units)
-        crossed = units[~whole & shapely.intersects(outline, units)]
-        covered[at] = shapely.area(units[whole]).sum()
-        covered[at] += shapely.area(shapely.intersection(crossed, outline)).sum()
-    return np.asarray(np.clip(covered / shapely.area(outlines), 0.0, 1.0))

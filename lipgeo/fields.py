@@ -12,7 +12,15 @@ from lipgeo.faults import Faults, finding
 from lipgeo.geography import fold
 from lipgeo.report import Finding
 
-__all__ = ["TEXTS", "describe", "near", "obvious_id", "require_columns", "text_ids"]
+__all__ = [
+    "TEXTS",
+    "describe",
+    "id_faults",
+    "near",
+    "obvious_id",
+    "require_columns",
+    "text_ids",
+]
 
 #: what an area has besides its id
 TEXTS = ("name_en", "name_fr", "valid_from", "valid_to")
@@ -122,6 +130,27 @@ def text_ids(values: pd.Series, column: str) -> tuple[pd.Series, list[Finding]]:
     came, now = text[pointed].iloc[0], restored[pointed].iloc[0]
     note = finding("areas.whole_ids", "note", column, column=column, came=came, id=now)
     return restored, [note]
+
+
+def id_faults(
+    ids: pd.Series, rows: pd.Series, column: str, faults: Faults, *, unique: bool
+) -> None:
+    """Put rows without an id in ``faults``, and those that share one where ids are to be unique."""
+    missing = ids.isna().to_numpy(dtype=bool)
+    faults.add(
+        "areas.missing_ids",
+        [{"row": row} for row in rows[missing]],
+        rows=list(rows[missing]),
+        column=column,
+    )
+    twice = (ids.duplicated(keep=False) & ids.notna()).to_numpy(dtype=bool) & unique
+    faults.add(
+        "areas.duplicate_ids",
+        [{"row": row, "area_id": id} for row, id in zip(rows[twice], ids[twice], strict=True)],
+        ids=list(ids[twice].unique()),
+        rows=list(rows[twice]),
+        column=column,
+    )
 
 
 def describe(

@@ -1,4 +1,4 @@
-"""From what people list to units of the census: codes and names resolved, overlaps undone."""
+"""From what people list to units of the census: codes, DGUIDs and names resolved or refused."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from lipgeo import geography
-from lipgeo.census import CHAIN, Census, Rows
+from lipgeo.census import Census
 from lipgeo.errors import AreaError, InputError
-from lipgeo.faults import Faults, finding
+from lipgeo.faults import Faults
 from lipgeo.fields import TEXTS
 from lipgeo.report import Finding
 
-__all__ = ["atoms_of", "codes_of", "entries", "incomplete", "partition", "polygons_of", "resolve"]
+__all__ = ["entries", "resolve"]
 
 _DGUID = r"^\d{4}[AS]\d{4}\S+$"
 #: digits with the marks spreadsheets put into them, or a forward sortation area
-_CODE = r"^(?:[\d][\d .,\u00a0\u202f]*|[A-Za-z]\d[A-Za-z])$"
+_CODE = r"^[\"']?(?:\d[\d .,\u00a0\u202f]*(?:[Ee][+]?\d+)?|[A-Za-z]\d[A-Za-z])[\"']?$"
+#: what stands between several units in one cell
+_BETWEEN = r"\s*[;|\n]\s*"
 _EXCLUDE = {"exclude", "excluded", "exclure", "exclu", "exclus", "exclusion", "minus", "moins"}
 _INCLUDE = {"", "include", "included", "inclure", "inclus", "inclusion", "plus"}
 
@@ -80,13 +82,39 @@ def entries(
             frame[column] = frame["area_id"].map(
                 {area: pair[place] for area, pair in pairs.items()}
             )
-    # the level may stand before the unit: "CSD:4806016", "CSD: Windsor, ON"
-    prefixed = frame["unit"].str.contains(":", regex=False)
-    if prefixed.any():
-        parts = frame.loc[prefixed, "unit"].str.partition(":")
-        frame.loc[prefixed, "level"] = parts[0].str.strip()
-        frame.loc[prefixed, "unit"] = parts[2].str.strip()
+    return _without_prefix(_one_a_row(frame))
+
+
+def _one_a_row(frame: pd.DataFrame) -> pd.DataFrame:
+    """Take apart cells that hold several units: ``CSD:4815035; CSD:4815032``."""
+    several = frame["unit"].str.contains(_BETWEEN)
+    if not several.any():
+        return frame
+    units = frame["unit"].where(~several, frame["unit"].str.strip(";| ").str.split(_BETWEEN))
+    apart = frame.assign(unit=units).explode("unit", ignore_index=True)
+    apart["unit"] = apart["unit"].str.strip()
+    return apart[~(apart["unit"].eq("") & apart["row"].isin(frame.loc[several, "row"]))]
+
+
+def _without_prefix(frame: pd.DataFrame) -> pd.DataFrame:
+    """Take the level off units that have it before them: ``CSD:4806016``, ``CSD: Windsor, ON``."""
+    frame = frame.reset_index(drop=True)
+    parts = frame["unit"].str.partition(":")
+    colon = parts[1].eq(":")
+    # a colon may also belong to a name whose level stands in a column of its own
+    levels = [text for text in parts.loc[colon, 0].unique() if _is_level(text)]
+    prefixed = colon & (frame["level"].eq("") | parts[0].isin(levels))
+    frame["level"] = frame["level"].where(~prefixed, parts[0].str.strip())
+    frame["unit"] = frame["unit"].where(~prefixed, parts[2].str.strip())
     return frame
+
+
+def _is_level(text: str) -> bool:
+    try:
+        geography.level(text)
+    except InputError:
+        return False
+    return True
 
 
 def _from_frame(units: pd.DataFrame) -> pd.DataFrame:
@@ -136,18 +164,20 @@ def resolve(
     mode = entries["mode"].str.casefold()
     listed["exclude"] = mode.isin(_EXCLUDE)
     _fault(faults, "areas.unknown_modes", listed[~mode.isin(_EXCLUDE | _INCLUDE)])
+    blank = entries["unit"].eq("")
+    _fault(faults, "areas.no_unit", listed[blank])
     listed["unit_id"] = entries["unit"]
     listed["level"] = _levels(entries["level"], census.vintage, listed, faults)
     is_dguid = listed["unit_id"].str.match(_DGUID)
     _open_dguids(listed, is_dguid, census, faults)
     is_code = is_dguid | listed["unit_id"].str.match(_CODE)
-    no_level = listed["level"].isna() & entries["level"].eq("") & ~is_dguid
+    no_level = listed["level"].isna() & entries["level"].eq("") & ~is_dguid & ~blank
     _fault(faults, "areas.no_level", listed[no_level])
 
     findings: list[Finding] = []
     listed["unit_row"] = -1
-    for level in listed.loc[listed["level"].notna(), "level"].unique():
-        of_level = listed["level"].eq(level)
+    for level in listed.loc[listed["level"].notna() & ~blank, "level"].unique():
+        of_level = listed["level"].eq(level) & ~blank
         if level not in census.levels:
             held = ", ".join(census.levels)
             _fault(faults, "areas.level_not_held", listed[of_level], level=level, held=held)
@@ -331,261 +361,3 @@ def _shown(candidates: pd.DataFrame) -> list[str]:
         f"{row.level}:{row.unit_id} {row.name_} ({row.type}, {row.province})"
         for row in candidates.rename(columns={"name": "name_"}).itertuples()
     ]
-
-
-def partition(listed: pd.DataFrame, census: Census) -> tuple[pd.DataFrame, list[Finding]]:
-    """Make each area a partition: exclusions taken out, no atom in two units.
-
-    The largest units stay whole. A unit inside others is dropped; one that overlaps a larger one
-    or holds an exclusion is opened into the largest units that lie wholly in the rest of it, of
-    the levels that nest (PR, CD, CSD, DA) and of the levels the area lists, then into atoms.
-
-    Parameters
-    ----------
-    listed
-        As :func:`resolve` returns it.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``area_id, level, unit_id, unit_name``, areas and units in the order listed; an area of
-        which nothing is left has no row.
-    list of Finding
-        Units listed twice, inside another, overlapping, opened; exclusions that touch nothing.
-    """
-    findings: list[Finding] = []
-    key = ["area_id", "level", "unit_id", "exclude"]
-    twice = listed.duplicated(key)
-    for area, units in listed[twice].groupby("area_id", sort=False):
-        findings.append(
-            finding("areas.unit_listed_twice", "note", area, area=area, units=codes_of(units))
-        )
-    listed = listed[~twice].reset_index(drop=True)
-    pieces = []
-    for area, group in listed.groupby("area_id", sort=False):
-        # units of one level never overlap: nothing to look at
-        if group["level"].eq(group["level"].iloc[0]).all() and not group["exclude"].any():
-            pieces.append(group[["area_id", "level", "unit_id"]])
-        else:
-            piece, notes = _without_overlap(str(area), group.reset_index(drop=True), census)
-            pieces.append(piece)
-            findings += notes
-    members = pd.concat(pieces, ignore_index=True)
-    members["unit_name"] = _unit_names(members, census)
-    return members, findings
-
-
-def _without_overlap(
-    area: str, listed: pd.DataFrame, census: Census
-) -> tuple[pd.DataFrame, list[Finding]]:
-    owner, atom = atoms_of(listed, census)
-    order = np.argsort(owner, kind="stable")
-    owner, atom = owner[order], atom[order]
-    starts = np.searchsorted(owner, np.arange(len(listed) + 1))
-    size = np.diff(starts)
-    out = listed["exclude"].to_numpy(dtype=bool)
-    count = int(census.data.group_boxes(census.atom_level)[0][-1])
-    forbidden = np.zeros(count, dtype=bool)
-    forbidden[atom[out[owner]]] = True
-    holder = np.full(count, -1, dtype=np.int64)
-    listed["rank"] = listed["level"].map({level: -i for i, level in enumerate(census.levels)})
-    includes = np.flatnonzero(~out)
-    # a unit inside another comes after it; equal ones: the higher level first
-    ranked = listed.loc[includes].assign(size=-size[includes])
-    includes = ranked.sort_values(["size", "rank", "unit_id"], kind="stable").index.to_numpy()
-
-    kept: list[tuple[int, str, npt.ArrayLike]] = []
-    findings: list[Finding] = []
-    candidates = [
-        level
-        for level in reversed(census.levels[1:])
-        if (level in CHAIN or level in set(listed["level"]))
-        and level in census.data.columns(census.atom_level)
-    ]
-    for unit in includes:
-        mine = atom[starts[unit] : starts[unit + 1]]
-        level, shown = listed["level"].iloc[unit], _code_of(listed.iloc[unit])
-        before = holder[mine]
-        free = mine[(before < 0) & ~forbidden[mine]]
-        if len(free) == len(mine):
-            kept.append((unit, level, [listed["unit_id"].iloc[unit]]))
-        elif len(free) == 0 and (before >= 0).any():
-            others = codes_of(listed.iloc[np.unique(before[before >= 0])])
-            findings.append(
-                finding("areas.nested_unit", "warning", area, area=area, unit=shown, others=others)
-            )
-        elif len(free) == 0:
-            findings.append(finding("areas.excluded_whole", "warning", area, area=area, unit=shown))
-        else:
-            opened = _open(free, level, candidates, census)
-            kept += [(unit, child, ids) for child, ids in opened]
-            made = [f"{len(ids):,} {child}" for child, ids in opened]
-            if forbidden[mine].any():
-                findings.append(
-                    finding(
-                        "areas.opened_for_exclusion", "note", area, area=area, unit=shown, made=made
-                    )
-                )
-            others = codes_of(listed.iloc[np.unique(before[before >= 0])])
-            if others:
-                findings.append(
-                    finding(
-                        "areas.opened_for_overlap",
-                        "warning",
-                        area,
-                        area=area,
-                        unit=shown,
-                        others=others,
-                        made=made,
-                    )
-                )
-        holder[free] = unit
-    covered = np.zeros(count, dtype=bool)
-    covered[atom[~out[owner]]] = True
-    findings += [
-        finding("areas.exclusion_elsewhere", "warning", area, area=area, unit=code)
-        for unit, code in zip(np.flatnonzero(out), codes_of(listed[out]), strict=True)
-        if not covered[atom[starts[unit] : starts[unit + 1]]].any()
-    ]
-
-    rows = [(unit, level, unit_id) for unit, level, ids in kept for unit_id in ids]  # type: ignore[union-attr]
-    piece = pd.DataFrame(rows, columns=["unit", "level", "unit_id"])
-    piece = piece.sort_values("unit", kind="stable", ignore_index=True)
-    piece["area_id"] = area
-    return piece[["area_id", "level", "unit_id"]], findings
-
-
-def _open(
-    free: Rows, level: str, candidates: Sequence[str], census: Census
-) -> list[tuple[str, list[str]]]:
-    """Return the largest units that lie wholly in some atoms, level by level, then the atoms."""
-    opened: list[tuple[str, list[str]]] = []
-    left = np.sort(free)
-    for child in candidates:
-        if child == level or not len(left):
-            continue
-        parents = census.data.attributes(census.atom_level, [child], left)[child]
-        codes, ids = pd.factorize(parents)
-        if not len(ids):
-            continue
-        have = np.bincount(codes[codes >= 0], minlength=len(ids))
-        owner, _ = census.atoms(child, census.rows(child, ids))
-        whole = have == np.bincount(owner, minlength=len(ids))
-        if whole.any():
-            opened.append((child, list(np.asarray(ids, dtype=object)[whole])))
-            left = left[(codes < 0) | ~whole[codes]]
-    if len(left):
-        ids = census.data.attributes(census.atom_level, ["unit_id"], left)["unit_id"]
-        opened.append((census.atom_level, list(ids)))
-    return opened
-
-
-def atoms_of(units: pd.DataFrame, census: Census) -> tuple[Rows, Rows]:
-    """Pairs (position in ``units``, row of the finest level) of units of any levels.
-
-    ``units`` has ``level`` and ``unit_id``; both arrays have one entry a pair, grouped by level.
-
-    Raises
-    ------
-    UnknownUnitError, MissingLevelError
-        Units or a level that the census does not hold.
-    """
-    owners, atoms = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for level in units["level"].unique():
-        these = np.flatnonzero(units["level"].eq(level).to_numpy())
-        rows = census.rows(level, units["unit_id"].iloc[these].to_numpy(dtype=object))
-        owner, atom = census.atoms(level, rows)
-        owners.append(these[owner])
-        atoms.append(atom)
-    return np.concatenate(owners), np.concatenate(atoms)
-
-
-def _unit_names(members: pd.DataFrame, census: Census) -> pd.Series:
-    names = pd.Series(pd.NA, index=members.index, dtype="string")
-    for level in members["level"].unique():
-        if "unit_name" not in census.data.columns(level):
-            continue
-        these = members["level"].eq(level)
-        rows = census.rows(level, members.loc[these, "unit_id"].to_numpy(dtype=object))
-        found = census.data.attributes(level, ["unit_name"], rows)["unit_name"]
-        names[these] = found.astype("string").to_numpy()
-    return names
-
-
-def _code_of(unit: pd.Series) -> str:
-    return f"{unit['level']}:{unit['unit_id']}"
-
-
-def codes_of(units: pd.DataFrame) -> list[str]:
-    """Return units as people write them: ``CSD:4806016``."""
-    return list(units["level"] + ":" + units["unit_id"])
-
-
-def polygons_of(
-    units: pd.DataFrame, census: Census
-) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.int64]]:
-    """Return the polygons of units of any levels, from the atoms where their level has none.
-
-    Returns
-    -------
-    polygons
-        EPSG:3347, ``None`` where an atom has none either.
-    owner
-        Position in ``units`` of each polygon's unit.
-    """
-    shapes: list[npt.NDArray[np.object_]] = [np.empty(0, dtype=object)]
-    owners: list[Rows] = [np.empty(0, np.int64)]
-    for level in units["level"].unique():
-        these = np.flatnonzero(units["level"].eq(level).to_numpy())
-        rows = census.rows(level, units["unit_id"].iloc[these].to_numpy(dtype=object))
-        polygons = census.data.geometry(level, rows)
-        bare = np.array([polygon is None for polygon in polygons], dtype=bool)
-        shapes.append(polygons[~bare])
-        owners.append(these[~bare])
-        if bare.any() and level != census.atom_level:
-            owner, atom = census.atoms(level, rows[bare])
-            shapes.append(census.data.geometry(census.atom_level, atom))
-            owners.append(these[bare][owner])
-    return np.concatenate(shapes), np.concatenate(owners)
-
-
-def incomplete(units: pd.DataFrame, census: Census) -> list[Finding]:
-    """Return a warning for each listed unit of which the census holds less than is published.
-
-    Told by the published number of its finest units, else by its published population.
-    """
-    published = census.data.meta["published"]
-    counted = f"{census.atom_level.lower()}_count"
-    findings = []
-    for level in units["level"].unique():
-        totals = published.get(level, {})
-        of_level = units[units["level"].eq(level)]
-        if level == census.atom_level or not totals:
-            continue
-        rows = census.rows(level, of_level["unit_id"].to_numpy(dtype=object))
-        owner, atom = census.atoms(level, rows)
-        people = census.data.attributes(census.atom_level, ["population"], atom)["population"]
-        held = {
-            counted: np.bincount(owner, minlength=len(rows)),
-            "population": np.bincount(owner, people.fillna(0), minlength=len(rows)),
-        }
-        for at, unit in enumerate(of_level.itertuples()):
-            known = totals.get(unit.unit_id) or {}
-            what = next((key for key in (counted, "population") if key in known), None)
-            if what is None or not held[what][at] < known[what]:
-                continue
-            findings.append(
-                finding(
-                    f"areas.incomplete_{'population' if what == 'population' else 'count'}",
-                    "warning",
-                    unit.area_id,
-                    value=float(held[what][at]),
-                    limit=float(known[what]),
-                    area=unit.area_id,
-                    unit=f"{level}:{unit.unit_id}",
-                    held=held[what][at],
-                    published=known[what],
-                    level=census.atom_level,
-                )
-            )
-    return findings

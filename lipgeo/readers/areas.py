@@ -114,15 +114,13 @@ def read_service_areas(
         if census is None:
             raise AreaError("readers.needs_census", path=one)
         if content is None:
-            units, notes = list_of_toml(one, census.vintage), CheckReport()
+            units = list_of_toml(one, census.vintage)
             if as_one is not None:
                 units["area_id"] = as_one
         else:
             here = {key: c if c in content.frame else None for key, c in asked.items()}
-            units, notes = list_of_sheet(content, one, census.vintage, as_one=as_one, **here)
-        areas = ServiceAreas.from_units(units, census)
-        areas.report = notes + areas.report
-        parts.append(areas)
+            units = list_of_sheet(content, one, census.vintage, as_one=as_one, **here)
+        parts.append(ServiceAreas.from_units(units, census))
     return parts[0] if len(parts) == 1 else ServiceAreas.concat(parts)
 
 

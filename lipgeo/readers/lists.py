@@ -16,7 +16,7 @@ from lipgeo.faults import finding
 from lipgeo.fields import TEXTS, near
 from lipgeo.geography import fold, id_column, levels
 from lipgeo.readers.sheets import Sheet
-from lipgeo.report import CheckReport, Finding
+from lipgeo.report import CheckReport, Finding, keep_notes
 
 __all__ = ["GEOMETRY", "list_of_sheet", "list_of_toml"]
 
@@ -62,8 +62,8 @@ def list_of_sheet(
     name_fr: str | None,
     group_by: str | None,
     as_one: str | None,
-) -> tuple[pd.DataFrame, CheckReport]:
-    """Return a sheet as :meth:`ServiceAreas.from_units` takes it, and what was assumed.
+) -> pd.DataFrame:
+    """Return a sheet as :meth:`ServiceAreas.from_units` takes it, with notes of what was assumed.
 
     Raises
     ------
@@ -102,7 +102,8 @@ def list_of_sheet(
         for role, column in taken.items()
         if role != "area_id" and asked.get(role) is None
     ]
-    return units, CheckReport(notes)
+    keep_notes(units, CheckReport(notes))
+    return units
 
 
 def _headers(frame: pd.DataFrame) -> dict[str, str]:
