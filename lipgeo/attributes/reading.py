@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from lipgeo import geography
 from lipgeo.attributes.columns import Column
 from lipgeo.attributes.layouts import facts
 from lipgeo.attributes.raw import Raw
-from lipgeo.errors import CensusError, IdError, InputError, LipgeoError
+from lipgeo.errors import CensusError, IdError, LipgeoError
 from lipgeo.report import Finding, Severity, notes_of
 from lipgeo.textfiles import to_numbers
 from lipgeo.words import say
@@ -115,104 +114,48 @@ class Reading:
                 return column, values
         return None
 
-    # -- which level the rows are --------------------------------------------------------------
-
-    def find_level(self, said: str | None) -> str:
-        """Return the level of the rows.
-
-        Raises
-        ------
-        CensusError
-            Nothing says it, or rows are of several.
-        """
-        held = {column.level for column in self.columns if column.role in ("id", "dguid")}
-        everything = ", ".join(self.raw.columns)
-        if said is not None:
-            if not held & {said, ""}:
-                raise CensusError(
-                    "attributes.no_id_column", name=self.raw.name, level=said, columns=everything
-                )
-            return said
-        if not held:
-            raise CensusError("attributes.no_ids", name=self.raw.name, columns=everything)
-        fine = [code for code in geography.levels(self.year) if code in held]
-        if self.column("", "id") is None and fine:
-            return str(fine[0])
-        found = self._level_of_rows() or self._level_of_dguids() or self._level_of_name()
-        if found is None:
-            column = self.column("", "id") or self.column("", "dguid")
-            raise CensusError(
-                "attributes.which_level", name=self.raw.name, column=column.name if column else ""
-            )
-        return found
-
-    def _level_of_rows(self) -> str | None:
-        kinds, column = self.values("", "level"), self.column("", "level")
-        if kinds is None or column is None:
-            return None
-        try:
-            found: set[str] = {geography.level(str(kind)).code for kind in kinds.dropna().unique()}
-        except InputError:  # a column of that name that holds something else
-            return None
-        if len(found) > 1:
-            raise CensusError(
-                "attributes.several_levels",
-                name=self.raw.name,
-                column=column.name,
-                levels=sorted(found),
-            )
-        return next(iter(found), None)
-
-    def _level_of_dguids(self) -> str | None:
-        given = self.values("", "dguid")
-        if given is None or given.isna().all():
-            return None
-        try:
-            return str(geography.parse_dguids(given.dropna().head(1))["level"].iloc[0])
-        except IdError:
-            return None
-
-    def _level_of_name(self) -> str | None:
-        ids = self.values("", "id")
-        if ids is None:
-            return None
-        for word in re.split(r"[^a-z]+", self.name.lower()):
-            try:
-                code: str = geography.level(word).code if word else ""
-            except InputError:
-                continue
-            if code not in geography.levels(self.year):
-                continue
-            if geography.are_ids(ids.dropna().astype("string"), code, self.year).mean() > 0.5:
-                self.note("level_from_name", "warning", level=code)
-                return code
-        return None
-
     # -- ids -----------------------------------------------------------------------------------
 
     def ids(self, level: str, *, own: bool = False) -> pd.Series | None:
         """Return the ids of a level, from its ids or its DGUIDs, restored; text, RangeIndex."""
         slots = (level, "") if own else (level,)
         given = [
-            (column, values)
+            (column, values.reset_index(drop=True))
             for role in ("id", "dguid")
             for slot in slots
-            if (column := self.column(slot, role))
+            if (column := self.column(slot, role)) is not None
             and (values := self.values(slot, role)) is not None
         ]
         if not given:
             return None
         # some copies leave the ids empty and give DGUIDs
         column, values = next((pair for pair in given if pair[1].notna().any()), given[0])
+        if not own:
+            values = self._without_none(column, values, level)
         if values.isna().all():
             return pd.Series(pd.NA, index=range(len(values)), dtype="string")
         read = self._of_ids if column.role == "id" else self._of_dguids
         return read(column, values, level)
 
+    def _without_none(self, column: Column, given: pd.Series, level: str) -> pd.Series:
+        """Blank the codes that the files give to blocks outside all units of a level."""
+        table = facts()["none"]
+        kinds, rural = self.values("CMA", "unit_type"), self.values(level, "class")
+        if level in ("POPCTR", "UA") and rural is not None:
+            given = given.mask(np.asarray(rural.isin(table["POPCTR_class"])))
+        if level == "CT" and kinds is not None and kinds.notna().any():
+            given = given.where(np.asarray(kinds.isin(table["CT_types"])))
+        if column.role == "dguid" or pd.api.types.is_numeric_dtype(given):
+            return given
+        text = given.astype("string")
+        text = text.mask(np.asarray(text.isin(_none(level))))
+        zero = np.asarray(text.str.fullmatch(r"0+(\.0*)?").fillna(False), dtype=bool)
+        if zero.any():  # no unit is called 0: some files write it for none
+            self.note("zero_ids", column=column.name, level=level, rows=int(zero.sum()))
+        return text.mask(zero)
+
     def _of_ids(self, column: Column, given: pd.Series, level: str) -> pd.Series:
-        if not pd.api.types.is_numeric_dtype(given):
-            given = given.astype("string").mask(given.isin(_none(level)))
-        done = geography.restore_ids(given.reset_index(drop=True), level, self.year)
+        done = geography.restore_ids(given, level, self.year)
         self.notes += [
             Finding(f.check, f.severity, f"{level} {column.name}", f.message, f.value, f.limit)
             for f in done.report
@@ -391,22 +334,13 @@ class Reading:
     def _given(self, parent: str) -> pd.Series | None:
         """Return the parents that the file gives, missing where a unit lies in none."""
         given = self.ids(parent)
-        if given is None and parent in _PARTS:
-            part = self.ids(_PARTS[parent])
-            if part is not None:
-                given = geography.parent_ids(part, _PARTS[parent], self.year, parent)
-                given = given.mask(given.isin(_none(parent)))
-        if given is None:
+        if given is not None or parent not in _PARTS:
+            return given
+        part = self.ids(_PARTS[parent])
+        if part is None:
             return None
-        if parent in ("POPCTR", "UA"):
-            rural = self.values(parent, "class")
-            if rural is not None:
-                given = given.mask(np.asarray(rural.isin(facts()["none"]["POPCTR_class"])))
-        if parent == "CT":
-            kinds = self.values("CMA", "unit_type")
-            if kinds is not None and kinds.notna().any():
-                given = given.where(np.asarray(kinds.isin(facts()["none"]["CT_types"])))
-        return given
+        whole = geography.parent_ids(part, _PARTS[parent], self.year, parent)
+        return whole.mask(np.asarray(whole.isin(_none(parent))))
 
     def _named(self, frame: pd.DataFrame, code: str) -> pd.DataFrame:
         first = np.asarray(~frame[code].duplicated() & frame[code].notna())

@@ -13,6 +13,7 @@ from lipgeo import geography
 from lipgeo.attributes.columns import Column, recognise
 from lipgeo.attributes.raw import Raw, raw_of_frame, read_raw
 from lipgeo.attributes.reading import Reading
+from lipgeo.attributes.rows import find_level
 from lipgeo.errors import CensusError
 from lipgeo.report import CheckReport
 
@@ -160,7 +161,7 @@ def _table(
     columns = recognise(raw.columns, mapping, raw.name)
     vintage = _vintage(raw, columns, name, said)
     reading = Reading(raw, columns, name, vintage)
-    code = reading.find_level(None if level is None else geography.level(level).code)
+    code = find_level(reading, None if level is None else geography.level(level).code)
     frame, names = reading.read(code)
     return AttributeTable(code, vintage, frame, names, CheckReport(reading.notes))
 
