@@ -71,4 +71,5 @@ def finding(
 ) -> Finding:
     """Make a finding whose sentence is ``key`` and whose check is the key's name in its room."""
     sentence = say(key, **values)
-    return Finding(key.partition(".")[2], severity, str(subject), sentence, value, limit)
+    measured = None if value is None else float(value)  # a NumPy scalar is no JSON
+    return Finding(key.partition(".")[2], severity, str(subject), sentence, measured, limit)
