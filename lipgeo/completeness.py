@@ -24,8 +24,7 @@ class Completeness:
     unit may stand for its children only when it is proven to have no others. The proof is a
     figure known independently of the children held (``census.data.meta["published"]``):
 
-    * the published number of its finest units equals the number held; or, where no number is
-      published,
+    * the published number of its finest units equals the number held; or
     * its published population is positive and equals the sum over the finest units held; or
     * it nests, by definition of its level, in a unit so proven; or
     * every province and territory published is so proven: then the whole country is held.
@@ -111,8 +110,7 @@ class Completeness:
             values = self._census.data.attributes(atom_level, ["population"], atom)["population"]
             weights = np.nan_to_num(values.to_numpy(dtype=np.float64))
             people += np.bincount(owner, weights, minlength=len(population))
-        same = (population > 0) & (np.abs(people - population) < 0.5)
-        proven[told] = np.where(np.isnan(count), same, count == stored)
+        proven[told] = (count == stored) | ((population > 0) & (np.abs(people - population) < 0.5))
         return proven
 
     def _by_parents(self, level: str, rows: Rows) -> _Flags:
