@@ -291,7 +291,7 @@ def test_half_a_million_vertices_pass_quickly():
 
 
 def test_square_kilometres_are_equal_area():
-    """Windsor stands 6.4 % too large on the census grid, Iqaluit 6.0 % too small: km2 come from elsewhere."""
+    """Windsor stands 6.4 % too large on the census grid, Iqaluit 6.0 % too small."""
     geod = pyproj.Geod(ellps="GRS80")
     for longitude, latitude, distortion in ((-83.0, 42.3, 1.064), (-68.5, 63.75, 0.940)):
         box = shapely.box(longitude, latitude, longitude + 0.1, latitude + 0.1)

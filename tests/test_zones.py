@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shapely.affinity import scale, translate
 from toytown import CELL_M, ORIGIN, areas, blocks, draw
@@ -38,11 +38,16 @@ def cell(column: float, row: float, width: float = 1, height: float = 1) -> shap
     return shapely.box(x, y, x + width * CELL_M, y + height * CELL_M)
 
 
+def pairs(report) -> set[frozenset[str]]:
+    """Name the pairs that overlap."""
+    return {frozenset(finding.subject.split(";")) for finding in report.only("overlap")}
+
+
 # --- the door ------------------------------------------------------------------------------------
 
 
 def test_a_frame_becomes_zones():
-    """Ids, polygons, counts and further columns come in, in their order; the frame stays as it is."""
+    """Ids, polygons, counts and other columns come in, in order; the frame stays as it is."""
     frame = blocks()
     before = frame.copy(deep=True)
     zones = Zones.from_frame(frame, id="zone_id")
@@ -91,8 +96,8 @@ def test_no_such_column():
 def test_all_problems_of_a_layer_are_told_at_once():
     """Missing and duplicate ids, points, lines and bad counts: one error, one row each."""
     frame = layer(
-        cell(0, 0), cell(1, 0), cell(2, 0), shapely.Point(X, Y), shapely.LineString([(X, Y), (X, Y + 1)]),
-        cell(3, 0), cell(4, 0),
+        cell(0, 0), cell(1, 0), cell(2, 0), shapely.Point(X, Y),
+        shapely.LineString([(X, Y), (X, Y + 1)]), cell(3, 0), cell(4, 0),
         ids=["a", "a", None, "d", "e", " ", "g"],
         population=[1, 2, 3, 4, 5, -6, None],
         dwellings=["1", "2", "3", "4", "5", "6", "many"],
@@ -203,16 +208,17 @@ def test_the_constructor_wants_ids():
 
 
 OTTAWA = shapely.box(-75.8, 45.3, -75.6, 45.5)
+LATITUDE_FIRST = shapely.box(45.3, -75.8, 45.5, -75.6)
 NORTHING_FIRST = shapely.Polygon([(y, x) for x, y in cell(0, 0, 10, 10).exterior.coords])
 
 
 @pytest.mark.parametrize(
     ("shape", "crs", "message", "problem"),
     [
-        (shapely.box(45.3, -75.8, 45.5, -75.6), "EPSG:4326", "x and y are exchanged", "swapped_axes"),
+        (LATITUDE_FIRST, "EPSG:4326", "x and y are exchanged", "swapped_axes"),
         (NORTHING_FIRST, "EPSG:3347", "x and y are exchanged", "swapped_axes"),
         (OTTAWA, "EPSG:3347", "look like degrees", "degrees_as_metres"),
-        (shapely.box(45.3, -75.8, 45.5, -75.6), "EPSG:2951", "look like degrees", "degrees_as_metres"),
+        (LATITUDE_FIRST, "EPSG:2951", "look like degrees", "degrees_as_metres"),
         (cell(0, 0), "EPSG:4326", "go beyond 360", "metres_as_degrees"),
     ],
 )  # fmt: skip
@@ -222,7 +228,7 @@ def test_swapped_axes_and_wrong_units_are_told(shape, crs, message, problem):
         crs, shapely.box(360e3, 5.02e6, 361e3, 5.03e6)
     )
     frame = layer(good, shape, crs=crs)
-    with pytest.raises(ZoneError, match=rf"rows 2 \(ids b\).*{message}|{message}.*") as caught:
+    with pytest.raises(ZoneError, match=message) as caught:
         Zones.from_frame(frame, id="id")
     assert caught.value.problems[["row", "problem"]].to_numpy().tolist() == [[2, problem]]
     assert problem in checks(check_layer(frame, "id"))
@@ -321,7 +327,7 @@ BOXES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(BOXES)
 def test_overlaps_equal_the_slow_way(boxes):
     """Every pair that shares area, and no other, is reported with its share."""
@@ -367,7 +373,7 @@ def test_reports_speak_french():
 
 
 def test_repair_says_what_changed():
-    """A bow-tie keeps both lobes, its signed area counted from nothing; the others are untouched."""
+    """A bow-tie keeps both lobes, a hole outside its shell what was left; the others stay."""
     hole_outside = shapely.Polygon(
         cell(20, 20, 4, 4).exterior.coords, [cell(23, 21, 2, 1).exterior.coords]
     )
@@ -400,8 +406,9 @@ RINGS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=3, 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(RINGS, min_size=1, max_size=5))
+@example([[(1, 1), (1, 0), (0, 0), (1, 1), (0, 1), (0, 0)]])  # GEOS leaves it invalid
 def test_repair_gives_polygons_and_touches_no_valid_one(rings):
-    """Whatever the ring: valid polygons or nothing, valid ones the same object, change in [0, 1]."""
+    """Whatever the ring: valid polygons or nothing, valid ones untouched, change in [0, 1]."""
     shapes = np.array([shapely.Polygon(ring) for ring in rings], dtype=object)
     fixed, changed, change = make_valid_polygons(shapes)
     assert (changed == ~shapely.is_valid(shapes)).all()
@@ -412,7 +419,7 @@ def test_repair_gives_polygons_and_touches_no_valid_one(rings):
     assert (change[~changed] == 0).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.permutations(range(12)), st.integers(-50, 50))
 def test_order_and_place_do_not_change_the_report(order, step):
     """Reordering and shifting the zones changes no finding but its place."""
@@ -422,9 +429,7 @@ def test_order_and_place_do_not_change_the_report(order, step):
     moved = frame.iloc[order].copy()
     moved["geometry"] = [translate(shape, step * CELL_M, step * CELL_M) for shape in moved.geometry]
     found = Zones.from_frame(moved, id="zone_id").check()
-    assert sorted(
-        set(map(frozenset, (f.subject.split(";") for f in found.only("overlap"))))
-    ) == sorted(set(map(frozenset, (f.subject.split(";") for f in expected.only("overlap")))))
+    assert pairs(found) == pairs(expected)
     assert sorted(f.value for f in found) == pytest.approx(
         sorted(f.value for f in expected), rel=1e-3
     )
@@ -446,7 +451,7 @@ def test_official_blocks_are_repaired_without_loss(realdata):
 
 @pytest.mark.realdata
 def test_published_neighbourhoods_pass_the_door(realdata):
-    """116 neighbourhoods in degrees come to the grid; the report is about overlaps and gaps only."""
+    """116 neighbourhoods in degrees come to the grid; the report is of overlaps and gaps."""
     frame = gpd.read_file(realdata / "ottawa_2021" / "neighbourhoods.gpkg")
     report = Zones.from_frame(frame, id="ONS_ID").check()
     assert set(checks(report)) <= {"datum", "to_grid", "overlap", "gap", "sliver", "invalid"}
