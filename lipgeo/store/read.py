@@ -17,21 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from lipgeo.census import (
-    COUNTS,
-    GRID,
-    GROUP_ROWS,
-    MEASURES,
-    TEXT,
-    Census,
-    Rows,
-    child_index,
-    expand,
-)
+from lipgeo.census import Census
+from lipgeo.census_data import COUNTS, GRID, GROUP_ROWS, MEASURES, TEXT, Rows, child_index, expand
 from lipgeo.errors import MissingLevelError, StoreError
 from lipgeo.store.layout import PUBLISHED, held, level_file, read_manifest, rows_of
 
-__all__ = ["StoreData", "open_census"]
+__all__ = ["StoreData", "describe_store", "open_census"]
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
@@ -58,11 +49,7 @@ def open_census(path: str | Path, vintage: int | None = None) -> Census:
         named, it is half written or damaged, or a newer lipgeo wrote it.
     """
     store = Path(path)
-    if not store.is_dir():
-        raise StoreError("store.missing", path=store)
-    vintages = held(store)
-    if not vintages:
-        raise StoreError("store.empty", path=store)
+    vintages = _vintages(store)
     if vintage is None:
         if len(vintages) > 1:
             raise StoreError("store.several_vintages", path=store, held=list(vintages))
@@ -70,6 +57,51 @@ def open_census(path: str | Path, vintage: int | None = None) -> Census:
     elif int(vintage) not in vintages:
         raise StoreError("store.no_vintage", path=store, vintage=vintage, held=list(vintages))
     return Census(StoreData(vintages[int(vintage)]))
+
+
+def describe_store(path: str | Path) -> pd.DataFrame:
+    """Return what a store holds, one row a level of each census; reads the manifests only.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``vintage, level, unit_count, polygon_count`` (int), ``population, dwellings`` (sums of
+        what is known, float64, NaN where nothing is), ``boundary_type, sources`` (text; the names
+        of the files that brought the level).
+
+    Raises
+    ------
+    StoreError
+        There is no store, it is empty, half written, damaged, or a newer lipgeo wrote it.
+    """
+    store = Path(path)
+    rows = []
+    for vintage, folder in _vintages(store).items():
+        manifest = read_manifest(folder)
+        for level, entry in manifest["levels"].items():
+            files = [source["name"] for source in manifest["sources"] if source["level"] == level]
+            rows.append(
+                {
+                    "vintage": vintage,
+                    "level": level,
+                    "unit_count": entry["rows"],
+                    "polygon_count": entry["polygons"],
+                    "population": entry["sums"].get("population"),
+                    "dwellings": entry["sums"].get("dwellings"),
+                    "boundary_type": manifest["boundary_type"],
+                    "sources": ", ".join(files),
+                }
+            )
+    return pd.DataFrame(rows).astype({"population": np.float64, "dwellings": np.float64})
+
+
+def _vintages(store: Path) -> dict[int, Path]:
+    if not store.is_dir():
+        raise StoreError("store.missing", path=store)
+    found = held(store)
+    if not found:
+        raise StoreError("store.empty", path=store)
+    return found
 
 
 class StoreData:

@@ -10,8 +10,8 @@ import pandas as pd
 import shapely
 
 from lipgeo import geography
-from lipgeo.census import CHAIN
 from lipgeo.report import Severity
+from lipgeo.roworder import CHAIN
 from lipgeo.store.assemble import Assembled
 from lipgeo.store.findings import Check
 

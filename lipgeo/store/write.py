@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from lipgeo.census import CHAIN, COUNTS, GROUP_ROWS
+from lipgeo.census_data import COUNTS, GROUP_ROWS
 from lipgeo.crs import STATCAN_LAMBERT
+from lipgeo.roworder import CHAIN
 from lipgeo.store.assemble import Assembled
 from lipgeo.store.layout import LAYOUT, MANIFEST, PUBLISHED, level_file, manifest_text, rows_of
 
