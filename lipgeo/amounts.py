@@ -82,7 +82,7 @@ def surface_m2(zones: Zones, rows: Ints) -> Floats:
     unknown = np.flatnonzero(~(result > 0))
     if not len(unknown):
         return result
-    measured = planar_area(zones, rows[unknown])
+    measured = planar_area(zones, rows[unknown]).copy()  # from Parquet: read-only
     boxes = zones.boxes[rows[unknown]]
     if on_grid(zones.crs):
         centre = lonlat((boxes[:, :2] + boxes[:, 2:]) / 2, STATCAN_LAMBERT)
