@@ -347,8 +347,9 @@ def sniff_dbf(dataset: Dataset) -> tuple[str | None, bool, str | None]:
     return None, True, None
 
 
-def _is_utf8(raw: npt.NDArray[np.uint8]) -> bool:
-    """Whether text is UTF-8, up to a letter cut in two at the end of a field now and then."""
-    broken = raw.tobytes().decode("utf-8", errors="replace").count("\ufffd")
-    first_bytes = int(((raw >= 0xC2) & (raw <= 0xF4)).sum())
-    return broken * 10 <= first_bytes - broken
+def _is_utf8(text: npt.NDArray[np.uint8]) -> bool:
+    try:
+        text.tobytes().decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
