@@ -314,8 +314,9 @@ def fit_boundaries(
         check_overlaps(census, union, areas.ids),
         check_floors(frame, census.vintage),
     ]
-    report = CheckReport([*areas.report, *shares.report, *made.findings, *said.findings])
-    report = sum(checks, report)
+    # the crosswalk repeats what the areas said on the way in
+    findings = [*areas.report, *shares.report, *made.findings, *said.findings]
+    report = sum(checks, CheckReport(dict.fromkeys(findings)))
     return Boundaries(
         areas=flagged(frame, {**said.flags, **made.flags}, report),
         units=unit_table(units, areas.ids, sliver_share),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,20 @@ class Basis:
         self.area = inside["area"].to_numpy(np.int64)
         self.atom = inside["atom"].to_numpy(np.int64)
         self.inside = inside["share"].to_numpy(np.float64)
+
+    @cached_property
+    def of_area(self) -> Floats:
+        """Share of each area that lies in each atom, by the basis; by pair."""
+        result = np.zeros(len(self.area))
+        left = np.ones(len(self.area), dtype=bool)
+        atoms, back = np.unique(self.atom, return_inverse=True)
+        for amount in self._weights(atoms).values():
+            held = np.nan_to_num(amount)[back] * self.inside
+            total = np.bincount(self.area, held, minlength=1)[self.area]
+            use = left & (total > 0)
+            result[use] = held[use] / total[use]
+            left &= ~use
+        return result
 
     def shares(self, level: str, area: Rows, row: Rows) -> tuple[Floats, Floats]:
         """Return the share of each unit in each area, by the basis and by area; (n,) each."""
@@ -89,14 +104,16 @@ class _Open:
 
     area: Rows
     atom: Rows
+    of_area: Floats
 
 
 def descend(census: Census, basis: Basis, *, accept: float, threshold: float) -> pd.DataFrame:
     """Return the units of each area, from coarse to fine along PR, CD, CSD, DA, DB.
 
-    A unit that is proven whole is taken when its share is at least ``accept`` and dropped when it
-    is at most ``1 - accept``; else it is opened. Units of the finest level are taken when their
-    share is at least ``threshold``.
+    A unit that is proven whole is taken when its share is at least ``accept``. One is dropped
+    when its share is at most ``1 - accept`` and so is that part's share of the area: a
+    neighbourhood is less than a hundredth of its city and must not be dropped with it. Else the
+    unit is opened. Units of the finest level are taken when their share is at least ``threshold``.
 
     Returns
     -------
@@ -107,7 +124,7 @@ def descend(census: Census, basis: Basis, *, accept: float, threshold: float) ->
     columns = census.data.columns(finest)
     levels = [code for code in CHAIN if code in census.levels and code in columns]
     proofs = Completeness(census)
-    left = _Open(basis.area, basis.atom)
+    left = _Open(basis.area, basis.atom, basis.of_area)
     taken = []
     for level in [code for code in levels if code != finest]:
         ids = pd.Index(census.data.attributes(level, ["unit_id"])["unit_id"])
@@ -116,15 +133,16 @@ def descend(census: Census, basis: Basis, *, accept: float, threshold: float) ->
         parent = np.asarray(ids.get_indexer(pd.Index(parents)), dtype=np.int64)[back]
         has = parent >= 0
         span = max(len(ids), 1)
-        keys = np.unique(left.area[has] * span + parent[has])
+        keys, group = np.unique(left.area[has] * span + parent[has], return_inverse=True)
         area, row = np.divmod(keys, span)
         share, area_share = basis.shares(level, area, row)
         enough = share >= accept - _TIE
         enough[enough] = proofs.proven(level, row[enough])
-        little = share <= 1 - accept + _TIE
+        of_area = np.bincount(group, left.of_area[has], minlength=len(keys))
+        little = np.maximum(share, of_area) <= 1 - accept + _TIE
         taken.append(_table(area, level, row, share, area_share)[enough])
         settled = np.isin(left.area * span + parent, keys[enough | little]) & has
-        left = _Open(left.area[~settled], left.atom[~settled])
+        left = _Open(left.area[~settled], left.atom[~settled], left.of_area[~settled])
     share, area_share = basis.shares(finest, left.area, left.atom)
     enough = share >= threshold - _TIE
     taken.append(_table(left.area, finest, left.atom, share, area_share)[enough])

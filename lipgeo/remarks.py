@@ -14,6 +14,7 @@ from lipgeo.areas import ServiceAreas
 from lipgeo.census import Census
 from lipgeo.crosswalk import Crosswalk
 from lipgeo.faults import finding
+from lipgeo.misfit import unit_totals
 from lipgeo.partition import codes_of
 from lipgeo.report import CheckReport, Finding
 from lipgeo.words import say
@@ -140,8 +141,10 @@ def _shared_by_area(
     if by == "area" or shares.source_level == "DB":
         return none, 0
     pairs = shares.frame
-    held = shares.sources["weight"].reindex(pairs["source_id"]).to_numpy(np.float64)
-    wrong = (pairs["share_basis"] == "area") & (pairs["area_share"] < 1) & ~(held == 0)
+    pairs = pairs[(pairs["share_basis"] == "area") & (pairs["area_share"] < 1)]
+    level = str(shares.source_level)
+    rows = census.rows(level, pairs["source_id"].to_numpy(dtype=object))
+    wrong = ~(unit_totals(census, level, rows)["population"].to_numpy(np.float64) == 0)
     place = areas.ids.get_indexer(pairs.loc[wrong, "target_id"])
     return np.unique(place), int(pairs.loc[wrong, "source_id"].nunique())
 
