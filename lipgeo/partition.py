@@ -9,8 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from lipgeo.census import CHAIN, Census, Rows
+from lipgeo.completeness import Completeness
 from lipgeo.faults import finding
+from lipgeo.geography import nests_in
 from lipgeo.report import Finding
+from lipgeo.words import number
 
 __all__ = ["atoms_of", "codes_of", "partition", "polygons_of"]
 
@@ -64,83 +67,76 @@ def _without_overlap(
     order = np.argsort(owner, kind="stable")
     owner, atom = owner[order], atom[order]
     starts = np.searchsorted(owner, np.arange(len(listed) + 1))
-    size = np.diff(starts)
+    levels, ids = (listed[c].to_numpy(dtype=object) for c in ("level", "unit_id"))
+    codes = np.array(codes_of(listed), dtype=object)
     out = listed["exclude"].to_numpy(dtype=bool)
     count = int(census.data.group_boxes(census.atom_level)[0][-1])
     forbidden = np.zeros(count, dtype=bool)
     forbidden[atom[out[owner]]] = True
     holder = np.full(count, -1, dtype=np.int64)
-    listed["rank"] = listed["level"].map({level: -i for i, level in enumerate(census.levels)})
-    includes = np.flatnonzero(~out)
-    # a unit inside another comes after it; equal ones: the higher level first
-    ranked = listed.loc[includes].assign(size=-size[includes])
-    includes = ranked.sort_values(["size", "rank", "unit_id"], kind="stable").index.to_numpy()
-
-    kept: list[tuple[int, str, npt.ArrayLike]] = []
-    findings: list[Finding] = []
     candidates = [
         level
         for level in reversed(census.levels[1:])
-        if (level in CHAIN or level in set(listed["level"]))
-        and level in census.data.columns(census.atom_level)
+        if (level in CHAIN or level in levels) and level in census.data.columns(census.atom_level)
     ]
-    for unit in includes:
+    kept: list[tuple[int, str, str]] = []
+    inside: dict[tuple[str, ...], list[str]] = {}
+    findings: list[Finding] = []
+    for unit in _largest_first(listed, np.diff(starts), census):
         mine = atom[starts[unit] : starts[unit + 1]]
-        level, shown = listed["level"].iloc[unit], _code_of(listed.iloc[unit])
         before = holder[mine]
         free = mine[(before < 0) & ~forbidden[mine]]
-        if len(free) == len(mine):
-            kept.append((unit, level, [listed["unit_id"].iloc[unit]]))
-        elif len(free) == 0 and (before >= 0).any():
-            others = codes_of(listed.iloc[np.unique(before[before >= 0])])
-            findings.append(
-                finding("areas.nested_unit", "warning", area, area=area, unit=shown, others=others)
-            )
-        elif len(free) == 0:
-            findings.append(finding("areas.excluded_whole", "warning", area, area=area, unit=shown))
-        else:
-            opened = _open(free, level, candidates, census)
-            kept += [(unit, child, ids) for child, ids in opened]
-            made = [f"{len(ids):,} {child}" for child, ids in opened]
-            if forbidden[mine].any():
-                findings.append(
-                    finding(
-                        "areas.opened_for_exclusion", "note", area, area=area, unit=shown, made=made
-                    )
-                )
-            others = codes_of(listed.iloc[np.unique(before[before >= 0])])
-            if others:
-                findings.append(
-                    finding(
-                        "areas.opened_for_overlap",
-                        "warning",
-                        area,
-                        area=area,
-                        unit=shown,
-                        others=others,
-                        made=made,
-                    )
-                )
         holder[free] = unit
+        if len(free) == len(mine):
+            kept.append((unit, levels[unit], ids[unit]))
+            continue
+        others = tuple(codes[np.unique(before[before >= 0])])
+        if not len(free):
+            inside.setdefault(others, []).append(codes[unit])
+            continue
+        opened = _open(free, levels[unit], candidates, census)
+        kept += [(unit, level, child) for level, children in opened for child in children]
+        said = {"area": area, "unit": codes[unit]}
+        said["made"] = [f"{number(len(children))} {level}" for level, children in opened]
+        if forbidden[mine].any():
+            findings.append(finding("areas.opened_for_exclusion", "note", area, **said))
+        if others:
+            said["others"] = list(others)
+            findings.append(finding("areas.opened_for_overlap", "warning", area, **said))
+    findings += [
+        finding("areas.nested_units", "warning", area, area=area, units=units, others=others)
+        if others
+        else finding("areas.excluded_whole", "warning", area, area=area, units=units)
+        for others, units in inside.items()
+    ]
     covered = np.zeros(count, dtype=bool)
     covered[atom[~out[owner]]] = True
-    findings += [
-        finding("areas.exclusion_elsewhere", "warning", area, area=area, unit=code)
-        for unit, code in zip(np.flatnonzero(out), codes_of(listed[out]), strict=True)
-        if not covered[atom[starts[unit] : starts[unit + 1]]].any()
-    ]
-
-    rows = [(unit, level, unit_id) for unit, level, ids in kept for unit_id in ids]  # type: ignore[union-attr]
-    piece = pd.DataFrame(rows, columns=["unit", "level", "unit_id"])
+    idle = [u for u in np.flatnonzero(out) if not covered[atom[starts[u] : starts[u + 1]]].any()]
+    if idle:
+        units = list(codes[idle])
+        findings.append(
+            finding("areas.exclusion_elsewhere", "warning", area, area=area, units=units)
+        )
+    piece = pd.DataFrame(kept, columns=["unit", "level", "unit_id"])
     piece = piece.sort_values("unit", kind="stable", ignore_index=True)
-    piece["area_id"] = area
-    return piece[["area_id", "level", "unit_id"]], findings
+    return piece.assign(area_id=area)[["area_id", "level", "unit_id"]], findings
+
+
+def _largest_first(listed: pd.DataFrame, size: Rows, census: Census) -> Rows:
+    """Order the included units so that one inside another comes after it.
+
+    By number of atoms; of equal ones the higher level first, then by id.
+    """
+    rank = listed["level"].map({level: -at for at, level in enumerate(census.levels)})
+    order = np.lexsort([listed["unit_id"].to_numpy(dtype=str), rank, -size])
+    return np.asarray(order[~listed["exclude"].to_numpy(dtype=bool)[order]], dtype=np.int64)
 
 
 def _open(
     free: Rows, level: str, candidates: Sequence[str], census: Census
 ) -> list[tuple[str, list[str]]]:
-    """Return the largest units that lie wholly in some atoms, level by level, then the atoms."""
+    """Return the largest units that lie wholly in some atoms of a unit, level by level."""
+    proofs = Completeness(census)
     opened: list[tuple[str, list[str]]] = []
     left = np.sort(free)
     for child in candidates:
@@ -151,14 +147,18 @@ def _open(
         if not len(ids):
             continue
         have = np.bincount(codes[codes >= 0], minlength=len(ids))
-        owner, _ = census.atoms(child, census.rows(child, ids))
+        rows = census.rows(child, ids)
+        owner, _ = census.atoms(child, rows)
         whole = have == np.bincount(owner, minlength=len(ids))
+        if level not in nests_in(child, census.vintage):
+            # of an extract, what is held of the child may lie inside and the rest outside
+            whole &= proofs.proven(child, rows)
         if whole.any():
-            opened.append((child, list(np.asarray(ids, dtype=object)[whole])))
+            opened.append((child, sorted(np.asarray(ids, dtype=object)[whole])))
             left = left[(codes < 0) | ~whole[codes]]
     if len(left):
         ids = census.data.attributes(census.atom_level, ["unit_id"], left)["unit_id"]
-        opened.append((census.atom_level, list(ids)))
+        opened.append((census.atom_level, sorted(ids)))
     return opened
 
 
@@ -192,10 +192,6 @@ def _unit_names(members: pd.DataFrame, census: Census) -> pd.Series:
         found = census.data.attributes(level, ["unit_name"], rows)["unit_name"]
         names[these] = found.astype("string").to_numpy()
     return names
-
-
-def _code_of(unit: pd.Series) -> str:
-    return f"{unit['level']}:{unit['unit_id']}"
 
 
 def codes_of(units: pd.DataFrame) -> list[str]:

@@ -201,7 +201,7 @@ def _levels(given: pd.Series, vintage: int, listed: pd.DataFrame, faults: Faults
             codes[text] = geography.require_level(text, vintage).code
         except InputError as error:
             _fault(faults, "areas.unknown_level", listed[given.eq(text)], reason=str(error))
-    return given.map(codes)
+    return given.map(codes).astype("string")
 
 
 def _open_dguids(listed: pd.DataFrame, is_dguid: pd.Series, census: Census, faults: Faults) -> None:
@@ -309,55 +309,31 @@ def _names(
     """Look names up; a name that several units bear is refused with its candidates."""
     for position in np.flatnonzero(these):
         entry = listed.iloc[[position]]
-        given = str(entry["unit_id"].iloc[0])
-        found, near = _bearers(given, str(entry["province"].iloc[0]), level, census)
-        if len(found) == 1:
-            unit_id = found["unit_id"].iloc[0]
+        name, province = entry["unit_id"].iloc[0], entry["province"].iloc[0]
+        try:
+            found = census.find(name, level=level, province=province or None)
+        except InputError as error:  # the province is none of the thirteen
+            _fault(faults, "areas.unknown_province", entry, reason=str(error))
+            continue
+        bearers = found[found["match"].isin(["exact", "code"])]
+        if len(bearers) == 1:
+            unit_id = bearers["unit_id"].iloc[0]
             listed.loc[listed.index[position], ["unit_id", "unit_row"]] = [
                 unit_id,
                 int(census.rows(level, [unit_id])[0]),
             ]
+        elif len(bearers):
+            shown = _shown(bearers)
+            _fault(faults, "areas.ambiguous_names", entry, level=level, candidates=shown)
+            faults.rows[-1]["candidates"] = shown
         elif len(found):
-            _fault(faults, "areas.ambiguous_names", entry, level=level, candidates=_shown(found))
-            faults.rows[-1]["candidates"] = list(found["unit_id"])
-        elif len(near):
-            _fault(faults, "areas.near_names", entry, level=level, candidates=_shown(near))
+            _fault(faults, "areas.near_names", entry, level=level, candidates=_shown(found))
         else:
             _fault(faults, "areas.unknown_names", entry, level=level, vintage=census.vintage)
 
 
-def _bearers(
-    name: str, province: str, level: str, census: Census
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the units of a level that bear a name, and those that nearly do.
-
-    The name may end in a province or a type that tells units apart: ``Windsor, ON``,
-    ``Langley (DM)``.
-    """
-    readings = [(name, "")]
-    head, mark, tail = name.rpartition("(") if name.endswith(")") else name.rpartition(",")
-    if mark:
-        readings.append((head.strip(), tail.strip(" )")))
-    near = pd.DataFrame()
-    for text, qualifier in readings:
-        candidates = census.find(text)
-        candidates = candidates[candidates["level"] == level]
-        same = candidates[candidates["name"].map(geography.fold) == geography.fold(text)]
-        for wanted in (province, qualifier):
-            if wanted:
-                folded = geography.fold(wanted)
-                fits = same["province"].map(geography.fold).eq(folded)
-                fits |= same["type"].fillna("").map(geography.fold).eq(folded)
-                fits |= same["unit_id"].str[:2].eq(wanted)
-                same = same[fits]
-        if len(same):
-            return same, near
-        near = candidates if near.empty else near
-    return near.iloc[:0], near
-
-
 def _shown(candidates: pd.DataFrame) -> list[str]:
-    return [
-        f"{row.level}:{row.unit_id} {row.name_} ({row.type}, {row.province})"
-        for row in candidates.rename(columns={"name": "name_"}).itertuples()
-    ]
+    type_ = candidates["type"].fillna("")
+    place = (type_ + ", " + candidates["province"].fillna("")).str.strip(", ")
+    code = candidates["level"] + ":" + candidates["unit_id"]
+    return list(code + " " + candidates["name"] + " (" + place + ")")
