@@ -1,0 +1,128 @@
+"""The made census: its geometry, its hierarchy, its awkward cases, its truth and its files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+
+from lipgeo import geography, synthetic
+from lipgeo.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Return a made country of 10,000 blocks."""
+    return synthetic.census(10_000)
+
+
+def test_polygons_are_valid_but_for_those_planted(made):
+    """Every polygon is valid, except the bow-ties named in the metadata."""
+    for level in made.levels:
+        shapes = made.data.geometry(level)
+        bad = ~shapely.is_valid(shapes) & ~shapely.is_missing(shapes)
+        ids = made.data.attributes(level, ["unit_id"])["unit_id"].to_numpy(object)
+        planted = made.data.meta["planted"]["invalid"] if level == "DB" else []
+        assert sorted(ids[bad]) == sorted(planted)
+    assert made.data.meta["planted"]["invalid"]
+
+
+@pytest.mark.parametrize(
+    "level", ["DA", "CSD", "CD", "PR", "ADA", "FED", "ER", "CAR", "FSA", "CCS"]
+)
+def test_levels_are_coverages_of_the_same_land(made, level):
+    """Neighbours share their edges vertex by vertex, and each level covers the whole land."""
+    shapes = made.data.geometry(level)
+    shapes = shapes[~shapely.is_missing(shapes)]
+    assert shapely.coverage_is_valid(shapes)
+    land = shapely.area(made.data.geometry("PR")).sum()
+    assert shapely.area(shapes).sum() == pytest.approx(land, rel=1e-12)
+
+
+def test_parents_are_the_exact_union_of_their_children(made):
+    """A parent's polygon is the coverage union of its children's, to the vertex."""
+    for parent, child in (("DA", "DB"), ("CSD", "DA"), ("PR", "CD"), ("POPCTR", "DB")):
+        rows = np.arange(len(made.units(parent)))[::7]
+        owner, children = made.data.children(parent, rows, child)
+        shapes = made.data.geometry(child)
+        planted = set(made.data.meta["planted"]["invalid"])
+        ids = made.data.attributes(child, ["unit_id"])["unit_id"].to_numpy(object)
+        for place, row in enumerate(rows):
+            mine = children[owner == place]
+            if planted & set(ids[mine]):
+                continue
+            mine = mine[~shapely.is_missing(shapes[mine])]
+            union = shapely.coverage_union_all(shapes[mine])
+            whole = made.data.geometry(parent)[row]
+            if whole is None:
+                assert not len(mine)
+            else:
+                assert shapely.equals(shapely.normalize(union), shapely.normalize(whole))
+
+
+def test_ids_are_those_of_their_level_and_year(made):
+    """Ids have the form of their level, are unique, and begin with their parents' ids."""
+    for level in made.levels:
+        units = made.units(level)
+        assert units.index.is_unique
+        assert geography.are_ids(units.index.to_series(), level, made.vintage).all()
+        for parent, cut in geography.parents_by_id(level, made.vintage).items():
+            if parent in units:
+                assert (units.index.str[cut] == units[parent]).all()
+
+
+def test_awkward_cases_are_there(made):
+    """Holes, parts, units without people or polygon, a CMA in two provinces, namesakes."""
+    da = made.data.geometry("DA")
+    assert (shapely.get_num_interior_rings(da) > 0).any()
+    assert (shapely.get_num_geometries(da) > 1).any()
+    blocks = made.units("DB")
+    assert 0.1 < (blocks["population"] == 0).mean() < 0.4
+    assert blocks["population"].isna().any()
+    assert shapely.is_missing(da).sum() >= 2
+    across = blocks.groupby("CMA")["PR"].nunique()
+    assert across.max() == 2
+    csd = made.units("CSD")
+    assert csd.loc[csd["unit_name"] == "Windsor", "PR"].nunique() >= 2
+    assert csd["unit_name"].str.contains("[éèÉ]").any()
+    assert csd["unit_name"].str.contains("'").any()
+    area = shapely.area(made.data.geometry("DB"))
+    assert np.nanquantile(area, 0.99) / np.nanquantile(area, 0.01) > 1e4
+
+
+def test_levels_that_do_not_nest(made):
+    """Population centres, ridings and postal areas cross other units, tracts cross subdivisions."""
+    blocks = made.units("DB")
+    for level, other in (("POPCTR", "CSD"), ("FED", "DA"), ("ADA", "CSD")):
+        assert blocks.groupby(level)[other].nunique().max() > 1
+    assert blocks["DPL"].isna().mean() > 0.5
+    assert blocks["CT"].isna().any()
+    assert blocks.loc[blocks["CT"].notna(), "CMA"].notna().all()
+
+
+def test_counts_add_up_to_what_is_published(made):
+    """Stored blocks add up to the published totals, and the published counts are theirs."""
+    blocks = made.units("DB")
+    for level, units in made.data.meta["published"].items():
+        sums = blocks.groupby(level)["population"].agg(lambda s: s.sum(min_count=1))
+        for unit, known in units.items():
+            assert known["population"] == pytest.approx(sums[unit], nan_ok=True)
+            assert known["db_count"] == (blocks[level] == unit).sum()
+
+
+def test_same_seed_same_census():
+    """A census is the same each time it is made, and another seed gives another one."""
+    one, two, other = (synthetic.census(1_000, seed=seed) for seed in (3, 3, 4))
+    assert one.units("DB").equals(two.units("DB"))
+    assert (
+        shapely.equals_exact(one.data.geometry("DA"), two.data.geometry("DA")).sum()
+        == (~shapely.is_missing(one.data.geometry("DA"))).sum()
+    )
+    assert not one.units("DA").equals(other.units("DA"))
+
+
+def test_exactly_as_many_blocks_as_asked_for():
+    """The number of blocks is exact; too few are refused with the least number."""
+    assert len(synthetic.census(1_234).units("DB")) == 1_234
+    with pytest.raises(InputError, match=r"at least 1,000 blocks.*999 were asked for"):
+        synthetic.census(999)
