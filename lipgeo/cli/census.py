@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +13,14 @@ from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print
 from lipgeo.errors import InputError
 from lipgeo.words import say
 
+if TYPE_CHECKING:
+    from lipgeo.sources import Needed
+
 __all__ = ["app"]
+
+DEFAULT_DOWNLOADS = Path("lipgeo-downloads")
+#: the newest census whose files are published
+DEFAULT_VINTAGE = 2021
 
 app = typer.Typer(help=say("cli.help_census"), no_args_is_help=True, rich_markup_mode=None)
 
@@ -23,6 +31,103 @@ def _mapping(pairs: list[str]) -> dict[str, str] | None:
     if wrong:
         raise InputError("cli.bad_mapping", given=wrong)
     return {name.strip(): column.strip() for name, _, column in (p.partition("=") for p in pairs)}
+
+
+def _needed(
+    areas: str, unit: str, by: str, store: Path, vintage: int | None, lang: str
+) -> list[Needed]:
+    """Say which files AREAS need: units to choose from where drawn, the units named where listed."""
+    from lipgeo.readers import named_levels
+    from lipgeo.sources import held_by, need
+    from lipgeo.store import describe_store, open_census
+
+    held = describe_store(store) if store.exists() else None
+    years = set() if held is None else set(held["vintage"])
+    year = vintage or (max(years) if years else DEFAULT_VINTAGE)
+    have = held_by(open_census(store, year)) if year in years else None
+    named = named_levels(areas, year)
+    levels = named if named is not None else ("DA", "DB") if unit == "mixed" else (unit,)
+    return need(levels, year, by, have, lang, drawn=named is None)
+
+
+@app.command("need", help=say("cli.help_census_need"))
+def need_(
+    areas: o.AREAS,
+    unit: o.Unit = "DA",
+    by: o.By = o.WeightChoice.POPULATION,
+    store: o.Store = o.DEFAULT_STORE,
+    vintage: o.Vintage = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    needed = _needed(areas, unit, by.value, store, vintage, lang.value)
+    rows = [
+        {
+            "file": one.file.name,
+            "size_mb": one.size_mb,
+            "address": one.address,
+            "reason": one.reason,
+        }
+        for one in needed
+    ]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        import pandas as pd
+
+        print_frame(pd.DataFrame(rows), say("cli.needed", files=len(rows)))
+    else:
+        print(say("cli.nothing_needed", store=store))
+
+
+@app.command("fetch", help=say("cli.help_census_fetch"))
+def fetch_(
+    areas: o.AREAS,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="DIR", help=say("cli.opt_to"))
+    ] = DEFAULT_DOWNLOADS,
+    unit: o.Unit = "DA",
+    by: o.By = o.WeightChoice.POPULATION,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help=say("cli.opt_yes"))] = False,
+    store: o.Store = o.DEFAULT_STORE,
+    vintage: o.Vintage = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    from lipgeo.sources import fetch
+    from lipgeo.store import add_files
+
+    needed = _needed(areas, unit, by.value, store, vintage, lang.value)
+
+    def confirm(coming: Sequence[tuple[Needed, int | None]]) -> bool:
+        known = sum(size or 0 for _, size in coming) / 1e6
+        unknown = sum(size is None for _, size in coming)
+        question = say("cli.confirm_fetch", files=len(coming), mb=known, unknown=unknown)
+        return yes or typer.confirm(question, err=True)
+
+    with progress(quiet or as_json or not yes) as show:
+        report = lambda step, done, total: show(step, done / total if total else 0.0)  # noqa: E731
+        fetched = fetch(needed, to, confirm=confirm, progress=report)
+        findings = (
+            add_files(store, [one.path for one in fetched], progress=report) if fetched else None
+        )
+    if as_json:
+        print_json(
+            {
+                "files": [
+                    {"path": one.path, "bytes": one.size_bytes, "sha256": one.sha256}
+                    for one in fetched
+                ],
+                "findings": findings.to_records() if findings else [],
+            }
+        )
+    elif findings is None:
+        print(say("cli.nothing_fetched"))
+    else:
+        print_findings(findings)
+        print(say("cli.added", files=[one.path.name for one in fetched], store=store))
+    raise typer.Exit(exit_status(findings) if findings else 0)
 
 
 @app.command("add", help=say("cli.help_census_add"))

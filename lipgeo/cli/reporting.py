@@ -70,8 +70,8 @@ def print_findings(report: CheckReport) -> None:
     rank = {"error": 0, "warning": 1, "note": 2}
     found = sorted(report, key=lambda finding: rank[finding.severity])
     for finding in found[:_SHOWN]:
-        # keys: cli.severity_note, cli.severity_warning, cli.severity_error
-        print(f"{say('cli.severity_' + finding.severity)}: {finding.message}", file=sys.stderr)
+        severity = say(f"cli.severity_{finding.severity}")
+        print(f"{severity}: {finding.message}", file=sys.stderr)
     if len(found) > _SHOWN:
         print(say("cli.more_findings", more=len(found) - _SHOWN), file=sys.stderr)
 

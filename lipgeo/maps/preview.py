@@ -219,7 +219,9 @@ def preview(boundaries: Boundaries, *, title: str | None = None) -> PreviewMap:
         unit=boundaries.meta["unit"],
     )
     drawn = boundaries.service_areas.frame.reset_index()
-    everything = [frame.total_bounds for frame in (areas, drawn) if frame.geometry.notna().any()]
+    everything = [
+        frame.total_bounds for frame in (areas, drawn) if np.isfinite(frame.total_bounds).all()
+    ]
     west, south = np.min([b[:2] for b in everything], axis=0) if everything else (6.2e6, 1.5e6)
     east, north = np.max([b[2:] for b in everything], axis=0) if everything else (6.3e6, 1.6e6)
     detail_m = max(east - west, north - south) * _DETAIL
@@ -240,7 +242,7 @@ def preview(boundaries: Boundaries, *, title: str | None = None) -> PreviewMap:
                 style["fillColor"], style["fillOpacity"] = _PLAIN[style["fillColor"]]
             _add(
                 made,
-                say("maps.layer_" + status),
+                say(f"maps.layer_{status}"),
                 _features(display[of], _unit_cards(shapes[of]), style),
             )
     _add(
@@ -260,8 +262,8 @@ def preview(boundaries: Boundaries, *, title: str | None = None) -> PreviewMap:
     folium.LayerControl(collapsed=False).add_to(made)
     layers = ("union", "drawn") if too_many else tuple(_STYLES)
     legend = "".join(
-        f"<li>{_swatch(_STYLES[layer])}<span>{html.escape(say('maps.layer_' + layer))}</span></li>"
-        for layer in layers
+        f"<li>{_swatch(_STYLES[layer])}<span>{html.escape(name)}</span></li>"
+        for layer, name in ((layer, say(f"maps.layer_{layer}")) for layer in layers)
     )
     page = render(
         made,
