@@ -118,31 +118,24 @@ def check(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
-    from lipgeo.store import open_census
+    from lipgeo.cli.checking import check_areas
 
-    opened = open_census(store, vintage) if store.exists() else None
-    given = _read_areas(
-        areas,
-        opened,
-        {
-            "id": id_column,
-            "name_en": name_en,
-            "name_fr": name_fr,
-            "crs": crs,
-            "layer": layer,
-            "encoding": encoding,
-            "as_one": as_one,
-            "group_by": group_by,
-        },
-    )
-    report = given.report + given.check()
-    if opened is not None:
-        report = report + given.against(opened)
+    reading = {
+        "id": id_column,
+        "name_en": name_en,
+        "name_fr": name_fr,
+        "crs": crs,
+        "layer": layer,
+        "encoding": encoding,
+        "as_one": as_one,
+        "group_by": group_by,
+    }
+    report = check_areas(areas, store, vintage, reading)
     if as_json:
-        print_json({"areas": given.ids, "findings": report.to_records()})
+        print_json({"areas": areas, "findings": report.to_records()})
     else:
         print_findings(report)
-        print(say("cli.checked", areas=len(given), findings=len(report)))
+        print(say("cli.checked", areas=areas, findings=len(report)))
     raise typer.Exit(exit_status(report))
 
 

@@ -36,7 +36,7 @@ def _mapping(pairs: list[str]) -> dict[str, str] | None:
 def _needed(
     areas: str, unit: str, by: str, store: Path, vintage: int | None, lang: str
 ) -> list[Needed]:
-    """Say which files AREAS need: units to choose from where drawn, the units named where listed."""
+    """Say which files AREAS need: units to choose from if drawn, the units named if listed."""
     from lipgeo.readers import named_levels
     from lipgeo.sources import held_by, need
     from lipgeo.store import describe_store, open_census

@@ -1,0 +1,65 @@
+"""What ``lipgeo check`` looks at: the file as it came, then the areas, then the census."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lipgeo.errors import AreaError, CRSError, LipgeoError, ZoneError
+from lipgeo.report import CheckReport, Finding, notes_of
+
+__all__ = ["check_areas"]
+
+_SHEETS = (".csv", ".tsv", ".txt", ".xlsx", ".toml")
+
+
+def _as_findings(error: LipgeoError) -> CheckReport:
+    """Turn an error about an input into a finding: a check tells, it does not stop."""
+    return CheckReport([Finding(error.key.partition(".")[2], "error", "", str(error))])
+
+
+def check_areas(
+    path: str, store: Path, vintage: int | None, reading: dict[str, Any]
+) -> CheckReport:
+    """Check a file of service areas, and against the census where a store is there.
+
+    Parameters
+    ----------
+    path
+        The file.
+    store, vintage
+        The census to hold it against; a store that does not exist is left out, with a note.
+    reading
+        Options of :func:`lipgeo.read_service_areas`.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read at all.
+    """
+    from lipgeo.layers import read_layer
+    from lipgeo.readers import read_service_areas
+    from lipgeo.store import open_census
+    from lipgeo.words import say
+    from lipgeo.zones import check_layer
+
+    report = CheckReport()
+    if not path.casefold().endswith(_SHEETS):
+        given = {name: reading[name] for name in ("layer", "encoding", "crs")}
+        try:
+            frame = read_layer(path, **given)
+        except (CRSError, ZoneError) as error:
+            return _as_findings(error)
+        report += notes_of(frame) + check_layer(frame, reading["id"] or reading["group_by"])
+    census = open_census(store, vintage) if store.exists() else None
+    if census is None:
+        report += CheckReport(
+            [Finding("no_store", "note", str(store), say("cli.no_store", store=store))]
+        )
+    try:
+        areas = read_service_areas(path, census=census, **reading)
+    except (AreaError, CRSError, ZoneError) as error:
+        return report + _as_findings(error)
+    already = {finding.message for finding in report}
+    report += CheckReport(f for f in areas.report if f.message not in already)
+    return report if census is None else report + areas.against(census)
