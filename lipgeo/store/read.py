@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,12 @@ from lipgeo.census import Census
 from lipgeo.census_data import COUNTS, GRID, GROUP_ROWS, MEASURES, TEXT, Rows, child_index, expand
 from lipgeo.errors import MissingLevelError, StoreError
 from lipgeo.store.layout import PUBLISHED, held, level_file, read_manifest, rows_of
+from lipgeo.store.polygons import SIZES, chunk_ends, read_values
 
 __all__ = ["StoreData", "describe_store", "open_census"]
 
+#: bytes in memory of a level's columns kept for the next reader
+_KEPT_BYTES = 32_000_000
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -179,9 +184,7 @@ class StoreData:
 
     def geometry(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.object_]:
         """Polygons of a level, or of some rows of it."""
-        table = self._file(level).read(("geometry",), rows)
-        wkb = table.column("geometry").to_numpy()
-        return np.asarray(shapely.from_wkb(wkb), dtype=object)
+        return np.asarray(shapely.from_wkb(self._file(level).polygons(rows)), dtype=object)
 
     def children(self, level: str, rows: Rows, child: str) -> tuple[Rows, Rows]:
         """Pairs (position in ``rows``, row of ``child``).
@@ -252,6 +255,10 @@ class _Counted(io.RawIOBase):
         self.bytes_read += len(data)
         return data
 
+    def read_at(self, offset: int, size: int) -> bytes:
+        self.seek(offset)
+        return self.read(size)
+
     def close(self) -> None:
         self._file.close()
         super().close()
@@ -263,7 +270,9 @@ class _LevelFile:
     def __init__(self, path: Path, entry: Mapping[str, Any]) -> None:
         self.path = path
         self.rows = int(entry["rows"])
+        self._addressable = bool(entry["addressable"])
         self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[Any, ...], pa.Table] = OrderedDict()
         _require_size(path, int(entry["bytes"]))
         try:
             self._raw = _Counted(path)
@@ -296,19 +305,56 @@ class _LevelFile:
         starts = np.minimum(np.arange(len(boxes) + 1, dtype=np.int64) * GROUP_ROWS, self.rows)
         return starts, boxes
 
+    @cached_property
+    def _ends(self) -> Rows:
+        return chunk_ends(self._parquet.metadata)
+
     def read(self, columns: Sequence[str], rows: Rows | None) -> pa.Table:
         """Read columns of all rows, or of the row groups that hold ``rows``, in that order."""
-        try:
-            with self._lock:
-                if rows is None:
-                    return self._parquet.read(list(columns))
-                rows = np.asarray(rows, dtype=np.int64)
-                groups = np.unique(rows // GROUP_ROWS)
-                table = self._parquet.read_row_groups(groups.tolist(), list(columns))
-        except (OSError, pa.ArrowException) as error:
-            raise StoreError("store.damaged", file=self.path, reason=str(error)) from error
+        if rows is None:
+            return self._groups(tuple(columns), None)
+        rows = np.asarray(rows, dtype=np.int64)
+        groups = np.unique(rows // GROUP_ROWS)
+        table = self._groups(tuple(columns), groups)
         before = np.searchsorted(groups, rows // GROUP_ROWS) * GROUP_ROWS
         return table.take(before + rows % GROUP_ROWS)
+
+    def _groups(self, columns: tuple[str, ...], groups: Rows | None) -> pa.Table:
+        """Read whole row groups; what was read last is kept, up to a limit."""
+        key = (columns, None if groups is None else groups.tobytes())
+        with self._lock, self._explained():
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+            if groups is None:
+                table = self._parquet.read(list(columns))
+            else:
+                table = self._parquet.read_row_groups(groups.tolist(), list(columns))
+            if table.nbytes <= _KEPT_BYTES:
+                self._kept[key] = table
+                while sum(kept.nbytes for kept in self._kept.values()) > _KEPT_BYTES:
+                    self._kept.popitem(last=False)
+            return table
+
+    def polygons(self, rows: Rows | None) -> Any:
+        """Read the WKB of all rows, or of some: then little else is read."""
+        if rows is None or not self._addressable or 2 * len(rows) > self.rows:
+            return self.read(("geometry",), rows).column("geometry").to_numpy()
+        rows = np.asarray(rows, dtype=np.int64)
+        groups = np.unique(rows // GROUP_ROWS)
+        sizes = self._groups((SIZES,), groups).column(SIZES).to_numpy()
+        with self._lock, self._explained():
+            values = read_values(rows, groups, sizes, self._ends, self._raw.read_at)
+        wkb = np.empty(len(values), dtype=object)
+        wkb[:] = values
+        return wkb
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise StoreError("store.damaged", file=self.path, reason=str(error)) from error
 
 
 def _require_size(path: Path, size: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pandas as pd
 import shapely
 
 from lipgeo import geography
+from lipgeo.census_data import Rows
 from lipgeo.report import Severity
 from lipgeo.roworder import CHAIN
 from lipgeo.store.assemble import Assembled
@@ -17,6 +20,7 @@ from lipgeo.store.findings import Check
 
 __all__ = ["verify"]
 
+_WORKERS = os.cpu_count() or 1
 #: a child leaves its parent when this share of it, and this many square metres, lie outside
 _OUTSIDE_SHARE = 1e-6
 _OUTSIDE_M2 = 1.0
@@ -82,7 +86,10 @@ def _without_polygon(
 def _invalid(
     level: str, ids: npt.NDArray[np.object_], shapes: npt.NDArray[np.object_]
 ) -> list[Check]:
-    wrong = ~shapely.is_valid(shapes) & ~shapely.is_missing(shapes)
+    parts = np.array_split(shapes, _WORKERS)
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        valid = np.concatenate(list(pool.map(shapely.is_valid, parts)))
+    wrong = ~valid & ~shapely.is_missing(shapes)
     if not wrong.any():
         return []
     return [
@@ -155,10 +162,9 @@ def _nesting(parent: str, child: str, census: Assembled) -> list[Check]:
     outer, inner = census.geometry[parent], census.geometry[child]
     rows = np.flatnonzero((place >= 0) & ~shapely.is_missing(inner))
     rows = rows[~shapely.is_missing(outer[place[rows]])]
-    shapely.prepare(outer)
-    inside = shapely.covers(outer[place[rows]], inner[rows])
-    shapely.destroy_prepared(outer)
-    rows = rows[~inside]
+    if not len(rows):
+        return []
+    rows = rows[~_covered(outer, place[rows], inner[rows])]
     if not len(rows):
         return []
     # the few left may touch, bow-tie or truly leave: measure what lies outside
@@ -178,3 +184,24 @@ def _nesting(parent: str, child: str, census: Assembled) -> list[Check]:
             limit=_OUTSIDE_M2,
         )
     ]  # fmt: skip
+
+
+def _covered(
+    outer: npt.NDArray[np.object_], place: Rows, inner: npt.NDArray[np.object_]
+) -> npt.NDArray[np.bool_]:
+    """Return whether each inner polygon lies in the outer one of its place.
+
+    A prepared polygon serves one thread: the work is parted where the outer polygon changes.
+    """
+    order = np.argsort(place, kind="stable")
+    place, inner = place[order], inner[order]
+    even = np.linspace(0, len(place), _WORKERS + 1).astype(np.int64)[1:-1]
+    cuts = np.searchsorted(place, place[even])
+    shapely.prepare(outer)
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        parts = pool.map(shapely.covers, np.split(outer[place], cuts), np.split(inner, cuts))
+        covered = np.concatenate(list(parts))
+    shapely.destroy_prepared(outer)
+    result = np.empty(len(order), dtype=bool)
+    result[order] = covered
+    return result

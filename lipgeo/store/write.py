@@ -12,18 +12,26 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 
-from lipgeo.census_data import COUNTS, GROUP_ROWS
+from lipgeo.census_data import COUNTS, GRID, GROUP_ROWS
 from lipgeo.crs import STATCAN_LAMBERT
 from lipgeo.roworder import CHAIN
 from lipgeo.store.assemble import Assembled
 from lipgeo.store.layout import LAYOUT, MANIFEST, PUBLISHED, level_file, manifest_text, rows_of
+from lipgeo.store.polygons import SIZES, is_addressable
 
 __all__ = ["write_table", "write_vintage"]
 
 _BOX = pa.struct([(side, pa.float64()) for side in ("xmin", "ymin", "xmax", "ymax")])
+_SIDES = [f"bbox.{side.name}" for side in _BOX]
+#: texts that differ little from row to row, and numbers that hardly repeat
+_ALIKE = ("unit_id", "dguid")
+_UNLIKE = (*_ALIKE, "x", "y", "land_km2", GRID)
+#: more than a group of rows ever holds
+_ONE_PAGE = 1 << 30
 #: first rows and numbers of rows
 _Range = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
 #: polygons turned to WKB and written at a time: a census is never held twice in memory
@@ -59,6 +67,7 @@ def write_vintage(
             "sha256": sha256_of(path),
             "columns": list(frame.columns),
             "ranges": list(ranges),
+            "addressable": _addressable(path),
             "sums": {
                 name: _sum(frame[name]) for name in (*COUNTS, "land_km2") if name in frame.columns
             },
@@ -119,31 +128,48 @@ def _write_level(path: Path, level: str, census: Assembled, ranges: Mapping[str,
         [pa.array(side) for side in boxes.T], fields=list(_BOX), mask=pa.array(missing)
     )
     schema = pa.schema(
-        [*((name, values.type) for name, values in columns.items()), ("geometry", pa.binary())],
+        [
+            *((name, values.type) for name, values in columns.items()),
+            (SIZES, pa.int32()),
+            ("geometry", pa.binary()),
+        ],
         metadata={
             b"geo": json.dumps(_geo(geometry, boxes)).encode(),
             b"lipgeo": json.dumps({"layout": LAYOUT, "level": level}).encode(),
         },
     )
-    # bookkeeping of every column in every group is most of a footer: keep what steers a read,
-    # and dictionaries only where values repeat
+    packed = [*(name for name in columns if name != "bbox"), *_SIDES, SIZES]
+    # bookkeeping of every column in every group is most of a footer: keep what steers a read;
+    # dictionaries only where values repeat; the geometry as lipgeo.store.polygons needs it
     with pq.ParquetWriter(
         path,
         schema,
-        compression="zstd",
-        write_statistics=[f"bbox.{side.name}" for side in _BOX],
-        use_dictionary=[
-            name for name in columns if name not in ("unit_id", "dguid", "x", "y", "bbox")
-        ],
+        compression={**dict.fromkeys(packed, "zstd"), "geometry": "none"},
+        write_statistics=_SIDES,
+        use_dictionary=[name for name in packed if name not in (*_SIDES, *_UNLIKE, SIZES)],
+        column_encoding={name: "DELTA_BYTE_ARRAY" for name in _ALIKE if name in columns},
+        data_page_size=_ONE_PAGE,
     ) as writer:
         step = GROUP_ROWS * _CHUNK_GROUPS
         for start in range(0, max(len(frame), 1), step):
             part = slice(start, start + step)
             wkb = pa.array(shapely.to_wkb(geometry[part], output_dimension=2), pa.binary())
-            arrays = [*(values[part] for values in columns.values()), wkb]
+            sizes = pc.fill_null(pc.binary_length(wkb), 0)
+            arrays = [values[part] for values in columns.values()]
             writer.write_table(
-                pa.Table.from_arrays(arrays, schema=schema), row_group_size=GROUP_ROWS
+                pa.Table.from_arrays([*arrays, sizes, wkb], schema=schema),
+                row_group_size=GROUP_ROWS,
             )
+
+
+def _addressable(path: Path) -> bool:
+    with path.open("rb") as file:
+
+        def read_at(offset: int, size: int) -> bytes:
+            file.seek(offset)
+            return file.read(size)
+
+        return is_addressable(pq.ParquetFile(path), read_at)
 
 
 def _column(values: pd.Series) -> pa.Array:
