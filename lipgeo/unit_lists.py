@@ -182,6 +182,10 @@ def resolve(
             held = ", ".join(census.levels)
             _fault(faults, "areas.level_not_held", listed[of_level], level=level, held=held)
             continue
+        if level != census.atom_level and level not in census.data.columns(census.atom_level):
+            atoms = census.atom_level
+            _fault(faults, "areas.level_not_tied", listed[of_level], level=level, atoms=atoms)
+            continue
         findings += _codes(listed, of_level & is_code, level, census, faults)
         _names(listed, of_level & ~is_code, level, census, faults)
     resolved = listed[listed["unit_row"] >= 0].reset_index(drop=True)

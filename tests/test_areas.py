@@ -250,7 +250,7 @@ def test_every_fault_of_a_layer_is_told_at_once():
     far = shapely.box(0, 0, 100, 100)
     shapes = [box(0, 0), None, shapely.Polygon(), line, shapely.Point(WEST, SOUTH), flat, far]
     frame = layer(shapes, id=["a", "a", " ", "d", "e", "f", "g"])
-    problems = refused("The layer's 7 rows cannot be used", frame, id="id")
+    problems = refused(r"The layer \(7 rows\) cannot be used", frame, id="id")
     told = problems.groupby("fault", sort=False)["row"].apply(list).to_dict()
     assert told == {
         "missing_ids": [3],

@@ -257,7 +257,7 @@ UNITS = [
 TRACTED = tracted()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.sampled_from(UNITS), min_size=1, max_size=6),
     st.lists(st.sampled_from(UNITS), max_size=3),
@@ -293,7 +293,7 @@ def test_a_list_is_exactly_its_union_less_its_exclusions(included, excluded):
     assert set(blocks.index[rows]) == expected
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.permutations([P, "CSD:3506012", S, f"DB:{DB_IDS['c']}", "CT:5050001.00"]))
 def test_the_order_of_a_list_changes_nothing(order):
     """A list in any order gives the same units."""
@@ -310,7 +310,7 @@ def test_every_fault_of_a_list_is_told_at_once():
     """Unknown levels and codes, other provinces, levels and vintages come in one error."""
     town = tracted()
     problems = refused(
-        "The list's 11 rows cannot be used",
+        r"The unit list \(11 rows\) cannot be used",
         {
             "x": ["XX:12", "35060001", "ADA:35060001", "DA:24010001", "DA:35060009", P],
             "y": ["CD:3506008", "2016A00053506008", "CT:9990001.00", "CSD:35060001", "DA:"],
@@ -366,6 +366,16 @@ def test_a_code_of_another_level_is_recognised():
         {"x": ["DA:35060002"]},
         held,
     )
+
+
+def test_a_level_that_no_file_ties_to_blocks_is_refused():
+    """A forward sortation area has polygons and no table of its blocks: it is drawn, not listed."""
+    frames = {
+        "DA": pd.DataFrame({"unit_id": ["35060001"]}),
+        "FSA": pd.DataFrame({"unit_id": ["K1A"]}),
+    }
+    held = Census(MemoryCensus(2021, frames, {}))
+    refused(r"FSA:K1A \(rows 1\): no file of this census says which DA", {"x": ["FSA:K1A"]}, held)
 
 
 def test_six_bad_codes_are_shown_as_five_and_one_more():

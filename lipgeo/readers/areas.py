@@ -137,7 +137,12 @@ def _open(
     column = next((c for c in sheet.frame if str(c).casefold() in GEOMETRY), None)
     if column is None:
         return sheet
-    outlines = shapely.from_wkt(sheet.frame[column].to_numpy(dtype=object, na_value=None))
+    written = sheet.frame[column]
+    outlines = shapely.from_wkt(written.to_numpy(dtype=object, na_value=None), on_invalid="ignore")
+    bad = written.index[shapely.is_missing(outlines) & written.notna()]
+    if len(bad):
+        problems = [{"row": row} for row in bad]
+        raise AreaError("readers.bad_wkt", problems, path=path, column=column, rows=bad)
     frame = gpd.GeoDataFrame(sheet.frame.drop(columns=column), geometry=outlines, crs=crs)
     note = finding("readers.wkt", "note", path.name, column=column)
     keep_notes(frame, sheet.notes + CheckReport([note]))

@@ -47,6 +47,8 @@ _HEADERS = {
     "vintage": "vintage, census_year, annee_de_recensement, annee, recensement",
     "share": "share, part",
 }
+#: a cell with units in it, not a mark
+_CODES = r":|^\d{4}[AS]\d{4}"
 _YES = {"1", "yes", "oui", "x", "true", "vrai", "y", "o"}
 _NO = {"", "0", "no", "non", "false", "faux", "n"}
 _TOML_KEYS = {"units", "exclude", *TEXTS}
@@ -90,12 +92,14 @@ def list_of_sheet(
         if role in found:
             units[role] = frame[found[role]]
     named = {"unit", "unit_id", "unit_name"} & set(units)
+    units["mode"] = _modes(frame, found)
     if "area_id" not in units or not named or not {"unit", "level"} & set(units):
         raise AreaError("readers.list_columns", path=path, columns=", ".join(map(str, frame)))
-    units["mode"] = _modes(frame, found)
     _require_whole(frame, found, path)
     _require_vintage(frame, found, vintage, path)
     _require_agreement(units)
+    if "exclude" in found and frame[found["exclude"]].str.contains(_CODES).any():
+        units = _with_exclusions(units, frame[found["exclude"]])
     taken = {role: column for role, column in found.items() if fold(role) != fold(column)}
     notes += [
         finding("areas.column_taken", "note", column, column=column, field=role)
@@ -142,6 +146,8 @@ def _modes(frame: pd.DataFrame, found: dict[str, str]) -> npt.NDArray[np.object_
             continue
         said = frame[found[role]].fillna("").str.strip()
         folded = said.str.casefold()
+        if role == "exclude" and said.str.contains(_CODES).any():
+            continue
         if role == "mode" or not folded.isin(_YES | _NO).all():
             modes = said.to_numpy(dtype=object)
         elif role == "include" and folded.eq("").all():
@@ -149,6 +155,13 @@ def _modes(frame: pd.DataFrame, found: dict[str, str]) -> npt.NDArray[np.object_
         else:
             modes = np.where(folded.isin(_YES), yes, np.where(modes == "", no, modes))
     return modes
+
+
+def _with_exclusions(units: pd.DataFrame, exclude: pd.Series) -> pd.DataFrame:
+    """Add a row for each cell of a column that holds the units to leave out."""
+    rows = exclude.notna()
+    without = units.loc[rows, [column for column in ("area_id", *TEXTS) if column in units]]
+    return pd.concat([units, without.assign(unit=exclude[rows], mode="exclude")])
 
 
 def _require_whole(frame: pd.DataFrame, found: dict[str, str], path: Path) -> None:

@@ -120,8 +120,7 @@ def _from_text(path: Path, encoding: str | None) -> Sheet:
         form = replace(form, encoding=encoding)
     lines = _lines(path, form)
     if form.delimiter is None:
-        if max(len(cells) for _, cells in lines) > 1:
-            raise FileError("textfiles.not_delimited", name=path.name)
+        _require_one_column(lines, path)
         return Sheet(_table([number for number, _ in lines], [c for _, c in lines]), form.notes)
     frame = read_text_table(path, form)
     notes = list(form.notes) + list(notes_of(frame))
@@ -134,8 +133,12 @@ def _from_text(path: Path, encoding: str | None) -> Sheet:
 
 def _lines(path: Path, form: TextForm) -> list[tuple[int, list[str]]]:
     """Return the rows of a text from its table on, with the number of the line each begins on."""
-    with path.open(encoding=form.encoding, newline="") as stream:
-        text = stream.read().lstrip("\ufeff")
+    try:
+        text = path.read_bytes().decode(form.encoding).lstrip("\ufeff")
+    except (UnicodeDecodeError, LookupError) as error:
+        raise FileError(
+            "readers.wrong_encoding", path=path, encoding=form.encoding, reason=str(error)
+        ) from error
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter or "\0")
     rows, begins = [], 1
     for cells in reader:
@@ -143,6 +146,18 @@ def _lines(path: Path, form: TextForm) -> list[tuple[int, list[str]]]:
             rows.append((begins, cells))
         begins = reader.line_num + 1
     return rows
+
+
+def _require_one_column(lines: Sequence[tuple[int, list[str]]], path: Path) -> None:
+    """Raise where the header has fields and the rows do not keep to them."""
+    header = lines[0][1][0]
+    delimiter = max(",;\t|", key=header.count)
+    width = header.count(delimiter) + 1
+    if width == 1:
+        return
+    ragged = [number for number, cells in lines if cells[0].count(delimiter) + 1 != width]
+    problems = [{"line": number} for number in ragged]
+    raise FileError("textfiles.ragged", problems, name=path.name, width=width, lines=ragged)
 
 
 def _unquoted(frame: pd.DataFrame) -> pd.DataFrame:

@@ -165,6 +165,8 @@ def sniff(source: TextSource, *, name: str | None = None) -> TextForm:
     note("delimiter", delimiter=_show(delimiter))
 
     rows, ends = _parse(lines, delimiter)
+    if declared:  # "sep=;" splits like a row of two fields where it stands above two columns
+        rows[0] = []
     split = Counter(len(row) for row in rows if len(row) > 1)  # titles and notes are one field
     width = split.most_common(1)[0][0] if split else 1
     top = next(at for at, row in enumerate(rows) if len(row) == width and any(row))
