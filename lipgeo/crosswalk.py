@@ -436,7 +436,7 @@ def _met(source: Zones, targets: Targets, area: Shares) -> list[Finding]:
     ]
     findings += [
         finding("crosswalk.repaired_target", "note", targets.ids[row], id=targets.ids[row])
-        for row in targets.tiles.repaired
+        for row in targets.outlines.repaired
     ]
     findings += [
         finding("crosswalk.unplaced", "warning", source.ids[row], id=source.ids[row])

@@ -31,8 +31,8 @@ def counted(sources: pd.DataFrame, weight: str) -> Floats:
     mine = basis.eq(weight) | basis.eq("point")
     if not mine.any():
         mine = basis.eq("area")
-    held = np.where(mine, sources["weight"], 0.0)
-    return np.nan_to_num(held.astype(np.float64))
+    held: Floats = np.where(mine, sources["weight"], 0.0)
+    return np.asarray(np.nan_to_num(held), dtype=np.float64)
 
 
 def coverage_of(source: Zones, targets: Targets, area: Shares) -> Floats:
@@ -42,14 +42,15 @@ def coverage_of(source: Zones, targets: Targets, area: Shares) -> Floats:
     size = np.zeros(len(source))
     size[met] = np.nan_to_num(planar_area(source, met))
     inside = np.bincount(pairs.area, weights=pairs.share * size[pairs.unit], minlength=len(targets))
-    whole = targets.tiles.size
+    whole = targets.outlines.size
     if len(targets.atom) and isinstance(source, CensusZones):
         held = size_of_atoms(source, targets)
         listed = np.bincount(targets.area, weights=held, minlength=len(targets))
         owned = owners(source.census, str(source.level), len(source))[targets.atom] >= 0
         within = np.bincount(targets.area, weights=held * owned, minlength=len(targets))
         inside, whole = np.where(listed > 0, within, inside), np.where(listed > 0, listed, whole)
-    return np.divide(inside, whole, out=np.zeros(len(targets)), where=whole > 0)
+    share = np.divide(inside, whole, out=np.zeros(len(targets)), where=whole > 0)
+    return np.asarray(share, dtype=np.float64)
 
 
 def fit_of(

@@ -1,9 +1,11 @@
 """The geometry kernel: which part of each unit lies in each area, at the cost of the outlines.
 
 The work goes down a hierarchy of boxes: groups of about a thousand neighbouring units, then units,
-then polygons. A group or a unit whose box lies wholly inside an area has share 1 there and nobody
-looks at its polygon; one that meets no area is dropped; only what an outline crosses is opened.
-Areas are cut once into tiles of few vertices, so that no intersection walks a long outline.
+then polygons. A group or a unit whose box no outline comes near is wholly inside an area or wholly
+outside, and one point tells which; nobody looks at its polygon. Only units near an outline are
+opened, and only the edges near them take part (:mod:`lipgeo.edges`). Groups of rows, ordered by
+hierarchy and place, serve census levels and other zones alike: descending the polygons of coarser
+levels would add intersections, and boxes of groups cost none.
 
 Arrays in, arrays out: no names, no frames, no files.
 """
@@ -15,21 +17,23 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
 from lipgeo.census import GROUP_ROWS, CensusData, hilbert
+from lipgeo.edges import PAD, Pairs, base_points, edges_of, ranges, shares_of
 
 __all__ = [
     "DUST",
     "ArrayUnits",
     "LevelUnits",
+    "Outlines",
     "Overlay",
-    "Tiles",
     "Units",
+    "couples",
     "locate",
     "overlay",
     "pieces",
@@ -39,18 +43,20 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Shapes = npt.NDArray[np.object_]
+T = TypeVar("T")
 
 #: Numeric dust: an overlap below this share of both the unit and the area is no overlap, and a
 #: unit that misses an area by less than this share of itself is wholly inside. Grid coordinates
 #: are exact to about 1e-9 m, so neighbours that share an edge overlap by up to some 1e-10.
 DUST = 1e-9
 
-#: vertices a tile may have
-TILE_VERTICES = 96
-#: a unit with more vertices than this is cut into tiles as an area is
-UNIT_VERTICES = 1024
-#: pairs handed to a thread at a time
-CHUNK = 1024
+_POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+#: edges of an outline that are found together
+CHAIN = 8
+#: vertices handed to a thread at a time: what it works on stays in the processor's cache
+CHUNK_VERTICES = 1 << 15
+#: polygons handed to a thread at a time where each is its own work
+CHUNK = 256
 WORKERS = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
 
 
@@ -142,8 +148,6 @@ class Overlay:
     shared_unit, shared_area, shared_other, shared
         For each unit and two areas that overlap in it, the share that lies in both, ``area``
         before ``other``; ordered.
-    opened, size
-        Units whose polygon was looked at, and its area in squared units of the CRS.
     repaired
         Units whose polygon crosses itself and was repaired before use.
     """
@@ -157,20 +161,16 @@ class Overlay:
     shared_area: Ints
     shared_other: Ints
     shared: Floats
-    opened: Ints
-    size: Floats
     repaired: Ints
 
 
-class Tiles:
-    """Areas cut into tiles of few vertices.
+class Outlines:
+    """Areas, their outlines in chains of few edges that can be searched.
 
     Parameters
     ----------
     areas
         Polygons and multipolygons, ``None`` where an area has none; (n,).
-    limit
-        Vertices a tile may have.
 
     Attributes
     ----------
@@ -180,98 +180,97 @@ class Tiles:
         Their planar areas in squared units of the CRS, 0 where there is no polygon; (n,).
     repaired
         Positions of the areas that were repaired.
-    shapes, boxes
-        The tiles and their boxes; tiles of one area share edges only.
-    area
-        Position of the area each tile belongs to.
-    full
-        Whether a tile is a whole rectangle.
     """
 
-    def __init__(self, areas: Shapes, limit: int = TILE_VERTICES) -> None:
+    def __init__(self, areas: Shapes) -> None:
         self.areas, self.repaired = usable(np.asarray(areas, dtype=object))
-        self.size = np.nan_to_num(shapely.area(self.areas))
-        self.shapes, self.area = cut(self.areas, limit)
-        self.boxes = shapely.bounds(self.shapes).reshape(-1, 4)
-        self.full = (shapely.get_num_coordinates(self.shapes) == 5) & (
-            shapely.area(self.shapes) == box_area(self.boxes)
-        )
-        shapely.prepare(self.shapes)
+        self.size = np.asarray(np.nan_to_num(shapely.area(self.areas)), dtype=np.float64)
+        self.boxes = shapely.bounds(self.areas).reshape(-1, 4)
+        self.edges = edges_of(self.areas)
+        first = self.edges.first
+        chains = -(-np.diff(first) // CHAIN)
+        self.chain_area, number = ranges(np.zeros_like(chains), chains)
+        self.chains = np.append(first[self.chain_area] + number * CHAIN, first[-1])
+        self.chain_boxes = _boxes_of(self.edges.ends, self.chains[:-1])
+        shapely.prepare(self.areas)
 
     @cached_property
-    def tree(self) -> shapely.STRtree:
-        """The tiles' boxes, searchable."""
+    def chain_tree(self) -> shapely.STRtree:
+        """Boxes of the chains, searchable."""
+        return shapely.STRtree(rectangles(self.chain_boxes))
+
+    @cached_property
+    def area_tree(self) -> shapely.STRtree:
+        """Boxes of the areas, searchable."""
         return shapely.STRtree(rectangles(self.boxes))
 
 
-def overlay(units: Units, tiles: Tiles) -> Overlay:
+def overlay(units: Units, outlines: Outlines) -> Overlay:
     """Return the share of every unit in every area and in the union of the areas.
 
     Parameters
     ----------
     units
         What is shared out.
-    tiles
-        The areas, cut.
+    outlines
+        The areas.
     """
-    found = _fragments(units, tiles)
-    areas = len(tiles.size)
-    row, area, share = _pairs(found, areas)
-    first, second, shared = _both(row, area, share, found, tiles)
-    covered_row, covered = _union(row, share, first, shared, found)
+    found = _measured(units, outlines)
+    first, second, shared = _both(found, outlines)
+    covered_row, covered = _union(found, first, second, shared, outlines)
     number = units.original
+    row, area = found.row, found.area
     one = np.lexsort((area, number(row)))
     two = np.lexsort((area[second], area[first], number(row[first])))
     three = np.argsort(number(covered_row), kind="stable")
     return Overlay(
         unit=number(row)[one],
         area=area[one],
-        share=share[one],
+        share=found.share[one],
         covered_unit=number(covered_row)[three],
         covered=covered[three],
         shared_unit=number(row[first])[two],
         shared_area=area[first][two],
         shared_other=area[second][two],
         shared=shared[two],
-        opened=number(found.rows),
-        size=found.size,
-        repaired=number(found.rows[found.repaired]),
+        repaired=np.sort(number(found.rows[found.repaired])),
     )
 
 
-def pieces(units: Units, tiles: Tiles) -> tuple[Ints, Ints, Shapes, Floats]:
-    """Return the pieces the areas cut units into: unit, area, polygon, share of the unit.
-
-    A unit may lie in one area in several pieces; their shares add up.
-    """
-    found = _fragments(units, tiles)
-    inside = units.polygons(found.inside_row)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = shapely.area(found.shape) / found.size[found.at]
-    return (
-        units.original(np.concatenate([found.inside_row, found.rows[found.at]])),
-        np.concatenate([found.inside_area, found.area]),
-        np.concatenate([inside, found.shape]),
-        np.concatenate([np.ones(len(inside)), share]),
+def pieces(units: Units, outlines: Outlines) -> tuple[Ints, Ints, Shapes, Floats]:
+    """Return the pieces the areas cut units into: unit, area, polygon, share of the unit."""
+    found = _measured(units, outlines)
+    shapes = units.polygons(found.row)
+    cut = np.flatnonzero(found.share < 1)
+    at = np.searchsorted(found.rows, found.row[cut])
+    shapes[cut] = polygonal(
+        spread(
+            lambda part: shapely.intersection(
+                found.polygons[at[part]], outlines.areas[found.area[cut[part]]]
+            ),
+            len(cut),
+        )
     )
+    return units.original(found.row), found.area, shapes, found.share
 
 
-def locate(x: Floats, y: Floats, tiles: Tiles) -> tuple[Ints, Ints]:
+def locate(x: Floats, y: Floats, outlines: Outlines) -> tuple[Ints, Ints]:
     """Return pairs (point, area): the areas each point lies in; ordered.
 
     A point on an outline goes to the area that holds it strictly, if one does, else to the first
     area it touches, so that areas which share an edge never both take it.
     """
     known = np.flatnonzero(~(np.isnan(x) | np.isnan(y)))
-    at, tile = tiles.tree.query(shapely.points(x[known], y[known]))
-    hit = shapely.intersects_xy(tiles.shapes[tile], x[known[at]], y[known[at]])
-    point, area = np.divmod(
-        np.unique(known[at[hit]] * len(tiles.size) + tiles.area[tile[hit]]), len(tiles.size)
-    )
+    at, area = outlines.area_tree.query(shapely.points(x[known], y[known]))
+    point = known[at]
+    hit = shapely.intersects_xy(outlines.areas[area], x[point], y[point])
+    point, area = point[hit], area[hit]
+    order = np.lexsort((area, point))
+    point, area = point[order], area[order]
     several = np.isin(point, point[1:][point[1:] == point[:-1]])
     strict = ~several
     strict[several] = shapely.contains_xy(
-        tiles.areas[area[several]], x[point[several]], y[point[several]]
+        outlines.areas[area[several]], x[point[several]], y[point[several]]
     )
     held = np.isin(point, point[strict])
     leading = np.append(True, point[1:] != point[:-1])[: len(point)]
@@ -282,177 +281,178 @@ def locate(x: Floats, y: Floats, tiles: Tiles) -> tuple[Ints, Ints]:
 # ---------------------------------------------------------------- the way down
 
 
-class _Fragments(NamedTuple):
-    """Pairs settled by boxes, and what intersections gave for the rest."""
+class _Found(NamedTuple):
+    """Pairs of positive area, ordered by row and area, and the units opened for them."""
 
-    inside_row: Ints
-    inside_area: Ints
-    rows: Ints  # opened units
-    size: Floats  # their areas
-    repaired: Ints  # positions in rows
-    at: Ints  # a fragment's position in rows; ordered by (at, area)
+    row: Ints
     area: Ints
-    shape: Shapes
+    share: Floats
+    rows: Ints
+    polygons: Shapes
+    size: Floats
+    repaired: Ints
 
 
-def _fragments(units: Units, tiles: Tiles) -> _Fragments:
-    """Settle what boxes settle; intersect the rest, tile by tile."""
-    inside_row, inside_area, row, tile = _descend(units, tiles)
-    rows, at = np.unique(row, return_inverse=True)
-    polygons, repaired = usable(units.polygons(rows))
-    size = shapely.area(polygons)
-    shapes, at, tile = _cut_large(polygons, at, tile, tiles)
-    parts = spread(
-        lambda chunk: shapely.intersection(shapes[chunk], tiles.shapes[tile[chunk]]), len(tile)
-    )
-    parts = polygonal(parts)
-    area = tiles.area[tile]
-    pair, of_pair = np.unique(at * len(tiles.size) + area, return_inverse=True)
-    amount = np.bincount(of_pair, weights=shapely.area(parts), minlength=len(pair))
-    unit_at, area_at = np.divmod(pair, len(tiles.size))
-    positive = amount > DUST * np.minimum(size[unit_at], tiles.size[area_at])
-    used = np.flatnonzero(positive[of_pair])
-    used = used[np.argsort(pair[of_pair[used]], kind="stable")]
-    return _Fragments(
-        inside_row, inside_area, rows, size, repaired, at[used], area[used], parts[used]
-    )
+class _Near(NamedTuple):
+    """Pairs of a box and an area whose outline passes near it, ordered, and its chains."""
+
+    at: Ints
+    area: Ints
+    first: Ints
+    chain: Ints
 
 
-def _descend(units: Units, tiles: Tiles) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return pairs (row, area) wholly inside by their boxes, and pairs (row, tile) to look at."""
+def _measured(units: Units, outlines: Outlines) -> _Found:
+    """Return the shares: 1 where boxes settle it, measured along the outlines."""
     starts, group_boxes = units.group_boxes()
-    group, area, open_group, _ = _by_box(group_boxes, tiles)
-    opened = np.unique(open_group)
+    group, group_area, near = _by_box(group_boxes, outlines)
+    opened = np.unique(near.at)
     settled = ~np.isin(group, opened)
     owner, row = ranges(starts[group[settled]], starts[group[settled] + 1])
     held = ~np.isnan(units.boxes(row)[:, 0])
-    inside_row, inside_area = row[held], area[settled][owner[held]]
+    whole_row, whole_area = row[held], group_area[settled][owner[held]]
 
     _, row = ranges(starts[opened], starts[opened + 1])
-    at, area, cross_at, cross_tile = _by_box(units.boxes(row), tiles)
-    return (
-        np.concatenate([inside_row, row[at]]),
-        np.concatenate([inside_area, area]),
-        row[cross_at],
-        cross_tile,
-    )
-
-
-def _by_box(boxes: Floats, tiles: Tiles) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return pairs (box, area) where the area covers the box, and pairs (box, tile) undecided."""
-    known = np.flatnonzero(~np.isnan(boxes[:, 0]))
-    at, tile = tiles.tree.query(rectangles(boxes[known]))
-    at = known[at]
-    met = overlap(boxes[at], tiles.boxes[tile])
-    meets = box_area(met) > 0
-    at, tile, met = at[meets], tile[meets], met[meets]
-    covered = tiles.full[tile].copy()
-    cut = np.flatnonzero(~covered)
-    corner = rectangles(met[cut])
-    shapes = tiles.shapes[tile[cut]]
-    covered[cut] = shapely.covers(shapes, corner)
-    apart = np.zeros(len(at), dtype=bool)
-    rest = cut[~covered[cut]]
-    apart[rest] = ~shapely.intersects(tiles.shapes[tile[rest]], rectangles(met[rest]))
-
-    pair, of_pair = np.unique(at * len(tiles.size) + tiles.area[tile], return_inverse=True)
-    amount = np.bincount(of_pair, weights=box_area(met) * covered, minlength=len(pair))
-    box, area = np.divmod(pair, len(tiles.size))
-    inside = amount >= box_area(boxes[box]) * (1 - 1e-12)
-    undecided = ~inside[of_pair] & ~apart
-    return box[inside], area[inside], at[undecided], tile[undecided]
-
-
-def _cut_large(polygons: Shapes, at: Ints, tile: Ints, tiles: Tiles) -> tuple[Shapes, Ints, Ints]:
-    """Replace units of very many vertices by their own tiles, paired with the tiles they meet."""
-    large = shapely.get_num_coordinates(polygons) > UNIT_VERTICES
-    plain = ~large[at]
-    if plain.all():
-        return polygons[at], at, tile
-    which = np.flatnonzero(large)
-    shapes, owner = cut(polygons[which], TILE_VERTICES)
-    part, near = tiles.tree.query(rectangles(shapely.bounds(shapes).reshape(-1, 4)))
-    part_at = which[owner[part]]
-    count = len(tiles.shapes)
-    wanted = np.isin(part_at * count + near, at[~plain] * count + tile[~plain])
-    return (
-        np.concatenate([polygons[at[plain]], shapes[part[wanted]]]),
-        np.concatenate([at[plain], part_at[wanted]]),
-        np.concatenate([tile[plain], near[wanted]]),
-    )
-
-
-# ---------------------------------------------------------------- shares
-
-
-def _pairs(found: _Fragments, areas: int) -> tuple[Ints, Ints, Floats]:
-    """Return all pairs (row, area, share), ordered."""
-    pair, of_pair = np.unique(found.at * areas + found.area, return_inverse=True)
-    amount = np.bincount(of_pair, weights=shapely.area(found.shape), minlength=len(pair))
-    at, area = np.divmod(pair, areas)
-    share = amount / found.size[at]
+    at, area, near = _by_box(units.boxes(row), outlines)
+    rows, near_at = np.unique(row[near.at], return_inverse=True)
+    polygons, repaired = usable(units.polygons(rows))
+    size = np.asarray(shapely.area(polygons), dtype=np.float64)
+    share = _along(near._replace(at=near_at), polygons, outlines)
+    smaller = np.minimum(size[near_at], outlines.size[near.area])
+    positive = np.flatnonzero(share * size[near_at] > DUST * smaller)
     share = np.where(share >= 1 - DUST, 1.0, share)
-    row = np.concatenate([found.inside_row, found.rows[at]])
-    area = np.concatenate([found.inside_area, area])
-    share = np.concatenate([np.ones(len(found.inside_row)), share])
-    order = np.lexsort((area, row))
-    return row[order], area[order], share[order]
+
+    all_rows = np.concatenate([whole_row, row[at], rows[near_at[positive]]])
+    all_areas = np.concatenate([whole_area, area, near.area[positive]])
+    all_shares = np.concatenate([np.ones(len(whole_row) + len(at)), share[positive]])
+    order = np.lexsort((all_areas, all_rows))
+    return _Found(
+        all_rows[order], all_areas[order], all_shares[order], rows, polygons, size, repaired
+    )
 
 
-def _both(
-    row: Ints, area: Ints, share: Floats, found: _Fragments, tiles: Tiles
-) -> tuple[Ints, Ints, Floats]:
+def _by_box(boxes: Floats, outlines: Outlines) -> tuple[Ints, Ints, _Near]:
+    """Return pairs (box, area) with the box wholly inside, and pairs an outline passes near."""
+    known = np.flatnonzero(~np.isnan(boxes[:, 0]))
+    margin = PAD * np.maximum(boxes[known, 2:] - boxes[known, :2], 1e-6)
+    wide = boxes[known] + np.hstack([-margin, margin])
+    at, chain = outlines.chain_tree.query(rectangles(wide))
+    at = known[at]
+    key = at * len(outlines.size) + outlines.chain_area[chain]
+    order = np.argsort(key, kind="stable")
+    pair, first = np.unique(key[order], return_index=True)
+    near = _Near(*np.divmod(pair, len(outlines.size)), np.append(first, len(key)), chain[order])
+
+    at, area = outlines.area_tree.query(rectangles(boxes[known]))
+    at = known[at]
+    box, around = boxes[at], outlines.boxes[area]
+    could = (box[:, :2] >= around[:, :2]).all(axis=1) & (box[:, 2:] <= around[:, 2:]).all(axis=1)
+    could &= ~np.isin(at * len(outlines.size) + area, pair)
+    at, area = at[could], area[could]
+    inside = shapely.contains_xy(outlines.areas[area], boxes[at, 0], boxes[at, 1])
+    return at[inside], area[inside], near
+
+
+def _along(near: _Near, polygons: Shapes, outlines: Outlines) -> Floats:
+    """Return the share of each unit near an outline in its area."""
+    boxes = shapely.bounds(polygons).reshape(-1, 4)[near.at]
+    # looked at across the outline: along the axis it runs along, fewer edges stand over each other
+    link, _ = ranges(near.first[:-1], near.first[1:])
+    within = outlines.chain_boxes[near.chain]
+    within = overlap(within, boxes[link])
+    low = np.minimum.reduceat(within[:, :2], near.first[:-1], axis=0) if len(link) else boxes[:, :2]
+    high = np.maximum.reduceat(within[:, 2:], near.first[:-1], axis=0) if len(link) else low
+    extent = high - low
+    turned = extent[:, 1] > extent[:, 0]
+    base = base_points(boxes, turned)
+    winding = shapely.contains_xy(outlines.areas[near.area], base[:, 0], base[:, 1]).astype(float)
+
+    vertices = np.cumsum(shapely.get_num_coordinates(polygons)[near.at])
+    total = int(vertices[-1]) if len(vertices) else 0
+    cuts = np.searchsorted(vertices, np.arange(0, total, CHUNK_VERTICES), side="left")
+    cuts = np.unique(np.append(cuts, len(vertices)))
+
+    def work(chunk: int) -> tuple[Floats, Flags]:
+        start, end = cuts[chunk], cuts[chunk + 1]
+        at = near.at[start:end]
+        units = edges_of(polygons[at[0] : at[-1] + 1])
+        pairs = Pairs(
+            at - at[0], boxes[start:end], near.first[start : end + 1], near.chain, turned[start:end]
+        )
+        return shares_of(pairs, winding[start:end], units, outlines.edges, outlines.chains)
+
+    results = on_cores(work, len(cuts) - 1)
+    share = np.concatenate([part for part, _ in results]) if results else np.empty(0)
+    doubtful = np.concatenate([part for _, part in results]) if results else np.empty(0, dtype=bool)
+    doubt = np.flatnonzero(doubtful)
+    if len(doubt):
+        shapes = polygons[near.at[doubt]]
+        common = shapely.area(shapely.intersection(shapes, outlines.areas[near.area[doubt]]))
+        share[doubt] = np.nan_to_num(common / shapely.area(shapes))
+    return share
+
+
+# ---------------------------------------------------------------- areas that overlap
+
+
+def _both(found: _Found, outlines: Outlines) -> tuple[Ints, Ints, Floats]:
     """Return, for two pairs of one row whose areas overlap in it, their positions and the share."""
-    first, second = couples(row)
-    shared = np.where(share[first] == 1, share[second], share[first])
-    cut_both = np.flatnonzero((share[first] < 1) & (share[second] < 1))
-    count = len(tiles.size)
-    keys = found.at * count + found.area
-    at = np.searchsorted(found.rows, row[first[cut_both]])
-    one, two = at * count + area[first[cut_both]], at * count + area[second[cut_both]]
-    couple, left = ranges(np.searchsorted(keys, one), np.searchsorted(keys, one, side="right"))
-    again, right = ranges(
-        np.searchsorted(keys, two)[couple], np.searchsorted(keys, two, side="right")[couple]
+    first, second = couples(found.row)
+    shared = np.where(found.share[first] == 1, found.share[second], found.share[first])
+    cut = np.flatnonzero((found.share[first] < 1) & (found.share[second] < 1))
+    shared[cut] = 0.0
+    # what two areas have in common is a third area, and units are measured against it as well
+    count = len(outlines.size)
+    couple, of = np.unique(
+        found.area[first[cut]] * count + found.area[second[cut]], return_inverse=True
     )
-    couple, left = couple[again], left[again]
-    boxes = shapely.bounds(found.shape).reshape(-1, 4)
-    near = box_area(overlap(boxes[left], boxes[right])) > 0
-    couple, left, right = couple[near], left[near], right[near]
-    amount = np.bincount(
-        couple,
-        weights=spread_area(found.shape[left], found.shape[right]),
-        minlength=len(cut_both),
+    one, two = np.divmod(couple, count)
+    lenses = Outlines(
+        polygonal(
+            spread(
+                lambda part: shapely.intersection(
+                    outlines.areas[one[part]], outlines.areas[two[part]]
+                ),
+                len(couple),
+                1,
+            )
+        )
     )
-    limit = DUST * np.minimum(
-        found.size[at],
-        np.minimum(tiles.size[area[first[cut_both]]], tiles.size[area[second[cut_both]]]),
-    )
-    shared[cut_both] = np.where(amount > limit, amount / found.size[at], 0.0)
+    if lenses.size.any():
+        rows, at = np.unique(found.row[first[cut]], return_inverse=True)
+        units = ArrayUnits(found.polygons[np.searchsorted(found.rows, rows)])
+        inner = _measured(units, lenses)
+        keys = units.original(inner.row) * len(couple) + inner.area
+        shared[cut] = looked_up(at * len(couple) + of, keys, inner.share)
     keep = shared > 0
     return first[keep], second[keep], shared[keep]
 
 
 def _union(
-    row: Ints, share: Floats, first: Ints, shared: Floats, found: _Fragments
+    found: _Found, first: Ints, second: Ints, shared: Floats, outlines: Outlines
 ) -> tuple[Ints, Floats]:
     """Return each row in some area and its share in the union of its areas."""
-    covered_row, at = np.unique(row, return_inverse=True)
-    covered = np.bincount(at, weights=share, minlength=len(covered_row)).astype(np.float64)
-    overlaps = np.bincount(at[first], minlength=len(covered_row))
-    covered -= np.bincount(at[first], weights=shared, minlength=len(covered_row))
-    whole = np.zeros(len(covered_row), dtype=bool)
-    whole[at[share == 1]] = True
-    # overlaps in a unit have no part in common unless three areas meet in one place
-    crowded = np.flatnonzero(~whole & (overlaps >= 3))
+    covered_row, at = np.unique(found.row, return_inverse=True)
+    # an area that lies in another of the unit's areas, there, adds nothing to the union
+    adds = np.ones(len(found.row), dtype=bool)
+    adds[second[shared >= found.share[second] - DUST]] = False
+    within_second = shared >= found.share[first] - DUST
+    adds[first[within_second & adds[second]]] = False
+    both = adds[first] & adds[second]
+    covered: Floats = np.zeros(len(covered_row))
+    covered += np.bincount(at, weights=found.share * adds, minlength=len(covered_row))
+    covered -= np.bincount(at[first], weights=shared * both, minlength=len(covered_row))
+    overlaps = np.bincount(at[first[both]], minlength=len(covered_row))
+    # two overlaps have a part in common only where three areas meet
+    crowded = np.flatnonzero(overlaps >= 3)
     if len(crowded):
-        position = np.searchsorted(found.rows, covered_row[crowded])
-        group, fragment = ranges(
-            np.searchsorted(found.at, position), np.searchsorted(found.at, position, side="right")
-        )
-        heaps = shapely.geometrycollections(found.shape[fragment], indices=group)
-        merged = shapely.union_all(heaps[:, None], axis=1)
-        covered[crowded] = shapely.area(merged) / found.size[position]
-    covered[whole | (covered >= 1 - DUST)] = 1.0
+        row, area = found.row[np.isin(at, crowded)], found.area[np.isin(at, crowded)]
+        polygons = found.polygons[np.searchsorted(found.rows, row)]
+        parts = shapely.intersection(polygons, outlines.areas[area])
+        heaps = shapely.geometrycollections(parts, indices=np.unique(row, return_inverse=True)[1])
+        merged = shapely.area(shapely.union_all(heaps[:, None], axis=1))
+        covered[crowded] = merged / found.size[np.searchsorted(found.rows, covered_row[crowded])]
+    covered = np.where(covered >= 1 - DUST, 1.0, covered)
     return covered_row, covered
 
 
@@ -465,7 +465,9 @@ def usable(polygons: Shapes) -> tuple[Shapes, Ints]:
     ``None`` becomes an empty polygon.
     """
     missing = shapely.is_missing(polygons)
-    wrong = np.flatnonzero(~shapely.is_valid(polygons) & ~missing)
+    wrong = np.flatnonzero(
+        ~spread(lambda part: shapely.is_valid(polygons[part]), len(polygons)) & ~missing
+    )
     if missing.any() or len(wrong):
         polygons = polygons.copy()
         polygons[missing] = shapely.Polygon()
@@ -476,61 +478,19 @@ def usable(polygons: Shapes) -> tuple[Shapes, Ints]:
 
 
 def polygonal(shapes: Shapes) -> Shapes:
-    """Return the polygons of mixed results: lines and points left where neighbours touch go."""
-    mixed = np.flatnonzero(shapely.get_type_id(shapes) == 7)
+    """Return the polygons of mixed results: lines and points where neighbours touch go."""
+    mixed = np.flatnonzero(~np.isin(shapely.get_type_id(shapes), _POLYGONAL))
     if not len(mixed):
         return shapes
     parts, owner = shapely.get_parts(shapes[mixed], return_index=True)
     flat = shapely.get_dimensions(parts) == 2
     shapes = shapes.copy()
     shapes[mixed] = shapely.Polygon()
-    whole = shapely.union_all(
-        shapely.geometrycollections(parts[flat], indices=owner[flat])[:, None], axis=1
-    )
-    shapes[mixed[np.unique(owner[flat])]] = whole
+    if flat.any():
+        kept, heap = np.unique(owner[flat], return_inverse=True)
+        heaps = shapely.geometrycollections(parts[flat], indices=heap)
+        shapes[mixed[kept]] = shapely.union_all(heaps[:, None], axis=1)
     return shapes
-
-
-def cut(areas: Shapes, limit: int) -> tuple[Shapes, Ints]:
-    """Cut polygons in halves until none has more than ``limit`` vertices; return tiles, owners."""
-    shapes, owner = areas, np.arange(len(areas), dtype=np.int64)
-    done: list[tuple[Shapes, Ints]] = []
-    while len(shapes):
-        small = shapely.get_num_coordinates(shapes) <= limit
-        done.append((shapes[small], owner[small]))
-        shapes, owner = shapes[~small], owner[~small]
-        shapes, owner = _halves(shapes), np.concatenate([owner, owner])
-    tiles = np.concatenate([part for part, _ in done])
-    owners = np.concatenate([part for _, part in done])
-    kept = shapely.area(tiles) > 0
-    order = np.argsort(owners[kept], kind="stable")
-    return tiles[kept][order], owners[kept][order]
-
-
-def _halves(shapes: Shapes) -> Shapes:
-    """Cut polygons across the middle of their longer side; first all lower halves, then upper."""
-    west, south, east, north = shapely.bounds(shapes).reshape(-1, 4).T
-    wide = east - west > north - south
-    x, y = (west + east) / 2, (south + north) / 2
-    low = np.column_stack([west, south, np.where(wide, x, east), np.where(wide, north, y)])
-    high = np.column_stack([np.where(wide, x, west), np.where(wide, south, y), east, north])
-    whole = np.concatenate([shapes, shapes])
-    boxes = np.concatenate([low, high])
-    clipped = np.array(
-        [
-            shapely.clip_by_rect(shape, *box)
-            for shape, box in zip(whole, boxes.tolist(), strict=True)
-        ],
-        dtype=object,
-    )
-    # clip_by_rect is ten times faster than intersection and now and then wrong: both halves of a
-    # polygon must be valid and together its area
-    halves = shapely.area(clipped).reshape(2, -1).sum(axis=0)
-    size = shapely.area(shapes)
-    sound = shapely.is_valid(clipped).reshape(2, -1).all(axis=0)
-    wrong = np.flatnonzero(np.tile(~sound | (np.abs(halves - size) > 1e-12 * size), 2))
-    clipped[wrong] = shapely.intersection(whole[wrong], rectangles(boxes[wrong]))
-    return polygonal(clipped)
 
 
 # ---------------------------------------------------------------- boxes, ranges, threads
@@ -541,23 +501,9 @@ def rectangles(boxes: Floats) -> Shapes:
     return np.asarray(shapely.box(*boxes.reshape(-1, 4).T), dtype=object)
 
 
-def box_area(boxes: Floats) -> Floats:
-    """Return the area of boxes, 0 where a box is turned inside out."""
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0)
-    return np.asarray(sides[:, 0] * sides[:, 1], dtype=np.float64)
-
-
 def overlap(one: Floats, two: Floats) -> Floats:
     """Return the common box of boxes, inside out where they are apart."""
     return np.hstack([np.maximum(one[:, :2], two[:, :2]), np.minimum(one[:, 2:], two[:, 2:])])
-
-
-def ranges(starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
-    """Expand ranges: the position of the range and the number, one entry a number."""
-    counts = ends - starts
-    owner = np.repeat(np.arange(len(starts), dtype=np.int64), counts)
-    within = np.arange(counts.sum(), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
-    return owner, starts[owner] + within
 
 
 def couples(groups: Ints) -> tuple[Ints, Ints]:
@@ -587,18 +533,33 @@ def by_place(boxes: Floats) -> Ints:
     return np.argsort(place, kind="stable").astype(np.int64)
 
 
-def spread(work: Callable[[slice], Shapes], count: int) -> Shapes:
-    """Do work over ``count`` entries in chunks on all cores (GEOS releases the lock)."""
-    chunks = [slice(start, start + CHUNK) for start in range(0, count, CHUNK)]
-    if len(chunks) <= 1:
-        return work(slice(0, count))
+def looked_up(keys: Ints, held: Ints, values: Floats) -> Floats:
+    """Return the value of each key, 0 where it is not held."""
+    if not len(held):
+        return np.zeros(len(keys))
+    order = np.argsort(held, kind="stable")
+    at = np.minimum(np.searchsorted(held[order], keys), len(held) - 1)
+    return np.where(held[order][at] == keys, values[order][at], 0.0)
+
+
+def _boxes_of(ends: Floats, starts: Ints) -> Floats:
+    """Return the boxes of runs of edges."""
+    if not len(starts):
+        return np.empty((0, 4))
+    low = np.minimum(ends[:, :2], ends[:, 2:])
+    high = np.maximum(ends[:, :2], ends[:, 2:])
+    return np.hstack([np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts)])
+
+
+def on_cores(work: Callable[[int], T], count: int) -> list[T]:
+    """Do work 0 to ``count`` - 1 on all cores; GEOS and numpy release the lock."""
+    if count <= 1 or WORKERS == 1:
+        return [work(number) for number in range(count)]
     with ThreadPoolExecutor(WORKERS) as pool:
-        return np.concatenate(list(pool.map(work, chunks)))
+        return list(pool.map(work, range(count)))
 
 
-def spread_area(one: Shapes, two: Shapes) -> Floats:
-    """Return the area two polygons have in common, entry by entry."""
-    return np.asarray(
-        spread(lambda part: shapely.area(shapely.intersection(one[part], two[part])), len(one)),
-        dtype=np.float64,
-    )
+def spread(work: Callable[[slice], Any], count: int, size: int = CHUNK) -> Any:
+    """Do work over ``count`` entries, ``size`` at a time, on all cores; return one array."""
+    parts = on_cores(lambda part: work(slice(part * size, (part + 1) * size)), -(-count // size))
+    return np.concatenate(parts) if parts else work(slice(0, 0))

@@ -95,8 +95,6 @@ def gathered(pairs: Overlay, owner: Ints, weight: Floats, total: Floats, targets
         shared_area=shared_area,
         shared_other=shared_other,
         shared=shared,
-        opened=none,
-        size=np.empty(0),
         repaired=none,
     )
 

@@ -15,8 +15,8 @@ from lipgeo.faults import finding
 from lipgeo.kernel import (
     ArrayUnits,
     LevelUnits,
+    Outlines,
     Overlay,
-    Tiles,
     Units,
     locate,
     overlay,
@@ -95,11 +95,11 @@ def by_area(source: Zones, targets: Targets) -> Shares:
     """
     without = np.flatnonzero(np.isnan(source.boxes[:, 0]))
     if not isinstance(source, CensusZones):
-        drawn = overlay(ArrayUnits(source.geometry, source.boxes), targets.tiles)
+        drawn = overlay(ArrayUnits(source.geometry, source.boxes), targets.outlines)
         pairs = drawn
     else:
         census, level = source.census, str(source.level)
-        drawn = overlay(LevelUnits(census.data, level), targets.tiles)
+        drawn = overlay(LevelUnits(census.data, level), targets.outlines)
         if level == census.atom_level:
             pairs = joined(drawn, targets.atom, targets.area, len(targets))
         elif len(targets.atom) or len(without):
@@ -110,7 +110,7 @@ def by_area(source: Zones, targets: Targets) -> Shares:
     unplaced = without
     if len(without):
         x, y = points_of(source)
-        placed, area = locate(x[without], y[without], targets.tiles)
+        placed, area = locate(x[without], y[without], targets.outlines)
         pairs = joined(pairs, without[placed], area, len(targets))
         basis[without] = "point"
         unplaced = without[np.isnan(x[without])]
@@ -133,7 +133,7 @@ def _by_atoms(
     # sources partly in a set, or without polygon: their finest units decide everything
     opened = np.union1d(unit[~whole], without)
     rows = np.flatnonzero(np.isin(atoms, opened))
-    inner = overlay(LevelUnits(census.data, census.atom_level, rows), targets.tiles)
+    inner = overlay(LevelUnits(census.data, census.atom_level, rows), targets.outlines)
     ours = np.isin(targets.atom, rows)
     inner = joined(inner, targets.atom[ours], targets.area[ours], len(targets))
     size = np.zeros(len(atoms))
@@ -266,19 +266,19 @@ def _cut_blocks(
     """Cut blocks that know nothing of the sources into the pieces that lie in them."""
     shapes = np.full(len(source), None, dtype=object)
     shapes[rows] = source.geometry[rows]
-    outlines = Tiles(shapes)
+    outlines = Outlines(shapes)
     x, y = points_of(blocks)
     if placement == "surface":
         block, owner, shape, share = pieces(units_of(blocks), outlines)
         alone = np.flatnonzero(np.isnan(blocks.boxes[:, 0]))
         units: Units = ArrayUnits(shape)
-        pairs = overlay(units, targets.tiles)
+        pairs = overlay(units, targets.outlines)
     else:
         alone = np.arange(len(blocks))
         block, owner, share = alone[:0], alone[:0], np.empty(0)
-        pairs = overlay(ArrayUnits(np.empty(0, dtype=object)), targets.tiles)
+        pairs = overlay(ArrayUnits(np.empty(0, dtype=object)), targets.outlines)
     at, by_point = locate(x[alone], y[alone], outlines)
-    point, area = locate(x[alone[at]], y[alone[at]], targets.tiles)
+    point, area = locate(x[alone[at]], y[alone[at]], targets.outlines)
     pairs = joined(pairs, len(block) + point, area, len(targets))
     block = np.concatenate([block, alone[at]])
     share = np.concatenate([share, np.ones(len(at))])
@@ -290,12 +290,12 @@ def _placed(blocks: CensusZones, rows: Ints, targets: Targets, placement: str) -
     """Place blocks among the drawn targets by polygon, or by point where asked or needed."""
     data, level = blocks.census.data, str(blocks.level)
     if placement == "surface":
-        pairs = overlay(LevelUnits(data, level, rows), targets.tiles)
+        pairs = overlay(LevelUnits(data, level, rows), targets.outlines)
         rows = rows[np.isnan(data.boxes(level, rows)[:, 0])]
     else:
-        pairs = overlay(ArrayUnits(np.empty(0, dtype=object)), targets.tiles)
+        pairs = overlay(ArrayUnits(np.empty(0, dtype=object)), targets.outlines)
     x, y = points_of(blocks, rows)
-    point, area = locate(x, y, targets.tiles)
+    point, area = locate(x, y, targets.outlines)
     return joined(pairs, rows[point], area, len(targets))
 
 

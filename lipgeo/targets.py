@@ -13,7 +13,7 @@ from lipgeo.areas import ServiceAreas
 from lipgeo.census import CensusZones
 from lipgeo.crs import on_grid, require_same_projected
 from lipgeo.errors import CrosswalkError
-from lipgeo.kernel import Tiles
+from lipgeo.kernel import Outlines
 from lipgeo.zones import Zones
 
 __all__ = ["Targets", "on_one_grid", "targets_of"]
@@ -29,14 +29,14 @@ class Targets:
     ----------
     ids
         Text ids; (n,).
-    tiles
-        The drawn ones, cut; a target without polygon has no tile.
+    outlines
+        The drawn ones; a target that is only a set has no outline.
     atom, area
         Pairs (row of the finest level, position of the target) for those that are sets.
     """
 
     ids: npt.NDArray[np.object_]
-    tiles: Tiles
+    outlines: Outlines
     atom: Ints
     area: Ints
 
@@ -98,4 +98,4 @@ def targets_of(source: Zones, target: Zones | ServiceAreas) -> Targets:
         else:
             level = str(target.level)
             area, atom = census.atoms(level, np.arange(len(ids), dtype=np.int64)[order])
-    return Targets(ids, Tiles(polygons), atom, area)
+    return Targets(ids, Outlines(polygons), atom, area)
