@@ -36,8 +36,10 @@ def contract(group: Ints, links: Links) -> Links:
     u, v = group[links[0]], group[links[1]]
     apart = u != v
     low, high = np.minimum(u, v)[apart], np.maximum(u, v)[apart]
-    key = np.unique(low * (int(group.max()) + 1) + high)
-    return key // (int(group.max()) + 1), key % (int(group.max()) + 1)
+    span = int(group.max()) + 1
+    key = np.sort(low * span + high)
+    key = key[np.append(True, key[1:] != key[:-1])[: len(key)]]
+    return key // span, key % span
 
 
 def parts_of(group: Ints, links: Links) -> Ints:

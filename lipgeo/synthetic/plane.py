@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import shapely
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import Delaunay
 
+from lipgeo.census import hilbert
 from lipgeo.synthetic.land import Land, chance
+from lipgeo.synthetic.rings import assemble, rings
 
 __all__ = ["EDGE_SHARE", "Plane", "make_plane"]
 
@@ -42,19 +41,20 @@ class Plane:
     Attributes
     ----------
     centres
-        Centre of each cell (EPSG:3347 metres); (c, 2).
+        Centre of each cell (EPSG:3347 metres), neighbours close together; (c, 2).
     dry
         Whether a cell is land; (c,).
     left, right, twin
         The cells of each side, and the same edge from the other cell; (s,). Sides of the
         outermost triangles that lead nowhere have twin -1.
     triangles
-        Cells of each triangle, counter-clockwise; (t, 3).
-    corners
-        Where three cells meet, one a triangle; (t, 2).
-    bends, bend_starts
-        Vertices between the ends of each edge, in the direction of its lower-numbered side;
-        (b, 2), and where each side's begin (s + 1,); none are stored for the other side.
+        Cells of each triangle, counter-clockwise; (t, 3). Three cells meet at its middle.
+    points
+        Vertices: the bends of every edge in the direction of its lower-numbered side, then the
+        corners, one a triangle; (p, 2).
+    bends
+        Where the bends of each side begin in ``points`` (s + 1,); none are stored for the
+        higher-numbered side.
     """
 
     centres: Floats
@@ -62,10 +62,9 @@ class Plane:
     left: Ints
     right: Ints
     twin: Ints
-    triangles: npt.NDArray[np.int32]
-    corners: Floats
-    bends: Floats
-    bend_starts: Ints
+    triangles: Ints
+    points: Floats
+    bends: Ints
 
     def pairs(self) -> tuple[Ints, Ints]:
         """Return the pairs of neighbouring land cells, each pair once."""
@@ -92,15 +91,20 @@ class Plane:
             Polygons and multipolygons; ``None`` for a unit without cells. Neighbours share
             their edge vertex by vertex.
         """
-        sides, step = self._walk(unit)
-        ring, place, sizes = _rings(step)
-        order = np.empty(len(sides), dtype=np.int64)
-        order[np.concatenate([[0], np.cumsum(sizes)[:-1]])[ring] + place] = sides
-        vertices, per_side = self._vertices(order)
-        first_side = np.concatenate([[0], np.cumsum(sizes)])
-        ring_starts = np.concatenate([[0], np.cumsum(per_side)])[first_side]
-        owner = unit[self.left[order[first_side[:-1]]]]
-        return _polygons(vertices, ring_starts, owner, count)
+        sides, step = self._walk(unit.astype(np.int32))
+        if not len(sides):
+            return np.full(count, None, dtype=object)
+        ring, place, sizes = rings(step)
+        # the first side of a ring stands again at its end: its start closes the ring
+        first = np.cumsum(sizes + 1) - (sizes + 1)
+        order = np.empty(len(sides) + len(sizes), dtype=np.int64)
+        order[first[ring] + place] = sides
+        order[first + sizes] = order[first]
+        closing = np.zeros(len(order), dtype=bool)
+        closing[first + sizes] = True
+        vertices, starts = self._vertices(order, closing)
+        owner = unit[self.left[order[first]]]
+        return assemble(vertices, starts[np.append(first, len(order))], owner, count)
 
     def _walk(self, unit: Ints) -> tuple[Ints, Ints]:
         """Return the sides on units' outlines, and which of them follows each."""
@@ -108,62 +112,70 @@ class Plane:
         sides = np.flatnonzero((of_left != unit[self.right]) & (of_left >= 0))
         there = self.twin[sides]
         triangle = there // 3
-        ahead = self.triangles[triangle, there % 3]  # the third cell where the side ends
+        ahead = self.triangles.ravel()[there]  # the third cell where the side ends
         same = unit[ahead] == of_left[sides]
         # leave the corner along the edge opposite the left cell (the unit goes on into `ahead`)
         # or opposite the right cell (the outline turns left around `ahead`)
         opposite = np.where(same, self.left[sides], self.right[sides])
-        corner = (self.triangles[triangle] == opposite[:, None]).argmax(axis=1)
-        number = np.full(len(self.left), -1, dtype=np.int64)
+        following = 3 * triangle
+        for corner in (1, 2):
+            following += corner * (self.triangles[triangle, corner] == opposite)
+        number = np.empty(len(self.left), dtype=np.int64)
         number[sides] = np.arange(len(sides))
-        return sides, number[3 * triangle + corner]
+        return sides, number[following]
 
-    def _vertices(self, sides: Ints) -> tuple[Floats, Ints]:
-        """Return the vertices of sides (start corner and bends) one after the other."""
+    def _vertices(self, sides: Ints, closing: npt.NDArray[np.bool_]) -> tuple[Floats, Ints]:
+        """Return the vertices of sides one after the other, and where each side's begin.
+
+        A side has its start corner, then its bends; a closing one has its start corner only.
+        """
         twin = self.twin[sides]
         forward = sides < twin
         stored = np.where(forward, sides, twin)
-        bends = self.bend_starts[stored + 1] - self.bend_starts[stored]
-        per_side = bends + 1
+        begin, end = self.bends[stored], self.bends[stored + 1]
+        per_side = np.where(closing, 1, end - begin + 1)
         starts = np.concatenate([[0], np.cumsum(per_side)])
-        vertices = np.empty((starts[-1], 2))
-        # a running count within each side; backwards for sides drawn from their other end
-        first = np.where(forward, self.bend_starts[stored], self.bend_starts[stored + 1] - 1)
-        sign = np.where(forward, 1, -1)
-        running = np.arange(starts[-1]) - np.repeat(starts[:-1] + 1, per_side)
-        row = np.repeat(first, per_side) + np.repeat(sign, per_side) * running
-        head = running < 0
-        vertices[~head] = self.bends[row[~head]]
-        vertices[head] = self.corners[sides // 3]
-        return vertices, per_side
+        # bends run up from `begin`, or down from `end` where the side is drawn from its other end
+        sign = np.where(forward, 1, -1).astype(np.int8)
+        base = np.where(forward, begin, end - 1) - sign * (starts[:-1] + 1)
+        row = np.arange(starts[-1])
+        row *= np.repeat(sign, per_side)
+        row += np.repeat(base, per_side)
+        row[starts[:-1]] = self.bends[-1] + sides // 3
+        return self.points.take(row, axis=0), starts
 
 
 def make_plane(land: Land) -> Plane:
     """Return the ground of a land: its cells, and the edges between them."""
     centres = land.points()
+    centres = centres[np.argsort(hilbert(np.hstack([centres, centres])), kind="stable")]
     mesh = Delaunay(centres)
-    triangles = mesh.simplices.astype(np.int32)
+    # triangles in the order of their cells: what is near on the ground is near in memory
+    order = np.argsort(mesh.simplices.min(axis=1), kind="stable")
+    triangles = mesh.simplices[order].astype(np.int64)
+    number = np.empty(len(order) + 1, dtype=np.int64)
+    number[order] = np.arange(len(order))
+    number[-1] = -1
+    beyond = number[mesh.neighbors[order]]
+    del mesh
     depth = land.inside(centres[:, 0], centres[:, 1])
     dry = depth > 0
     luck = chance(np.arange(len(centres)), 0, land.seed * 97 + 41)
     dry = np.where((depth > -60e3) & ~dry, luck < 0.08, dry & (luck > 0.006))  # islands and ponds
-    neighbours = mesh.neighbors.astype(np.int64)
-    del mesh
-    count = len(triangles)
-    left = triangles[:, [2, 0, 1]].ravel().astype(np.int64)
-    right = triangles[:, [1, 2, 0]].ravel().astype(np.int64)
-    # the side's twin stands in the neighbouring triangle opposite the cell that is new there
-    beyond = neighbours.ravel()
-    here = np.repeat(np.arange(count), 3)
-    at = (neighbours[beyond] == here[:, None]).argmax(axis=1)
-    twin = np.where(beyond >= 0, 3 * beyond + at, -1)
-    corners = centres[triangles].mean(axis=1)
-    bare = Plane(centres, dry, left, right, twin, triangles, corners, centres[:0], left[:0])
-    bends, starts = _draw_edges(land, bare)
-    return replace(bare, bends=bends, bend_starts=starts)
+    left, right = triangles[:, [2, 0, 1]].ravel(), triangles[:, [1, 2, 0]].ravel()
+    # the twin stands in the neighbouring triangle, opposite the cell that is new there
+    here = np.arange(len(triangles))
+    twin = np.full((len(triangles), 3), -1, dtype=np.int64)
+    for side in range(3):
+        there = beyond[:, side]
+        at = (beyond[there, 1] == here) + 2 * (beyond[there, 2] == here)
+        twin[:, side] = np.where(there >= 0, 3 * there + at, -1)
+    bare = Plane(centres, dry, left, right, twin.ravel(), triangles, centres[:0], left[:0])
+    points, bends = _draw_edges(land, bare, centres[triangles].mean(axis=1))
+    return replace(bare, points=points, bends=bends)
 
 
-def _draw_edges(land: Land, plane: Plane) -> tuple[Floats, Ints]:
+def _draw_edges(land: Land, plane: Plane, corners: Floats) -> tuple[Floats, Ints]:
     """Draw the bends of every edge that touches land.
 
     An edge runs from corner to corner through a point on the line between its two cells' centres,
@@ -171,7 +183,7 @@ def _draw_edges(land: Land, plane: Plane) -> tuple[Floats, Ints]:
     together tile the ground whatever the triangulation is like.
     """
     rng = np.random.default_rng([land.seed, 2])
-    centres, dry, corners = plane.centres, plane.dry, plane.corners
+    centres, dry = plane.centres, plane.dry
     left, right, twin = plane.left, plane.right, plane.twin
     sides = np.flatnonzero((twin > np.arange(len(twin))) & (dry[left] | dry[right]))
     length = np.hypot(*(centres[left[sides]] - centres[right[sides]]).T)
@@ -185,7 +197,8 @@ def _draw_edges(land: Land, plane: Plane) -> tuple[Floats, Ints]:
     starts = np.zeros(len(left) + 1, dtype=np.int64)
     starts[sides + 1] = bends.sum(axis=1)
     np.cumsum(starts, out=starts)
-    points = np.empty((starts[-1], 2))
+    points = np.empty((starts[-1] + len(corners), 2))
+    points[starts[-1] :] = corners
     for first in range(0, len(sides), _CHUNK):
         some = slice(first, first + _CHUNK)
         one, two = centres[left[sides[some]]], centres[right[sides[some]]]
@@ -241,83 +254,3 @@ def _bend(
     across = np.column_stack([-way[:, 1], way[:, 0]])
     shift = t[:, None] * way[half] + off[:, None] * across[half]
     return np.asarray(begin[half] + length[half, None] * shift)
-
-
-def _rings(step: Ints) -> tuple[Ints, Ints, Ints]:
-    """Split a walk into rings: ring of each side, place in it, and the rings' sizes."""
-    count = len(step)
-    if not count:
-        empty = np.zeros(0, dtype=np.int64)
-        return empty, empty, empty
-    links = csr_matrix((np.ones(count, dtype=np.int8), step, np.arange(count + 1)))
-    n_rings, ring = connected_components(links, directed=True, connection="weak")
-    sizes = np.bincount(ring, minlength=n_rings)
-    last = np.empty(n_rings, dtype=np.int64)
-    last[ring] = np.arange(count)  # any one member: where the ring is cut open
-    # distance to the cut by doubling: each round looks twice as far ahead
-    ahead = step.copy()
-    distance = np.ones(count, dtype=np.int64)
-    ahead[last], distance[last] = last, 0
-    for _ in range(int(np.ceil(np.log2(max(2, sizes.max()))))):
-        distance += distance[ahead]
-        ahead = ahead[ahead]
-    return ring.astype(np.int64), sizes[ring] - 1 - distance, sizes
-
-
-def _polygons(vertices: Floats, starts: Ints, owner: Ints, count: int) -> Shapes:
-    """Make the polygons of units from their rings (counter-clockwise shells, clockwise holes)."""
-    shapes = np.full(count, None, dtype=object)
-    if not len(owner):
-        return shapes
-    sizes = np.diff(starts)
-    # each ring is closed by repeating its first vertex
-    source = np.arange(len(vertices) + len(owner)) - np.repeat(np.arange(len(owner)), sizes + 1)
-    ends = starts[1:] + np.arange(len(owner))
-    source[ends] = starts[:-1]
-    closed = vertices[source]
-    local = closed - np.repeat(vertices[starts[:-1]], sizes + 1, axis=0)  # keeps digits
-    cross = np.append(local[:-1, 0] * local[1:, 1] - local[1:, 0] * local[:-1, 1], 0.0)
-    cross[ends] = 0.0
-    area = np.add.reduceat(cross, starts[:-1] + np.arange(len(owner))) / 2
-    rings = shapely.linearrings(closed, indices=np.repeat(np.arange(len(owner)), sizes + 1))
-    shell = area > 0
-    shells_of = np.bincount(owner[shell], minlength=count)
-    # one shell: the rest are its holes, no need to look where they lie
-    simple = shells_of[owner] == 1
-    order = np.lexsort((~shell, owner))
-    order = order[simple[order]]
-    if len(order):
-        units, at = np.unique(owner[order], return_inverse=True)
-        shapes[units] = shapely.polygons(rings[order], indices=at)
-    if not simple.all():
-        _several_parts(shapes, rings, owner, shell, np.flatnonzero(~simple))
-    return shapes
-
-
-def _several_parts(
-    shapes: Shapes, rings: Shapes, owner: Ints, shell: npt.NDArray[np.bool_], rows: Ints
-) -> None:
-    """Fill in the units of several shells: each hole goes to the smallest shell around it."""
-    shells = rows[shell[rows]]
-    holes = rows[~shell[rows]]
-    bodies = shapely.polygons(rings[shells])
-    home = np.full(len(holes), -1, dtype=np.int64)
-    if len(holes):
-        inner = shapely.polygons(rings[holes])
-        hole, body = shapely.STRtree(bodies).query(
-            shapely.get_point(shapely.get_exterior_ring(inner), 0), predicate="intersects"
-        )
-        # a hole's vertex may lie on a shell of another unit, or on an island within the hole
-        fits = (owner[holes[hole]] == owner[shells[body]]) & (
-            shapely.area(bodies)[body] > shapely.area(inner)[hole]
-        )
-        hole, body = hole[fits], body[fits]
-        order = np.lexsort((-shapely.area(bodies)[body], hole))
-        home[hole[order]] = body[order]  # the last written is the smallest
-    parts = np.concatenate([shells, holes])
-    at = np.concatenate([np.arange(len(shells)), home])
-    order = np.argsort(at, kind="stable")
-    whole = shapely.polygons(rings[parts[order]], indices=at[order])
-    units, of_unit = np.unique(owner[shells], return_inverse=True)
-    order = np.argsort(of_unit, kind="stable")
-    shapes[units] = shapely.multipolygons(whole[order], indices=of_unit[order])
