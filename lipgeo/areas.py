@@ -450,8 +450,8 @@ class ServiceAreas:
             ``outside_census`` (error: a drawn area that meets no polygon of the census),
             ``partly_outside`` (warning, ``value`` the share of the outline's surface, sea and
             lakes included, that no unit covers; beyond 0.005), ``other_vintage_held`` (error),
-            ``nothing_held, fewer_people`` (warnings: a listed unit of which the census holds less
-            than Statistics Canada publishes), ``list_and_outline`` (note, where
+            ``nothing_held, fewer_people, fewer_units`` (warnings: a listed unit of which the census
+            holds less than Statistics Canada publishes), ``list_and_outline`` (note, where
             an area came as both: the share of the outline outside the listed units, and of them
             outside it).
         """

@@ -104,6 +104,8 @@ def _repair(outlines: _Geometries, rows: pd.DataFrame) -> tuple[_Geometries, lis
     fixed, changed, _ = make_valid_polygons(outlines)
     fixed[~(shapely.area(fixed) > 0)] = None
     changed &= ~shapely.is_missing(fixed)
+    if not changed.any():
+        return fixed, []
     reasons = shapely.is_valid_reason(outlines[changed])
     before, after = area_km2(outlines[changed]), area_km2(fixed[changed])
     findings = [

@@ -483,15 +483,26 @@ def test_a_unit_of_which_the_census_holds_a_part_is_told():
         [frames["CSD"], pd.DataFrame({"unit_id": ["3506099"], "CD": ["3506"], "PR": ["35"]})]
     )
     geometry = {"DB": TOWN.data.geometry("DB")}
-    known = {"CD": {"3506": {"population": 1_500}}, "CSD": {"3506008": {"population": 490}}}
+    known = {
+        "PR": {"35": {"db_count": 137_867}},
+        "CD": {"3506": {"population": 1_500, "db_count": 12}},
+        "CSD": {"3506008": {"population": 492}, "3506012": {"db_count": 4}},
+    }
     town = Census(MemoryCensus(2021, frames, geometry, {"published": known}))
     found = ServiceAreas.from_units(
-        {"x": ["CD:3506"], "y": ["CSD:3506008"], "z": ["CSD:3506099"]}, town
+        {
+            "x": ["CD:3506"],
+            "y": ["CSD:3506008", "CSD:3506012"],
+            "z": ["CSD:3506099"],
+            "p": ["PR:35"],
+        },
+        town,
     )
     report = found.against(town)
     assert [(f.check, f.subject, f.value, f.limit) for f in report] == [
         ("fewer_people", "x", 1_000.0, 1_500.0),
         ("nothing_held", "z", None, None),
+        ("fewer_units", "p", 12.0, 137_867.0),
     ]
     assert "count 1,000 of its 1,500 published people" in report.findings[0].message
 
