@@ -37,8 +37,8 @@ CANADA_DEGREES = (-142.0, 41.0, -52.0, 84.0)
 SLIVER_WIDTH_M = 5.0
 #: a hole in the union of all zones larger than this is taken to be meant
 GAP_MAX_KM2 = 1.0
-#: two outlines that cross by less than this share of the smaller zone are rounding of coordinates
-_ROUNDING_SHARE = 1e-9
+#: overlaps and gaps of a mean width below this are rounding of coordinates
+_ROUNDING_M = 1e-3
 
 
 def check_polygons(
@@ -68,7 +68,7 @@ def check_polygons(
     Returns
     -------
     list of Finding
-        Checks ``no_geometry``, ``invalid``, ``not_finite``, ``swapped_axes``, ``outside_canada``,
+        Checks ``no_geometry``, ``invalid``, ``swapped_axes``, ``outside_canada``,
         ``duplicate_geometry``, ``overlap``, ``gap`` and ``sliver``. The value of an overlap is its
         share of the smaller zone, of a gap or sliver its square kilometres.
     """
@@ -86,9 +86,20 @@ def check_polygons(
     # an invalid polygon is looked at as what its repair would be
     whole = geometry.copy()
     whole[broken] = make_valid_polygons(geometry[broken])[0]
-    findings += _overlaps(ids, whole, crs, sliver_width_m)
-    findings += _gaps(whole, crs, gap_max_km2, sliver_width_m)
-    return findings + _sliver_parts(ids, whole, crs, sliver_width_m)
+    filled = ~(shapely.is_missing(whole) | shapely.is_empty(whole))
+    names, shapes = ids[filled], whole[filled]
+    if not len(shapes):
+        return findings
+    # a pair that overlaps has an edge of one inside or along the other, and the coverage check
+    # finds such edges many times faster than all neighbours can be intersected
+    suspects = np.flatnonzero(~shapely.is_empty(shapely.coverage_invalid_edges(shapes)))
+    findings += _overlaps(names, shapes, suspects, crs, sliver_width_m)
+    # the others are a valid coverage, whose union costs next to nothing
+    union = shapely.coverage_union_all(np.delete(shapes, suspects))
+    if len(suspects):
+        union = shapely.union_all([union, *shapes[suspects]])
+    findings += _gaps(union, crs, gap_max_km2, sliver_width_m)
+    return findings + _sliver_parts(names, shapes, crs, sliver_width_m)
 
 
 def _each(check: str, severity: Severity, ids: Any) -> list[Finding]:
@@ -148,55 +159,52 @@ def _km2(shapes: Geometries, crs: Any) -> Floats:
 
 
 def _overlaps(
-    ids: npt.NDArray[np.object_], geometry: Geometries, crs: Any, sliver_width_m: float
+    ids: npt.NDArray[np.object_],
+    shapes: Geometries,
+    suspects: Ints,
+    crs: Any,
+    sliver_width_m: float,
 ) -> list[Finding]:
-    """Find equal polygons, and pairs that share area."""
-    rows = np.flatnonzero(~(shapely.is_missing(geometry) | shapely.is_empty(geometry)))
-    shapes = geometry[rows]
-    keys = pd.Index(shapely.to_wkb(shapely.normalize(shapely.force_2d(shapes))))
-    groups = pd.Series(np.arange(len(rows))).groupby(keys.factorize()[0]).agg(list)
-    twins = [ids[rows[group]] for group in groups if len(group) > 1]
+    """Find equal polygons, and pairs that share area; one of each pair is among the suspects."""
+    keys = pd.factorize(shapely.to_wkb(shapely.normalize(shapely.force_2d(shapes[suspects]))))[0]
+    code = np.full(len(shapes), -1, dtype=np.int64)
+    code[suspects] = keys
+    repeated = np.flatnonzero(pd.Index(keys).duplicated(keep=False))
+    twins = [suspects[keys == key] for key in np.unique(keys[repeated])]
     findings = [
         Finding(
             "duplicate_geometry",
             "warning",
-            str(group[0]),
-            say("preflight.duplicate_geometry", ids=group),
+            str(ids[group[0]]),
+            say("preflight.duplicate_geometry", ids=ids[group]),
             value=float(len(group)),
         )
         for group in twins
     ]
-    # a pair that overlaps has an edge of one inside or along the other, and the coverage check
-    # finds such edges many times faster than all neighbours can be intersected
-    edges = shapely.coverage_invalid_edges(shapes)
-    suspects = np.flatnonzero(~shapely.is_empty(edges))
-    if not len(suspects):
-        return findings
     tree = shapely.STRtree(shapes)
     first, second = tree.query(shapes[suspects], predicate="intersects")
     first = suspects[first]
-    pairs = np.unique(np.sort(np.column_stack([first, second])[first != second], axis=1), axis=0)
+    different = (first != second) & ((code[first] < 0) | (code[first] != code[second]))
+    pairs = np.unique(np.sort(np.column_stack([first, second])[different], axis=1), axis=0)
     shared = np.asarray(
         shapely.intersection(shapes[pairs[:, 0]], shapes[pairs[:, 1]]), dtype=object
     )
     areas = shapely.area(shapes)
     smaller = np.minimum(areas[pairs[:, 0]], areas[pairs[:, 1]])
     share = shapely.area(shared) / np.where(smaller > 0, smaller, np.inf)
-    equal = shapely.area(shared) >= (1 - _ROUNDING_SHARE) * np.maximum(
-        areas[pairs[:, 0]], areas[pairs[:, 1]]
-    )
-    met = (share > _ROUNDING_SHARE) & ~equal
+    width = _width(shared)
+    met = width > _ROUNDING_M
     pairs, shared, share = pairs[met], shared[met], share[met]
-    thin = _width(shared) < sliver_width_m
-    # the rows of `shapes`, back to those of the layer
-    named = ids[rows[pairs]]
-    for (one, other), is_thin, part, km2 in zip(named, thin, share, _km2(shared, crs), strict=True):
+    thin = width[met] < sliver_width_m
+    sizes = _km2(shared, crs)
+    for (one, other), is_thin, part, km2 in zip(ids[pairs], thin, share, sizes, strict=True):
         message = say(
             "preflight.sliver_overlap" if is_thin else "preflight.overlap",
             a=one,
             b=other,
             share=part,
             km2=km2,
+            m2=km2 * 1e6,
         )
         findings.append(
             Finding("sliver", "note", f"{one};{other}", message, value=float(km2))
@@ -207,27 +215,20 @@ def _overlaps(
 
 
 def _gaps(
-    geometry: Geometries, crs: Any, gap_max_km2: float, sliver_width_m: float
+    union: shapely.Geometry, crs: Any, gap_max_km2: float, sliver_width_m: float
 ) -> list[Finding]:
     """Find holes in the union of all zones."""
-    shapes = geometry[~(shapely.is_missing(geometry) | shapely.is_empty(geometry))]
-    if not len(shapes):
-        return []
-    union = (
-        shapely.coverage_union_all(shapes)
-        if shapely.coverage_is_valid(shapes)
-        else shapely.union_all(shapes)
-    )
     parts = shapely.get_parts(union)
     rings, owner = shapely.get_rings(parts, return_index=True)
     # the first ring of each part is its outline, the others are holes
-    hole = np.concatenate([[False], owner[1:] == owner[:-1]]) if len(owner) else np.array([], bool)
-    holes = np.asarray(shapely.polygons(rings[hole]), dtype=object)
+    inner = np.append(False, owner[1:] == owner[:-1])
+    holes = np.asarray(shapely.polygons(rings[inner]), dtype=object)
+    holes = holes[_width(holes) > _ROUNDING_M]
     if not len(holes):
         return []
     # an island of zones inside a hole is no gap
     tree = shapely.STRtree(parts)
-    island, inside = tree.query(holes, predicate="contains_properly")
+    island, inside = tree.query(holes, predicate="contains")
     for row in np.unique(island):
         holes[row] = shapely.difference(holes[row], shapely.union_all(parts[inside[island == row]]))
     km2 = _km2(holes, crs)
@@ -239,6 +240,7 @@ def _gaps(
         message = say(
             "preflight.sliver_gap" if thin else "preflight.gap",
             km2=km2[row],
+            m2=km2[row] * 1e6,
             x=point.x,
             y=point.y,
             limit=gap_max_km2,
@@ -270,7 +272,7 @@ def _sliver_parts(
             "sliver",
             "note",
             str(ids[row]),
-            say("preflight.sliver_part", id=ids[row], km2=size),
+            say("preflight.sliver_part", id=ids[row], m2=size * 1e6),
             value=float(size),
         )
         for row, size in zip(owner[thin], km2, strict=True)

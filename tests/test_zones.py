@@ -267,6 +267,13 @@ def test_equal_polygons_under_two_ids():
     ]
 
 
+def test_one_outline_drawn_with_more_points_is_an_overlap():
+    """Not the same polygon to the letter, but all of the smaller lies in the other."""
+    found = Zones(["a", "b"], [cell(0, 0), shapely.segmentize(cell(0, 0), 50)], 3347).check()
+    assert checks(found) == ["overlap"]
+    assert found.findings[0].value == pytest.approx(1.0)
+
+
 def test_overlaps_are_pairs_with_the_share_of_the_smaller():
     """Half of the small zone lies in the large one; touching neighbours are no overlap."""
     zones = Zones(
@@ -318,6 +325,11 @@ def test_an_island_inside_a_hole_is_no_gap():
     report = Zones.from_frame(frame, id="zone_id").check()
     assert checks(report) == ["gap"]
     assert report.findings[0].value == pytest.approx(8 * 0.0097, abs=1e-3)
+    corner = draw("aaaaa\na...a\na...a\na...a\naaaaa").geometry[0]
+    touching = shapely.Polygon([(X + 100, Y + 100), (X + 200, Y + 150), (X + 150, Y + 200)])
+    found = Zones(["a", "b"], [corner, touching], 3347).check()
+    assert checks(found) == ["gap"]
+    assert found.findings[0].value == pytest.approx(0.97 * (0.09 - touching.area / 1e6), abs=1e-4)
 
 
 BOXES = st.lists(
