@@ -126,6 +126,8 @@ class ServiceAreas:
         """
         if not isinstance(frame, gpd.GeoDataFrame):
             raise AreaError("areas.not_a_geoframe", given=type(frame).__name__)
+        if frame.active_geometry_name is None:
+            raise AreaError("areas.no_geometry_column", columns=", ".join(map(str, frame.columns)))
         if frame.empty:
             raise AreaError("areas.no_rows")
         if as_one is not None and group_by is not None:
@@ -211,7 +213,7 @@ class ServiceAreas:
         Examples
         --------
         >>> from lipgeo import ServiceAreas, synthetic
-        >>> census = synthetic.census(blocks=500)
+        >>> census = synthetic.census(blocks=1_000)
         >>> unit = census.units("CSD").index[0]
         >>> areas = ServiceAreas.from_units({"east": [f"CSD:{unit}"]}, census)
         >>> areas.units["level"].tolist()

@@ -352,6 +352,8 @@ def test_what_is_no_layer_is_refused():
         ServiceAreas.from_frame(pd.DataFrame({"id": [1]}), id="id")
     with pytest.raises(AreaError, match="there are no rows"):
         ServiceAreas.from_frame(areas().iloc[:0], id="area_id")
+    with pytest.raises(AreaError, match=r"none is set; the columns are id\. Set one"):
+        ServiceAreas.from_frame(gpd.GeoDataFrame({"id": [1]}), id="id")
     refused("column as_one is empty", areas(), as_one=" ")
 
 
