@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import certifi
 
@@ -84,6 +84,26 @@ def _context() -> ssl.SSLContext:
     return context
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follow redirects as asked: HEAD stays HEAD, and https never turns into http."""
+
+    def redirect_request(  # noqa: PLR0917 - the signature is the standard library's
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        if req.type == "https" and newurl.startswith("http:"):
+            raise urllib.error.HTTPError(req.full_url, code, f"-> {newurl}", headers, fp)
+        again = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if again is not None:
+            again.method = req.get_method()
+        return again
+
+
 def open_address(
     address: str,
     *,
@@ -110,7 +130,10 @@ def open_address(
         },
     )
     try:
-        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=_context()))
+        handlers: list[urllib.request.BaseHandler] = [_Redirects()]
+        if address.startswith("https:"):  # reading the system's certificates takes a while
+            handlers.append(urllib.request.HTTPSHandler(context=_context()))
+        opener = urllib.request.build_opener(*handlers)
         response: http.client.HTTPResponse = opener.open(request, timeout=timeout)
     except LipgeoError:
         raise

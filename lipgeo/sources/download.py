@@ -214,14 +214,15 @@ class _Download:
 
     def run(self, checksum: str | None) -> None:
         """Read until the file is whole, prove it, and move it into place."""
-        faults = 0
+        faults, furthest = 0, self._done()
         while True:
-            before = self._done()
             try:
                 self._read()
                 break
             except Passing as passing:
-                faults = 1 if self._done() > before else faults + 1
+                # only new ground counts: a server that lies about its length would go in circles
+                faults = 1 if self._done() > furthest else faults + 1
+                furthest = max(furthest, self._done())
                 if faults >= self.patience.tries:
                     raise DownloadError(
                         "sources.gave_up",
