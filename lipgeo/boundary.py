@@ -283,6 +283,7 @@ def fit_boundaries(
     asked = _asked(areas, unit, rule, by, terms, accept=accept, exclusive=exclusive)
     _require_other_rule(contiguous=contiguous, controls=controls)
     given = Drawn.of(areas)
+    _require_vintage(areas, census)
     listed = listed_units(census, areas)
     if given.drawn.any():
         _require_held(census, asked)
@@ -392,6 +393,15 @@ def _require_other_rule(**options: Any) -> None:
     asked = [name for name, value in options.items() if value is not None and value is not False]
     if asked:
         raise FitError("boundary.needs_optimal", options=asked, rules=list(RULES))
+
+
+def _require_vintage(areas: ServiceAreas, census: Census) -> None:
+    """Require unit lists of the census's own year."""
+    if areas.vintage not in (None, census.vintage):
+        raise AreaError(
+            "areas.other_vintage_held", [{"area_id": area} for area in areas.listed],
+            came=str(areas.vintage), vintage=str(census.vintage), areas=areas.listed,
+        )  # fmt: skip
 
 
 def _require_held(census: Census, asked: _Asked) -> None:

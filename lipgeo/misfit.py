@@ -68,7 +68,9 @@ def misfit(census: Census, inside: pd.DataFrame, union: pd.DataFrame, count: int
             "added": np.where(held, amount * (1 - share), 0.0),
         }
         for part, values in parts.items():
-            result[f"{name}_{part}"] = np.bincount(area, values, minlength=count)
+            # of nothing, bincount counts in whole numbers
+            sums = np.bincount(area, values, minlength=count).astype(np.float64)
+            result[f"{name}_{part}"] = sums
     result["by_land"] = ~(result["population_drawn"] > 0)
     shares = []
     for name in ("population", "land_km2"):
