@@ -25,7 +25,13 @@ from lipgeo.door import (
     text_ids,
 )
 from lipgeo.errors import CRSError, LipgeoError, ZoneError
-from lipgeo.preflight import check_polygons, make_valid_polygons, polygon_parts
+from lipgeo.preflight import (
+    GAP_MAX_KM2,
+    SLIVER_WIDTH_M,
+    check_polygons,
+    make_valid_polygons,
+    polygon_parts,
+)
 from lipgeo.report import CheckReport, Finding
 from lipgeo.words import say
 
@@ -177,8 +183,22 @@ class Zones:
         data = self.data.copy()
         return gpd.GeoDataFrame(data, geometry=self.geometry.copy(), crs=self.crs)
 
-    def check(self) -> CheckReport:
+    def check(
+        self, *, gap_max_km2: float = GAP_MAX_KM2, sliver_width_m: float = SLIVER_WIDTH_M
+    ) -> CheckReport:
         """Look at every polygon; see :func:`lipgeo.preflight.check_polygons` for what is sought.
+
+        Parameters
+        ----------
+        gap_max_km2
+            Holes in the union of all zones up to this many square kilometres count as gaps.
+        sliver_width_m
+            Overlaps, gaps and parts of a mean width below this many metres are slivers, and notes.
+
+        Returns
+        -------
+        CheckReport
+            What was noted on the way in, then one finding a fault.
 
         Examples
         --------
@@ -188,7 +208,14 @@ class Zones:
         >>> Zones(["a", "b"], squares, "EPSG:3347").check().findings[0].check
         'duplicate_geometry'
         """
-        return self.report + CheckReport(check_polygons(self.ids, self.geometry, self.crs))
+        found = check_polygons(
+            self.ids,
+            self.geometry,
+            self.crs,
+            gap_max_km2=gap_max_km2,
+            sliver_width_m=sliver_width_m,
+        )
+        return self.report + CheckReport(found)
 
     def repair(self) -> tuple[Zones, CheckReport]:
         """Make invalid polygons valid.

@@ -10,7 +10,7 @@ import shapely
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shapely.affinity import scale, translate
-from toytown import CELL_M, ORIGIN, areas, blocks, draw
+from toytown import CELL_M, ORIGIN, areas, blocks, census, draw
 
 from lipgeo.errors import CRSError, DatumError, ZoneError
 from lipgeo.preflight import make_valid_polygons, polygon_parts
@@ -316,7 +316,9 @@ def test_gaps_are_holes_between_zones():
     assert checks(report) == ["gap"]
     assert report.findings[0].value == pytest.approx(0.0097, abs=1e-4)
     lake = draw("aab\nc.b\ncdd", cell_m=5000)
-    assert not len(Zones.from_frame(lake, id="zone_id").check())
+    zones = Zones.from_frame(lake, id="zone_id")
+    assert not len(zones.check())
+    assert checks(zones.check(gap_max_km2=30)) == ["gap"]
 
 
 def test_an_island_inside_a_hole_is_no_gap():
@@ -353,6 +355,16 @@ def test_overlaps_equal_the_slow_way(boxes):
                 expected[f"{i};{j}"] = shared / min(one.area, shapes[j].area)
     found = Zones(ids, shapes, 3347).check().only("overlap")
     assert {f.subject: f.value for f in found} == pytest.approx(expected)
+
+
+def test_census_zones_are_checked_and_repaired_like_any():
+    """A census level reads its polygons when they are looked at."""
+    zones = census().zones("DB")
+    assert not len(zones.check())
+    fixed, report = zones.repair()
+    assert (fixed.level, fixed.vintage, len(report)) == ("DB", 2021, 0)
+    zones.require_valid([0, 5])
+    assert repr(zones) == "<Zones: 12 in DB 2021>"
 
 
 def test_a_layer_is_looked_at_as_it_came():

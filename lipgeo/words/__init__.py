@@ -1,7 +1,7 @@
 """Every sentence a user reads, English and French, in one catalogue.
 
 The catalogue is the TOML files beside this module, one a room; a sentence's key is
-``room.name`` (``zones.no_crs`` is the table ``[no_crs]`` of ``zones.toml``). Each table has
+``room.name`` (``zones.invalid`` is the table ``[invalid]`` of ``zones.toml``). Each table has
 ``en`` and ``fr``; placeholders are those of :meth:`str.format` with three additions:
 
 * a list, tuple, array or Series is shown as its first five members and how many more;
