@@ -87,8 +87,9 @@ def surface_m2(zones: Zones, rows: Ints) -> Floats:
     if on_grid(zones.crs):
         centre = lonlat((boxes[:, :2] + boxes[:, 2:]) / 2, STATCAN_LAMBERT)
         known = np.isfinite(centre).all(axis=1)
-        factors = pyproj.Proj(STATCAN_LAMBERT).get_factors(*centre[known].T)
-        measured[known] /= np.asarray(factors.areal_scale)
+        if known.any():  # units without polygon have no centre, and pyproj refuses empty arrays
+            factors = pyproj.Proj(STATCAN_LAMBERT).get_factors(*centre[known].T)
+            measured[known] /= np.asarray(factors.areal_scale)
         sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
         large = np.flatnonzero(sides > _LARGE_M)
         if len(large):
