@@ -16,7 +16,7 @@ from lipgeo.faults import Faults
 from lipgeo.fields import TEXTS
 from lipgeo.report import Finding
 
-__all__ = ["entries", "resolve"]
+__all__ = ["entries", "levels_named", "resolve"]
 
 _DGUID = r"^\d{4}[AS]\d{4}\S+$"
 #: digits with the marks spreadsheets put into them, or a forward sortation area
@@ -141,6 +141,28 @@ def _from_frame(units: pd.DataFrame) -> pd.DataFrame:
 def _text(values: pd.Series) -> npt.NDArray[np.object_]:
     text = values.astype("string").fillna("").str.strip()
     return np.asarray(text.to_numpy(dtype=object))
+
+
+def levels_named(entries: pd.DataFrame, vintage: int) -> tuple[str, ...]:
+    """Return the levels that entries name, finest first; words that are no level are passed over.
+
+    Needs no census, so it can tell which files a list needs.
+    """
+    named = {found for text in entries["level"].unique() if (found := _level_code(text, vintage))}
+    dguids = entries.loc[entries["unit"].str.match(_DGUID), "unit"]
+    for example in dguids.groupby(dguids.str[:9]).first():
+        try:
+            named.add(geography.parse_dguid(example).level)
+        except InputError:
+            continue
+    return tuple(level for level in geography.levels(vintage) if level in named)
+
+
+def _level_code(text: str, vintage: int) -> str:
+    try:
+        return geography.require_level(text, vintage).code
+    except InputError:
+        return ""
 
 
 def resolve(

@@ -14,6 +14,7 @@ from toytown import DA_IDS, areas, census
 import lipgeo
 from lipgeo import ServiceAreas, read_service_areas
 from lipgeo.errors import AreaError, CRSError, FileError
+from lipgeo.readers import named_levels
 from lipgeo.readers.sheets import read_sheet
 
 TOWN = census()
@@ -219,6 +220,17 @@ def test_an_area_listed_and_drawn(tmp_path):
         take([tmp_path / "drawn.gpkg", path], id="ONS")
     with pytest.raises(AreaError, match="At least one service area"):
         take([])
+
+
+def test_the_levels_a_list_names_are_told_without_a_census(tmp_path):
+    """Before there is a store, a list tells which levels its job needs; a drawn file none."""
+    path = text(tmp_path / "l.csv", "unit\nSDR: Windsor, ON\n2021S051235060001\nXX:3\nCSD:1\n")
+    assert named_levels(path, 2021) == ("DA", "CSD")
+    path = text(tmp_path / "l.toml", f'[area.x]\nunits = ["{P}"]\nexclude = ["DB:1"]\n')
+    assert named_levels(path, 2021) == ("DB", "DA")
+    areas().to_file(tmp_path / "a.gpkg")
+    assert named_levels(tmp_path / "a.gpkg", 2021) is None
+    assert named_levels(text(tmp_path / "w.csv", "id,wkt\n1,POINT (0 0)\n"), 2021) is None
 
 
 # ------------------------------------------------------------------------------- TOML

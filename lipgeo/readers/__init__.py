@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lipgeo.readers.areas import read_service_areas
+from lipgeo.readers.areas import named_levels, read_service_areas
 from lipgeo.readers.sheets import Sheet, read_sheet
 
-__all__ = ["Sheet", "read_service_areas", "read_sheet"]
+__all__ = ["Sheet", "named_levels", "read_service_areas", "read_sheet"]

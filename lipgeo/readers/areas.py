@@ -17,8 +17,9 @@ from lipgeo.layers import read_layer
 from lipgeo.readers.lists import GEOMETRY, list_of_sheet, list_of_toml
 from lipgeo.readers.sheets import Sheet, read_sheet
 from lipgeo.report import CheckReport, keep_notes
+from lipgeo.unit_lists import entries, levels_named
 
-__all__ = ["read_service_areas"]
+__all__ = ["named_levels", "read_service_areas"]
 
 _SHEETS = {".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm", ".xls"}
 _COLUMNS = ("id", "name_en", "name_fr", "group_by")
@@ -122,6 +123,33 @@ def read_service_areas(
             units = list_of_sheet(content, one, census.vintage, as_one=as_one, **here)
         parts.append(ServiceAreas.from_units(units, census))
     return parts[0] if len(parts) == 1 else ServiceAreas.concat(parts)
+
+
+def named_levels(
+    path: str | Path, vintage: int, *, layer: str | None = None, encoding: str | None = None
+) -> tuple[str, ...] | None:
+    """Return the census levels that a unit list names, finest first; ``None`` for a drawn file.
+
+    No census is needed: it tells which files a job needs before there is one.
+
+    Raises
+    ------
+    FileError, AreaError
+        As for :func:`read_service_areas`, as far as the file alone can tell.
+    """
+    one = Path(path)
+    if one.suffix.casefold() not in (*_SHEETS, ".toml"):
+        return None
+    content = _open(one, layer=layer, encoding=encoding, crs=None)
+    if isinstance(content, gpd.GeoDataFrame):
+        return None
+    if content is None:
+        units = list_of_toml(one, vintage)
+    else:
+        # which area a unit belongs to does not matter here
+        nothing = dict.fromkeys(_COLUMNS)
+        units = list_of_sheet(content, one, vintage, as_one="-", **nothing)
+    return levels_named(entries(units), vintage)
 
 
 def _open(
