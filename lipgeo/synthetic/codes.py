@@ -10,7 +10,7 @@ from lipgeo.synthetic.forming import RESERVE, RURAL, TWO_PROVINCES, value_of
 from lipgeo.synthetic.grouping import count_within
 from lipgeo.synthetic.units import Units
 
-__all__ = ["Codes", "make_codes"]
+__all__ = ["Codes", "codes_before", "make_codes"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -47,7 +47,7 @@ def make_codes(units: Units, xy: Floats) -> Codes:
     """
     place = {
         level: _place(xy, units.of_blocks(level))
-        for level in ("CSD", "CD", "FED", "POPCTR", "DPL", "CT", "ADA", "CCS", "ER", "CAR")
+        for level in ("CSD", "CD", "POPCTR", "DPL", "CT", "ADA", "CCS", "ER", "CAR")
     }
     codes: Codes = {"PR": np.unique(units.pr).astype(str).astype(object)}
     pr = units.pr
@@ -62,9 +62,7 @@ def make_codes(units: Units, xy: Floats) -> Codes:
     da_cd = csd_cd[units.csd]
     ada_cd = value_of(units.ada, da_cd)
     codes["ADA"] = _join(ada_cd, count_within(ada_cd, place["ADA"]) + 1, 4)
-    block_pr = pr[units.cd[units.csd[units.da]]]
-    fed_pr = value_of(units.fed, block_pr)
-    codes["FED"] = _join(fed_pr, count_within(fed_pr, place["FED"]) + 1, 3)
+    codes["FED"] = _district_codes(units, xy)
     ccs_pr = value_of(units.ccs, pr[units.cd])
     er_pr = value_of(units.er, ccs_pr)
     codes["ER"] = _join(er_pr, 10 + _spread(er_pr, place["ER"], 5, 89), 2)
@@ -74,12 +72,38 @@ def make_codes(units: Units, xy: Floats) -> Codes:
     codes["CT"] = _tract_codes(units, codes["CMA"], place["CT"])
     codes["POPCTR"] = _join(None, count_within(place["POPCTR"] * 0, place["POPCTR"]) + 1, 4)
     codes["UA"] = codes["POPCTR"]
+    block_pr = pr[units.cd[units.csd[units.da]]]
     dpl_pr = value_of(units.dpl, block_pr)
     codes["DPL"] = _join(dpl_pr, 5 * count_within(dpl_pr, place["DPL"]) + 5, 4)
     fsa_pr = value_of(units.fsa, block_pr[units.block])
     fsa_place = _place(xy[units.block], units.fsa)
     codes["FSA"] = _postal(fsa_pr, count_within(fsa_pr, fsa_place))
     return codes
+
+
+def codes_before(codes: Codes, units: Units, xy: Floats, year: int) -> Codes:
+    """Return the ids of an earlier census from those of the census after it.
+
+    Subdivisions that have merged since come last in the labels: they get numbers given up since.
+    Electoral districts of 2011 and before are those of another order.
+    """
+    codes = dict(codes)
+    known = codes["CSD"]
+    cd = codes["CD"][units.cd[len(known) :]]
+    used = set(known)
+    for prefix in cd:
+        number = next(n for n in range(2, 800) if f"{prefix}{n:03d}" not in used)
+        used.add(f"{prefix}{number:03d}")
+        known = np.append(known, f"{prefix}{number:03d}")
+    codes["CSD"] = known
+    if year == 2011:
+        codes["FED"] = _district_codes(units, xy)
+    return codes
+
+
+def _district_codes(units: Units, xy: Floats) -> Texts:
+    fed_pr = value_of(units.fed, units.pr[units.cd[units.csd[units.da]]])
+    return _join(fed_pr, count_within(fed_pr, _place(xy, units.fed)) + 1, 3)
 
 
 def _place(xy: Floats, group: Ints) -> Floats:

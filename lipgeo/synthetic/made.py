@@ -16,11 +16,12 @@ from lipgeo import geography
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.crs import STATCAN_LAMBERT
 from lipgeo.errors import InputError
-from lipgeo.synthetic.codes import make_codes
+from lipgeo.synthetic.codes import Codes, codes_before, make_codes
+from lipgeo.synthetic.earlier import earlier
 from lipgeo.synthetic.folk import cell_counts
 from lipgeo.synthetic.forming import RESERVE
 from lipgeo.synthetic.land import Land
-from lipgeo.synthetic.naming import name_units
+from lipgeo.synthetic.naming import name_units, names_before
 from lipgeo.synthetic.plane import Plane, make_plane
 from lipgeo.synthetic.units import Units, make_units
 
@@ -121,15 +122,27 @@ def census(blocks: int = 10_000, *, vintage: int = 2021, seed: int = 1) -> Censu
     land = Land(blocks, seed)
     plane = make_plane(land)
     units = make_units(land, plane, blocks)
-    return Census(_assemble(land, plane, units, vintage))
-
-
-def _assemble(land: Land, plane: Plane, units: Units, vintage: int) -> MadeData:
-    rng = np.random.default_rng([land.seed, 5])
+    codes = make_codes(units, _places(units, plane))
+    named = name_units(units, codes, land)
+    for year in sorted(geography.vintages(), reverse=True)[1:]:
+        if vintage <= year:
+            units = earlier(units, land, plane, year)
+            codes = codes_before(codes, units, _places(units, plane), year)
+            named = names_before(named, units, codes, land, year)
     counts = cell_counts(land, plane, units, vintage)
-    seat = np.where(units.water >= 0, units.water, units.cells[units.seat])
-    silent = _silent(units, rng)
-    ids = _ids(units, plane.centres[seat], vintage)
+    silent = _silent(units, np.random.default_rng([land.seed, 9]))
+    ids = _ids(units, codes, vintage)
+    return Census(_assemble(Country(land, plane, units, vintage, counts, silent, ids), named))
+
+
+def _places(units: Units, plane: Plane) -> Floats:
+    """Return the representative point of each block."""
+    return plane.centres[np.where(units.water >= 0, units.water, units.cells[units.seat])]
+
+
+def _assemble(country: Country, named: dict[str, dict[str, Texts]]) -> MadeData:
+    plane, units, vintage, ids = country.plane, country.units, country.vintage, country.ids
+    counts, silent = country.cell_counts, country.silent
     shapes, frames = {}, {}
     for level in geography.levels(vintage):
         label = np.full(len(plane.dry), -1, dtype=np.int64)
@@ -149,12 +162,12 @@ def _assemble(land: Land, plane: Plane, units: Units, vintage: int) -> MadeData:
                 frame[parent] = _text(values.take(pa.array(row, mask=row < 0)))
         frames[level] = frame
     plain = {level: series.to_numpy(dtype=object) for level, series in ids.items()}
-    named = name_units(units, plain, land)
     for level, unnamed in frames.items():
         frame = frames[level] = unnamed.assign(**named.get(level, {}))
         types = frame["unit_type"] if level == "CMA" else None
         frame["dguid"] = geography.dguids(level, frame["unit_id"], vintage, types)
     frames["DB"]["incomplete_reserve"] = silent
+    rng = np.random.default_rng([country.land.seed, 5])
     crossed = _plant_bow_ties(shapes["DB"], rng)
     meta = {
         "published": _published(frames, units, plain),
@@ -168,7 +181,7 @@ def _assemble(land: Land, plane: Plane, units: Units, vintage: int) -> MadeData:
         },
     }
     data = MadeData(vintage, frames, shapes, meta)
-    data.country = Country(land, plane, units, vintage, counts, silent, ids)
+    data.country = country
     return data
 
 
@@ -188,10 +201,9 @@ def _block_members(
     silent: npt.NDArray[np.bool_],
     shapes: Shapes,
 ) -> _Members:
-    seat = np.where(units.water >= 0, units.water, units.cells[units.seat])
-    xy = plane.centres[seat]
+    xy = _places(units, plane)
     sums: dict[str, Floats] = {
-        name: np.bincount(units.block, values, minlength=len(seat)).astype(np.float64)
+        name: np.bincount(units.block, values, minlength=len(xy)).astype(np.float64)
         for name, values in counts.items()
     }
     sums["population"][np.flatnonzero(units.water >= 0)[0]] = AFLOAT
@@ -234,9 +246,8 @@ def _text(values: Any) -> pd.Series:
     return pd.Series(pd.array(pa.array(values, pa.string(), from_pandas=True), dtype="string"))
 
 
-def _ids(units: Units, xy: Floats, vintage: int) -> dict[str, pd.Series]:
+def _ids(units: Units, codes: Codes, vintage: int) -> dict[str, pd.Series]:
     """Return the ids of every level: those of DA and DB are built of their parents'."""
-    codes = make_codes(units, xy)
     da = codes["CD"][units.cd[units.csd]].astype(np.int64) * 10_000 + units.da_number
     digits = geography.id_length("DB", vintage) - geography.id_length("DA", vintage)
     db = da[units.da] * 10**digits + units.db_number

@@ -12,7 +12,7 @@ from lipgeo.synthetic.land import Land
 from lipgeo.synthetic.names import place_names, stems, words
 from lipgeo.synthetic.units import Units
 
-__all__ = ["name_units"]
+__all__ = ["name_units", "names_before"]
 
 Ints = npt.NDArray[np.int64]
 Texts = npt.NDArray[np.object_]
@@ -25,7 +25,7 @@ def name_units(units: Units, ids: dict[str, Texts], land: Land) -> dict[str, Col
     csd_pr = units.pr[units.cd]
     csd = place_names(csd_pr, units.kind == RESERVE, rng)
     in_cd = stems(len(units.pr), units.pr == 24, rng)
-    where = {level: _province(ids[level]) for level in ("FED", "ER", "CAR", "DPL")}
+    where = {level: _province(ids[level]) for level in ("ER", "CAR", "DPL")}
     centres = _main_csd(units, units.popctr)
     metropolitan = csd[_largest(units.cma, units, csd_pr)]
     across = [k for k in range(len(ids["CMA"])) if len(np.unique(csd_pr[units.cma == k])) > 1]
@@ -36,14 +36,13 @@ def name_units(units: Units, ids: dict[str, Texts], land: Land) -> dict[str, Col
     french = np.array([provinces[code]["fr"] for code in ids["PR"]], dtype=object)
     english = np.array([provinces[code]["en"] for code in ids["PR"]], dtype=object)
     two = {level: stems(len(ids[level]), where[level] == 24, rng) for level in where}
-    again = stems(len(ids["FED"]), where["FED"] == 24, rng)
     named: dict[str, Columns] = {
         "PR": {"unit_name": english, "name_fr": french},
         "CD": {"unit_name": in_cd, "unit_type": _cd_types(units.pr)},
         "CSD": {"unit_name": csd, "unit_type": _csd_types(units, csd_pr, rng)},
         "CCS": {"unit_name": csd[_first_csd(units)]},
         "CMA": {"unit_name": metropolitan, "unit_type": units.cma_class},
-        "FED": {"unit_name": two["FED"] + "--" + again},
+        "FED": {"unit_name": _districts(ids["FED"], rng)},
         "ER": {"unit_name": two["ER"]},
         "CAR": {"unit_name": _numbered("Agricultural Region ", where["CAR"])},
         "DPL": {
@@ -56,6 +55,33 @@ def name_units(units: Units, ids: dict[str, Texts], land: Land) -> dict[str, Col
     }
     named["UA"] = named["POPCTR"]
     return named
+
+
+def names_before(
+    named: dict[str, Columns], units: Units, ids: dict[str, Texts], land: Land, year: int
+) -> dict[str, Columns]:
+    """Return the names of an earlier census: some subdivisions were called otherwise."""
+    rng = np.random.default_rng([land.seed, 8, year])
+    csd = named["CSD"]["unit_name"]
+    types = named["CSD"]["unit_type"]
+    pr = units.pr[units.cd]
+    new = np.arange(len(csd), len(pr))
+    csd = np.concatenate([csd, stems(len(new), pr[new] == 24, rng)])
+    types = np.concatenate([types, [words()["csd_types"][str(code)][2] for code in pr[new]]])
+    renamed = rng.permutation(np.flatnonzero(units.kind == RURAL))[: max(1, len(csd) // 100)]
+    csd[renamed] = stems(len(renamed), pr[renamed] == 24, rng)
+    before = dict(named)
+    before["CSD"] = {"unit_name": csd, "unit_type": types.astype(object)}
+    before["CMA"] = {**named["CMA"], "unit_type": units.cma_class}
+    if year == 2011:
+        before["FED"] = {"unit_name": _districts(ids["FED"], rng)}
+    return before
+
+
+def _districts(ids: Texts, rng: np.random.Generator) -> Texts:
+    """Name electoral districts as they are named: two places and two hyphens."""
+    french = _province(ids) == 24
+    return np.asarray(stems(len(ids), french, rng) + "--" + stems(len(ids), french, rng))
 
 
 def _province(ids: Texts) -> Ints:
