@@ -41,10 +41,13 @@ def print_json(result: Any) -> None:
 
 def print_frame(frame: Any, title: str = "") -> None:
     """Print a table for a person; missing cells are empty."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left")
+    # plain signs into a file or pipe: its code page may hold no lines
+    lines = box.SIMPLE_HEAD if sys.stdout.isatty() else box.ASCII2
+    table = Table(title=title or None, title_justify="left", box=lines)
     for name in frame.columns:
         numeric = frame[name].dtype.kind in "iuf"
         table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")

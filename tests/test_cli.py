@@ -1,0 +1,172 @@
+"""The command line as people use it: exit status, streams, languages, code pages."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import geopandas as gpd
+import pytest
+import toytown
+
+from lipgeo import words
+
+
+def run(*arguments, cwd=None, env=None, encoding="utf-8"):
+    """Run the command as a process and return it."""
+    return subprocess.run(
+        [sys.executable, "-m", "lipgeo", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding=encoding,
+        cwd=cwd,
+        env={**os.environ, "PYTHONIOENCODING": encoding, **(env or {})},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with the toy town's census files in a store and its areas in a file."""
+    folder = tmp_path_factory.mktemp("cli l'été #1")
+    census = toytown.census()
+    for level in ("DA", "DB"):
+        units = census.units(level).reset_index()
+        frame = gpd.GeoDataFrame(
+            units[["unit_id", "population"]].rename(columns={"unit_id": f"{level}UID"}),
+            geometry=census.data.geometry(level),
+            crs="EPSG:3347",
+        )
+        frame.to_file(folder / f"l{level.lower()}_000b21a_e.gpkg")
+    areas = toytown.areas()
+    areas.to_file(folder / "areas.gpkg")
+    added = run(
+        "census",
+        "add",
+        folder / "lda_000b21a_e.gpkg",
+        folder / "ldb_000b21a_e.gpkg",
+        "--store",
+        folder / "store",
+    )
+    assert added.returncode in (0, 1), added.stderr
+    return folder
+
+
+def test_help_is_quick_and_says_the_exit_status():
+    """Help names the commands and what exit status means."""
+    shown = run("--help")
+    assert shown.returncode == 0
+    for command in ("demo", "find", "check", "build", "preview", "census"):
+        assert command in shown.stdout
+    assert "2 wrong call" in " ".join(shown.stdout.split())
+
+
+def test_import_loads_no_pandas():
+    """`import lipgeo` costs nothing: pandas and geopandas load with first use."""
+    code = (
+        "import sys, lipgeo; "
+        "print([m for m in ('pandas', 'geopandas', 'shapely', 'numpy') if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+def test_build_writes_its_directory_and_prints_json_only(place, tmp_path):
+    """With --json, stdout is one JSON document and the directory is whole."""
+    shown = run(
+        *("build", place / "areas.gpkg", "--id", "area_id", "--store", place / "store"),
+        *("--out", tmp_path / "out", "--json"),
+    )
+    assert shown.returncode in (0, 1), shown.stderr
+    result = json.loads(shown.stdout)
+    assert {area["area_id"] for area in result["areas"]} == set(toytown.areas()["area_id"])
+    assert {
+        "areas.parquet",
+        "units.csv",
+        "cover.csv",
+        "crosswalk.parquet",
+        "membership.parquet",
+        "checks.json",
+        "manifest.json",
+    } <= {path.name for path in (tmp_path / "out").iterdir()}
+
+
+def test_results_are_not_written_over(place, tmp_path):
+    """A second build into the same folder is refused with status 2 and no traceback."""
+    call = ("build", place / "areas.gpkg", "--id", "area_id", "--store", place / "store", "--out")
+    run(*call, tmp_path / "out")
+    again = run(*call, tmp_path / "out")
+    assert again.returncode == 2
+    assert "already exists" in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("build", "none.gpkg", "--out", "x"), "none.gpkg"),
+        (("build", "AREAS", "--id", "WARD", "--out", "x"), "There is no column WARD"),
+        (("build", "AREAS", "--id", "area_id", "--unit", "CT", "--out", "x"), "needs the level CT"),
+        (("build", "AREAS", "--id", "area_id", "--unit", "QQ", "--out", "x"), "'QQ' was given"),
+        (("build", "AREAS", "--id", "area_id", "--vintage", "2016", "--out", "x"), "2016"),
+        (("preview", "nowhere"), "is not a build directory"),
+        (("build", "AREAS"), "--out"),
+        (("census", "add", "nowhere.zip"), "nowhere.zip"),
+        (("census", "add", "AREAS", "--map", "CSD"), "NAME=COLUMN"),
+    ],
+)
+def test_wrong_calls_end_with_status_2_and_no_traceback(place, tmp_path, arguments, message):
+    """A user's mistake is told in a sentence on stderr."""
+    given = [str(place / "areas.gpkg") if word == "AREAS" else word for word in arguments]
+    shown = run(*given, cwd=tmp_path, env={"LIPGEO_STORE": str(place / "store")})
+    assert shown.returncode == 2, shown.stdout
+    assert message in shown.stderr
+    assert "Traceback" not in shown.stderr
+    assert shown.stdout == ""
+
+
+def test_french_is_spoken(place):
+    """--lang fr anywhere turns help and messages to French."""
+    shown = run("find", "nulle part", "--store", place / "store", "--lang", "fr")
+    assert "candidats" in shown.stdout
+    assert "Langue des messages" in run("build", "--help", "--lang", "fr").stdout
+
+
+def test_windows_code_page_does_not_crash(place):
+    """Output redirected in cp1252 goes through, whatever signs it would hold."""
+    shown = run(*("census", "list", "--store", place / "store", "--lang", "fr"), encoding="cp1252")
+    assert shown.returncode == 0, shown.stderr
+    assert "DA" in shown.stdout
+
+
+def test_check_tells_and_find_finds(place):
+    """`check` ends with 0 or 1 and a count; `find` finds a unit by its code."""
+    shown = run("check", place / "areas.gpkg", "--store", place / "store", "--id", "area_id")
+    assert shown.returncode in (0, 1)
+    assert "findings" in shown.stdout
+    unit = toytown.census().units("DA").index[0]
+    found = run("find", unit, "--store", place / "store", "--json")
+    assert json.loads(found.stdout)[0]["unit_id"] == unit
+
+
+def test_preview_opens_without_a_network(place, tmp_path):
+    """The page asks for nothing: no address in it is loaded, and Leaflet is inside."""
+    run(
+        *("build", place / "areas.gpkg", "--id", "area_id", "--store", place / "store"),
+        *("--out", tmp_path / "out"),
+    )
+    shown = run("preview", tmp_path / "out", "--out", tmp_path / "map.html")
+    assert shown.returncode == 0, shown.stderr
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    assert "L.map(" in page
+    assert 'src="http' not in page
+    assert 'href="http' not in page.replace('href="https://leafletjs.com"', "")
+
+
+def test_language_of_the_process_is_left_alone():
+    """Speaking French for one call does not change the next."""
+    with words.speaking("fr"):
+        pass
+    assert words.language() == "en"
