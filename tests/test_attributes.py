@@ -9,6 +9,8 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lipgeo.attributes import from_frame, layout, layouts, read_attributes
 from lipgeo.errors import CensusError, FileError, IdError, InputError
@@ -444,6 +446,34 @@ def test_workbook(tmp_path):
     assert (table.level, table.vintage) == ("DB", 2021)
     assert table.frame["unit_id"].tolist() == ["35060001001", "35060001002"]
     assert table.frame["population"].isna().tolist() == [False, True]
+
+
+def test_what_is_no_workbook(tmp_path):
+    """A file with the ending of a workbook, and a workbook without rows."""
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(b"DBUID,Population\n")
+    with pytest.raises(FileError, match=r"t\.xlsx needs to be a workbook"):
+        read_attributes(path)
+    openpyxl.Workbook().save(path)
+    with pytest.raises(FileError, match="fewer than two lines"):
+        read_attributes(path)
+
+
+@given(st.permutations(["DBUID", "CSD_UID", "CT_UID", "dbpop2021", "LANDAREA", "note"]))
+def test_the_order_of_columns_is_no_matter(order):
+    """Columns are known by their names alone."""
+    frame = pd.DataFrame(
+        {
+            "DBUID": ["35060001001", "35060001002"],
+            "CSD_UID": ["3506008", "3506008"],
+            "CT_UID": ["5050171.06", None],
+            "dbpop2021": ["94.0", ".."],
+            "LANDAREA": [3.4777, 0.5],
+            "note": ["x", "y"],
+        }
+    )
+    expected = from_frame(frame, "blocks").frame
+    pd.testing.assert_frame_equal(from_frame(frame[order], "blocks").frame, expected)
 
 
 def test_headless_copy_of_the_workbook(tmp_path):

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import glob
 import re
-import shutil
-import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO
 
 import numpy as np
 import openpyxl
 import pandas as pd
 import pyogrio
 
+from lipgeo.attributes.archive import extracted, open_member
 from lipgeo.attributes.layouts import Layout, layouts
 from lipgeo.errors import FileError
 from lipgeo.report import CheckReport, Finding
@@ -108,13 +107,16 @@ def _from_zip(path: Path, vintage: int | None) -> Raw:
     name = f"{path.name}/{chosen.filename}"
     ending = PurePosixPath(chosen.filename).suffix.lower()
     if ending in _TEXT:
-        raw = _from_text(partial(_open_member, path, chosen.filename), name, vintage)
+        raw = _from_text(partial(open_member, path, chosen.filename), name, vintage)
     else:
-        with _extracted(path, chosen.filename) as member:
+        with extracted(path, chosen.filename) as member:
             raw = _by_ending(member, name, ending, vintage)
-            # the extracted copy goes when the block ends
-            frame = raw.read(range(len(raw.columns)))
-        raw = replace(raw, read=partial(_pick, frame))
+
+        def read(positions: Sequence[int]) -> pd.DataFrame:
+            with extracted(path, chosen.filename) as member:
+                return _by_ending(member, name, ending, vintage).read(positions)
+
+        raw = replace(raw, read=read)  # the copy read above is gone by then
     others = [member.filename for member in tables if member is not chosen]
     if others:
         note = say(
@@ -123,72 +125,6 @@ def _from_zip(path: Path, vintage: int | None) -> Raw:
         finding = Finding("chosen_member", "warning", path.name, note)
         raw = replace(raw, notes=CheckReport([finding]) + raw.notes)
     return raw
-
-
-class _Member:
-    """A member of a zip that takes its archive with it when closed, and tells damage plainly."""
-
-    def __init__(self, path: Path, member: str) -> None:
-        self._path = path
-        try:
-            self._archive = zipfile.ZipFile(path)
-            self._stream: IO[bytes] = self._archive.open(member)
-        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
-            raise FileError("attributes.bad_zip", path=path, reason=str(error)) from error
-        self.closed = False
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return self._stream.read(size)
-        except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-            raise FileError("attributes.bad_zip", path=self._path, reason=str(error)) from error
-        except Exception as error:  # zlib.error is no OSError
-            raise FileError("attributes.bad_zip", path=self._path, reason=str(error)) from error
-
-    def close(self) -> None:
-        self._stream.close()
-        self._archive.close()
-        self.closed = True
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
-    def __enter__(self) -> _Member:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _open_member(path: Path, member: str) -> BinaryIO:
-    return _Member(path, member)  # type: ignore[return-value]  # the part of IO that is used
-
-
-@contextmanager
-def _extracted(path: Path, member: str) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="lipgeo-") as folder:
-        # a .dbf takes its .cpg along, whatever the case of its ending
-        stem = str(PurePosixPath(member).with_suffix("")).lower()
-        with zipfile.ZipFile(path) as archive:
-            kept = [
-                name
-                for name in archive.namelist()
-                if name == member or name.lower() == f"{stem}.cpg"
-            ]
-        for name in kept:
-            with _Member(path, name) as source, (Path(folder) / _last(name)).open("wb") as target:
-                shutil.copyfileobj(source, target)
-        yield Path(folder) / _last(member)
-
-
-def _last(name: str) -> str:
-    return PurePosixPath(name).name
 
 
 def _pick(frame: pd.DataFrame, positions: Sequence[int]) -> pd.DataFrame:
@@ -317,27 +253,49 @@ def _from_fixed(source: TextSource, name: str, form: TextForm, fixed: _Fixed) ->
 
 
 def _from_workbook(path: Path, name: str) -> Raw:
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        pages = [page for page in book.worksheets if page.max_row is None or page.max_row > 1]
-        page = pages[0] if pages else book.worksheets[0]
-        rows = [row for row in page.iter_rows(values_only=True) if any(c is not None for c in row)]
-        book.close()
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise FileError("attributes.bad_workbook", path=path, reason=str(error)) from error
-    if len(rows) < 2:
-        raise FileError("attributes.empty_workbook", name=name, sheet=page.title)
-    columns = tuple("" if cell is None else str(cell).strip() for cell in rows[0])
-    frame = pd.DataFrame(
-        {
-            at: pd.Series([_cell(row[at]) for row in rows[1:]], dtype="string")
-            for at in range(len(columns))
-        }
-    )
-    frame.columns = pd.Index(columns)
-    note = say("attributes.sheet", name=name, sheet=page.title, rows=len(frame))
+    with _rows(path) as (sheet, rows):
+        header = next(rows, None)
+        if header is None or next(rows, None) is None:
+            raise FileError("attributes.empty_workbook", name=name, sheet=sheet)
+    columns = tuple("" if cell is None else str(cell).strip() for cell in header)
+
+    def read(positions: Sequence[int]) -> pd.DataFrame:
+        wanted = list(positions)
+        cells: list[list[str | None]] = [[] for _ in wanted]
+        with _rows(path) as (_, rows):
+            next(rows)
+            for row in rows:  # a workbook of half a million rows is never held whole
+                for column, at in zip(cells, wanted, strict=True):
+                    column.append(_cell(row[at]) if at < len(row) else None)
+        frame = pd.DataFrame(
+            {at: pd.Series(column, dtype="string") for at, column in enumerate(cells)}
+        )
+        frame.columns = pd.Index([columns[at] for at in wanted])
+        return frame
+
+    note = say("attributes.sheet", name=name, sheet=sheet)
     notes = CheckReport([Finding("sheet", "note", name, note)])
-    return Raw(name, columns, partial(_pick, frame), ".", None, notes)
+    return Raw(name, columns, read, ".", None, notes)
+
+
+@contextmanager
+def _rows(path: Path) -> Iterator[tuple[str, Iterator[tuple[object, ...]]]]:
+    """Name of the first sheet with more than a line, and its rows that hold anything."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # styles it does not know are no matter here
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except Exception as error:  # zip, xml and key errors: whatever it is, it is no workbook
+        raise FileError("attributes.bad_workbook", path=path, reason=str(error)) from error
+    try:
+        page = next(
+            (page for page in book.worksheets if page.max_row is None or page.max_row > 1),
+            book.worksheets[0],
+        )
+        rows = page.iter_rows(values_only=True)
+        yield page.title, (row for row in rows if any(cell is not None for cell in row))
+    finally:
+        book.close()
 
 
 def _cell(value: object) -> str | None:
