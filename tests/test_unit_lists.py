@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toytown import DA_IDS, DB_IDS, DWELLINGS, POPULATION, areas, census, draw
 
-from lipgeo import ServiceAreas
+from lipgeo import ServiceAreas, synthetic
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.errors import AmbiguousNameError, AreaError
 from lipgeo.words import speaking
@@ -540,3 +540,24 @@ def test_a_drawing_is_no_list():
     with pytest.raises(AreaError, match="needs the column area_id"):
         ServiceAreas.from_units(gpd.GeoDataFrame(draw("x")), TOWN)
     assert shapely.is_valid(draw("x").geometry).all()
+
+
+def test_a_partnership_of_subdivisions_and_designated_places():
+    """On the made census: a place inside a listed subdivision counts once, others stay places."""
+    made = synthetic.census(blocks=2_000)
+    blocks = made.units("DB")
+    pairs = blocks[["CSD", "DPL"]].dropna().drop_duplicates()
+    inside = pairs.iloc[0]
+    other = pairs[pairs["CSD"] != inside["CSD"]].iloc[0]
+    found = ServiceAreas.from_units(
+        {"x": [f"CSD:{inside['CSD']}", f"DPL:{inside['DPL']}", f"DPL:{other['DPL']}"]}, made
+    )
+    whole = blocks["CSD"].eq(inside["CSD"]) | blocks["DPL"].isin([inside["DPL"], other["DPL"]])
+    assert set(found.atoms(made)["row"]) == set(np.flatnonzero(whole.fillna(False)))
+    assert f"CSD:{inside['CSD']}" in listed(found, "x")
+    assert f"DPL:{other['DPL']}" in listed(found, "x")
+    assert f"DPL:{inside['DPL']}" not in listed(found, "x")
+    people = made.units("CSD")["population"][inside["CSD"]]
+    people += made.units("DPL")["population"][other["DPL"]]
+    rows = found.atoms(made)["row"]
+    assert blocks["population"].iloc[rows].sum() == pytest.approx(people)
