@@ -9,7 +9,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipgeo.attributes import from_frame, layout, layouts, read_attributes
@@ -459,6 +459,7 @@ def test_what_is_no_workbook(tmp_path):
         read_attributes(path)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.permutations(["DBUID", "CSD_UID", "CT_UID", "dbpop2021", "LANDAREA", "note"]))
 def test_the_order_of_columns_is_no_matter(order):
     """Columns are known by their names alone."""

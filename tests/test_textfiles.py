@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipgeo.errors import FileError
@@ -249,6 +249,7 @@ def test_numbers_stay_numbers():
     assert not unread.any()
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.floats(-1e12, 1e12).map(lambda x: round(x, 4)), st.sampled_from(["en", "fr"]))
 def test_a_number_written_in_either_language_comes_back(number, language):
     """Whatever is written with groups and decimals is read back to the same number."""
@@ -261,6 +262,7 @@ def test_a_number_written_in_either_language_comes_back(number, language):
     assert not unread.any()
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     st.lists(
         st.lists(st.text("abcé ,;.\"'0123456789", max_size=8), min_size=3, max_size=3),
