@@ -124,5 +124,76 @@ def test_same_seed_same_census():
 def test_exactly_as_many_blocks_as_asked_for():
     """The number of blocks is exact; too few are refused with the least number."""
     assert len(synthetic.census(1_234).units("DB")) == 1_234
-    with pytest.raises(InputError, match=r"at least 1,000 blocks.*999 were asked for"):
-        synthetic.census(999)
+    with pytest.raises(InputError, match=r"at least 500 blocks.*499 were asked for"):
+        synthetic.census(499)
+
+
+def test_small_countries_hold_together():
+    """From 500 blocks on, with any seed and year, a census can be made."""
+    for seed in range(1, 9):
+        for vintage in (2006, 2021):
+            made = synthetic.census(500, vintage=vintage, seed=seed)
+            assert len(made.units("DB")) == 500
+            assert made.levels == geography.levels(vintage)
+
+
+@pytest.mark.parametrize("vintage", [2006, 2011, 2016])
+def test_earlier_censuses_are_of_the_same_country(made, vintage):
+    """Earlier censuses have right ids and valid polygons, and most areas are the same land."""
+    before = synthetic.census(10_000, vintage=vintage)
+    assert len(before.units("DB")) == 10_000
+    for level in before.levels:
+        assert geography.are_ids(before.units(level).index.to_series(), level, vintage).all()
+        assert before.units(level).index.is_unique
+        shapes = before.data.geometry(level)
+        bad = ~shapely.is_valid(shapes) & ~shapely.is_missing(shapes)
+        assert bad.sum() == (len(before.data.meta["planted"]["invalid"]) if level == "DB" else 0)
+    now, then = (
+        dict(zip(c.units("DA").index, shapely.to_wkb(c.data.geometry("DA")), strict=True))
+        for c in (made, before)
+    )
+    shared = now.keys() & then.keys()
+    same = sum(now[unit] == then[unit] for unit in shared)
+    assert 0.7 < same / len(now) < 1
+    assert same < len(shared)  # equal digits, other land
+
+
+def test_service_areas_are_valid_and_awkward(made):
+    """Drawn areas are valid, of both kinds, overlap, straddle two provinces, have holes, parts."""
+    areas = synthetic.service_areas(made, 20, seed=2)
+    assert list(areas.columns[:3]) == ["area_id", "name_en", "name_fr"]
+    assert areas.crs == made.crs
+    assert areas.geometry.is_valid.all()
+    assert areas["kind"].value_counts().to_dict() == {"redrawn": 10, "freehand": 10}
+    shapes = areas.geometry.to_numpy()
+    one, two = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    assert (one < two).any()
+    assert (shapely.get_num_interior_rings(shapes) > 0).any()
+    assert (shapely.get_num_geometries(shapes) > 1).any()
+    points = shapely.points(made.units("DA")[["x", "y"]].to_numpy())
+    area, unit = shapely.STRtree(points).query(shapes, predicate="intersects")
+    provinces = made.units("DA")["PR"].iloc[unit].groupby(area).nunique()
+    assert provinces.max() >= 2
+    covered = made.units("DA")["population"].iloc[np.unique(unit)].sum()
+    assert covered > 0.5 * made.units("DA")["population"].sum()
+
+
+def test_redrawn_areas_stay_within_metres_of_their_units(made):
+    """A redrawn outline differs from a union of areas by a strip of a few metres."""
+    areas = synthetic.service_areas(made, 5, seed=3, kind="redrawn")
+    points = shapely.points(made.units("DA")[["x", "y"]].to_numpy())
+    shapes = made.data.geometry("DA")
+    for drawn in areas.geometry:
+        inside = shapes[shapely.contains(drawn, points) & ~shapely.is_missing(shapes)]
+        union = shapely.coverage_union_all(inside)
+        assert drawn.symmetric_difference(union).area < 12 * union.length
+
+
+def test_unit_lists_are_of_this_census(made):
+    """Listed units exist, at four levels at least, and one is excluded."""
+    listed = synthetic.unit_lists(made, 10)
+    assert listed["area_id"].nunique() == 10
+    assert set(listed["level"]) == {"CSD", "DPL", "CMA", "CD", "POPCTR"}
+    assert "exclude" in set(listed["mode"])
+    for level, units in listed.groupby("level")["unit_id"]:
+        made.rows(level, units)

@@ -1,5 +1,6 @@
 """A made census of any size, in Statistics Canada's layouts, with known truth."""
 
 from lipgeo.synthetic.made import census
+from lipgeo.synthetic.places import service_areas, unit_lists
 
-__all__ = ["census"]
+__all__ = ["census", "service_areas", "unit_lists"]

@@ -32,7 +32,7 @@ Ints = npt.NDArray[np.int64]
 Shapes = npt.NDArray[np.object_]
 Texts = npt.NDArray[np.object_]
 
-_FEWEST = 1_000
+_FEWEST = 500
 #: people who live on boats in the first block that is all in water
 AFLOAT = 12
 
@@ -89,7 +89,7 @@ def census(blocks: int = 10_000, *, vintage: int = 2021, seed: int = 1) -> Censu
     Parameters
     ----------
     blocks
-        Dissemination blocks, at least 1,000; half a million is a country of Canada's size.
+        Dissemination blocks, at least 500; half a million is a country of Canada's size.
     vintage
         Census year: 2006, 2011, 2016 or 2021. Censuses of one seed and size are of one country:
         most of their units are the same.
@@ -107,7 +107,7 @@ def census(blocks: int = 10_000, *, vintage: int = 2021, seed: int = 1) -> Censu
     Raises
     ------
     InputError
-        Fewer than 1,000 blocks, or no such census.
+        Fewer than 500 blocks, or no such census.
 
     Examples
     --------
