@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from lipgeo.errors import MissingLevelError
 from lipgeo.roworder import hierarchical_order
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Rows",
     "child_index",
     "expand",
+    "require_membership",
     "typed",
 ]
 
@@ -182,12 +184,30 @@ class MemoryCensus:
 
     def children(self, level: str, rows: Rows, child: str) -> tuple[Rows, Rows]:
         """Pairs (position in ``rows``, row of ``child``)."""
+        require_membership(self, level, child)
         if (level, child) not in self._children:
             self._children[level, child] = child_index(
                 self._frames[level]["unit_id"], self._frames[child][level]
             )
         starts, order = self._children[level, child]
         return expand(starts, order, rows)
+
+
+def require_membership(data: CensusData, level: str, child: str) -> None:
+    """Raise unless both levels are held and the units of ``child`` say in which of ``level``.
+
+    Raises
+    ------
+    MissingLevelError
+        A level, or the parent column, is not held.
+    """
+    for wanted in (level, child):
+        if wanted not in data.levels:
+            raise MissingLevelError(
+                "census.missing_level", level=wanted, vintage=data.vintage, held=data.levels
+            )
+    if level not in data.columns(child):
+        raise MissingLevelError("census.no_parent", level=level, child=child, vintage=data.vintage)
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,17 @@ import pyarrow.parquet as pq
 import shapely
 
 from lipgeo.census import Census
-from lipgeo.census_data import COUNTS, GRID, GROUP_ROWS, MEASURES, TEXT, Rows, child_index, expand
+from lipgeo.census_data import (
+    COUNTS,
+    GRID,
+    GROUP_ROWS,
+    MEASURES,
+    TEXT,
+    Rows,
+    child_index,
+    expand,
+    require_membership,
+)
 from lipgeo.errors import MissingLevelError, StoreError
 from lipgeo.store.layout import PUBLISHED, held, level_file, read_manifest, rows_of
 from lipgeo.store.polygons import SIZES, chunk_ends, read_values
@@ -193,13 +203,8 @@ class StoreData:
         and nothing of ``child`` is read.
         """
         rows = np.asarray(rows, dtype=np.int64)
-        entry = self._manifest["levels"]
-        for wanted in (level, child):
-            if wanted not in entry:
-                raise MissingLevelError(
-                    "census.missing_level", level=wanted, vintage=self.vintage, held=self.levels
-                )
-        if child in entry[level]["ranges"]:
+        require_membership(self, level, child)
+        if child in self._manifest["levels"][level]["ranges"]:
             table = self._file(level).read(rows_of(child), rows)
             first, count = (
                 table.column(name).to_numpy().astype(np.int64) for name in rows_of(child)
@@ -208,10 +213,6 @@ class StoreData:
             within = np.arange(count.sum(), dtype=np.int64)
             within -= np.repeat(np.cumsum(count) - count, count)
             return owner, np.repeat(first, count) + within
-        if level not in self.columns(child):
-            raise MissingLevelError(
-                "census.no_parent", level=level, child=child, vintage=self.vintage
-            )
         with self._lock:
             if (level, child) not in self._children:
                 parents = self.attributes(level, ["unit_id"])["unit_id"]
