@@ -247,6 +247,7 @@ class Crosswalk:
             **self.meta,
             "target_level": other.target_level,
             "target_kind": other.meta["target_kind"],
+            "listed": other.meta["listed"],
             "targets": len(targets),
             "pairs": len(frame),
         }
@@ -258,6 +259,48 @@ class Crosswalk:
             sources,
             meta=meta,
             report=self.report + other.report,
+        )
+
+    @cached_property
+    def held(self) -> Floats:
+        """What each source holds of the weight asked for, 0 where it is unknown or another."""
+        return counted(self._sources, self.weight)
+
+    def with_shares(
+        self, share: Floats, remainder: Floats, *, meta: Mapping[str, Any], report: CheckReport
+    ) -> Crosswalk:
+        """Return a crosswalk of the same pairs with other shares; targets no longer overlap.
+
+        Parameters
+        ----------
+        share
+            One a row of :attr:`frame`.
+        remainder
+            One a row of :attr:`remainder`.
+        meta, report
+            What is said of it besides.
+        """
+        rows, columns = self._positions()
+        frame = self._frame.assign(
+            share=share, weight=share * self._sources["weight"].to_numpy()[rows]
+        )
+        fit = fit_of(
+            rows,
+            columns,
+            share,
+            self._frame["area_share"].to_numpy(),
+            remainder=remainder,
+            held=self.held,
+            coverage=self._quality["coverage"].to_numpy(),
+        )
+        return Crosswalk(
+            frame,
+            self._remainder.assign(share=remainder),
+            self._overlaps.iloc[:0],
+            fit.assign(target_id=self._quality["target_id"])[list(_QUALITY)],
+            self.sources,
+            meta={**self.meta, **meta},
+            report=self.report + report,
         )
 
     def check(self) -> CheckReport:
@@ -412,6 +455,7 @@ def build_crosswalk(
         "source_level": source.level,
         "target_level": None if isinstance(target, ServiceAreas) else target.level,
         "target_kind": "areas" if isinstance(target, ServiceAreas) else "zones",
+        "listed": _listed(source, target),
         "vintage": source.vintage,
         "weight": weight,
         "placement": placement,
@@ -419,6 +463,17 @@ def build_crosswalk(
     return _assembled(
         source, targets, area, weighted, amount, meta=meta, findings=[*findings, *notes]
     )
+
+
+def _listed(source: Zones, target: Zones | ServiceAreas) -> list[str]:
+    """Return the targets that are sets of units of the source's own census, by id."""
+    if not isinstance(source, CensusZones):
+        return []
+    if isinstance(target, ServiceAreas):
+        units = target.frame["definition"].eq("units")
+        return sorted(str(area) for area in target.frame.index[units])
+    own = isinstance(target, CensusZones) and target.census.data is source.census.data
+    return sorted(map(str, target.ids)) if own else []
 
 
 def _require_option(name: str, value: str, options: Any) -> None:
