@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 
 from lipgeo import __version__
@@ -20,21 +18,23 @@ from lipgeo.checks import (
     check_floors,
     check_overlaps,
 )
-from lipgeo.choosing import RULES, Terms
-from lipgeo.chosen import (
-    Drawn,
-    atoms_in,
-    atoms_of,
-    childless,
-    left_out,
-    listed_units,
-    mixed_units,
-    ruled_units,
-)
-from lipgeo.cover import fewest_units
+from lipgeo.choosing import Terms
+from lipgeo.chosen import Drawn, atoms_of, left_out, listed_units
 from lipgeo.crosswalk import Crosswalk, build_crosswalk
-from lipgeo.errors import AreaError, FitError
-from lipgeo.geography import level as level_named
+from lipgeo.fitting import (
+    Asked,
+    By,
+    Fit,
+    Rule,
+    as_lists,
+    asked_of,
+    covered,
+    fitted,
+    ordered,
+    require_held,
+    require_other_rule,
+    require_vintage,
+)
 from lipgeo.misfit import misfit
 from lipgeo.outcome import (
     area_frame,
@@ -42,7 +42,6 @@ from lipgeo.outcome import (
     described,
     expressed_at,
     joined,
-    named,
     shape_frame,
     unit_table,
 )
@@ -51,11 +50,6 @@ from lipgeo.report import CheckReport
 from lipgeo.words import say
 
 __all__ = ["FLAGS", "Boundaries", "By", "Rule", "fit_boundaries"]
-
-Rule = Literal["within", "touching", "majority", "largest", "point"]
-By = Literal["population", "dwellings", "households", "area"]
-
-_BY = ("population", "dwellings", "households", "area")
 
 
 class Boundaries:
@@ -273,30 +267,31 @@ def fit_boundaries(
 
     Examples
     --------
-    >>> from lipgeo import fit_boundaries, synthetic
-    >>> census = synthetic.census(blocks=600, seed=3)
-    >>> b = fit_boundaries(census, synthetic.areas(census, 2, seed=1))
-    >>> len(b), bool(b.areas.geometry.is_valid.all())
-    (2, True)
+    >>> from lipgeo import ServiceAreas, fit_boundaries, synthetic
+    >>> census = synthetic.census(blocks=1000, seed=3)
+    >>> drawn = ServiceAreas.from_frame(synthetic.service_areas(census, 2), id="area_id")
+    >>> b = fit_boundaries(census, drawn, unit="DA", rule="majority")
+    >>> len(b), bool(b.areas.geometry.is_valid.all()), set(b.units["level"])
+    (2, True, {'DA'})
     """
     terms = Terms(threshold, sliver_share)
-    asked = _asked(areas, unit, rule, by, terms, accept=accept, exclusive=exclusive)
-    _require_other_rule(contiguous=contiguous, controls=controls)
+    asked = asked_of(areas, unit, rule, by, terms, accept=accept, exclusive=exclusive)
+    require_other_rule(contiguous=contiguous, controls=controls)
     given = Drawn.of(areas)
-    _require_vintage(areas, census)
+    require_vintage(areas, census)
     listed = listed_units(census, areas)
     if given.drawn.any():
-        _require_held(census, asked)
-        fit = _fitted(census, areas, given, listed, asked)
+        require_held(census, asked)
+        fit = fitted(census, areas, given, listed, asked)
     else:
-        fit = _Fit(listed.iloc[:0], pd.DataFrame({"area": [], "atom": [], "share": []}), [])
+        fit = Fit(listed.iloc[:0], pd.DataFrame({"area": [], "atom": [], "share": []}), [])
 
-    units = _ordered(described(census, pd.concat([fit.chosen, listed], ignore_index=True)), census)
+    units = ordered(described(census, pd.concat([fit.chosen, listed], ignore_index=True)), census)
     union = atoms_of(census, units)
     at = expressed_at(census, union, [] if asked.level == "mixed" else [asked.level])
-    membership = build_crosswalk(census.zones(at), _as_lists(areas, units, census), weight=by)
+    membership = build_crosswalk(census.zones(at), as_lists(areas, units, census), weight=by)
     shares = fit.crosswalks[0] if fit.crosswalks else membership
-    cover, stopped = _cover(census, given, units, union)
+    cover, stopped = covered(census, given, units, union)
     measures = misfit(census, fit.inside, union[given.drawn[union["area"]]], len(areas))
     made = joined(census, units, areas.ids)
     quality = shares.quality.set_index("target_id")
@@ -340,151 +335,6 @@ def fit_boundaries(
     )
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """The options of a fit, checked."""
-
-    level: str
-    rule: str
-    by: str
-    terms: Terms
-    accept: float
-    exclusive: bool
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """What fitting drawn areas gave: units, what lies inside, crosswalks (of the units first)."""
-
-    chosen: pd.DataFrame
-    inside: pd.DataFrame
-    crosswalks: list[Crosswalk]
-
-
-def _asked(
-    areas: Any, unit: str, rule: str, by: str, terms: Terms, *, accept: float, exclusive: bool
-) -> _Asked:
-    """Check the options, all faults in one error."""
-    if not isinstance(areas, ServiceAreas):
-        raise FitError("boundary.not_areas", given=type(areas).__name__)
-    level = unit if unit == "mixed" else level_named(unit).code
-    faults = []
-    if rule not in RULES:
-        faults.append(say("boundary.unknown_rule", rule=rule, rules=list(RULES)))
-    if by not in _BY:
-        faults.append(say("boundary.unknown_basis", by=by, known=list(_BY)))
-    if level == "mixed" and rule != "majority":
-        faults.append(say("boundary.mixed_rule", rule=rule))
-    if not 0 < terms.threshold <= 1:
-        faults.append(say("boundary.bad_threshold", value=terms.threshold))
-    if not 0 <= terms.sliver_share < 0.5:
-        faults.append(say("boundary.bad_sliver", value=terms.sliver_share))
-    if not 0.5 < accept <= 1:
-        faults.append(say("boundary.bad_accept", value=accept))
-    if faults:
-        raise FitError(
-            "boundary.bad_options", [{"fault": fault} for fault in faults], faults=" ".join(faults)
-        )
-    return _Asked(level, rule, by, terms, accept, bool(exclusive))
-
-
-def _require_other_rule(**options: Any) -> None:
-    """Refuse options of rules that choose units together."""
-    asked = [name for name, value in options.items() if value is not None and value is not False]
-    if asked:
-        raise FitError("boundary.needs_optimal", options=asked, rules=list(RULES))
-
-
-def _require_vintage(areas: ServiceAreas, census: Census) -> None:
-    """Require unit lists of the census's own year."""
-    if areas.vintage not in (None, census.vintage):
-        raise AreaError(
-            "areas.other_vintage_held", [{"area_id": area} for area in areas.listed],
-            came=str(areas.vintage), vintage=str(census.vintage), areas=areas.listed,
-        )  # fmt: skip
-
-
-def _require_held(census: Census, asked: _Asked) -> None:
-    """Require the level, and counts to share by."""
-    if asked.level != "mixed":
-        census.require_level(asked.level)
-    if asked.by == "area" or asked.rule not in ("majority", "largest"):
-        return
-    for level in {census.atom_level, asked.level} - {"mixed"}:
-        if asked.by in census.data.columns(level):
-            counts = census.data.attributes(level, [asked.by])[asked.by]
-            if counts.notna().any():
-                return
-    raise FitError(
-        "boundary.no_counts", by=say(f"boundary.by_{asked.by}"), vintage=str(census.vintage)
-    )
-
-
-def _fitted(
-    census: Census, areas: ServiceAreas, given: Drawn, listed: pd.DataFrame, asked: _Asked
-) -> _Fit:
-    """Choose the units of the drawn areas."""
-    fine = census.atom_level
-    level = fine if asked.level == "mixed" else asked.level
-    by = cast("By", asked.by)
-    shares = build_crosswalk(census.zones(level), areas, weight=by)
-    lost = areas.drawn.difference(pd.Index(shares.frame["target_id"]), sort=False)
-    if len(lost):
-        raise AreaError(
-            "boundary.no_overlap", [{"area_id": area} for area in lost],
-            areas=lost, vintage=str(census.vintage),
-        )  # fmt: skip
-    crosswalks = [shares]
-    if level != fine:
-        drawn = areas.select(areas.drawn)
-        crosswalks.append(build_crosswalk(census.zones(fine), drawn, weight="area"))
-    inside = atoms_in(census, crosswalks[-1], given)
-    if asked.level == "mixed":
-        chosen = mixed_units(
-            census, inside, given, listed=listed, by=by, accept=asked.accept,
-            threshold=asked.terms.threshold, exclusive=asked.exclusive,
-        )  # fmt: skip
-    else:
-        chosen = ruled_units(
-            census, level, shares, given, listed=listed, rule=asked.rule, terms=asked.terms,
-            exclusive=asked.exclusive,
-        )  # fmt: skip
-    return _Fit(chosen, inside, crosswalks)
-
-
-def _ordered(units: pd.DataFrame, census: Census) -> pd.DataFrame:
-    """Order units by area, level (coarse first) and id."""
-    place = units["level"].map({code: -n for n, code in enumerate(census.levels)})
-    ordered = units.assign(place=place.astype(np.int64)).sort_values(["area", "place", "unit_id"])
-    return ordered.drop(columns="place").reset_index(drop=True)
-
-
-def _as_lists(areas: ServiceAreas, units: pd.DataFrame, census: Census) -> ServiceAreas:
-    """Return the unions as unit lists."""
-    frame = areas.frame.assign(definition="units")
-    nothing = gpd.GeoSeries(np.full(len(frame), None, dtype=object), index=frame.index)
-    members = units[["level", "unit_id", "unit_name"]].reset_index(drop=True)
-    members.insert(0, "area_id", areas.ids[units["area"].to_numpy(np.int64)])
-    return ServiceAreas(
-        frame.set_geometry(nothing.set_crs(census.crs)), members, vintage=census.vintage
-    )
-
-
-def _cover(
-    census: Census, given: Drawn, units: pd.DataFrame, union: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the cover, described, and parents that could not be proven whole.
-
-    Unit lists and units that have no finer unit stand as they are.
-    """
-    fitted = union[given.drawn[union["area"].to_numpy(np.int64)]]
-    made = fewest_units(census, fitted["area"], fitted["atom"], units)
-    as_they_are = ~given.drawn[units["area"].to_numpy(np.int64)] | childless(census, units)
-    kept = units.loc[as_they_are, ["area", "level", "row"]]
-    cover = _ordered(described(census, pd.concat([made.units, kept], ignore_index=True)), census)
-    return cover, named(census, made.stopped)
-
-
 def _shapes(
     census: Census,
     areas: ServiceAreas,
@@ -508,7 +358,7 @@ def _shapes(
     return make
 
 
-def _meta(census: Census, asked: _Asked) -> dict[str, Any]:
+def _meta(census: Census, asked: Asked) -> dict[str, Any]:
     """Return what the result hangs on: plain values, no clock."""
     held = census.data.meta
     return {

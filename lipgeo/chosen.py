@@ -285,7 +285,7 @@ def left_out(
     area = np.asarray(areas.ids.get_indexer(pairs["target_id"]), dtype=np.int64)
     row = census.rows(level, pairs["source_id"].to_numpy(dtype=object))
     owner, atom = census.atoms(level, row)
-    span = max(len(census.zones(census.atom_level)), 1)
+    span = max(int(census.data.group_boxes(census.atom_level)[0][-1]), 1)
     held = np.isin(
         area[owner] * span + atom, union["area"].to_numpy() * span + union["atom"].to_numpy()
     )

@@ -76,7 +76,7 @@ class Completeness:
         if level == self._census.atom_level:
             return np.ones(len(asked), dtype=bool)
         if level not in self._known:
-            size = len(self._census.data.attributes(level, ["unit_id"]))
+            size = int(self._census.data.group_boxes(level)[0][-1])
             self._known[level] = np.full(size, -1, dtype=np.int8)
         known = self._known[level]
         open_rows = np.unique(asked[known[asked] < 0])

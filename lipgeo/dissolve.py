@@ -118,13 +118,15 @@ def _union(shapes: _Geometries) -> tuple[shapely.Geometry, _Rows, npt.NDArray[np
     if len(shapes) == 1:
         return shapes[0], _none(), np.array([], dtype=np.float64)
     at_fault, lengths = _none(), np.array([], dtype=np.float64)
-    sound, apart = shapes, shapes[:0]
-    if not shapely.coverage_is_valid(shapes):
+    apart = shapes[:0]
+    if shapely.coverage_is_valid(shapes):
+        joined = _coverage_union(shapes)
+    else:
         edges = shapely.coverage_invalid_edges(shapes)
         wrong = ~(shapely.is_missing(edges) | shapely.is_empty(edges))
         at_fault, lengths = np.flatnonzero(wrong), shapely.length(edges[wrong])
-        sound, apart = shapes[~wrong], shapes[wrong]
-    joined = _coverage_union(sound)
+        apart, sound = shapes[wrong], shapes[~wrong]
+        joined = _coverage_union(sound) if shapely.coverage_is_valid(sound) else None
     if joined is None:
         return shapely.union_all(shapes), at_fault, lengths
     if len(apart):
@@ -136,8 +138,6 @@ def _coverage_union(shapes: _Geometries) -> shapely.Geometry | None:
     """Union of a coverage, or ``None`` where the units turn out not to be one after all."""
     if not len(shapes):
         return shapely.Polygon()
-    if not shapely.coverage_is_valid(shapes):
-        return None
     joined = shapely.coverage_union_all(shapes)
     # a coverage has no overlap, so its union has exactly the area of its units
     expected = float(shapely.area(shapes).sum())

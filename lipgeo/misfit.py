@@ -44,7 +44,7 @@ def misfit(census: Census, inside: pd.DataFrame, union: pd.DataFrame, count: int
         ``counts_missing``: some atom concerned has no count of people or dwellings;
         ``land_measured``: some atom's land area is not published and was measured.
     """
-    span = len(census.zones(census.atom_level))
+    span = int(census.data.group_boxes(census.atom_level)[0][-1])
     drawn_key = inside["area"].to_numpy(np.int64) * span + inside["atom"].to_numpy(np.int64)
     union_key = union["area"].to_numpy(np.int64) * span + union["atom"].to_numpy(np.int64)
     key = np.union1d(drawn_key, union_key)
