@@ -284,13 +284,13 @@ def fit_boundaries(
         require_held(census, asked)
         fit = fitted(census, areas, given, listed, asked)
     else:
-        fit = Fit(listed.iloc[:0], pd.DataFrame({"area": [], "atom": [], "share": []}), [])
+        fit = Fit(listed.iloc[:0], pd.DataFrame({"area": [], "atom": [], "share": []}), None)
 
     units = ordered(described(census, pd.concat([fit.chosen, listed], ignore_index=True)), census)
     union = atoms_of(census, units)
     at = expressed_at(census, union, [] if asked.level == "mixed" else [asked.level])
     membership = build_crosswalk(census.zones(at), as_lists(areas, units, census), weight=by)
-    shares = fit.crosswalks[0] if fit.crosswalks else membership
+    shares = membership if fit.shares is None else fit.shares
     cover, stopped = covered(census, given, units, union)
     measures = misfit(census, fit.inside, union[given.drawn[union["area"]]], len(areas))
     made = joined(census, units, areas.ids)
@@ -305,7 +305,7 @@ def fit_boundaries(
         by=by if given.drawn.any() else "area",
     )  # fmt: skip
     checks = [
-        check_conservation(census, units, frame, [*fit.crosswalks, membership]),
+        check_conservation(census, units, frame, [shares, membership]),
         check_coverage(census, areas, quality["coverage"]),
         check_overlaps(census, union, areas.ids),
         check_floors(frame, census.vintage),

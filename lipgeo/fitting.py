@@ -18,6 +18,8 @@ from lipgeo.crosswalk import Crosswalk, build_crosswalk
 from lipgeo.errors import AreaError, FitError
 from lipgeo.geography import level as level_named
 from lipgeo.outcome import described, named
+from lipgeo.shares import by_area
+from lipgeo.targets import targets_of
 from lipgeo.words import say
 
 __all__ = [
@@ -55,11 +57,21 @@ class Asked:
 
 @dataclass(frozen=True)
 class Fit:
-    """What fitting drawn areas gave: units, what lies inside, crosswalks (of the units first)."""
+    """What fitting drawn areas gave.
+
+    Attributes
+    ----------
+    chosen
+        Their units; columns as in :mod:`lipgeo.chosen`.
+    inside
+        What lies in them as drawn: ``area``, ``atom``, ``share`` of its surface.
+    shares
+        The crosswalk the units were chosen by; ``None`` where no area is drawn.
+    """
 
     chosen: pd.DataFrame
     inside: pd.DataFrame
-    crosswalks: list[Crosswalk]
+    shares: Crosswalk | None
 
 
 def asked_of(
@@ -135,11 +147,14 @@ def fitted(
             "boundary.no_overlap", [{"area_id": area} for area in lost],
             areas=lost, vintage=str(census.vintage),
         )  # fmt: skip
-    crosswalks = [shares]
-    if level != fine:
-        drawn = areas.select(areas.drawn)
-        crosswalks.append(build_crosswalk(census.zones(fine), drawn, weight="area"))
-    inside = atoms_in(census, crosswalks[-1], given)
+    if level == fine:
+        inside = atoms_in(census, shares, given)
+    else:  # only what blocks lie where is asked for: no crosswalk of half a million sources
+        zones = census.zones(fine)
+        targets = targets_of(zones, areas.select(areas.drawn))
+        pairs = by_area(zones, targets).pairs
+        place = np.asarray(areas.ids.get_indexer(targets.ids), dtype=np.int64)[pairs.area]
+        inside = pd.DataFrame({"area": place, "atom": pairs.unit, "share": pairs.share})
     if asked.level == "mixed":
         chosen = mixed_units(
             census, inside, given, listed=listed, by=by, accept=asked.accept,
@@ -150,7 +165,7 @@ def fitted(
             census, level, shares, given, listed=listed, rule=asked.rule, terms=asked.terms,
             exclusive=asked.exclusive,
         )  # fmt: skip
-    return Fit(chosen, inside, crosswalks)
+    return Fit(chosen, inside, shares)
 
 
 def ordered(units: pd.DataFrame, census: Census) -> pd.DataFrame:
