@@ -279,7 +279,9 @@ def _areal_scale(xy: Floats) -> Floats:
 
 def _plant_bow_ties(shapes: Shapes, rng: np.random.Generator) -> Ints:
     """Cross two neighbouring vertices of a few outlines, as some published outlines cross."""
-    rows = rng.permutation(np.flatnonzero(shapely.get_num_coordinates(shapes) > 12))
+    surface = np.nan_to_num(shapely.area(shapes))
+    fit = (shapely.get_num_coordinates(shapes) > 12) & (surface < np.median(surface))
+    rows = rng.permutation(np.flatnonzero(fit))
     wanted = max(2, len(shapes) // 900)
     planted: list[int] = []
     for row in rows.tolist():
