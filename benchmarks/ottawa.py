@@ -16,7 +16,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 import lipgeo
@@ -69,20 +68,21 @@ def neighbourhoods(data: Path, census: lipgeo.Census) -> None:
 
 def covers(name: str, b: lipgeo.Boundaries) -> None:
     """Print how each area is told with the fewest units."""
-    levels = b.cover.groupby("area_id")["level"].value_counts().unstack(fill_value=0)
+    count = b.cover["level"].value_counts()
     joined = b.cover["level"] + ":" + b.cover["unit_id"]
     shown = ", ".join(joined.head(3)) + (" ..." if len(joined) > 3 else "")
+    flags = sorted(set(";".join(b.areas["flags"]).split(";")) - {""})
     print(
-        f"{name}: {len(b)} areas, {len(b.units)} units, cover {len(b.cover)} "
-        f"({', '.join(f'{n} {level}' for level, n in levels.sum().items())}): {shown}; "
-        f"misfit {np.nanmax(b.areas['misfit_share']):.2%} at most; flags {sorted(set(';'.join(b.areas['flags']).split(';')) - {''})}"
+        f"{name}: {len(b)} areas, {len(b.units)} units; cover {len(b.cover)} "
+        f"({', '.join(f'{n} {level}' for level, n in count.items())}): {shown}; "
+        f"misfit {b.areas['misfit_share'].max():.2%} at most; flags {', '.join(flags) or 'none'}"
     )
 
 
 def main() -> None:
     """Import what is published, fit, print."""
     data = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "shared" / "data"
-    ottawa, calgary, canada = data / "ottawa_2021", data / "calgary_2021", data / "canada"
+    ottawa, calgary = data / "ottawa_2021", data / "calgary_2021"
     with tempfile.TemporaryDirectory(prefix="lipgeo-") as folder:
         store = Path(folder) / "ottawa"
         start = time.perf_counter()
@@ -103,11 +103,18 @@ def main() -> None:
         wards = sorted((ottawa / "wards").glob("*.shp"))[0]
         hoods = ottawa / "neighbourhoods.gpkg"
         city = lipgeo.read_service_areas(hoods, id="ONS_ID", as_one="ottawa")
-        covers("Ottawa whole", lipgeo.fit_boundaries(census, city))
+        covers("Ottawa's neighbourhoods as one", lipgeo.fit_boundaries(census, city))
         each = lipgeo.read_service_areas(wards, id="WARD", name_en="NAME", name_fr="NAME_FR")
         covers("Ottawa's wards", lipgeo.fit_boundaries(census, each))
         city = lipgeo.read_service_areas(wards, as_one="ottawa")
         covers("Ottawa's wards as one", lipgeo.fit_boundaries(census, city))
+
+        add_files(store, ottawa / "da_profile_2021.csv", vintage=2021)
+        census = lipgeo.open_census(store)
+        print(f"with the profile's parents: {census}")
+        covers("Ottawa's wards as one", lipgeo.fit_boundaries(census, city))
+        covers("Ottawa's wards", lipgeo.fit_boundaries(census, each))
+        covers("Ottawa's wards, mixed", lipgeo.fit_boundaries(census, each, unit="mixed"))
 
         store = Path(folder) / "calgary"
         add_files(store, [calgary / "da.gpkg", calgary / "da_profile_2021.csv"], vintage=2021)
