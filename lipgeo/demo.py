@@ -6,14 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
-import pandas as pd
 
 from lipgeo import synthetic
 from lipgeo.areas import ServiceAreas
 from lipgeo.atomic import folder_in_one_step
 from lipgeo.boundary import fit_boundaries
 from lipgeo.build import write_build
-from lipgeo.census import Census
 from lipgeo.maps import preview
 from lipgeo.order import write_lists, write_shapefile
 from lipgeo.spreadsheets import CsvStyle
@@ -24,24 +22,7 @@ __all__ = ["run_demo"]
 
 _BLOCKS = 4_000
 _DRAWN = 4
-
-
-def _listed(census: Census) -> pd.DataFrame:
-    """Return a partnership that is a list: two municipalities and a designated place of a third."""
-    places = census.units("DPL").dropna(subset=["population"])
-    towns = census.units("CSD")
-    towns = towns[(towns["population"] > 0) & towns["PR"].eq(places["PR"].iloc[0])]
-    blocks = census.units(census.atom_level)
-    around = set(blocks.loc[blocks["DPL"].eq(places.index[0]), "CSD"])
-    units = [f"CSD:{town}" for town in towns.index if town not in around][:2]
-    return pd.DataFrame(
-        {
-            "area_id": "listed-partnership",
-            "unit": [*units, f"DPL:{places.index[0]}"],
-            "name_en": "Listed Partnership",
-            "name_fr": "Partenariat en liste",
-        }
-    )
+_LISTED = 2
 
 
 def run_demo(
@@ -79,7 +60,7 @@ def run_demo(
         progress(say("demo.making"), 1.0)
 
         progress(say("demo.importing"), 0.0)
-        add_files(made / "store", files)
+        add_files(made / "store", files, made=True)
         census = open_census(made / "store")
         progress(say("demo.importing"), 1.0)
 
@@ -87,7 +68,9 @@ def run_demo(
         outlines: gpd.GeoDataFrame = synthetic.service_areas(invented, _DRAWN, seed=1)
         outlines.to_file(made / "service-areas.gpkg", layer="service_areas")
         drawn = ServiceAreas.from_frame(outlines, id="area_id")
-        listed = ServiceAreas.from_units(_listed(census), census)
+        lists = synthetic.unit_lists(invented, _LISTED, seed=1)
+        lists.to_csv(made / "unit-lists.csv", index=False)
+        listed = ServiceAreas.from_units(lists, census)
         fitted = fit_boundaries(census, ServiceAreas.concat([drawn, listed]), unit="DA")
         progress(say("demo.fitting"), 1.0)
 

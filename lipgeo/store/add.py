@@ -48,6 +48,7 @@ def add_files(
     mapping: Mapping[str, str] | None = None,
     level: str | None = None,
     attributes_only: bool = False,
+    made: bool = False,
     progress: Progress | None = None,
 ) -> CheckReport:
     """Add files, as Statistics Canada publishes them, to a store.
@@ -73,6 +74,9 @@ def add_files(
     attributes_only
         Take the columns of the files and leave their polygons (generalised outlines): they fill
         and prove units that other files bring, and bring none themselves.
+    made
+        The files are of a made census (:mod:`lipgeo.synthetic`): its ids look like real ones, so
+        the totals that lipgeo knows of the real census are left aside and every result says so.
     progress
         Called with a sentence, steps done and steps in all.
 
@@ -87,7 +91,8 @@ def add_files(
     FileError, CRSError, DatumError, IdError
         A file cannot be read as census geography.
     CensusError
-        The files do not fit together: two vintages, one unit with two values in a file.
+        The files do not fit together: two vintages, one unit with two values in a file, a made
+        census and a real one.
     StoreError, OutputError
         The store is in use, damaged or of a newer layout; the disk is full. Nothing was changed.
     """
@@ -105,7 +110,7 @@ def add_files(
     # ids are read by the forms of their year: a file that says none is read again as of this one
     said = [one if one.vintage else heard.file(one.path, year) for one in said]
     with import_lock(folder):
-        return _rebuild(folder, year, said, steps)
+        return _rebuild(folder, year, said, steps, made=made)
 
 
 class _Hearing:
@@ -168,9 +173,13 @@ def _one_vintage(said: Sequence[Said], vintage: int | None) -> int:
     return next(iter(found.values()))
 
 
-def _rebuild(store: Path, vintage: int, said: Sequence[Said], steps: _Steps) -> CheckReport:
+def _rebuild(
+    store: Path, vintage: int, said: Sequence[Said], steps: _Steps, *, made: bool
+) -> CheckReport:
     home = store / str(vintage)
     before = _Before.read(home if vintage in held(store) else None)
+    if before.sources and before.made != made:
+        raise CensusError("store.made_and_real", store=store, vintage=vintage)
     checks = [check for one in said for check in one.checks]
     notes = CheckReport()
     for one in said:
@@ -186,18 +195,18 @@ def _rebuild(store: Path, vintage: int, said: Sequence[Said], steps: _Steps) -> 
         if one.polygons is not None:
             polygons[one.level] = _joined(polygons.get(one.level), one.polygons)
     steps.begin(say("store.assembling", vintage=vintage))
-    census = assemble(pieces, polygons, vintage, _outside_totals(vintage))
+    census = assemble(pieces, polygons, vintage, _outside_totals(vintage, made=made))
     steps.expect(len(census.frames))
     steps.begin(say("store.verifying"))
     sourced = frozenset(piece.level for piece in pieces if piece.role == "boundary")
     described = frozenset(piece.level for piece in pieces if piece.role == "attributes")
-    checks += [*census.checks, *verify(census, vintage, sourced, described)]
+    checks += [*census.checks, *verify(census, vintage, sourced, described, made=made)]
     kinds = sorted({source["boundary_type"] for source in sources} - {None})
     if len(kinds) > 1:
         checks.append(Check("mixed_boundaries", "warning", "", "store.mixed_boundaries"))
     manifest = {
         "vintage": vintage,
-        "made": False,
+        "made": made,
         "boundary_type": "mixed" if len(kinds) > 1 else next(iter(kinds), None),
         "sources": sources,
         "checks": [check.record() for check in checks],
@@ -217,9 +226,15 @@ class _Before:
     """What a vintage held before this import."""
 
     def __init__(
-        self, folder: Path | None, sources: list[dict[str, Any]], pieces: list[Piece]
+        self,
+        folder: Path | None,
+        sources: list[dict[str, Any]],
+        pieces: list[Piece],
+        *,
+        made: bool = False,
     ) -> None:
         self._folder = folder
+        self.made = made
         self.sources = sources
         self.pieces = pieces
 
@@ -239,7 +254,7 @@ class _Before:
         heard = {piece.source for piece in pieces}
         if {source["sha256"] for source in manifest["sources"]} != heard:
             raise StoreError("store.half_written", folder=folder, missing=SAID)
-        return cls(folder, list(manifest["sources"]), pieces)
+        return cls(folder, list(manifest["sources"]), pieces, made=bool(manifest["made"]))
 
     def give_way(self, new: Said) -> list[Check]:
         """Drop the sources that a new one replaces, and say so."""
@@ -327,11 +342,11 @@ def _read_piece(path: Path) -> Piece:
     return Piece(about["source"], about["file"], about["role"], about["level"], table.to_pandas())
 
 
-def _outside_totals(vintage: int) -> pd.DataFrame:
-    """Return the totals that come with lipgeo, one row a unit."""
+def _outside_totals(vintage: int, *, made: bool) -> pd.DataFrame:
+    """Return the totals that come with lipgeo, one row a unit; none are of a made census."""
     rows = [
         {"level": level, "unit_id": unit, **totals}
-        for level, units in published.published_totals(vintage).items()
+        for level, units in ({} if made else published.published_totals(vintage)).items()
         for unit, totals in units.items()
     ]
     return pd.DataFrame(rows, columns=["level", "unit_id", *PROOFS])

@@ -50,16 +50,17 @@ def fill_counts(levels: Levels) -> None:
 
 
 def _sums(levels: Levels, level: str, child: str, name: str) -> npt.NDArray[np.float64]:
-    """Sum a count of ``child`` by unit; NaN where one is missing, or there is none."""
+    """Sum a count of ``child`` by unit; NaN where one is missing, or none is known."""
     columns = levels.tables[child]
     values = columns[name]
+    known = ~np.isnan(values)
     if FLAG in columns and name in COUNTS:
         values = np.where(columns[FLAG] & np.isnan(values), 0.0, values)
     place = levels.link(child, level)
     inside = place >= 0
     size = levels.size(level)
     total = np.bincount(place[inside], weights=values[inside], minlength=size)
-    return np.where(np.bincount(place[inside], minlength=size) > 0, total, np.nan)
+    return np.where(np.bincount(place[inside & known], minlength=size) > 0, total, np.nan)
 
 
 def _flag(levels: Levels, level: str, child: str) -> None:
