@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyogrio
 import pytest
 import shapely
+import toytown
 
 from lipgeo import geography, synthetic
 from lipgeo.errors import InputError
@@ -250,3 +255,161 @@ def test_french_files_have_french_names_and_columns(tmp_path):
         ["ADIDU", "IDUGD", "SUPTERRE", "PRIDU"],
         ["DRIDU", "IDUGD", "DRNOM", "DRGENRE", "SUPTERRE", "PRIDU"],
     ]
+
+
+def test_people_add_up_to_the_counts_of_every_unit(made):
+    """Points are inside their blocks and add up to population, dwellings and households."""
+    persons = synthetic.people(made)
+    country = made.data.country
+    ids = country.ids["DB"].to_numpy(dtype=object)
+    shapes = dict(zip(made.units("DB").index, made.data.geometry("DB"), strict=True))
+    planted = set(made.data.meta["planted"]["invalid"])
+    rows = np.flatnonzero(persons.cell >= 0)[::5]
+    rows = rows[[ids[b] not in planted for b in persons.block[rows]]]
+    own = np.array([shapes[ids[b]] for b in persons.block[rows]], dtype=object)
+    assert shapely.contains_xy(own, *persons.xy[rows].T).all()
+    blocks = made.units("DB")
+    for name in ("population", "dwellings", "households"):
+        heard = ~persons.silent
+        sums = np.bincount(persons.block[heard], persons.counts[name][heard], minlength=len(ids))
+        assert np.array_equal(sums, blocks[name].reindex(ids).fillna(0))
+    parts = persons.counts[["non_immigrants", "immigrants", "non_permanent_residents"]]
+    assert (parts.sum(axis=1) == persons.counts["population"]).all()
+    assert (persons.counts["recent_immigrants"] <= persons.counts["immigrants"]).all()
+    assert (persons.counts >= 0).all(axis=None)
+    assert 0.1 < persons.counts["immigrants"].sum() / persons.counts["population"].sum() < 0.4
+
+
+def test_truth_of_areas_is_a_count_of_points(made):
+    """The truth of an area equals counting by hand; that of a province equals its table."""
+    persons = synthetic.people(made)
+    areas = synthetic.service_areas(made, 6, seed=4)
+    truth = persons.truth(areas, incomes=True)
+    assert truth.index.tolist() == areas["area_id"].tolist()
+    for area, shape in zip(truth.index, areas.geometry, strict=True):
+        inside = shapely.contains_xy(shape, *persons.xy.T) & ~persons.silent
+        assert truth.loc[area, "immigrants"] == persons.counts["immigrants"][inside].sum()
+        point, income = persons.incomes
+        assert truth.loc[area, "median_income"] == np.median(income[inside[point]])
+    provinces = gpd.GeoDataFrame(
+        {"area_id": made.units("PR").index}, geometry=made.data.geometry("PR"), crs=made.crs
+    )
+    by_place = persons.truth(provinces)
+    by_label = synthetic.table(made, "PR", people=persons, incomes=False).truth
+    by_label = by_label.reindex(by_place.index)
+    afloat = by_label["population"] - by_place["population"]  # those on boats are on no land
+    assert sorted(afloat)[-2:] == [0, 12]
+    ashore = afloat == 0
+    assert by_place.loc[ashore, "immigrants"].equals(by_label.loc[ashore, "immigrants"])
+
+
+def test_tables_are_rounded_and_suppressed_as_published(made):
+    """Rounding to base 5 and 10, floors, symbols, and the share of cells suppressed."""
+    table = synthetic.table(made, "DA", suppressed=0.2)
+    shown = table.frame["immigrants"].dropna()
+    assert (shown % 5 == 0).all()
+    assert not (shown == 5).any()
+    off = (table.frame["immigrants"] - table.truth["immigrants"]).dropna()
+    assert off.abs().max() < 10
+    assert abs(off.mean()) < 0.3
+    assert table.frame["population"].dropna().eq(made.units("DA")["population"].dropna()).all()
+    small = (table.truth["population"] < 40) & (table.truth["population"] > 0)
+    assert table.symbols.loc[small, "immigrants"].isin(["x"]).all()
+    assert ((table.symbols != "") == table.frame.isna()).all(axis=None)
+    assert set(np.unique(table.symbols)) == {"", "x", "F", "..", "..."}
+    large = table.truth["population"] >= 250
+    assert 0.15 < (table.symbols.loc[large, "immigrants"] != "").mean() < 0.25
+    silent = made.units("DA")["population"].isna()
+    assert (table.symbols.loc[silent] == "..").all(axis=None)
+    open_table = synthetic.table(made, "CSD", rounded=False, floors=False)
+    shown = ~made.units("CSD")["population"].isna()
+    told = open_table.frame.loc[shown].stack()
+    assert told.eq(open_table.truth.loc[shown].stack().reindex(told.index)).all()
+
+
+@pytest.mark.parametrize("level", ["PR", "CD", "CSD", "CT", "FSA", "POPCTR", "FED"])
+def test_tables_of_all_levels_add_up_to_the_census(made, level):
+    """The population of each unit's row is the census's."""
+    table = synthetic.table(made, level, incomes=False)
+    assert table.frame["population"].equals(made.units(level)["population"])
+
+
+def test_correspondence_tells_the_change_of_every_block(made):
+    """Every block of both censuses is there; unchanged areas are 1, splits 3, merges 2."""
+    before = synthetic.census(10_000, vintage=2016)
+    frame = synthetic.correspondence(made, before)
+    assert set(frame["db_id"]) == set(made.units("DB").index)
+    assert set(frame["old_id"]) == set(before.units("DA").index)
+    assert (made.units("DB")["DA"].reindex(frame["db_id"]).to_numpy() == frame["new_id"]).all()
+    assert set(frame["flag"]) == {"1", "2", "3", "4"}
+    now, then = (
+        dict(zip(c.units("DA").index, c.data.geometry("DA"), strict=True)) for c in (made, before)
+    )
+    whole = frame[frame["flag"] == "1"].drop_duplicates(["new_id", "old_id"])
+    for new, old in zip(whole["new_id"], whole["old_id"], strict=True):
+        assert (now[new] is None) == (then[old] is None)
+        assert now[new] is None or now[new].area == pytest.approx(then[old].area)
+    parts = frame[frame["flag"] == "3"].drop_duplicates(["new_id", "old_id"])
+    for old, rows in parts.groupby("old_id"):
+        assert sum(now[new].area for new in rows["new_id"]) == pytest.approx(then[old].area)
+
+
+def test_correspondence_files_have_the_published_form(tmp_path):
+    """The zipped tables have the columns and names of the published ones."""
+    censuses = {year: synthetic.census(500, vintage=year) for year in (2021, 2016, 2011)}
+    paths = [
+        synthetic.write_correspondence(censuses[2021], censuses[2016], tmp_path),
+        synthetic.write_correspondence(censuses[2016], censuses[2011], tmp_path),
+        synthetic.write_correspondence(censuses[2016], censuses[2011], tmp_path, "DB"),
+    ]
+    assert [path.name for path in paths] == [
+        "2021_92-156-X_DA_AD.zip",
+        "2016_92-156_DA_AD_csv.zip",
+        "2016_92-156_DB_ID_csv.zip",
+    ]
+    heads = [pd.read_csv(path, dtype=str, nrows=2).columns.tolist() for path in paths]
+    assert heads[0][:4] == [
+        "DAUID2021_ADIDU2021",
+        "DAUID2016_ADIDU2016",
+        "DBUID2021_IDIDU2021",
+        "DARELFLAG_ADINDREL",
+    ]
+    assert heads[1] == [
+        "DAUID2016/ADIDU2016",
+        "DAUID2011/ADIDU2011",
+        "DBUID2016/IDIDU2016",
+        "DA_rel_flag/AD_ind_rel",
+    ]
+    assert heads[2] == ["DBUID2016/IDIDU2016", "DBUID2011/IDIDU2011", "DB_rel_flag/ID_ind_rel"]
+    with pytest.raises(InputError, match="two censuses of one made country"):
+        synthetic.correspondence(censuses[2021], synthetic.census(501, vintage=2016))
+
+
+def test_profile_is_written_as_published(made, tmp_path):
+    """23 columns with SYMBOL six times, Windows-1252, one block of rows a unit, by region."""
+    tables = [synthetic.table(made, level, suppressed=0.1) for level in ("CSD", "DA")]
+    paths = synthetic.write_profile(made, tables, tmp_path)
+    assert "98-401-X2021006_English_CSV_data_Ontario.csv" in [path.name for path in paths]
+    rows = []
+    for path in paths:
+        with path.open(encoding="cp1252", newline="") as file:
+            head, *body = csv.reader(file)
+        assert len(head) == 23
+        assert head.count("SYMBOL") == 6
+        rows += body
+    found = {(row[2], row[8]): (row[11], row[12]) for row in rows}
+    for table in tables:
+        for unit in table.frame.index[::9]:
+            value, sign = found[unit, "1529"]
+            number, symbol = (f.loc[unit, "immigrants"] for f in (table.frame, table.symbols))
+            assert sign == symbol
+            assert (value == "") == (symbol != "")
+            assert value == "" or float(value) == number
+    with pytest.raises(InputError, match="written for 2021"):
+        synthetic.write_profile(made, [synthetic.table(made, "CT", incomes=False)], tmp_path)
+
+
+def test_a_census_from_elsewhere_has_no_people():
+    """Only a made census has people; the message says what to do."""
+    with pytest.raises(InputError, match=r"only where `synthetic.census` made it.*Make it again"):
+        synthetic.people(toytown.census())
