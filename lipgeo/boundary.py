@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import html
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from lipgeo import __version__
@@ -47,12 +48,14 @@ from lipgeo.outcome import (
 )
 from lipgeo.remarks import FLAGS, flagged, remarks
 from lipgeo.report import CheckReport
+from lipgeo.show import Card, Shown, flag_words
+from lipgeo.surroundings import no_surroundings, surroundings
 from lipgeo.words import say
 
 __all__ = ["FLAGS", "Boundaries", "By", "Rule", "fit_boundaries"]
 
 
-class Boundaries:
+class Boundaries(Shown):
     """Semi-custom boundaries: what each area is made of, how well it fits, what it is called.
 
     Made by :func:`fit_boundaries`, or by ``lipgeo.read_build`` from a build directory.
@@ -144,6 +147,7 @@ class Boundaries:
         report: CheckReport,
         shapes: gpd.GeoDataFrame | Callable[[], gpd.GeoDataFrame],
         census: Census | None = None,
+        context: gpd.GeoDataFrame | None = None,
     ) -> None:
         self.areas = areas
         self.units = units
@@ -155,6 +159,7 @@ class Boundaries:
         self.report = report
         self.census = census
         self._shapes = shapes
+        self._context = context
 
     @property
     def rule(self) -> str:
@@ -177,16 +182,46 @@ class Boundaries:
             self._shapes = self._shapes()
         return self._shapes
 
+    @property
+    def context(self) -> gpd.GeoDataFrame:
+        """The census subdivisions around, for maps only; read when first asked for.
+
+        Columns as :func:`lipgeo.surroundings.surroundings`; empty where none is held.
+        """
+        if self._context is None:
+            outlines = [self.areas.total_bounds, self.service_areas.frame.total_bounds]
+            held = np.array([box for box in outlines if np.isfinite(box).all()])
+            if self.census is None or not len(held):
+                self._context = no_surroundings(self.areas.crs)
+            else:
+                around = np.array([*held[:, :2].min(axis=0), *held[:, 2:].max(axis=0)])
+                self._context = surroundings(self.census, around)
+        return self._context
+
+    def explore(self, **options: Any) -> Any:
+        """Return the map as one HTML page: :func:`lipgeo.preview` of these boundaries."""
+        # the core names no room of the edge: the drawing is found when it is asked for
+        return importlib.import_module("lipgeo.maps").preview(self, **options)
+
+    def plot(self, **options: Any) -> Any:
+        """Return the map as a matplotlib figure: :func:`lipgeo.maps.figure` of these boundaries."""
+        return importlib.import_module("lipgeo.maps").figure(self, **options)
+
     def __len__(self) -> int:
         return len(self.areas)
 
     def __repr__(self) -> str:
         return f"<{self._summary()}>"
 
-    def _repr_html_(self) -> str:
-        shown = ["area_id", "name_en", "unit_count", "population", "misfit_share", "flags"]
-        table = pd.DataFrame(self.areas[shown]).to_html(index=False)
-        return f"<p>{html.escape(self._summary())}</p>{table}"
+    def _card(self) -> Card:
+        columns = {
+            name: say(f"boundary.head_{name}")
+            for name in ("area_id", "name", "unit_count", "population", "misfit_share", "flags")
+        }
+        table = pd.DataFrame(self.areas.drop(columns="geometry"))
+        table["name"] = self.service_areas.labels.reindex(table["area_id"]).to_numpy()
+        table["flags"] = table["flags"].map(flag_words)
+        return Card(self._summary(), table, columns, shares=("misfit_share",))
 
     def _summary(self) -> str:
         fitted = self.areas[self.areas["definition"].eq("drawn")]

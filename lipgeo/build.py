@@ -33,6 +33,7 @@ _FILES = (
     "crosswalk.parquet",
     "membership.parquet",
     "shapes.parquet",
+    "context.parquet",
     "service_areas.parquet",
     "service_area_units.parquet",
     "checks.json",
@@ -80,6 +81,7 @@ def write_build(
         ``crosswalk.parquet``           shares of the units in the areas as drawn
         ``membership.parquet``          0 or 1 for the units of the union
         ``shapes.parquet``              units chosen and units cut but left out, with polygons
+        ``context.parquet``             census subdivisions around, simplified, for maps only
         ``service_areas.parquet``       the areas as they came, in EPSG:3347
         ``service_area_units.parquet``  the unit lists as they came, exclusions applied
         ``checks.json``                 every finding
@@ -99,6 +101,7 @@ def write_build(
         write_crosswalk(boundaries.crosswalk, made / "crosswalk.parquet")
         write_crosswalk(boundaries.membership, made / "membership.parquet")
         _write_geo(boundaries.shapes, made / "shapes.parquet")
+        _write_geo(boundaries.context, made / "context.parquet")
         drawn = given.frame.assign(as_drawn=given.as_drawn.reindex(given.frame.index).to_wkb())
         _write_geo(drawn.reset_index(), made / "service_areas.parquet")
         given.units.to_parquet(made / "service_area_units.parquet", index=False)
@@ -186,6 +189,7 @@ def read_build(folder: str | Path) -> Boundaries:
         membership=read_crosswalk(place / "membership.parquet"),
         service_areas=_service_areas(place, manifest, checks),
         shapes=shapes,
+        context=gpd.read_parquet(place / "context.parquet"),
         meta=manifest["parameters"],
         report=CheckReport(Finding(**row) for row in checks["findings"]),
     )

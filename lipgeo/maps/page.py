@@ -4,59 +4,43 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 import re
+from collections.abc import Sequence
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import folium
-from branca.element import Element
+import geopandas as gpd
+import numpy as np
+import shapely
+from branca.element import Element, Figure, MacroElement
+from folium.template import Template
 from xstatic.pkg import leaflet as leaflet_package
 
+from lipgeo.maps.cards import Cards
+from lipgeo.maps.display import geojson
+from lipgeo.maps.scene import Layer, Scene
+from lipgeo.maps.style import PATTERNS, swatch
 from lipgeo.words import language, say
 
-__all__ = ["empty_map", "render"]
+__all__ = ["page_of"]
 
 _LEAFLET = Path(leaflet_package.BASE_DIR)
 #: folium forbids zooming with two fingers; people who see little need it
 _NO_ZOOM = re.compile(r'<meta name="viewport".*?/>', re.DOTALL)
 _VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1.0" />'
-
-#: fills by which a map can be read without colour
-PATTERNS = """
-<svg width="0" height="0" style="position:absolute" aria-hidden="true" focusable="false"><defs>
-<pattern id="cut" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-<rect width="8" height="8" fill="#E69F00" fill-opacity="0.35"/>
-<line x1="0" y1="0" x2="0" y2="8" stroke="#7A5200" stroke-width="2"/></pattern>
-<pattern id="out" width="7" height="7" patternUnits="userSpaceOnUse">
-<rect width="7" height="7" fill="#FFFFFF" fill-opacity="0.6"/>
-<circle cx="3.5" cy="3.5" r="1.2" fill="#444444"/></pattern>
-<pattern id="none" width="6" height="6" patternUnits="userSpaceOnUse">
-<rect width="6" height="6" fill="#FFFFFF"/>
-<path d="M0 0L6 6M6 0L0 6" stroke="#777777" stroke-width="0.8"/></pattern>
-</defs></svg>
-"""
-
-_STYLE = """
-html, body { height: 100%; margin: 0; font: 16px/1.4 system-ui, "Segoe UI", Arial, sans-serif; }
-body { display: flex; flex-direction: column; color: #111; background: #fff; }
-header { padding: .5rem 1rem; } header h1 { font-size: 1.2rem; margin: 0; }
-header p { margin: .2rem 0 0; }
-main { flex: 1; position: relative; min-height: 20rem; }
-.folium-map { position: absolute !important; inset: 0; background: #f4f4f1; }
-.legend { position: absolute; left: .75rem; bottom: 2rem; z-index: 800; max-width: 20rem;
-  background: #fff; border: 1px solid #555; padding: .5rem .75rem; font-size: .9rem;
-  max-height: 60%; overflow: auto; }
-.legend h2 { font-size: .95rem; margin: 0 0 .25rem; }
-.legend ul { list-style: none; margin: 0; padding: 0; }
-.legend li { display: flex; gap: .5rem; align-items: center; margin: .15rem 0; }
-.legend svg { flex: none; }
-footer { padding: .4rem 1rem; font-size: .85rem; border-top: 1px solid #999; }
-.card th { text-align: left; padding-right: .75rem; font-weight: 600; vertical-align: top; }
-.leaflet-interactive:focus { outline: 3px solid #000; stroke-width: 4; }
-a { color: #003f8c; }
-@media print { .leaflet-control { display: none; } }
-"""
+#: the browser itself holds the page to asking nobody for anything
+_POLICY = (
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+    "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:{more}\">"
+)
+#: height of the first layer's pane; Leaflet's own shapes lie at 400, markers at 600
+_FLOOR = 410
+#: layers over which a pointer would never reach those below
+_HIDDEN_KEYS = frozenset({"context"})
 
 
 @cache
@@ -75,26 +59,94 @@ def _leaflet() -> tuple[str, str]:
     return script, re.sub(r"url\(([^)]*)\)", inline, style)
 
 
-def empty_map(bounds: tuple[float, float, float, float], *, many: bool) -> folium.Map:
-    """Return a map with no tiles and no outside files.
+@cache
+def _own(name: str) -> str:
+    return resources.files("lipgeo.maps").joinpath(name).read_text(encoding="utf-8")
 
-    Parameters
-    ----------
-    bounds
-        West, south, east, north in degrees.
-    many
-        Whether to draw on a canvas (thousands of shapes) instead of SVG.
-    """
+
+def _script_json(value: Any) -> str:
+    """Return JSON that is safe inside a script: no ``<`` can end it, no line separator break it."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _safe(text)
+
+
+def _safe(text: str) -> str:
+    return (
+        text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    )
+
+
+class _Call(MacroElement):  # type: ignore[misc]
+    """A call of our script on the layer group it is added to."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "lipgeo.{{ this.name }}({{ this._parent.get_name() }}, {{ this.data }});"
+        "{% endmacro %}"
+    )
+
+    def __init__(self, name: str, data: str) -> None:
+        super().__init__()
+        self._name = name
+        self.name = name
+        self.data = data
+
+
+def _layer_data(layer: Layer, scene: Scene, level: int) -> str:
+    """Return a layer as a script's literal; the shapes are GeoJSON text already."""
+    said = layer.cards
+    head = {
+        "pane": f"lipgeo-{layer.key}",
+        "level": level,
+        "heads": said.heads if said else [],
+        "rows": said.rows if said else None,
+        "style": layer.style.leaflet(),
+        "styles": [style.leaflet() for style, _ in layer.classes],
+        "of": layer.member.tolist() if layer.classes else None,
+    }
+    shapes = ",".join(text or "null" for text in geojson(layer.shapes, scene.crs, scene.detail_m))
+    return f'{_script_json(head)[:-1]},"geo":[{shapes}]}}'
+
+
+def _labels_data(scene: Scene) -> str:
+    points = shapely.points([(label.x, label.y) for label in scene.labels] or np.empty((0, 2)))
+    degrees = gpd.GeoSeries(points, crs=scene.crs).to_crs(4326)
+    return _script_json(
+        [
+            {"x": round(x, 5), "y": round(y, 5), "lines": label.lines, "kind": label.kind}
+            for x, y, label in zip(degrees.x, degrees.y, scene.labels, strict=True)
+        ]
+    )
+
+
+def _map_of(scene: Scene, bounds: Sequence[float], basemap: bool) -> folium.Map:
+    """Return a folium map of a scene with no outside files (but a basemap's, where asked for)."""
     west, south, east, north = bounds
-    made = folium.Map(tiles=None, control_scale=True, prefer_canvas=many, zoom_snap=0.25)
+    made = folium.Map(
+        tiles="OpenStreetMap" if basemap else None,
+        control_scale=False,
+        zoom_control=False,
+        attribution_control=basemap,
+        zoom_snap=0.25,
+    )
     made.default_js, made.default_css = [], []
     made.fit_bounds([[south, west], [north, east]])
+    for place, layer in enumerate(scene.layers):
+        # Leaflet's layer list takes names as HTML
+        group = folium.FeatureGroup(name=html.escape(layer.title), show=layer.shown)
+        group.add_child(_Call("draw", _layer_data(layer, scene, _FLOOR + place)))
+        group.add_to(made)
+    if scene.labels:
+        group = folium.FeatureGroup(name=say("maps.layer_labels"))
+        group.add_child(_Call("label", _labels_data(scene)))
+        group.add_to(made)
+    folium.LayerControl(collapsed=False).add_to(made)
     return made
 
 
-def _number(element: Any) -> None:
+def _number(root: Any) -> None:
     """Name the map's parts in order: folium's random names would change every byte."""
-    waiting, count = [element.get_root()], 0
+    waiting, count = [root], 0
     while waiting:
         part = waiting.pop(0)
         part._id = f"{count:04d}"
@@ -102,40 +154,118 @@ def _number(element: Any) -> None:
         waiting += list(part._children.values())
 
 
-def render(made: folium.Map, *, title: str, intro: str, legend: str, footer: str, body: str) -> str:
+def _legend(scene: Scene) -> str:
+    return "".join(
+        f"<li>{swatch(style)}<span>{html.escape(meaning)}</span></li>"
+        for style, meaning in scene.legend
+    )
+
+
+def _table(said: Cards, caption: str) -> str:
+    heads = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in said.heads)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell or '')}</td>" for cell in row) + "</tr>"
+        for row in said.rows
+    )
+    name = html.escape(caption)
+    return (
+        f'<section class="table" aria-label="{name}"><details><summary>{name}</summary>'
+        f'<div tabindex="0" role="region" aria-label="{name}">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+        "</details></section>"
+    )
+
+
+def page_of(scenes: Sequence[Scene], *, title: str, notes: Sequence[str], basemap: bool) -> str:
     """Return the finished page.
 
     Parameters
     ----------
-    made
-        The map with its layers.
-    title, intro
-        Plain text: page title and the paragraph under it.
-    legend, footer, body
-        HTML made by this package: legend items, attribution, scripts after the map.
+    scenes
+        One map, or two side by side that move together.
+    title
+        Plain text: page title and heading.
+    notes
+        Sentences under the heading.
+    basemap
+        Whether to lay the maps on tiles from the network.
     """
-    _number(made)
-    root = made.get_root()
+    every = np.array([scene.bounds for scene in scenes])
+    frame = shapely.box(*every[:, :2].min(axis=0), *every[:, 2:].max(axis=0))
+    bounds = gpd.GeoSeries([frame], crs=scenes[0].crs).to_crs(4326).total_bounds
+    maps = [_map_of(scene, bounds, basemap) for scene in scenes]
+    root = Figure()
+    for made in maps:
+        root.add_child(made)
+    _number(root)
     script, style = _leaflet()
+    more = " https://*.openstreetmap.org https://tile.openstreetmap.org" if basemap else ""
     root.header.add_child(
         Element(
-            f"<title>{html.escape(title)}</title><style>{style}</style><script>{script}</script>"
+            f"{_POLICY.format(more=more)}<title>{html.escape(title)}</title>"
+            f"<style>{style}</style><style>{_own('map.css')}</style><script>{script}</script>"
+            f"<script>{_own('map.js')}</script>"
         ),
         name="leaflet",
         index=0,
     )
-    root.header.add_child(Element(f"<style>{_STYLE}</style>"), name="page")
     text = root.render()
     text = _NO_ZOOM.sub(_VIEWPORT, text)
     text = text.replace("<html>", f'<html lang="{language()}-CA">', 1)
+    for made, scene in zip(maps, scenes, strict=True):
+        heading = f"<h2>{html.escape(scene.heading)}</h2>" if len(scenes) > 1 else ""
+        text = re.sub(
+            rf'<div class="folium-map" id="{made.get_name()}"\s*></div>',
+            lambda match, heading=heading: f'<div class="one">{heading}{match[0]}</div>',
+            text,
+            count=1,
+        )
+    return _framed(text, scenes, maps, title=title, notes=notes)
+
+
+def _framed(
+    text: str,
+    scenes: Sequence[Scene],
+    maps: Sequence[folium.Map],
+    *,
+    title: str,
+    notes: Sequence[str],
+) -> str:
+    """Put heading, legend, table and source around the maps."""
+    legend_name = html.escape(say("maps.legend"))
+    legends = "".join(
+        (f"<h3>{html.escape(scene.heading)}</h3>" if len(scenes) > 1 else "")
+        + f"<ul>{_legend(scene)}</ul>"
+        for scene in scenes
+        if scene is scenes[0] or scene.legend != scenes[0].legend
+    )
+    tables = "".join(
+        _table(
+            scene.table,
+            say("maps.table")
+            if len(scenes) == 1
+            else say("maps.table_of", heading=scene.heading),
+        )
+        for scene in scenes
+    )
+    sources = "".join(
+        f"<p>{html.escape(source)}</p>" for source in dict.fromkeys(s.source for s in scenes)
+    )
     before = (
-        f"<body>{PATTERNS}<header><h1>{html.escape(title)}</h1><p>{html.escape(intro)}</p></header>"
-        f'<main aria-label="{html.escape(say("maps.map_label"))}">'
+        f"<body>{PATTERNS}<header><h1>{html.escape(title)}</h1>"
+        f"<p>{html.escape(' '.join(notes))}</p></header>"
+        f'<main><div class="maps">'
     )
     after = (
-        f'<section class="legend" aria-label="{html.escape(say("maps.legend"))}">'
-        f"<h2>{html.escape(say('maps.legend'))}</h2><ul>{legend}</ul></section></main>"
-        f"<footer>{footer}</footer></body>"
+        f'</div><section class="side" aria-label="{legend_name}"><h2>{legend_name}</h2>{legends}'
+        f"<p>{html.escape(say('maps.keyboard'))}</p></section></main>{tables}"
+        f"<footer>{sources}<p>{html.escape(say('maps.made_with'))}</p></footer></body>"
     )
+    words = {
+        name: say(f"maps.{name}")
+        for name in ("zoom_in", "zoom_out", "close", "layers", "map_label")
+    }
+    names = ", ".join(made.get_name() for made in maps)
+    finish = f"lipgeo.finish([{names}], {_script_json(words)});"
     text = text.replace("<body>", before, 1).replace("</body>", after, 1)
-    return text.replace("</html>", f"<script>{body}</script></html>", 1)
+    return text.replace("</html>", f"<script>{finish}</script></html>", 1)

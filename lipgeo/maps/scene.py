@@ -1,0 +1,333 @@
+"""What a picture of boundaries holds: layers, labels, legend and a table, before it is drawn.
+
+A page and a sheet of paper draw the same scene, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from lipgeo.errors import InputError
+from lipgeo.maps import cards
+from lipgeo.maps.display import Shapes, detail_for, light, pieces, there, unions
+from lipgeo.maps.style import CLASSES, NO_VALUE, STYLES, Style, class_style
+from lipgeo.words import say
+
+if TYPE_CHECKING:
+    from lipgeo.boundary import Boundaries
+
+__all__ = ["UNIT_LIMIT", "Label", "Layer", "Scene", "scene_of"]
+
+#: above this many units only areas and outlines are drawn
+UNIT_LIMIT = 10_000
+#: flags by which a number is less than it seems; others are on the card only
+_WEIGHTY = (
+    "partly_observed",
+    "partly_outside",
+    "range_only",
+    "shared_by_area",
+    "zero_may_be_suppression",
+)
+#: somewhere near Ottawa: what an empty map shows
+_NOWHERE = (7.4e6, 1.1e6, 7.5e6, 1.2e6)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """Shapes that are switched on and off together.
+
+    Attributes
+    ----------
+    key, title
+        Name in the table of styles; name shown.
+    shapes
+        Polygons in EPSG:3347, made light; none missing.
+    cards
+        What is said of each; ``None`` where a shape says nothing and catches no pointer.
+    style
+        How they look.
+    classes, member
+        Styles that differ, each with its meaning, and the one each shape takes (empty: all alike).
+    shown
+        Whether the layer is on at first.
+    """
+
+    key: str
+    title: str
+    shapes: Shapes
+    cards: cards.Cards | None
+    style: Style
+    classes: tuple[tuple[Style, str], ...] = ()
+    member: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    shown: bool = True
+
+
+@dataclass(frozen=True)
+class Label:
+    """Words on the map at a point of EPSG:3347; the first of two that collide is kept."""
+
+    x: float
+    y: float
+    lines: tuple[str, ...]
+    kind: str
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All a picture holds.
+
+    Attributes
+    ----------
+    heading
+        What is shown, in one line.
+    layers
+        From the ground up.
+    labels
+        Most important first.
+    legend
+        Style and meaning of each entry.
+    table
+        The areas again as words and numbers, for those who do not see the map.
+    bounds
+        West, south, east, north of the areas, EPSG:3347.
+    detail_m
+        Detail that was kept, in metres.
+    notes
+        What was left out of the picture.
+    source
+        Whose data these are.
+    """
+
+    heading: str
+    layers: tuple[Layer, ...]
+    labels: tuple[Label, ...]
+    legend: tuple[tuple[Style, str], ...]
+    table: cards.Cards
+    bounds: npt.NDArray[np.float64]
+    detail_m: float
+    notes: tuple[str, ...]
+    source: str
+    crs: Any
+
+
+def scene_of(
+    boundaries: Boundaries, estimates: Any = None, variable: str | None = None
+) -> Scene:
+    """Return the scene of fitted boundaries, coloured by a variable where estimates are given.
+
+    Raises
+    ------
+    InputError
+        The estimates do not hold the variable, hold several and none is named, or are of other
+        areas.
+    """
+    areas = boundaries.areas.reset_index(drop=True)
+    labels = boundaries.service_areas.labels
+    drawn = _drawn(boundaries, areas)
+    bounds = _bounds(areas.geometry.to_numpy(), drawn)
+    detail_m = detail_for(bounds)
+    units = boundaries.shapes.reset_index(drop=True)
+    # repeated rows of overlapping areas count: each is drawn
+    too_many = len(units) > UNIT_LIMIT
+    drawn = light(drawn, detail_m)
+    layers: list[Layer] = _context(boundaries, detail_m)
+    if too_many:
+        whole = light(areas.geometry.to_numpy(), detail_m)
+    else:
+        shapes = light(units.geometry.to_numpy(), detail_m)
+        owner = pd.Index(areas["area_id"]).get_indexer(pd.Index(units["area_id"]))
+        out = units["status"].eq("left_out").to_numpy(dtype=bool)
+        whole = unions(
+            shapes[~out], owner[~out].astype(np.int64), light(areas.geometry.to_numpy(), detail_m)
+        )
+        layers += _units(units, shapes, labels, shown=estimates is None)
+        layers += _pieces(units[out], shapes[out], drawn[owner[out]], labels, detail_m)
+    numbers = None
+    if estimates is not None:
+        numbers, title = _one_variable(estimates, variable, areas)
+        basis = numbers["basis"].eq("union").to_numpy() | ~there(drawn)
+        layers += _coloured(numbers, np.where(basis, whole, drawn), labels, title)
+    held = there(whole)
+    layers += _layer("union", whole[held], cards.area_cards(areas[held], labels))
+    held = there(drawn)
+    layers += _layer("drawn", drawn[held], cards.drawn_cards(areas[held], labels))
+    heading = say(
+        "maps.title",
+        areas=len(areas),
+        vintage=str(boundaries.vintage),
+        unit=boundaries.meta["unit"],
+    )
+    notes = (say("maps.too_many", units=len(units), limit=UNIT_LIMIT),) if too_many else ()
+    return Scene(
+        heading=heading if numbers is None else f"{title}. {heading}",
+        layers=tuple(layers),
+        labels=_labels(boundaries, areas, np.where(held, drawn, whole), labels, numbers),
+        legend=tuple(_legend(layers)),
+        table=cards.area_cards(areas, labels)
+        if numbers is None
+        else cards.estimate_cards(numbers, labels),
+        bounds=bounds,
+        detail_m=detail_m,
+        notes=notes,
+        source=_source(boundaries),
+        crs=areas.crs,
+    )
+
+
+def _drawn(boundaries: Boundaries, areas: pd.DataFrame) -> Shapes:
+    """Return the outlines as they came, in the order of the areas; of lists, where they had one."""
+    given = boundaries.service_areas
+    frame = given.frame
+    is_drawn = frame["definition"].eq("drawn")
+    shapes = frame.geometry.where(is_drawn, given.as_drawn.reindex(frame.index))
+    return np.asarray(shapes.reindex(areas["area_id"].astype(object)), dtype=object)
+
+
+def _bounds(*shapes: Shapes) -> npt.NDArray[np.float64]:
+    every = np.concatenate(shapes)
+    bounds = shapely.total_bounds(every[there(every)])
+    return bounds if np.isfinite(bounds).all() else np.array(_NOWHERE)
+
+
+def _layer(key: str, shapes: Shapes, said: cards.Cards, *, shown: bool = True) -> list[Layer]:
+    if not len(shapes):
+        return []
+    return [Layer(key, say(f"maps.layer_{key}"), shapes, said, STYLES[key], shown=shown)]
+
+
+def _context(boundaries: Boundaries, detail_m: float) -> list[Layer]:
+    around = boundaries.context
+    shapes = light(around.geometry.to_numpy(), detail_m)
+    held = there(shapes)
+    return _layer("context", shapes[held], cards.context_cards(around[held]))
+
+
+def _units(
+    units: pd.DataFrame, shapes: Shapes, labels: pd.Series, *, shown: bool
+) -> list[Layer]:
+    made: list[Layer] = []
+    for status in ("inside", "straddling"):
+        of = units["status"].eq(status).to_numpy(dtype=bool) & there(shapes)
+        made += _layer(status, shapes[of], cards.unit_cards(units[of], labels), shown=shown)
+    return made
+
+
+def _pieces(
+    units: pd.DataFrame, shapes: Shapes, drawn: Shapes, labels: pd.Series, detail_m: float
+) -> list[Layer]:
+    cut = pieces(shapes, drawn, detail_m)
+    held = there(cut)
+    return _layer("omitted", cut[held], cards.piece_cards(units[held], labels))
+
+
+def _one_variable(
+    estimates: Any, variable: str | None, areas: pd.DataFrame
+) -> tuple[pd.DataFrame, str]:
+    """Return one variable's rows in the order of the areas, and what it is called."""
+    frame = estimates.frame
+    names = list(pd.unique(frame["variable"]))
+    if variable is None and len(names) == 1:
+        variable = str(names[0])
+    if variable not in names:
+        raise InputError("maps.which_variable", given=variable or say("maps.none"), held=names)
+    found = frame[frame["variable"].eq(variable)].set_index("area_id")
+    known = areas["area_id"].isin(found.index)
+    if not known.any():
+        raise InputError("maps.other_areas", areas=areas["area_id"], held=found.index)
+    rows = found.reindex(areas["area_id"]).reset_index()
+    rows["area_id"] = areas["area_id"]
+    return rows, str(variable)
+
+
+def _coloured(
+    numbers: pd.DataFrame, shapes: Shapes, labels: pd.Series, title: str
+) -> list[Layer]:
+    """Return the areas in classes of equal number, and strokes over those to be read with care."""
+    values = numbers["value"].to_numpy(np.float64)
+    missing = np.isnan(values)
+    known = values[~missing]
+    edges = np.quantile(known, np.linspace(0, 1, len(CLASSES) + 1)[1:-1]) if len(known) else []
+    # a class that nobody is in is none: equal values share one
+    used, place = np.unique(np.searchsorted(edges, known, side="right"), return_inverse=True)
+    member = np.full(len(values), len(used), dtype=np.int64)
+    member[~missing] = place
+    write = cards.value_text(numbers["value"])
+    classes = [
+        (
+            class_style(k, len(used)),
+            say(
+                "maps.class", title=title, count=int((place == k).sum()),
+                low=write(known[place == k].min()), high=write(known[place == k].max()),
+            ),
+        )
+        for k in range(len(used))
+    ]  # fmt: skip
+    if missing.any():
+        said = say("maps.no_value", title=title, count=int(missing.sum()))
+        classes.append((NO_VALUE, said))
+    held = there(shapes)
+    said_of = cards.estimate_cards(numbers[held], labels)
+    made = [Layer("value", title, shapes[held], said_of, NO_VALUE, tuple(classes), member[held])]
+    weighty = numbers["flag"].fillna("").str.split(";").map(lambda f: any(w in f for w in _WEIGHTY))
+    marked = held & weighty.to_numpy(dtype=bool) & ~missing
+    if marked.any():
+        said = say("maps.layer_flagged", count=int(marked.sum()))
+        made.append(Layer("flagged", said, shapes[marked], None, STYLES["flagged"]))
+    return made
+
+
+def _labels(
+    boundaries: Boundaries,
+    areas: pd.DataFrame,
+    shapes: Shapes,
+    labels: pd.Series,
+    numbers: pd.DataFrame | None,
+) -> tuple[Label, ...]:
+    held = np.flatnonzero(there(shapes))
+    held = held[np.argsort(-shapely.area(shapes[held]), kind="stable")]
+    points = shapely.point_on_surface(shapes[held])
+    names = np.asarray(cards.area_names(areas, labels), dtype=object)[held]
+    second: list[tuple[str, ...]] = [() for _ in held]
+    if numbers is not None:
+        said = cards.estimate_cards(numbers, labels)
+        value, likely = (said.heads.index(say(f"maps.{k}")) for k in ("value", "likely"))
+        second = [
+            tuple(text for text in (said.rows[k][value], said.rows[k][likely]) if text)
+            for k in held
+        ]
+    made = [
+        Label(x, y, (name, *more), "area")
+        for x, y, name, more in zip(
+            shapely.get_x(points), shapely.get_y(points), names, second, strict=True
+        )
+    ]
+    around = boundaries.context
+    around = around[there(around.geometry.to_numpy()) & around["unit_name"].notna().to_numpy()]
+    points = shapely.point_on_surface(around.geometry.to_numpy())
+    made += [
+        Label(x, y, (str(name),), "context")
+        for x, y, name in zip(
+            shapely.get_x(points), shapely.get_y(points), around["unit_name"], strict=True
+        )
+    ]
+    return tuple(made)
+
+
+def _legend(layers: list[Layer]) -> list[tuple[Style, str]]:
+    """Return one entry a layer, or one a class where a layer has classes."""
+    made: list[tuple[Style, str]] = []
+    for layer in layers:
+        made += layer.classes or [(layer.style, layer.title)]
+    return made
+
+
+def _source(boundaries: Boundaries) -> str:
+    if boundaries.meta.get("made"):
+        return say("maps.attribution_made")
+    return say("maps.attribution", vintage=str(boundaries.vintage))
