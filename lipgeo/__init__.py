@@ -14,23 +14,30 @@ __version__ = "0.1.0"
 _ROOMS = {
     "Boundaries": "boundary",
     "Census": "census",
+    "CensusTable": "tables",
     "CheckReport": "report",
     "Crosswalk": "crosswalk",
     "ServiceAreas": "areas",
     "Zones": "zones",
     "add_census": "store",
     "build_crosswalk": "crosswalk",
+    "diff_orders": "order",
     "fit_boundaries": "boundary",
+    "gaps": "registry.coverage",
     "open_census": "store",
     "preview": "maps",
     "read_build": "build",
     "read_crosswalk": "crosswalk_file",
     "read_layer": "layers",
+    "read_profile": "readers",
     "read_service_areas": "readers",
+    "read_table": "readers",
+    "verify_order": "order",
     "write_build": "build",
+    "write_order": "order",
 }
 #: rooms reachable as ``lipgeo.room``
-_MODULES = ("errors", "geography", "synthetic", "words")
+_MODULES = ("errors", "geography", "registry", "synthetic", "words")
 
 __all__ = ["__version__", *_MODULES, *sorted(_ROOMS)]  # noqa: PLE0604
 
