@@ -19,8 +19,6 @@ from lipgeo.checks import (
     check_floors,
     check_overlaps,
 )
-from lipgeo.choosing import Terms
-from lipgeo.chosen import Drawn, atoms_of, left_out, listed_units
 from lipgeo.crosswalk import Crosswalk, build_crosswalk
 from lipgeo.fitting import (
     Asked,
@@ -36,8 +34,10 @@ from lipgeo.fitting import (
     require_other_rule,
     require_vintage,
 )
-from lipgeo.misfit import misfit
-from lipgeo.outcome import (
+from lipgeo.fitting.choosing import Terms
+from lipgeo.fitting.chosen import Drawn, atoms_of, left_out, listed_units
+from lipgeo.fitting.misfit import misfit
+from lipgeo.fitting.outcome import (
     area_frame,
     cover_table,
     described,
@@ -46,7 +46,7 @@ from lipgeo.outcome import (
     shape_frame,
     unit_table,
 )
-from lipgeo.remarks import FLAGS, flagged, remarks
+from lipgeo.fitting.remarks import FLAGS, flagged, remarks
 from lipgeo.report import CheckReport
 from lipgeo.show import Card, Shown, flag_words
 from lipgeo.surroundings import no_surroundings, surroundings

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.areas import ServiceAreas
+from lipgeo.areas.faults import finding
+from lipgeo.areas.held import incomplete_units
 from lipgeo.census import Census
 from lipgeo.crosswalk import Crosswalk
-from lipgeo.faults import finding
+from lipgeo.fitting.misfit import unit_totals
 from lipgeo.geography import floors
-from lipgeo.held import incomplete_units
-from lipgeo.misfit import unit_totals
 from lipgeo.report import CheckReport, Finding
 
 __all__ = [

@@ -17,9 +17,9 @@ import shapely
 
 from lipgeo import __version__
 from lipgeo.areas import ServiceAreas
+from lipgeo.areas.faults import finding
 from lipgeo.census import CensusZones
 from lipgeo.errors import CrosswalkError
-from lipgeo.faults import finding
 from lipgeo.fit import counted, coverage_of, fit_of
 from lipgeo.kernel import DUST
 from lipgeo.report import CheckReport, Finding

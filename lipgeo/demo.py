@@ -13,7 +13,7 @@ from lipgeo.atomic import folder_in_one_step
 from lipgeo.boundary import fit_boundaries
 from lipgeo.build import write_build
 from lipgeo.maps import preview
-from lipgeo.order import write_lists, write_shapefile
+from lipgeo.order import write_order
 from lipgeo.spreadsheets import CsvStyle
 from lipgeo.store import add_files, open_census
 from lipgeo.words import say
@@ -76,13 +76,13 @@ def run_demo(
 
         progress(say("demo.writing"), 0.0)
         write_build(fitted, made / "build", csv=csv)
-        write_shapefile(fitted, made / "lipgeo_areas.zip")
-        write_lists(fitted, made, csv=csv)
+        write_order(fitted, made / "order", csv=csv, leave_out_empty=True)
         preview(fitted).save(made / "map.html")
         progress(say("demo.writing"), 1.0)
     return {
-        say("demo.shapefile"): target / "lipgeo_areas.zip",
-        say("demo.concordance"): target / "concordance.xlsx",
+        say("demo.order"): target / "order" / "README.md",
+        say("demo.shapefile"): target / "order" / f"areas_{census.vintage}.zip",
+        say("demo.concordance"): target / "order" / "concordance.xlsx",
         say("demo.map"): target / "map.html",
         say("demo.build"): target / "build",
         say("demo.files"): target / "census-files",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from lipgeo.preflight import make_valid_polygons
+from lipgeo.zones.preflight import make_valid_polygons
 
 __all__ = ["Dissolved", "dissolve", "parts_and_holes"]
 

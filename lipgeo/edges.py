@@ -4,7 +4,7 @@ The area that a unit U and an area A have in common is the integral of the produ
 indicators. Along a vertical line the indicator of A is a sum over its edges, plus or minus one
 below each, so with w the winding number of A at one point above and beside U
 
-    |U ∩ A| = w |U| + Σ_f Σ_e ± ∫ min(e(x), f(x)) dx
+    |U ∩ A| = w |U| + Σ_f Σ_e ± ∫ max(f(x) - e(x), 0) dx
 
 over the edges e of U and those edges f of A that pass near U, wherever both stand over the same
 x. Every term is continuous in the coordinates: edges that touch, coincide, or cross in a vertex are
@@ -20,7 +20,16 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-__all__ = ["PAD", "Edges", "Pairs", "base_points", "edges_of", "ranges", "shares_of"]
+__all__ = [
+    "PAD",
+    "Edges",
+    "Pairs",
+    "base_points",
+    "edge_boxes",
+    "edges_of",
+    "ranges",
+    "shares_of",
+]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -29,32 +38,33 @@ Shapes = npt.NDArray[np.object_]
 
 #: The winding number is asked for at a point outside the unit's box, by shares of its sides that
 #: no drawing is likely to meet; a pair with an edge through that point is handed back.
-_BESIDE, _ABOVE = 0.013718, 0.017173
+_BESIDE, _ABOVE = 1.3718e-4, 1.7173e-4
 _TOP = 1 + _ABOVE
 #: an edge this close to that point, in sides of the box, is taken to pass through it
 _CLOSE = 1e-9
 #: Edges of the area up to this share of the unit's sides away take part.
-PAD = 0.02
-#: bins a pair's sides are sorted into; one bin holds a few sides
-_SIDES_A_BIN = 3
+PAD = 2e-4
+#: edges of a unit to a bin, and bins a unit may have
+_EDGES_A_BIN = 3
 _BINS = 1 << 14
 
 
 class Edges(NamedTuple):
-    """Directed edges of polygons.
+    """Edges of polygons as runs of points: edge i goes from point i to point i + 1.
 
     Attributes
     ----------
     first
-        Where the edges of each polygon start, the end as last entry; (n + 1,).
-    ends
-        ``x0, y0, x1, y1`` of each edge; (m, 4).
+        Where the points of each polygon start, the end as last entry; (n + 1,).
+    places
+        All x, then all y; (2 m,).
     turn
-        1 where the polygon lies to the left of the edge, -1 where to the right; (m,).
+        1 where the polygon lies to the left of edge i, -1 where to the right, 0 where point i ends
+        its ring and no edge starts there; (m,).
     """
 
     first: Ints
-    ends: Floats
+    places: Floats
     turn: Floats
 
 
@@ -65,6 +75,8 @@ class Pairs(NamedTuple):
     ----------
     unit
         Position among the units' edges; (p,).
+    size
+        The unit's area; (p,).
     box
         The unit's box; (p, 4).
     first, chain
@@ -74,35 +86,11 @@ class Pairs(NamedTuple):
     """
 
     unit: Ints
+    size: Floats
     box: Floats
     first: Ints
     chain: Ints
     turned: Flags
-
-    def part(self, start: int, end: int) -> Pairs:
-        """Return the pairs from ``start`` to ``end``."""
-        return Pairs(
-            self.unit[start:end],
-            self.box[start:end],
-            self.first[start : end + 1],
-            self.chain,
-            self.turned[start:end],
-        )
-
-
-class _Drawn(NamedTuple):
-    """Edges in the square of their pair's unit: its box is 0 to 1 along both axes."""
-
-    pair: Ints
-    x0: Floats
-    y0: Floats
-    x1: Floats
-    y1: Floats
-    turn: Floats
-
-    def take(self, which: Ints) -> _Drawn:
-        """Return some of them."""
-        return _Drawn(self.pair[which], *(column[which] for column in self[1:]))
 
 
 class _Sides(NamedTuple):
@@ -115,37 +103,69 @@ class _Sides(NamedTuple):
     at_right: Floats
     sign: Floats
 
-    def take(self, which: Ints) -> _Sides:
-        """Return some of them."""
-        return _Sides(self.pair[which], *(column[which] for column in self[1:]))
-
     def with_(self, other: _Sides) -> _Sides:
         """Return both."""
         pair = np.concatenate([self.pair, other.pair])
         return _Sides(pair, *(np.concatenate(two) for two in zip(self[1:], other[1:], strict=True)))
 
+    def heights(self, which: Ints, here: Floats, there: Floats) -> tuple[Floats, Floats]:
+        """Return how high edges are at two places they stand over."""
+        left, at_left = self.left[which], self.at_left[which]
+        slope = (self.at_right[which] - at_left) / (self.right[which] - left)
+        return at_left + (here - left) * slope, at_left + (there - left) * slope
+
 
 def edges_of(polygons: Shapes) -> Edges:
-    """Return the directed edges of polygons and multipolygons; empty ones have none."""
-    if not (shapely.get_num_coordinates(polygons) > 0).any():
-        return Edges(np.zeros(len(polygons) + 1, dtype=np.int64), np.empty((0, 4)), np.empty(0))
-    kind, points, offsets = shapely.to_ragged_array(polygons, include_z=False)
-    ring = np.asarray(offsets[0], dtype=np.int64)
-    polygon = np.asarray(offsets[1], dtype=np.int64)
-    shell = np.zeros(len(ring) - 1, dtype=bool)
-    shell[polygon[:-1][np.diff(polygon) > 0]] = True
-    if kind == shapely.GeometryType.MULTIPOLYGON:
-        polygon = polygon[np.asarray(offsets[2], dtype=np.int64)]
-    last = np.zeros(len(points), dtype=bool)
-    last[ring[1:] - 1] = True
-    start = np.flatnonzero(~last)
-    ends = np.hstack([points[start], points[start + 1]])
-    first = ring - np.arange(len(ring))  # a ring has one edge fewer than points
-    count = np.diff(first)
-    local = ends - np.repeat(np.tile(ends[first[:-1], :2], 2), count, axis=0)
-    twice = np.add.reduceat(local[:, 0] * local[:, 3] - local[:, 2] * local[:, 1], first[:-1])
-    turn = np.where((twice > 0) == shell, 1.0, -1.0)
-    return Edges(first[polygon], ends, np.repeat(turn, count))
+    """Return the edges of polygons and multipolygons; empty ones have none."""
+    points = shapely.get_coordinates(polygons)
+    counts = shapely.get_num_coordinates(polygons).astype(np.int64)
+    first = np.append(0, np.cumsum(counts))
+    # most polygons are one ring; the others are taken apart to know where rings end
+    lone = shapely.get_type_id(polygons) == shapely.GeometryType.POLYGON
+    lone &= shapely.get_num_interior_rings(polygons) == 0
+    many = np.flatnonzero(~lone & (counts > 0))
+    parts, of_part = shapely.get_parts(polygons[many], return_index=True)
+    rings, of_ring = shapely.get_rings(parts, return_index=True)
+    start = np.append(first[:-1][counts > 0], 0)[:-1]
+    hole = np.zeros(len(start), dtype=bool)
+    if len(rings):
+        length = shapely.get_num_coordinates(rings).astype(np.int64)
+        owner = of_part[of_ring]
+        before = np.cumsum(length) - length
+        leading = np.searchsorted(owner, owner)
+        inner = first[many[owner]] + before - before[leading]
+        later = np.flatnonzero(np.append(False, of_ring[1:] == of_ring[:-1]))
+        follows = np.flatnonzero(leading != np.arange(len(owner)))
+        start = np.concatenate([start, inner[follows]])
+        hole = np.concatenate([hole, np.isin(follows, later)])
+        order = np.argsort(start)
+        start, hole = start[order], hole[order]
+    x, y = points[:, 0], points[:, 1]
+    length = np.diff(np.append(start, len(points)))
+    near_x = x - np.repeat(x[start], length)
+    near_y = y - np.repeat(y[start], length)
+    twice = np.zeros(len(points))
+    twice[:-1] = near_x[:-1] * near_y[1:] - near_x[1:] * near_y[:-1]
+    # a ring starts and ends in its own first point, which is 0 here: no edge leads to the next
+    last = start + length - 1
+    twice[last] = 0.0
+    left = np.add.reduceat(twice, start) > 0 if len(start) else hole
+    turn = np.repeat(np.where(left != hole, 1.0, -1.0), length)
+    turn[last] = 0.0
+    return Edges(first, np.concatenate([x, y]), turn)
+
+
+def edge_boxes(edges: Edges) -> Floats:
+    """Return west, south, east and north of each edge, inside out where none starts; (4, m)."""
+    x, y = edges.places.reshape(2, -1)
+    boxes = np.empty((4, len(x)))
+    for row, (places, pick) in enumerate(
+        ((x, np.minimum), (y, np.minimum), (x, np.maximum), (y, np.maximum))
+    ):
+        boxes[row] = pick(places, np.append(places[1:], places[-1:]))
+    boxes[:2, edges.turn == 0] = np.inf
+    boxes[2:, edges.turn == 0] = -np.inf
+    return boxes
 
 
 def base_points(box: Floats, turned: Flags) -> Floats:
@@ -173,149 +193,155 @@ def shares_of(
     chains
         Where each chain of the areas' edges starts, the end as last entry.
     """
-    pair, edge = ranges(units.first[pairs.unit], units.first[pairs.unit + 1])
-    drawn = _in_square(pairs, pair, units, edge)
-    twice = drawn.turn * (drawn.x0 * drawn.y1 - drawn.x1 * drawn.y0)
-    size = np.bincount(pair, weights=twice, minlength=len(winding)) / 2
-    below = _rightward(drawn)
-
-    at, link = ranges(pairs.first[:-1], pairs.first[1:])
-    chain = pairs.chain[link]
-    link, edge = ranges(chains[chain], chains[chain + 1])
-    drawn = _in_square(pairs, at[link], areas, edge)
-    near = (np.maximum(drawn.x0, drawn.x1) > -_BESIDE) & (np.minimum(drawn.x0, drawn.x1) < 1)
-    near &= (np.maximum(drawn.y0, drawn.y1) > 0) & (np.minimum(drawn.y0, drawn.y1) <= _TOP)
-    above, doubtful = _cut_at_top(drawn.take(np.flatnonzero(near)))
+    above, doubtful = _above(pairs, areas, chains)
     doubt = np.zeros(len(winding), dtype=bool)
     doubt[doubtful] = True
+    scale = np.prod(pairs.box[:, 2:] - pairs.box[:, :2], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = winding + _common(above, below, len(winding)) / size
+        share = winding + _common(above, pairs, units) * scale / pairs.size
     # what is not a share speaks of a polygon that is none
     return share, doubt | ~((share > -1e-6) & (share < 1 + 1e-6))
 
 
-def _in_square(pairs: Pairs, pair: Ints, edges: Edges, edge: Ints) -> _Drawn:
-    """Bring edges to the square of their pair's unit, axes swapped where the pair is turned."""
-    low, side = pairs.box[:, :2], pairs.box[:, 2:] - pairs.box[:, :2]
-    ends = (edges.ends[edge] - np.tile(low, 2)[pair]) * np.tile(1 / side, 2)[pair]
-    turned = pairs.turned[pair]
-    return _Drawn(
-        pair,
-        np.where(turned, ends[:, 1], ends[:, 0]),
-        np.where(turned, ends[:, 0], ends[:, 1]),
-        np.where(turned, ends[:, 3], ends[:, 2]),
-        np.where(turned, ends[:, 2], ends[:, 3]),
-        np.where(turned, -edges.turn[edge], edges.turn[edge]),
+def _in_square(pairs: Pairs, pair: Ints, edges: Edges, point: Ints, *, across: bool) -> Floats:
+    """Return one coordinate of points in the square of their pair's unit (its box is 0 to 1).
+
+    ``across`` gives the one looked along, x unless the pair is turned, else the other. Turning
+    mirrors units and areas alike, so signs that are multiplied need no change.
+    """
+    axis = (pairs.turned == across).astype(np.int64)
+    each = np.arange(len(axis))
+    low = pairs.box[each, axis]
+    scale = 1 / (pairs.box[each, axis + 2] - low)
+    places = edges.places[point + (axis * len(edges.turn))[pair]]
+    return np.asarray((places - low[pair]) * scale[pair], dtype=np.float64)
+
+
+def _above(pairs: Pairs, areas: Edges, chains: Ints) -> tuple[_Sides, Ints]:
+    """Return the area's edges near each unit up to the line through the base point.
+
+    Right of where an edge crosses that line the winding number along it is another: as if an edge
+    ran from there to the right above everything. Pairs with an edge through the base point come
+    second.
+    """
+    at, link = ranges(pairs.first[:-1], pairs.first[1:])
+    chain = pairs.chain[link]
+    # the point that ends a chain's last edge comes along, and starts no edge
+    link, point = ranges(chains[chain], np.minimum(chains[chain + 1] + 1, len(areas.turn)))
+    pair = at[link]
+    x = _in_square(pairs, pair, areas, point, across=True)
+    y = _in_square(pairs, pair, areas, point, across=False)
+    near = np.zeros(len(pair), dtype=bool)
+    near[:-1] = link[1:] == link[:-1]
+    near[:-1] &= (np.maximum(x[:-1], x[1:]) > -_BESIDE) & (np.minimum(x[:-1], x[1:]) < 1)
+    near[:-1] &= (np.maximum(y[:-1], y[1:]) > 0) & (np.minimum(y[:-1], y[1:]) <= _TOP)
+    near &= areas.turn[point] != 0
+    start = np.flatnonzero(near)
+    pair, turn = pair[start], areas.turn[point[start]]
+    x0, y0, x1, y1 = x[start], y[start], x[start + 1], y[start + 1]
+
+    high0, high1 = y0 > _TOP, y1 > _TOP
+    crosses = high0 != high1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        over = x0 + (_TOP - y0) / (y1 - y0) * (x1 - x0)
+        beside = y0 + (-_BESIDE - x0) / (x1 - x0) * (y1 - y0)
+    spans = (np.minimum(x0, x1) <= -_BESIDE + _CLOSE) & (np.maximum(x0, x1) >= -_BESIDE - _CLOSE)
+    close = (crosses & (np.abs(over + _BESIDE) < _CLOSE)) | (
+        spans & (np.abs(beside - _TOP) < _CLOSE)
     )
+    lid = np.flatnonzero(crosses & (over > -_BESIDE) & (over < 1))
+    high = np.full(len(lid), 2.0)
+    sign = np.where(high1, -turn, turn)[lid]
+    lids = _Sides(pair[lid], np.maximum(over[lid], 0.0), np.ones(len(lid)), high, high, sign)
 
-
-def _rightward(drawn: _Drawn) -> _Sides:
-    """Return edges from left to right, within the square; vertical ones are no function over x."""
-    back = drawn.x1 < drawn.x0
-    left, right = np.minimum(drawn.x0, drawn.x1), np.maximum(drawn.x0, drawn.x1)
-    keep = np.flatnonzero((right > 0) & (left < 1) & (right > left))
+    cut0, cut1 = crosses & high0, crosses & high1
+    x0, y0 = np.where(cut0, over, x0), np.where(cut0, _TOP, y0)
+    x1, y1 = np.where(cut1, over, x1), np.where(cut1, _TOP, y1)
+    back = x1 < x0
+    left, right = np.minimum(x0, x1), np.maximum(x0, x1)
+    keep = np.flatnonzero((right > 0) & (left < 1) & (right > left) & ~(high0 & high1))
     back, left, right = back[keep], left[keep], right[keep]
-    y0, y1 = drawn.y0[keep], drawn.y1[keep]
+    y0, y1, turn = y0[keep], y1[keep], turn[keep]
     at_left, at_right = np.where(back, y1, y0), np.where(back, y0, y1)
     slope = (at_right - at_left) / (right - left)
-    turn = drawn.turn[keep]
-    return _Sides(
-        drawn.pair[keep],
+    under = _Sides(
+        pair[keep],
         np.maximum(left, 0.0),
         np.minimum(right, 1.0),
         np.where(left < 0, at_left - left * slope, at_left),
         np.where(right > 1, at_right + (1 - right) * slope, at_right),
         np.where(back, turn, -turn),
     )
-
-
-def _cut_at_top(drawn: _Drawn) -> tuple[_Sides, Ints]:
-    """Return the area's edges up to the line through the base point, and what crosses that line.
-
-    Right of a crossing the winding number along the line is another: as if an edge ran from there
-    to the right above everything. Pairs with an edge through the base point come second.
-    """
-    pair, x0, y0, x1, y1, turn = drawn
-    high0, high1 = y0 > _TOP, y1 > _TOP
-    crosses = high0 != high1
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x = x0 + (_TOP - y0) / (y1 - y0) * (x1 - x0)
-        y = y0 + (-_BESIDE - x0) / (x1 - x0) * (y1 - y0)
-    beside = (np.minimum(x0, x1) <= -_BESIDE + _CLOSE) & (np.maximum(x0, x1) >= -_BESIDE - _CLOSE)
-    close = (crosses & (np.abs(x + _BESIDE) < _CLOSE)) | (beside & (np.abs(y - _TOP) < _CLOSE))
-
-    lid = np.flatnonzero(crosses & (x > -_BESIDE) & (x < 1))
-    over = np.full(len(lid), 2.0)
-    sign = np.where(high1, -turn, turn)[lid]
-    lids = _Sides(pair[lid], np.maximum(x[lid], 0.0), np.ones(len(lid)), over, over, sign)
-
-    cut = _Drawn(
-        pair,
-        np.where(crosses & high0, x, x0),
-        np.where(high0, _TOP, y0),
-        np.where(crosses & high1, x, x1),
-        np.where(high1, _TOP, y1),
-        turn,
-    )
-    under = _rightward(cut.take(np.flatnonzero(~(high0 & high1))))
     return lids.with_(under), pair[close]
 
 
-def _common(above: _Sides, below: _Sides, count: int) -> Floats:
-    """Return, for each pair, the signed sum of the areas below both sides; (count,)."""
-    bins = np.clip(np.bincount(below.pair, minlength=count) // _SIDES_A_BIN, 1, _BINS)
+def _common(above: _Sides, pairs: Pairs, units: Edges) -> Floats:
+    """Return, for each pair, the signed sum of the areas between its edges; (p,)."""
+    count = len(pairs.unit)
+    pair, point = ranges(units.first[pairs.unit], units.first[pairs.unit + 1])
+    bins = np.clip(np.bincount(pair, minlength=count) // _EDGES_A_BIN, 1, _BINS)
     base = np.cumsum(bins) - bins
-    above_low, above_high = _binned(above, bins, base)
-    below_low, below_high = _binned(below, bins, base)
-    # only sides of the unit over some side of the area
+    above_low, above_high = _binned(above.pair, above.left, above.right, bins, base)
     entry, place = ranges(above_low, above_high + 1)
     busy = np.zeros(int(bins.sum()) + 1, dtype=np.int64)
-    busy[1:] = np.cumsum(np.bincount(place, minlength=len(busy) - 1) > 0)
-    met = np.flatnonzero(busy[below_high + 1] > busy[below_low])
-    below = below.take(met)
-    below_low, below_high = below_low[met], below_high[met]
+    np.cumsum(np.bincount(place, minlength=len(busy) - 1) > 0, out=busy[1:])
 
-    held, spot = ranges(below_low, below_high + 1)
+    x = _in_square(pairs, pair, units, point, across=True)
+    left, right = np.minimum(x[:-1], x[1:]), np.maximum(x[:-1], x[1:])
+    start = np.flatnonzero((units.turn[point[:-1]] != 0) & (left < right))
+    low, high = _binned(pair[start], left[start], right[start], bins, base)
+    met = np.flatnonzero(busy[high + 1] > busy[low])  # the others stand over no edge of the area
+    start, low, high = start[met], low[met], high[met]
+    y0 = _in_square(pairs, pair[start], units, point[start], across=False)
+    y1 = _in_square(pairs, pair[start], units, point[start] + 1, across=False)
+    back = x[start + 1] < x[start]
+    turn = units.turn[point[start]]
+    below = _Sides(
+        pair[start],
+        left[start],
+        right[start],
+        np.where(back, y1, y0),
+        np.where(back, y0, y1),
+        np.where(back, turn, -turn),
+    )
+
+    held, spot = ranges(low, high + 1)
     small = np.uint16 if len(busy) <= 1 << 16 else np.int64  # numpy sorts 16 bits by radix
     held = held[np.argsort(spot.astype(small), kind="stable")]
-    start = np.zeros(len(busy), dtype=np.int64)
-    np.cumsum(np.bincount(spot, minlength=len(busy) - 1), out=start[1:])
-    hit, at = ranges(start[place], start[place + 1])
+    ends = np.cumsum(np.bincount(spot, minlength=len(busy) - 1))
+    hit, at = ranges(np.append(0, ends)[place], ends[place])
     one, two = entry[hit], held[at]
-    # a couple that meets in several bins counts in the first
-    left = np.maximum(above.left[one], below.left[two])
-    right = np.minimum(above.right[one], below.right[two])
-    once = np.flatnonzero(
-        (right > left) & (np.maximum(above_low[one], below_low[two]) == place[hit])
+    from_x = np.maximum(above.left[one], below.left[two])
+    to_x = np.minimum(above.right[one], below.right[two])
+    # two edges that meet in several bins count in the first
+    once = np.maximum(above_low[one], low[two]) == place[hit]
+    use = np.flatnonzero(once & (to_x > from_x))
+    one, two, from_x, to_x = one[use], two[use], from_x[use], to_x[use]
+    # of the unit's edges over one x as many lead right as left, so only those below count
+    use = np.flatnonzero(
+        np.minimum(below.at_left, below.at_right)[two]
+        < np.maximum(above.at_left, above.at_right)[one]
     )
-    one, two, left, right = one[once], two[once], left[once], right[once]
+    one, two, from_x, to_x = one[use], two[use], from_x[use], to_x[use]
 
-    high_left, high_right = _heights(above, one, left, right)
-    low_left, low_right = _heights(below, two, left, right)
-    gap_left, gap_right = high_left - low_left, high_right - low_right
-    dip = np.minimum(gap_left, 0.0) + np.minimum(gap_right, 0.0)
-    span = np.abs(gap_left) + np.abs(gap_right)
-    lower = (low_left + low_right) / 2
-    lower -= np.divide(dip * dip, 2 * span, out=np.zeros(len(dip)), where=span > 0)
-    amount = above.sign[one] * below.sign[two] * (right - left) * lower
+    high_from, high_to = above.heights(one, from_x, to_x)
+    low_from, low_to = below.heights(two, from_x, to_x)
+    # the mean height of one straight line over another, where it is over it
+    gap_from, gap_to = high_from - low_from, high_to - low_to
+    rise = np.maximum(gap_from, 0.0) + np.maximum(gap_to, 0.0)
+    span = np.abs(gap_from) + np.abs(gap_to)
+    mean = np.divide(rise * rise, 2 * span, out=np.zeros(len(rise)), where=span > 0)
+    amount = above.sign[one] * below.sign[two] * (from_x - to_x) * mean
     summed = np.bincount(above.pair[one], weights=amount, minlength=count)
     return np.asarray(summed, dtype=np.float64)
 
 
-def _binned(sides: _Sides, bins: Ints, base: Ints) -> tuple[Ints, Ints]:
-    """Return the first and last bin each side stands over, numbered through all pairs."""
-    of = bins[sides.pair]
-    start = base[sides.pair]
-    low = np.minimum((sides.left * of).astype(np.int64), of - 1)
-    high = np.minimum((sides.right * of).astype(np.int64), of - 1)
+def _binned(pair: Ints, left: Floats, right: Floats, bins: Ints, base: Ints) -> tuple[Ints, Ints]:
+    """Return the first and last bin each edge stands over, numbered through all pairs."""
+    of, start = bins[pair], base[pair]
+    low = np.clip((left * of).astype(np.int64), 0, of - 1)
+    high = np.clip((right * of).astype(np.int64), 0, of - 1)
     return start + low, start + high
-
-
-def _heights(sides: _Sides, which: Ints, left: Floats, right: Floats) -> tuple[Floats, Floats]:
-    """Return how high sides are at two places they stand over."""
-    start, at_start = sides.left[which], sides.at_left[which]
-    slope = (sides.at_right[which] - at_start) / (sides.right[which] - start)
-    return at_start + (left - start) * slope, at_start + (right - start) * slope
 
 
 def ranges(starts: Ints, ends: Ints) -> tuple[Ints, Ints]:

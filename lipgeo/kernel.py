@@ -24,7 +24,7 @@ import numpy.typing as npt
 import shapely
 
 from lipgeo.census import GROUP_ROWS, CensusData, hilbert
-from lipgeo.edges import PAD, Pairs, base_points, edges_of, ranges, shares_of
+from lipgeo.edges import PAD, Pairs, base_points, edge_boxes, edges_of, ranges, shares_of
 
 __all__ = [
     "DUST",
@@ -51,6 +51,8 @@ T = TypeVar("T")
 DUST = 1e-9
 
 _POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+#: neighbouring units looked at together before each is looked at
+RUN = 16
 #: edges of an outline that are found together
 CHAIN = 8
 #: vertices handed to a thread at a time: what it works on stays in the processor's cache
@@ -188,16 +190,21 @@ class Outlines:
         self.boxes = shapely.bounds(self.areas).reshape(-1, 4)
         self.edges = edges_of(self.areas)
         first = self.edges.first
-        chains = -(-np.diff(first) // CHAIN)
+        # the last point of a polygon starts no edge, and must not be a chain of its own
+        chains = -(-np.maximum(np.diff(first) - 1, 0) // CHAIN)
         self.chain_area, number = ranges(np.zeros_like(chains), chains)
         self.chains = np.append(first[self.chain_area] + number * CHAIN, first[-1])
-        self.chain_boxes = _boxes_of(self.edges.ends, self.chains[:-1])
+        self.edge_boxes = edge_boxes(self.edges)
         shapely.prepare(self.areas)
 
     @cached_property
     def chain_tree(self) -> shapely.STRtree:
         """Boxes of the chains, searchable."""
-        return shapely.STRtree(rectangles(self.chain_boxes))
+        if not len(self.chain_area):
+            return shapely.STRtree([])
+        low = np.minimum.reduceat(self.edge_boxes[:2], self.chains[:-1], axis=1)
+        high = np.maximum.reduceat(self.edge_boxes[2:], self.chains[:-1], axis=1)
+        return shapely.STRtree(rectangles(np.vstack([low, high]).T))
 
     @cached_property
     def area_tree(self) -> shapely.STRtree:
@@ -301,69 +308,122 @@ class _Near(NamedTuple):
     first: Ints
     chain: Ints
 
+    def some(self, which: Ints) -> _Near:
+        """Return some of the pairs."""
+        _, place = ranges(self.first[which], self.first[which + 1])
+        counts = self.first[which + 1] - self.first[which]
+        first = np.append(0, np.cumsum(counts))
+        return _Near(self.at[which], self.area[which], first, self.chain[place])
+
 
 def _measured(units: Units, outlines: Outlines) -> _Found:
     """Return the shares: 1 where boxes settle it, measured along the outlines."""
-    starts, group_boxes = units.group_boxes()
-    group, group_area, near = _by_box(group_boxes, outlines)
-    opened = np.unique(near.at)
-    settled = ~np.isin(group, opened)
-    owner, row = ranges(starts[group[settled]], starts[group[settled] + 1])
-    held = ~np.isnan(units.boxes(row)[:, 0])
-    whole_row, whole_area = row[held], group_area[settled][owner[held]]
-
-    _, row = ranges(starts[opened], starts[opened + 1])
-    at, area, near = _by_box(units.boxes(row), outlines)
+    starts, boxes = units.group_boxes()
+    settled, opened = _settled(starts, boxes, outlines)
+    held = ~np.isnan(units.boxes(settled[0])[:, 0])
+    settled = settled[0][held], settled[1][held]
+    boxes = units.boxes(opened)
+    # neighbours in one group first share a box of their own: most need no look at their boxes
+    starts, run_boxes = grouped(boxes, RUN)
+    runs, rest = _settled(starts, run_boxes, outlines)
+    runs = runs[0][~np.isnan(boxes[runs[0], 0])], runs[1][~np.isnan(boxes[runs[0], 0])]
+    row = opened[rest]
+    at, area, near = _by_box(boxes[rest], outlines, finely=True)
+    whole_row = np.concatenate([settled[0], opened[runs[0]], row[at]])
+    whole_area = np.concatenate([settled[1], runs[1], area])
     rows, near_at = np.unique(row[near.at], return_inverse=True)
-    polygons, repaired = usable(units.polygons(rows))
+    near = near._replace(at=near_at)
+    polygons = without_none(units.polygons(rows))
     size = np.asarray(shapely.area(polygons), dtype=np.float64)
-    share = _along(near._replace(at=near_at), polygons, outlines)
-    smaller = np.minimum(size[near_at], outlines.size[near.area])
-    positive = np.flatnonzero(share * size[near_at] > DUST * smaller)
+    share = _along(near, polygons, size, outlines)
+    # a polygon that crosses itself matters only where it is cut
+    cut = np.unique(near.at[(share > _noise(near, size, outlines)) & (share < 1 - DUST)])
+    mended, wrong = usable(polygons[cut])
+    repaired = cut[wrong]
+    if len(repaired):
+        polygons[cut] = mended
+        size[repaired] = shapely.area(polygons[repaired])
+        again = np.flatnonzero(np.isin(near.at, repaired))
+        share[again] = _along(near.some(again), polygons, size, outlines)
+    positive = np.flatnonzero(share > _noise(near, size, outlines))
     share = np.where(share >= 1 - DUST, 1.0, share)
 
-    all_rows = np.concatenate([whole_row, row[at], rows[near_at[positive]]])
-    all_areas = np.concatenate([whole_area, area, near.area[positive]])
-    all_shares = np.concatenate([np.ones(len(whole_row) + len(at)), share[positive]])
+    all_rows = np.concatenate([whole_row, rows[near_at[positive]]])
+    all_areas = np.concatenate([whole_area, near.area[positive]])
+    all_shares = np.concatenate([np.ones(len(whole_row)), share[positive]])
     order = np.lexsort((all_areas, all_rows))
     return _Found(
         all_rows[order], all_areas[order], all_shares[order], rows, polygons, size, repaired
     )
 
 
-def _by_box(boxes: Floats, outlines: Outlines) -> tuple[Ints, Ints, _Near]:
-    """Return pairs (box, area) with the box wholly inside, and pairs an outline passes near."""
+def _settled(starts: Ints, boxes: Floats, outlines: Outlines) -> tuple[tuple[Ints, Ints], Ints]:
+    """Return pairs (row, area) of groups wholly inside, and the rows of groups to open."""
+    group, area, near = _by_box(boxes, outlines, finely=False)
+    opened = np.unique(near.at)
+    closed = ~np.isin(group, opened)
+    owner, row = ranges(starts[group[closed]], starts[group[closed] + 1])
+    _, rest = ranges(starts[opened], starts[opened + 1])
+    return (row, area[closed][owner]), rest
+
+
+def _noise(near: _Near, size: Floats, outlines: Outlines) -> Floats:
+    """Return the share of each unit below which an overlap is none."""
+    unit = size[near.at]
+    smaller = np.minimum(unit, outlines.size[near.area])
+    return np.asarray(DUST * smaller / np.where(unit > 0, unit, 1.0), dtype=np.float64)
+
+
+def _by_box(boxes: Floats, outlines: Outlines, *, finely: bool) -> tuple[Ints, Ints, _Near]:
+    """Return pairs (box, area) with the box wholly inside, and pairs an outline passes near.
+
+    ``finely`` asks each edge of a chain whether it is near, not only the chain.
+    """
     known = np.flatnonzero(~np.isnan(boxes[:, 0]))
     margin = PAD * np.maximum(boxes[known, 2:] - boxes[known, :2], 1e-6)
     wide = boxes[known] + np.hstack([-margin, margin])
-    at, chain = outlines.chain_tree.query(rectangles(wide))
-    at = known[at]
-    key = at * len(outlines.size) + outlines.chain_area[chain]
-    order = np.argsort(key, kind="stable")
-    pair, first = np.unique(key[order], return_index=True)
-    near = _Near(*np.divmod(pair, len(outlines.size)), np.append(first, len(key)), chain[order])
+    inner, area = outlines.area_tree.query(rectangles(wide))
+    touched = np.unique(inner)
+    place, chain = outlines.chain_tree.query(rectangles(wide[touched]))
+    place = touched[place]
+    if finely:
+        place, chain = _with_edge_in(wide, place, chain, outlines)
+    near = _near(known[place], chain, outlines)
 
-    at, area = outlines.area_tree.query(rectangles(boxes[known]))
-    at = known[at]
-    box, around = boxes[at], outlines.boxes[area]
+    box, around = boxes[known[inner]], outlines.boxes[area]
     could = (box[:, :2] >= around[:, :2]).all(axis=1) & (box[:, 2:] <= around[:, 2:]).all(axis=1)
-    could &= ~np.isin(at * len(outlines.size) + area, pair)
-    at, area = at[could], area[could]
+    count = len(outlines.size)
+    could &= ~np.isin(known[inner] * count + area, near.at * count + near.area)
+    at, area = known[inner[could]], area[could]
     inside = shapely.contains_xy(outlines.areas[area], boxes[at, 0], boxes[at, 1])
     return at[inside], area[inside], near
 
 
-def _along(near: _Near, polygons: Shapes, outlines: Outlines) -> Floats:
+def _with_edge_in(boxes: Floats, at: Ints, chain: Ints, outlines: Outlines) -> tuple[Ints, Ints]:
+    """Return those pairs of a box and a chain where the box of an edge meets the box."""
+    link, edge = ranges(outlines.chains[chain], outlines.chains[chain + 1])
+    west, south, east, north = outlines.edge_boxes
+    left, lower, right, upper = boxes[at].T
+    meets = (west[edge] <= right[link]) & (east[edge] >= left[link])
+    meets &= (south[edge] <= upper[link]) & (north[edge] >= lower[link])
+    kept = np.zeros(len(at), dtype=bool)
+    kept[link[meets]] = True
+    return at[kept], chain[kept]
+
+
+def _near(at: Ints, chain: Ints, outlines: Outlines) -> _Near:
+    """Gather pairs of a box and a chain by box and area."""
+    key = at * len(outlines.size) + outlines.chain_area[chain]
+    order = np.argsort(key, kind="stable")
+    pair, first = np.unique(key[order], return_index=True)
+    at, area = np.divmod(pair, len(outlines.size))
+    return _Near(at, area, np.append(first, len(key)), chain[order])
+
+
+def _along(near: _Near, polygons: Shapes, size: Floats, outlines: Outlines) -> Floats:
     """Return the share of each unit near an outline in its area."""
     boxes = shapely.bounds(polygons).reshape(-1, 4)[near.at]
-    # looked at across the outline: along the axis it runs along, fewer edges stand over each other
-    link, _ = ranges(near.first[:-1], near.first[1:])
-    within = outlines.chain_boxes[near.chain]
-    within = overlap(within, boxes[link])
-    low = np.minimum.reduceat(within[:, :2], near.first[:-1], axis=0) if len(link) else boxes[:, :2]
-    high = np.maximum.reduceat(within[:, 2:], near.first[:-1], axis=0) if len(link) else low
-    extent = high - low
-    turned = extent[:, 1] > extent[:, 0]
+    turned = _turned(near, boxes, outlines)
     base = base_points(boxes, turned)
     winding = shapely.contains_xy(outlines.areas[near.area], base[:, 0], base[:, 1]).astype(float)
 
@@ -377,7 +437,12 @@ def _along(near: _Near, polygons: Shapes, outlines: Outlines) -> Floats:
         at = near.at[start:end]
         units = edges_of(polygons[at[0] : at[-1] + 1])
         pairs = Pairs(
-            at - at[0], boxes[start:end], near.first[start : end + 1], near.chain, turned[start:end]
+            at - at[0],
+            size[at],
+            boxes[start:end],
+            near.first[start : end + 1],
+            near.chain,
+            turned[start:end],
         )
         return shares_of(pairs, winding[start:end], units, outlines.edges, outlines.chains)
 
@@ -390,6 +455,26 @@ def _along(near: _Near, polygons: Shapes, outlines: Outlines) -> Floats:
         common = shapely.area(shapely.intersection(shapes, outlines.areas[near.area[doubt]]))
         share[doubt] = np.nan_to_num(common / shapely.area(shapes))
     return share
+
+
+def _turned(near: _Near, boxes: Floats, outlines: Outlines) -> Flags:
+    """Return which pairs to look at along y: where the outline runs along x."""
+    link, _ = ranges(near.first[:-1], near.first[1:])
+    if not len(link):
+        return np.zeros(0, dtype=bool)
+    # a chain is short: its first point stands for it
+    x, y = outlines.edges.places.reshape(2, -1)
+    start = outlines.chains[near.chain]
+    west, south, east, north = boxes[link].T
+    wide = np.clip(x[start], west, east)
+    high = np.clip(y[start], south, north)
+    extent_x = np.maximum.reduceat(wide, near.first[:-1]) - np.minimum.reduceat(
+        wide, near.first[:-1]
+    )
+    extent_y = np.maximum.reduceat(high, near.first[:-1]) - np.minimum.reduceat(
+        high, near.first[:-1]
+    )
+    return np.asarray(extent_x > extent_y, dtype=bool)
 
 
 # ---------------------------------------------------------------- areas that overlap
@@ -448,9 +533,13 @@ def _union(
     if len(crowded):
         row, area = found.row[np.isin(at, crowded)], found.area[np.isin(at, crowded)]
         polygons = found.polygons[np.searchsorted(found.rows, row)]
-        parts = shapely.intersection(polygons, outlines.areas[area])
+        parts = spread(
+            lambda part: shapely.intersection(polygons[part], outlines.areas[area[part]]), len(row)
+        )
         heaps = shapely.geometrycollections(parts, indices=np.unique(row, return_inverse=True)[1])
-        merged = shapely.area(shapely.union_all(heaps[:, None], axis=1))
+        merged = spread(
+            lambda part: shapely.area(shapely.union_all(heaps[part, None], axis=1)), len(heaps), 16
+        )
         covered[crowded] = merged / found.size[np.searchsorted(found.rows, covered_row[crowded])]
     covered = np.where(covered >= 1 - DUST, 1.0, covered)
     return covered_row, covered
@@ -459,21 +548,23 @@ def _union(
 # ---------------------------------------------------------------- polygons
 
 
+def without_none(polygons: Shapes) -> Shapes:
+    """Return polygons with an empty one for ``None``; a copy."""
+    polygons = polygons.copy()
+    polygons[shapely.is_missing(polygons)] = shapely.Polygon()
+    return polygons
+
+
 def usable(polygons: Shapes) -> tuple[Shapes, Ints]:
-    """Return polygons fit for intersection and the positions of those that had to be repaired.
+    """Return polygons that do not cross themselves, and positions of those that were repaired.
 
     ``None`` becomes an empty polygon.
     """
-    missing = shapely.is_missing(polygons)
-    wrong = np.flatnonzero(
-        ~spread(lambda part: shapely.is_valid(polygons[part]), len(polygons)) & ~missing
-    )
-    if missing.any() or len(wrong):
-        polygons = polygons.copy()
-        polygons[missing] = shapely.Polygon()
-        polygons[wrong] = polygonal(
-            shapely.make_valid(polygons[wrong], method="structure", keep_collapsed=False)
-        )
+    polygons = without_none(polygons)
+    valid = spread(lambda part: shapely.is_valid(polygons[part]), len(polygons))
+    wrong = np.flatnonzero(~valid)
+    made = shapely.make_valid(polygons[wrong], method="structure", keep_collapsed=False)
+    polygons[wrong] = polygonal(made)
     return polygons, wrong
 
 
@@ -512,9 +603,9 @@ def couples(groups: Ints) -> tuple[Ints, Ints]:
     return ranges(np.arange(1, len(groups) + 1, dtype=np.int64), ends)
 
 
-def grouped(boxes: Floats) -> tuple[Ints, Floats]:
+def grouped(boxes: Floats, size: int = GROUP_ROWS) -> tuple[Ints, Floats]:
     """Group boxes by their order: where each group starts, the end as last entry, and its box."""
-    starts = np.arange(0, len(boxes), GROUP_ROWS, dtype=np.int64)
+    starts = np.arange(0, len(boxes), size, dtype=np.int64)
     if not len(boxes):
         return np.zeros(1, dtype=np.int64), np.empty((0, 4))
     low = np.fmin.reduceat(boxes[:, :2], starts, axis=0)
@@ -540,15 +631,6 @@ def looked_up(keys: Ints, held: Ints, values: Floats) -> Floats:
     order = np.argsort(held, kind="stable")
     at = np.minimum(np.searchsorted(held[order], keys), len(held) - 1)
     return np.where(held[order][at] == keys, values[order][at], 0.0)
-
-
-def _boxes_of(ends: Floats, starts: Ints) -> Floats:
-    """Return the boxes of runs of edges."""
-    if not len(starts):
-        return np.empty((0, 4))
-    low = np.minimum(ends[:, :2], ends[:, 2:])
-    high = np.maximum(ends[:, :2], ends[:, 2:])
-    return np.hstack([np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts)])
 
 
 def on_cores(work: Callable[[int], T], count: int) -> list[T]:

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import shapely
 
 from lipgeo.amounts import counts_of, points_of, surface_m2
+from lipgeo.areas.faults import finding
 from lipgeo.census import Census, CensusZones
 from lipgeo.errors import CrosswalkError
-from lipgeo.faults import finding
 from lipgeo.kernel import (
     ArrayUnits,
     LevelUnits,

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from lipgeo.areas import ServiceAreas
 from lipgeo.boundary import FLAGS, Boundaries, fit_boundaries
 from lipgeo.census import Census, MemoryCensus
-from lipgeo.choosing import RULES
 from lipgeo.crosswalk import build_crosswalk
 from lipgeo.errors import AreaError, FitError, MissingLevelError
+from lipgeo.fitting.choosing import RULES
 
 DA, DB = toytown.DA_IDS, toytown.DB_IDS
 PEOPLE = toytown.POPULATION

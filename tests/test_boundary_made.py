@@ -12,7 +12,7 @@ from lipgeo import synthetic
 from lipgeo.areas import ServiceAreas
 from lipgeo.boundary import Boundaries, fit_boundaries
 from lipgeo.census import Census
-from lipgeo.cover import COVER_LEVELS, fewest_units
+from lipgeo.fitting.cover import COVER_LEVELS, fewest_units
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipgeo.census import Census, MemoryCensus, hilbert
-from lipgeo.census_data import child_index, expand
+from lipgeo.census.data import child_index, expand
+from lipgeo.census.roworder import hierarchical_order
 from lipgeo.errors import MissingLevelError, UnknownUnitError
-from lipgeo.roworder import hierarchical_order
 
 
 @pytest.fixture(scope="module")

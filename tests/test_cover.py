@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipgeo.census import Census, MemoryCensus
-from lipgeo.completeness import Completeness
-from lipgeo.cover import COVER_LEVELS, Cover, fewest_units
+from lipgeo.census.completeness import Completeness
+from lipgeo.fitting.cover import COVER_LEVELS, Cover, fewest_units
 
 _NONE = pd.DataFrame({"area": [], "level": [], "row": []})
 

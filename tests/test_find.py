@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipgeo.census import Census, MemoryCensus
+from lipgeo.census.names import NameIndex, key
 from lipgeo.errors import InputError, MissingLevelError
-from lipgeo.names import NameIndex, key
 from lipgeo.store import add_files, open_census
 
 _PLACES = [

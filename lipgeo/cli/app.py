@@ -9,6 +9,7 @@ import typer
 
 from lipgeo.cli import census
 from lipgeo.cli import options as o
+from lipgeo.cli import order as orders
 from lipgeo.cli.reporting import (
     exit_status,
     print_findings,
@@ -33,6 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(census.app, name="census")
+for _command in (orders.order, orders.verify, orders.diff):
+    app.command(help=say(f"cli.help_{_command.__name__}"))(_command)
 
 
 def _version(asked: bool) -> None:

@@ -1,158 +1,182 @@
-"""The concordance: which standard units each custom area is made of, and the list of areas."""
+"""The lists of an order: the concordance, the fewest units, the areas; as CSV and workbook."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lipgeo.errors import OrderError
+from lipgeo import geography
+from lipgeo.order.content import Content
+from lipgeo.order.template import Template, read_template
 from lipgeo.spreadsheets import CsvStyle, Sheet, write_csv, write_workbook
+from lipgeo.words import say, speaking
 
-if TYPE_CHECKING:
-    from lipgeo.boundary import Boundaries
-
-__all__ = ["area_list", "concordance", "custom_ids", "write_lists"]
+__all__ = ["area_list", "concordance", "write_lists"]
 
 
-def custom_ids(area_ids: pd.Series) -> pd.Series:
-    """Return the ASCII id each area is ordered under: its own, without accents or odd marks.
-
-    Parameters
-    ----------
-    area_ids
-        Area ids (text).
-
-    Returns
-    -------
-    pandas.Series
-        Index the area ids, values the custom ids: upper case, ``A-Z 0-9 - _`` only.
-
-    Raises
-    ------
-    OrderError
-        Two areas would share a custom id; ``problems`` lists them.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from lipgeo.order import custom_ids
-    >>> custom_ids(pd.Series(["nb-péninsule acadienne"])).tolist()
-    ['NB-PENINSULE-ACADIENNE']
-    """
-    made = [
-        re.sub(
-            r"[^A-Z0-9_-]+",
-            "-",
-            unicodedata.normalize("NFKD", str(area)).encode("ascii", "ignore").decode().upper(),
-        ).strip("-")
-        for area in area_ids
-    ]
-    ids = pd.Series(made, index=pd.Index(area_ids, name="area_id"), name="custom_id", dtype=object)
-    clash = ids[ids.duplicated(keep=False) | (ids == "")]
-    if len(clash):
-        raise OrderError(
-            "order.custom_id_clash",
-            [{"area_id": area, "custom_id": custom} for area, custom in clash.items()],
-            areas=clash.index,
-        )
-    return ids
-
-
-def concordance(boundaries: Boundaries, *, cover: bool = False) -> pd.DataFrame:
+def concordance(content: Content, *, cover: bool = False) -> pd.DataFrame:
     """Return one row a unit of each area: only units that are in, no shares.
 
     Parameters
     ----------
-    boundaries
-        Fitted boundaries.
+    content
+        The order.
     cover
         Whether to list the fewest, largest units that are exactly the area instead of the units
-        the fit chose.
+        chosen.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``VINTAGE, LEVEL, UNIT_CODE, UNIT_NAME, DGUID, CUSTOM_ID, AREA_NAME_EN,
-        AREA_NAME_FR``, all text; a missing French area name shows the English one.
+        Columns :data:`lipgeo.order.template.FIELDS`, all text; a missing French area name shows
+        the English one.
     """
-    units = boundaries.cover if cover else boundaries.units
-    areas = boundaries.areas.set_index("area_id")
+    units = content.cover if cover else content.units
+    areas = content.areas.set_index("custom_id")
+    levels = {code: geography.level(code) for code in units["level"].unique()}
     return pd.DataFrame(
         {
-            "VINTAGE": units["area_id"].map(areas["vintage"].astype("string")),
+            "VINTAGE": str(content.vintage),
             "LEVEL": units["level"],
+            "LEVEL_NAME_EN": units["level"].map({c: of.name_en for c, of in levels.items()}),
+            "LEVEL_NAME_FR": units["level"].map({c: of.name_fr for c, of in levels.items()}),
             "UNIT_CODE": units["unit_id"],
             "UNIT_NAME": units["unit_name"],
+            "UNIT_TYPE": units["unit_type"],
             "DGUID": units["dguid"],
-            "CUSTOM_ID": units["area_id"].map(custom_ids(boundaries.areas["area_id"])),
-            "AREA_NAME_EN": units["area_id"].map(areas["name_en"]),
-            "AREA_NAME_FR": units["area_id"].map(areas["name_fr"].fillna(areas["name_en"])),
+            "CUSTOM_ID": units["custom_id"],
+            "AREA_ID": units["area_id"],
+            "AREA_NAME_EN": units["custom_id"].map(areas["name_en"]),
+            "AREA_NAME_FR": units["custom_id"].map(areas["name_fr"]),
         },
         dtype="string",
     ).reset_index(drop=True)
 
 
-def area_list(boundaries: Boundaries) -> pd.DataFrame:
-    """Return one row an area: its ids, names, level, counts and flags.
+def area_list(content: Content) -> pd.DataFrame:
+    """Return one row an area: its ids, names, levels, counts and flags.
 
     Returns
     -------
     pandas.DataFrame
-        ``CUSTOM_ID, AREA_ID, AREA_NAME_EN, AREA_NAME_FR, VINTAGE, LEVELS, UNIT_COUNT`` (text and
-        counts), ``POPULATION, DWELLINGS`` (persons, dwellings of the union; missing stays empty),
-        ``LAND_KM2``, ``MISFIT_SHARE`` (0 to 1), ``FLOOR_PERSONS, BELOW_FLOOR, FLAGS``.
+        ``CUSTOM_ID, AREA_ID, AREA_NAME_EN, AREA_NAME_FR, VINTAGE, LEVELS, FEWEST_UNITS_LEVELS,
+        CLASS`` (text), ``UNIT_COUNT, FEWEST_UNIT_COUNT``, ``POPULATION, DWELLINGS`` (persons,
+        dwellings of the union; missing stays empty), ``LAND_KM2``, ``MISFIT_SHARE`` (0 to 1),
+        ``PARTS, FLOOR_PERSONS, BELOW_FLOOR, FLAGS``. Areas left out stand last, with 0 units.
     """
-    areas = boundaries.areas
-    levels = boundaries.units.groupby("area_id")["level"].agg(
-        lambda found: " ".join(sorted(set(found)))
-    )
-    return pd.DataFrame(
+    areas, left = content.areas, content.left_out
+
+    def levels(units: pd.DataFrame) -> pd.Series:
+        found = units.groupby("custom_id")["level"].agg(lambda of: " ".join(sorted(set(of))))
+        return areas["custom_id"].map(found).astype("string")
+
+    fewest = content.cover["custom_id"].value_counts()
+    made = pd.DataFrame(
         {
-            "CUSTOM_ID": areas["area_id"].map(custom_ids(areas["area_id"])).astype("string"),
+            "CUSTOM_ID": areas["custom_id"],
             "AREA_ID": areas["area_id"].astype("string"),
-            "AREA_NAME_EN": areas["name_en"].astype("string"),
-            "AREA_NAME_FR": areas["name_fr"].fillna(areas["name_en"]).astype("string"),
+            "AREA_NAME_EN": areas["name_en"],
+            "AREA_NAME_FR": areas["name_fr"],
             "VINTAGE": areas["vintage"].astype("string"),
-            "LEVELS": areas["area_id"].map(levels).astype("string"),
-            "UNIT_COUNT": areas["unit_count"],
+            "LEVELS": levels(content.units),
+            "FEWEST_UNITS_LEVELS": levels(content.cover),
+            "CLASS": areas["classification"],
+            "UNIT_COUNT": areas["unit_count"].astype("int64"),
+            "FEWEST_UNIT_COUNT": areas["custom_id"].map(fewest).fillna(0).astype("int64"),
             "POPULATION": areas["population_union"],
             "DWELLINGS": areas["dwellings_union"],
-            "LAND_KM2": areas["land_km2_union"],
-            "MISFIT_SHARE": areas["misfit_share"],
-            "FLOOR_PERSONS": areas["floor_persons"],
-            "BELOW_FLOOR": areas["below_floor"].astype("string"),
+            "LAND_KM2": areas["land_km2_union"].round(4),
+            "MISFIT_SHARE": areas["misfit_share"].round(6),
+            "PARTS": areas["part_count"].astype("int64"),
+            "FLOOR_PERSONS": areas["floor_persons"].astype("int64"),
+            "BELOW_FLOOR": areas["below_floor"].map({True: "yes", False: "no"}).astype("string"),
             "FLAGS": areas["flags"].astype("string"),
         }
-    ).reset_index(drop=True)
+    )
+    if not len(left):
+        return made
+    rest = pd.DataFrame(
+        {
+            "AREA_ID": left["area_id"].astype("string"),
+            "AREA_NAME_EN": left["name_en"],
+            "AREA_NAME_FR": left["name_fr"],
+            "VINTAGE": str(content.vintage),
+            "UNIT_COUNT": 0,
+            "FEWEST_UNIT_COUNT": 0,
+            "FLAGS": left["flags"],
+        }
+    )
+    # a frame of missing columns would decide dtypes: the list's own stay
+    whole = pd.concat([made, rest.reindex(columns=made.columns).dropna(axis=1, how="all")])
+    return whole[made.columns].reset_index(drop=True)
 
 
-def write_lists(boundaries: Boundaries, folder: Path, *, csv: CsvStyle = "en") -> list[Path]:
-    """Write ``concordance.csv``, ``concordance.xlsx`` and ``areas.csv`` into a folder.
+def write_lists(
+    content: Content, folder: Path, *, template: Template | None = None, csv: CsvStyle = "en"
+) -> list[Path]:
+    """Write the lists: ``concordance``, ``fewest_units`` and ``areas`` as CSV, all in a workbook.
 
-    The workbook holds three sheets: the units the fit chose, the fewest units, the areas.
+    Beside each CSV stands ``*.csv-metadata.json`` (CSV on the Web), which names vintage, licence
+    and columns: a CSV itself has no place for them. The workbook says them on its last sheet.
 
     Returns
     -------
     list of pathlib.Path
         The files written.
     """
-    full, fewest, areas = (
-        concordance(boundaries),
-        concordance(boundaries, cover=True),
-        area_list(boundaries),
-    )
-    write_csv(full, folder / "concordance.csv", csv)
-    write_csv(areas, folder / "areas.csv", csv)
-    write_workbook(
-        [
-            Sheet("concordance", full),
-            Sheet("fewest_units", fewest),
-            Sheet("areas", areas),
-        ],
-        folder / "concordance.xlsx",
-    )
-    return [folder / name for name in ("concordance.csv", "concordance.xlsx", "areas.csv")]
+    form = template or read_template()
+    lists = {
+        "concordance": form.apply(concordance(content), "concordance"),
+        "fewest_units": form.apply(concordance(content, cover=True), "fewest_units"),
+        "areas": area_list(content),
+    }
+    written = []
+    for name, frame in lists.items():
+        path = folder / f"{name}.csv"
+        write_csv(frame, path, csv)
+        beside = folder / f"{name}.csv-metadata.json"
+        beside.write_text(_about(content, name, frame, csv), encoding="utf-8")
+        written += [path, beside]
+    book = folder / "concordance.xlsx"
+    sheets = [Sheet(name, frame) for name, frame in lists.items()]
+    write_workbook([*sheets, Sheet("about", _about_sheet(content))], book)
+    return [*written, book]
+
+
+def _about(content: Content, name: str, frame: pd.DataFrame, csv: CsvStyle) -> str:
+    """Return the CSV's description, as W3C's CSV on the Web has it."""
+    words = {}
+    for lang in ("en", "fr"):
+        with speaking("fr" if lang == "fr" else "en"):
+            words[lang] = say(f"order.list_{name}", vintage=str(content.vintage))
+    separator, decimal = (";", ",") if csv == "fr" else (",", ".")
+    columns = []
+    for column in frame.columns:
+        number = pd.api.types.is_numeric_dtype(frame[column])
+        kind = {"base": "number", "format": {"decimalChar": decimal}} if number else "string"
+        columns.append({"titles": str(column), "datatype": kind})
+    described = {
+        "@context": "http://www.w3.org/ns/csvw",
+        "url": f"{name}.csv",
+        "dc:title": words,
+        "dc:temporal": str(content.vintage),
+        "dc:rights": {lang: content.attribution_in(lang) for lang in ("en", "fr")},
+        "dialect": {"delimiter": separator, "encoding": "utf-8", "header": True},
+        "tableSchema": {"columns": columns},
+    }
+    return json.dumps(described, ensure_ascii=False, indent=1) + "\n"
+
+
+def _about_sheet(content: Content) -> pd.DataFrame:
+    rows = [("VINTAGE", str(content.vintage), str(content.vintage))]
+    both = []
+    for lang in ("en", "fr"):
+        with speaking("fr" if lang == "fr" else "en"):
+            names = ("concordance", "fewest_units", "areas")
+            said = [say(f"order.list_{n}", vintage=str(content.vintage)) for n in names]
+            both.append([*said, content.attribution])
+    labels = ("concordance", "fewest_units", "areas", "SOURCE")
+    rows += list(zip(labels, *both, strict=True))
+    return pd.DataFrame(rows, columns=["ABOUT", "EN", "FR"], dtype="string")

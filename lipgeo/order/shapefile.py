@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import fiona
 import pandas as pd
@@ -12,10 +12,7 @@ import shapely
 
 from lipgeo.atomic import file_in_one_step, write_zip
 from lipgeo.errors import OrderError
-from lipgeo.order.concordance import custom_ids
-
-if TYPE_CHECKING:
-    from lipgeo.boundary import Boundaries
+from lipgeo.order.content import Content
 
 __all__ = ["FIELDS", "write_shapefile"]
 
@@ -34,21 +31,21 @@ FIELDS: dict[str, str] = {
     "PARTS": "int32:9",
     "FLOOR": "int32:9",
     "FLAGS": "str:254",
+    "SOURCE": "str:254",
 }
 #: the DBF header carries a date; a fixed one keeps equal contents equal bytes
 _DBF_DATE = "1980-01-01"
 _SIDECARS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 
 
-def _records(boundaries: Boundaries) -> pd.DataFrame:
-    areas = boundaries.areas
-    flags = areas["flags"].fillna("")
+def _records(content: Content) -> pd.DataFrame:
+    areas = content.areas
     return pd.DataFrame(
         {
-            "CUSTOM_ID": areas["area_id"].map(custom_ids(areas["area_id"])),
+            "CUSTOM_ID": areas["custom_id"],
             "AREA_ID": areas["area_id"],
             "NAME_EN": areas["name_en"],
-            "NAME_FR": areas["name_fr"].fillna(areas["name_en"]),
+            "NAME_FR": areas["name_fr"],
             "VINTAGE": areas["vintage"].astype(str),
             "UNITS": areas["unit_count"],
             "POP": areas["population_union"].round(),
@@ -57,7 +54,8 @@ def _records(boundaries: Boundaries) -> pd.DataFrame:
             "MISFIT": areas["misfit_share"].round(6),
             "PARTS": areas["part_count"],
             "FLOOR": areas["floor_persons"],
-            "FLAGS": flags,
+            "FLAGS": areas["flags"].fillna(""),
+            "SOURCE": content.attribution_in("en"),
         }
     )
 
@@ -88,13 +86,13 @@ def _value(value: Any, kind: str) -> Any:
     return float(value) if kind.startswith("float") else str(value)
 
 
-def write_shapefile(boundaries: Boundaries, path: str | Path) -> Path:
+def write_shapefile(content: Content, path: str | Path) -> Path:
     """Write the areas as a zipped shapefile: EPSG:3347, UTF-8, one feature an area.
 
     Parameters
     ----------
-    boundaries
-        Fitted boundaries.
+    content
+        The order.
     path
         The ``.zip`` to write; its stem names the shapefile inside.
 
@@ -107,21 +105,14 @@ def write_shapefile(boundaries: Boundaries, path: str | Path) -> Path:
     Raises
     ------
     OrderError
-        A text is longer than its field, an area has no polygon, or the widths read back are not
-        those promised.
+        A text is longer than its field, or the widths read back are not those promised.
     OutputError
         The zip cannot be written; an older one is as it was.
     """
     target = Path(path)
-    records = _records(boundaries)
+    records = _records(content)
     _check_fits(records)
-    geometry = boundaries.areas.geometry.to_numpy()
-    empty = pd.isna(geometry) | shapely.is_empty(geometry)
-    if empty.any():
-        areas = records.loc[empty, "AREA_ID"]
-        raise OrderError(
-            "order.no_polygon", [{"area_id": area} for area in areas], areas=list(areas)
-        )
+    geometry = content.areas.geometry.to_numpy()
     # one geometry type for the whole layer: readers dislike a mix
     shapes = [shapely.multipolygons([g]) if g.geom_type == "Polygon" else g for g in geometry]
     schema = {"geometry": "MultiPolygon", "properties": FIELDS}
@@ -132,7 +123,7 @@ def write_shapefile(boundaries: Boundaries, path: str | Path) -> Path:
             "w",
             driver="ESRI Shapefile",
             schema=schema,
-            crs_wkt=boundaries.areas.crs.to_wkt("WKT1_ESRI"),
+            crs_wkt=content.areas.crs.to_wkt("WKT1_ESRI"),
             encoding="UTF-8",
             DBF_DATE_LAST_UPDATE=_DBF_DATE,
         ) as sink:

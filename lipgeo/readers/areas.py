@@ -9,15 +9,15 @@ import geopandas as gpd
 import shapely
 
 from lipgeo.areas import ServiceAreas
+from lipgeo.areas.faults import finding
+from lipgeo.areas.fields import near
+from lipgeo.areas.unit_lists import entries, levels_named
 from lipgeo.census import Census
 from lipgeo.errors import AreaError
-from lipgeo.faults import finding
-from lipgeo.fields import near
 from lipgeo.layers import read_layer
 from lipgeo.readers.lists import GEOMETRY, list_of_sheet, list_of_toml
 from lipgeo.readers.sheets import Sheet, read_sheet
 from lipgeo.report import CheckReport, keep_notes
-from lipgeo.unit_lists import entries, levels_named
 
 __all__ = ["named_levels", "read_service_areas"]
 

@@ -11,7 +11,7 @@ import re
 import pandas as pd
 
 from lipgeo import geography
-from lipgeo.faults import finding
+from lipgeo.areas.faults import finding
 from lipgeo.readers.geocolumn import codes_in_labels
 from lipgeo.report import Finding
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from lipgeo import geography
+from lipgeo.areas.faults import finding
 from lipgeo.errors import InputError, TableError
-from lipgeo.faults import finding
 from lipgeo.readers.headings import vector_year
 from lipgeo.report import Finding
 

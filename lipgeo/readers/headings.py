@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from lipgeo.faults import finding
+from lipgeo.areas.faults import finding
 from lipgeo.geography import fold
 from lipgeo.report import Finding
 from lipgeo.tables.variables import PERCENT, known_variables

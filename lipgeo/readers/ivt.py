@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lipgeo.areas.faults import finding
 from lipgeo.errors import FileError, MissingExtraError
-from lipgeo.faults import finding
 from lipgeo.readers.sheets import Sheet
 from lipgeo.report import CheckReport, Finding
 

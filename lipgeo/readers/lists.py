@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lipgeo.areas.faults import finding
+from lipgeo.areas.fields import TEXTS, near
 from lipgeo.errors import AreaError, FileError
-from lipgeo.faults import finding
-from lipgeo.fields import TEXTS, near
 from lipgeo.geography import fold, id_column, levels
 from lipgeo.readers.sheets import Sheet
 from lipgeo.report import CheckReport, Finding, keep_notes

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from lipgeo import geography
+from lipgeo.areas.faults import finding
 from lipgeo.errors import FileError, InputError, TableError
-from lipgeo.faults import finding
 from lipgeo.readers.cells import read_cells
 from lipgeo.report import CheckReport, Finding
 from lipgeo.tables.table import CensusTable

@@ -16,8 +16,8 @@ import openpyxl
 import pandas as pd
 from openpyxl.utils.exceptions import InvalidFileException
 
+from lipgeo.areas.faults import finding
 from lipgeo.errors import FileError
-from lipgeo.faults import finding
 from lipgeo.report import CheckReport, Finding, notes_of
 from lipgeo.textfiles import TextForm, read_text_table, sniff
 

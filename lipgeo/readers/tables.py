@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
+from lipgeo.areas.faults import finding
 from lipgeo.errors import FileError, TableError
-from lipgeo.faults import finding
 from lipgeo.geography import fold, restore_ids
 from lipgeo.readers.beyond2020 import as_units_by_rows
 from lipgeo.readers.cells import read_cells

@@ -11,8 +11,8 @@ import pandas as pd
 import shapely
 
 from lipgeo import geography
-from lipgeo.census_data import GRID, NAMES, TEXT, Rows, typed
-from lipgeo.roworder import hierarchical_order
+from lipgeo.census.data import GRID, NAMES, TEXT, Rows, typed
+from lipgeo.census.roworder import hierarchical_order
 from lipgeo.store.findings import Check
 from lipgeo.store.gather import Piece, gather, report_orphans
 from lipgeo.store.levels import FLAG, NUMBERS, Levels, empty

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lipgeo import geography
-from lipgeo.census_data import COUNTS, NAMES
+from lipgeo.census.data import COUNTS, NAMES
 from lipgeo.store.findings import Check
 from lipgeo.store.levels import FLAG, NUMBERS, Columns, Levels, empty, values_of
 

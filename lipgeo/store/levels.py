@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lipgeo import geography
-from lipgeo.census_data import COUNTS, MEASURES, Rows
+from lipgeo.census.data import COUNTS, MEASURES, Rows
 from lipgeo.store.findings import Check
 
 __all__ = ["FLAG", "NUMBERS", "Columns", "Levels", "empty", "values_of"]

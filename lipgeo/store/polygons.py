@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from lipgeo.census_data import GROUP_ROWS, Rows
+from lipgeo.census.data import GROUP_ROWS, Rows
 
 __all__ = ["SIZES", "ReadAt", "chunk_ends", "is_addressable", "read_values"]
 

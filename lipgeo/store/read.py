@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import shapely
 
 from lipgeo.census import Census
-from lipgeo.census_data import (
+from lipgeo.census.data import (
     COUNTS,
     GRID,
     GROUP_ROWS,

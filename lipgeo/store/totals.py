@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lipgeo.census_data import COUNTS
+from lipgeo.census.data import COUNTS
 from lipgeo.report import Severity
 from lipgeo.store.findings import Check
 from lipgeo.store.gather import Piece

@@ -12,9 +12,9 @@ import pandas as pd
 import shapely
 
 from lipgeo import geography
-from lipgeo.census_data import Rows
+from lipgeo.census.data import Rows
+from lipgeo.census.roworder import CHAIN
 from lipgeo.report import Severity
-from lipgeo.roworder import CHAIN
 from lipgeo.store.assemble import Assembled
 from lipgeo.store.findings import Check
 

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 
-from lipgeo.census_data import COUNTS, GRID, GROUP_ROWS
+from lipgeo.census.data import COUNTS, GRID, GROUP_ROWS
+from lipgeo.census.roworder import CHAIN
 from lipgeo.crs import STATCAN_LAMBERT
-from lipgeo.roworder import CHAIN
 from lipgeo.store.assemble import Assembled
 from lipgeo.store.layout import LAYOUT, MANIFEST, PUBLISHED, level_file, manifest_text, rows_of
 from lipgeo.store.polygons import SIZES, is_addressable

@@ -16,7 +16,7 @@ import pyproj
 from lipgeo import geography
 from lipgeo.attributes.layouts import Layout, layouts
 from lipgeo.census import Census
-from lipgeo.hierarchy import facts
+from lipgeo.geography.hierarchy import facts
 
 __all__ = ["block_fields", "write_layout"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lipgeo.hierarchy import facts
+from lipgeo.geography.hierarchy import facts
 from lipgeo.synthetic.forming import RESERVE, RURAL
 from lipgeo.synthetic.grouping import count_within
 from lipgeo.synthetic.land import Land

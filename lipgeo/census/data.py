@@ -1,0 +1,241 @@
+"""What a census is read from: the protocol, and frames in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from lipgeo.census.roworder import hierarchical_order
+from lipgeo.errors import MissingLevelError
+
+__all__ = [
+    "COUNTS",
+    "GRID",
+    "GROUP_ROWS",
+    "MEASURES",
+    "NAMES",
+    "TEXT",
+    "CensusData",
+    "MemoryCensus",
+    "Rows",
+    "child_index",
+    "expand",
+    "require_membership",
+    "typed",
+]
+
+Rows = npt.NDArray[np.int64]
+
+#: counts a unit may carry; float64, NaN where missing
+COUNTS = ("population", "dwellings", "households")
+#: further numbers of a unit; float64, NaN where missing
+MEASURES = ("land_km2", "x", "y")
+#: area of the polygon on the grid, m2: steers computing, never shown (the grid is not equal-area)
+GRID = "grid_m2"
+#: what a unit is called; text, ``pandas.NA`` where missing. Every other column is a parent's id.
+NAMES = ("unit_id", "unit_name", "name_fr", "unit_type", "dguid")
+#: dtype of every text column, from memory and from disk alike
+TEXT = pd.StringDtype("pyarrow")
+
+#: rows a group: small enough to skip most of a level, large enough to read in one go
+GROUP_ROWS = 1024
+
+
+class CensusData(Protocol):
+    """What a census is read from: a store on disk, or frames in memory.
+
+    A level's units have one fixed order, and ``rows`` are positions in it. The order follows the
+    hierarchy (PR, CD, CSD, DA, DB) and, within it, place; so the children of a unit in that chain
+    stand together and neighbours stand close.
+    """
+
+    @property
+    def vintage(self) -> int:
+        """Census year."""
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Levels that hold units, finest first."""
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """What is known about the whole.
+
+        ``made`` (bool), ``boundary_type``, ``sources`` (a list of ``name, sha256, bytes``),
+        ``published`` (unit counts and populations known from outside: level -> unit_id -> dict).
+        """
+
+    def columns(self, level: str) -> tuple[str, ...]:
+        """Attribute columns of a level (``unit_id`` first, geometry left out)."""
+
+    def attributes(
+        self, level: str, columns: Sequence[str] | None = None, rows: Rows | None = None
+    ) -> pd.DataFrame:
+        """Attributes: one row a unit in the level's order, RangeIndex, ``unit_id`` a column."""
+
+    def group_boxes(self, level: str) -> tuple[Rows, npt.NDArray[np.float64]]:
+        """Where each group of rows starts, the end last; (g + 1,): and its box; (g, 4)."""
+
+    def boxes(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.float64]:
+        """Boxes in EPSG:3347 metres, NaN where a unit has no polygon; (n, 4)."""
+
+    def geometry(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.object_]:
+        """Polygons in EPSG:3347, ``None`` where a unit has none; (n,)."""
+
+    def children(self, level: str, rows: Rows, child: str) -> tuple[Rows, Rows]:
+        """Pairs (position in ``rows``, row of ``child``): the units of ``child`` inside each unit.
+
+        By ids and attribute files, never by geometry. Both arrays have one entry a pair, ordered
+        by the first.
+        """
+
+
+class MemoryCensus:
+    """A census held in frames in memory (the made census, tests, notebooks).
+
+    Parameters
+    ----------
+    vintage
+        Census year.
+    frames
+        Level to its attributes (``unit_id`` a column; parents named by level code), finest level
+        first. The rows are put in the order :class:`CensusData` asks for.
+    geometry
+        Level to its polygons in EPSG:3347, in the order of its frame; a level may be left out.
+    meta
+        See :attr:`CensusData.meta`.
+    """
+
+    def __init__(
+        self,
+        vintage: int,
+        frames: Mapping[str, pd.DataFrame],
+        geometry: Mapping[str, npt.NDArray[np.object_]],
+        meta: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.vintage = vintage
+        self.levels = tuple(frames)
+        self.meta: Mapping[str, Any] = {
+            "made": True,
+            "boundary_type": "cartographic",
+            "sources": [],
+            "published": {},
+            **(meta or {}),
+        }
+        self._frames: dict[str, pd.DataFrame] = {}
+        self._geometry: dict[str, npt.NDArray[np.object_]] = {}
+        self._boxes: dict[str, npt.NDArray[np.float64]] = {}
+        for level, frame in frames.items():
+            polygons = geometry.get(level)
+            if polygons is None:
+                polygons = np.full(len(frame), None, dtype=object)
+            self._frames[level] = typed(frame)
+            self._geometry[level] = np.asarray(polygons, dtype=object)
+            self._boxes[level] = np.asarray(shapely.bounds(self._geometry[level]), dtype=np.float64)
+            if not np.isnan(self._boxes[level]).all():
+                self._frames[level][GRID] = shapely.area(self._geometry[level])
+        for level, order in hierarchical_order(self._frames, self._boxes).items():
+            self._frames[level] = self._frames[level].iloc[order].reset_index(drop=True)
+            self._geometry[level] = self._geometry[level][order]
+            self._boxes[level] = self._boxes[level][order]
+        self._children: dict[tuple[str, str], tuple[Rows, Rows]] = {}
+
+    def columns(self, level: str) -> tuple[str, ...]:
+        """Attribute columns of a level."""
+        return tuple(self._frames[level].columns)
+
+    def attributes(
+        self, level: str, columns: Sequence[str] | None = None, rows: Rows | None = None
+    ) -> pd.DataFrame:
+        """Attributes of a level, or of some rows of it."""
+        frame = self._frames[level]
+        if columns is not None:
+            frame = frame[list(columns)]
+        if rows is not None:
+            frame = frame.iloc[rows].reset_index(drop=True)
+        return frame.copy()
+
+    def group_boxes(self, level: str) -> tuple[Rows, npt.NDArray[np.float64]]:
+        """Return starts and boxes of the groups of rows."""
+        boxes = self._boxes[level]
+        starts = np.arange(0, len(boxes), GROUP_ROWS, dtype=np.int64)
+        grouped = np.column_stack(
+            [
+                np.fmin.reduceat(boxes[:, 0], starts),
+                np.fmin.reduceat(boxes[:, 1], starts),
+                np.fmax.reduceat(boxes[:, 2], starts),
+                np.fmax.reduceat(boxes[:, 3], starts),
+            ]
+        )
+        return np.append(starts, len(boxes)).astype(np.int64), grouped
+
+    def boxes(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.float64]:
+        """Boxes of a level, or of some rows of it."""
+        return self._boxes[level] if rows is None else self._boxes[level][rows]
+
+    def geometry(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.object_]:
+        """Polygons of a level, or of some rows of it."""
+        return self._geometry[level] if rows is None else self._geometry[level][rows]
+
+    def children(self, level: str, rows: Rows, child: str) -> tuple[Rows, Rows]:
+        """Pairs (position in ``rows``, row of ``child``)."""
+        require_membership(self, level, child)
+        if (level, child) not in self._children:
+            self._children[level, child] = child_index(
+                self._frames[level]["unit_id"], self._frames[child][level]
+            )
+        starts, order = self._children[level, child]
+        return expand(starts, order, rows)
+
+
+def require_membership(data: CensusData, level: str, child: str) -> None:
+    """Raise unless both levels are held and the units of ``child`` say in which of ``level``.
+
+    Raises
+    ------
+    MissingLevelError
+        A level, or the parent column, is not held.
+    """
+    for wanted in (level, child):
+        if wanted not in data.levels:
+            raise MissingLevelError(
+                "census.missing_level", level=wanted, vintage=data.vintage, held=data.levels
+            )
+    if level not in data.columns(child):
+        raise MissingLevelError("census.no_parent", level=level, child=child, vintage=data.vintage)
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return attributes in their dtypes: numbers float64, the flag bool, the rest text."""
+    kinds: dict[str, Any] = {}
+    for column in frame.columns:
+        if column in (*COUNTS, *MEASURES, GRID):
+            kinds[column] = np.float64
+        elif column == "incomplete_reserve":
+            kinds[column] = bool
+        else:
+            kinds[column] = TEXT
+    return frame.astype(kinds)
+
+
+def child_index(parents: pd.Series, parent_of_child: pd.Series) -> tuple[Rows, Rows]:
+    """Index children by parent: starts (n + 1,) into the returned order of child rows."""
+    codes = pd.Index(parents.to_numpy(dtype=object)).get_indexer(
+        pd.Index(parent_of_child.to_numpy(dtype=object))
+    )
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(len(parents) + 1))
+    return starts.astype(np.int64), order.astype(np.int64)
+
+
+def expand(starts: Rows, order: Rows, rows: Rows) -> tuple[Rows, Rows]:
+    """Turn an index of children into pairs (position in ``rows``, child row)."""
+    counts = starts[rows + 1] - starts[rows]
+    owner = np.repeat(np.arange(len(rows), dtype=np.int64), counts)
+    within = np.arange(counts.sum(), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
+    return owner, order[np.repeat(starts[rows], counts) + within]

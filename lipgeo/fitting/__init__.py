@@ -1,0 +1,31 @@
+"""The steps of a fit: what was asked, the units of drawn areas, the cover."""
+
+from lipgeo.fitting.steps import (
+    Asked,
+    By,
+    Fit,
+    Rule,
+    as_lists,
+    asked_of,
+    covered,
+    fitted,
+    ordered,
+    require_held,
+    require_other_rule,
+    require_vintage,
+)
+
+__all__ = [
+    "Asked",
+    "By",
+    "Fit",
+    "Rule",
+    "as_lists",
+    "asked_of",
+    "covered",
+    "fitted",
+    "ordered",
+    "require_held",
+    "require_other_rule",
+    "require_vintage",
+]
