@@ -15,7 +15,6 @@ _ROOMS = {
     "Boundaries": "boundary",
     "Census": "census",
     "CensusTable": "tables",
-    "CensusTable": "tables",
     "CheckReport": "report",
     "Crosswalk": "crosswalk",
     "Estimates": "tables",

@@ -1,0 +1,30 @@
+"""Census tables: what a variable is, weighting to areas, explanation of a number, calibration."""
+
+from lipgeo.tables.calibration import calibrate, residuals
+from lipgeo.tables.estimates import Estimates
+from lipgeo.tables.table import CensusTable
+from lipgeo.tables.variables import (
+    Characteristic,
+    Group,
+    Variable,
+    find_variables,
+    known_variables,
+    missing_symbols,
+    variable,
+)
+from lipgeo.tables.weighting import weight_table
+
+__all__ = [
+    "CensusTable",
+    "Characteristic",
+    "Estimates",
+    "Group",
+    "Variable",
+    "calibrate",
+    "find_variables",
+    "known_variables",
+    "missing_symbols",
+    "residuals",
+    "variable",
+    "weight_table",
+]

@@ -1,0 +1,269 @@
+"""``Columns``: what a table says of each source of a crosswalk, one column a variable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lipgeo.errors import TableError
+from lipgeo.tables.pairs import Pairs
+from lipgeo.tables.table import CensusTable
+from lipgeo.tables.variables import MISSING, Group, Variable, sampling_factor
+
+__all__ = ["REASONS", "Columns", "columns_of", "parts_needed"]
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+#: why a unit has no value, by code; 0 is a value
+REASONS = ("", "x", "F", "..", "...", "blank", "not_in_table", "zero", "denominator")
+#: long-form counts below this were rounded to 0 or to it
+_SMALL = 10.0
+#: blocks below this population are rounded to base 5
+_SMALL_BLOCK = 15.0
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Numerators, denominators and what is known of them; arrays are sources by variables.
+
+    Attributes
+    ----------
+    variables
+        One a column.
+    n, d
+        Counts, or numerators and denominators; 0 where not observed. A count has ``d`` 0.
+    observed
+        Where all that is needed is known.
+    reason
+        Why not: position in ``REASONS``.
+    ceiling
+        What ``n`` (and ``d``) of a unit cannot exceed where it is not observed; NaN where nothing
+        is known.
+    n_base, d_base
+        Base of their random rounding, 0 where exact.
+    sampling
+        Variance of ``n`` over ``n``; 0 where not sampled; one a column.
+    ratio
+        Which columns are N over D; one a column.
+    rate_sd, rate_range
+        Standard deviation and range of N / D among units; one a column.
+    held
+        What each source holds of the weight; (sources,).
+    """
+
+    variables: tuple[Variable, ...]
+    n: Floats
+    d: Floats
+    observed: Flags
+    reason: npt.NDArray[np.int8]
+    ceiling: Floats
+    n_base: Floats
+    d_base: Floats
+    sampling: Floats
+    ratio: Flags
+    rate_sd: Floats
+    rate_range: Floats
+    held: Floats
+
+    @property
+    def applicable(self) -> Flags:
+        """Where a value could be: not where the symbol says that there is no such thing."""
+        return np.asarray(self.reason != REASONS.index("..."))
+
+
+def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) -> Columns:
+    """Bring a table to the order of a crosswalk's sources.
+
+    Grouped medians become the share of people below the middle class's own middle: what can be
+    said of how that share splits says how far the median can move.
+
+    Raises
+    ------
+    TableError
+        A denominator, numerator or group that a variable needs is not in the table.
+    """
+    _require_parts(table, variables)
+    reader = _Reader(table, pairs)
+    shape = (len(pairs.sources), len(variables))
+    n, d = np.zeros(shape), np.zeros(shape)
+    reason = np.zeros(shape, dtype=np.int8)
+    ceiling = np.full(shape, np.nan)
+    n_base, d_base = np.zeros(shape), np.zeros(shape)
+    for at, one in enumerate(variables):
+        n[:, at], d[:, at], reason[:, at] = reader.parts(one)
+        ceiling[:, at] = reader.ceiling(one)
+        n_base[:, at], d_base[:, at] = reader.bases(one, n[:, at])
+    observed = reason == 0
+    n, d = np.where(observed, n, 0.0), np.where(observed, d, 0.0)
+    rate_sd, rate_range = _rates(n, d)
+    return Columns(
+        variables=tuple(variables),
+        n=n,
+        d=d,
+        observed=observed,
+        reason=reason,
+        ceiling=ceiling,
+        n_base=np.where(observed, n_base, 0.0),
+        d_base=np.where(observed, d_base, 0.0),
+        sampling=np.array(
+            [sampling_factor(table.vintage) if one.sampled else 0.0 for one in variables]
+        ),
+        ratio=np.array([one.is_ratio or bool(one.groups) for one in variables], dtype=bool),
+        rate_sd=rate_sd,
+        rate_range=rate_range,
+        held=pairs.held,
+    )
+
+
+def _rates(n: Floats, d: Floats) -> tuple[Floats, Floats]:
+    """Return the standard deviation of N / D among units, by their D, and its range."""
+    whole = d.sum(axis=0)
+    zero = np.zeros(n.shape[1])
+    mean = np.divide(n.sum(axis=0), whole, out=zero.copy(), where=whole > 0)
+    rate = np.divide(n, d, out=np.broadcast_to(mean, n.shape).copy(), where=d > 0)
+    variance = np.divide((d * (rate - mean) ** 2).sum(axis=0), whole, out=zero, where=whole > 0)
+    return np.sqrt(variance), np.ptp(rate, axis=0) if len(rate) else zero
+
+
+def parts_needed(one: Variable) -> list[str]:
+    """Return the columns a variable is made from."""
+    if one.rule == "median":
+        return [group.variable for group in one.groups] or [one.name]
+    if one.is_ratio:
+        return [one.numerator or one.name, str(one.denominator)]
+    return [one.name]
+
+
+def _require_parts(table: CensusTable, variables: Sequence[Variable]) -> None:
+    held = set(table.frame.columns)
+    problems = [
+        {"variable": one.name, "needed": part}
+        for one in variables
+        for part in parts_needed(one)
+        if part not in held
+    ]
+    if problems:
+        raise TableError(
+            "tables.parts_absent",
+            problems,
+            parts=[f"{p['needed']} ({p['variable']})" for p in problems],
+            held=sorted(held),
+        )
+
+
+class _Reader:
+    """Reads columns of a table in the order of the sources."""
+
+    def __init__(self, table: CensusTable, pairs: Pairs) -> None:
+        self.table, self.pairs = table, pairs
+        self.at = table.unit_ids.get_indexer(pairs.sources)
+        self.frame, self.symbols = table.frame, table.symbols
+        self.known = self.at >= 0
+        self._read: dict[str, tuple[Floats, npt.NDArray[np.int8]]] = {}
+
+    def column(self, name: str) -> tuple[Floats, npt.NDArray[np.int8]]:
+        """Return values (0 where not known) and why they are not known."""
+        if name not in self._read:
+            values = np.full(len(self.at), np.nan)
+            values[self.known] = self.frame[name].to_numpy()[self.at[self.known]]
+            reason = np.where(np.isnan(values), REASONS.index("blank"), 0).astype(np.int8)
+            if name in self.symbols:
+                symbols = np.full(len(self.at), "", dtype=object)
+                symbols[self.known] = self.symbols[name].to_numpy(dtype=object)[self.at[self.known]]
+                for symbol in MISSING:
+                    reason[symbols == symbol] = REASONS.index(symbol)
+            reason[~self.known] = REASONS.index("not_in_table")
+            self._read[name] = np.where(reason == 0, values, 0.0), reason
+        return self._read[name]
+
+    def parts(self, one: Variable) -> tuple[Floats, Floats, npt.NDArray[np.int8]]:
+        """Return numerator, denominator and reason of a variable."""
+        if one.groups:
+            return self._grouped(one)
+        if not one.is_ratio:
+            values, reason = self.column(one.name)
+            return values, np.zeros(len(values)), self._zeros(one, values, reason)
+        d, d_reason = self.column(str(one.denominator))
+        values, n_reason = self.column(one.numerator or one.name)
+        n = values if one.numerator else values * d / one.per
+        # what has nobody in it has no rate, and none is missing
+        empty = (d_reason == 0) & (d == 0)
+        n = np.where(empty, 0.0, n)
+        reason = np.where(empty, 0, n_reason).astype(np.int8)
+        hidden = (reason == 0) & (d_reason != 0)
+        reason = np.where(hidden, REASONS.index("denominator"), reason).astype(np.int8)
+        return n, d, self._zeros(one, d, reason)
+
+    def _zeros(
+        self, one: Variable, values: Floats, reason: npt.NDArray[np.int8]
+    ) -> npt.NDArray[np.int8]:
+        """Mark the zeros of 2006 that stand for suppression: nobody in a unit with people."""
+        if self.table.vintage is None or self.table.vintage > 2006 or not one.sampled:
+            return reason
+        whole = values
+        if one.rule == "count" and one.denominator in self.frame:
+            whole, _ = self.column(str(one.denominator))
+        hidden = (reason == 0) & (whole == 0) & (self.pairs.held > 0)
+        return np.where(hidden, REASONS.index("zero"), reason).astype(np.int8)
+
+    def _grouped(self, one: Variable) -> tuple[Floats, Floats, npt.NDArray[np.int8]]:
+        """Return people below a fixed point and all people of the classes of a median."""
+        columns = [self.column(group.variable) for group in one.groups]
+        counts = np.stack([values for values, _ in columns], axis=1)
+        reason = np.max(np.stack([why for _, why in columns], axis=1), axis=1)
+        below = _below(one.groups, counts.sum(axis=0))
+        return counts @ below, counts.sum(axis=1), reason.astype(np.int8)
+
+    def ceiling(self, one: Variable) -> Floats:
+        """Return what a unit's count cannot exceed: its denominator, else its people."""
+        unknown = np.full(len(self.at), np.nan)
+        if one.denominator in self.frame and one.rule == "count":
+            values, reason = self.column(str(one.denominator))
+            unknown = np.where(reason == 0, values, np.nan)
+        same = one.ceiling == self.pairs.crosswalk.weight
+        limit = self.pairs.held if same else np.full(len(self.at), np.nan)
+        return np.asarray(np.where(np.isnan(unknown), limit, unknown))
+
+    def bases(self, one: Variable, n: Floats) -> tuple[Floats, Floats]:
+        """Return the bases of random rounding of numerators and denominators."""
+        nothing = np.zeros(len(self.at))
+        if one.rule == "count":
+            return self._base(one, n), nothing
+        if not one.is_ratio and not one.groups:
+            return nothing, nothing
+        known: Mapping[str, Variable] = self.table.variables
+        if one.groups:
+            first = known.get(one.groups[0].variable, one)
+            base = self._base(first, n)
+            return base, base
+        whole = known.get(str(one.denominator))
+        d_base = nothing if whole is None else self._base(whole, self.column(whole.name)[0])
+        top = known.get(one.numerator) if one.numerator else None
+        n_base = d_base if one.rule == "average" or top is None else self._base(top, n)
+        return (nothing if one.rule == "average" else n_base), d_base
+
+    def _base(self, one: Variable, values: Floats) -> Floats:
+        base = np.full(len(self.at), float(one.rounding))
+        if one.sampled and one.rounding:
+            base[values <= _SMALL] = _SMALL
+        if self.table.level == "DB" and one.ceiling == "population":
+            base[values <= _SMALL_BLOCK] = np.maximum(base[values <= _SMALL_BLOCK], 5.0)
+        return base
+
+
+def _below(groups: Sequence[Group], totals: Floats) -> Floats:
+    """Return the part of each class that lies below the median of all classes together."""
+    upto = np.cumsum(totals)
+    if not upto[-1] > 0:
+        return np.zeros(len(groups))
+    half = upto[-1] / 2
+    middle = int(np.searchsorted(upto, half))
+    part = np.zeros(len(groups))
+    part[:middle] = 1.0
+    before = upto[middle - 1] if middle else 0.0
+    part[middle] = (half - before) / totals[middle]
+    return part

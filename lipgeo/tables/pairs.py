@@ -1,0 +1,111 @@
+"""``Pairs``: a crosswalk as the matrices that sums over sources are taken with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.sparse
+
+from lipgeo.crosswalk import Crosswalk
+
+__all__ = ["SLIVER", "Pairs"]
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+#: share of a unit's polygon below which an overlap is an accident of drawing
+SLIVER = 0.005
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of a source and a target, by position.
+
+    Attributes
+    ----------
+    crosswalk
+        Where they come from.
+    sliver
+        Share of a source's polygon below which it counts as outside, or what is left as inside.
+    sources, targets
+        Ids.
+    source, target
+        Positions; one a pair.
+    share, area_share
+        Shares of the source in the target, by the weight asked for and by area; one a pair.
+    """
+
+    crosswalk: Crosswalk
+    sliver: float
+    sources: pd.Index
+    targets: pd.Index
+    source: Ints
+    target: Ints
+    share: Floats
+    area_share: Floats
+
+    @classmethod
+    def of(cls, crosswalk: Crosswalk, sliver: float = SLIVER) -> Pairs:
+        """Take a crosswalk apart."""
+        frame = crosswalk.frame
+        sources = crosswalk.sources.index
+        targets = pd.Index(crosswalk.quality["target_id"].to_numpy(dtype=object))
+        return cls(
+            crosswalk=crosswalk,
+            sliver=sliver,
+            sources=sources,
+            targets=targets,
+            source=np.asarray(sources.get_indexer(pd.Index(frame["source_id"])), np.int64),
+            target=np.asarray(targets.get_indexer(pd.Index(frame["target_id"])), np.int64),
+            share=frame["share"].to_numpy(dtype=np.float64),
+            area_share=frame["area_share"].to_numpy(dtype=np.float64),
+        )
+
+    @property
+    def inside(self) -> Flags:
+        """Pairs whose source lies wholly in the target, but for a sliver."""
+        return np.asarray(self.area_share >= 1 - self.sliver)
+
+    @property
+    def straddling(self) -> Flags:
+        """Pairs whose source lies partly in the target, by more than slivers: by area, never by
+        people, for nobody knows where in the unit they live.
+        """  # noqa: D205
+        return np.asarray((self.area_share > self.sliver) & ~self.inside)
+
+    @cached_property
+    def doubt(self) -> Floats:
+        """How open the split of a straddling source is: s(1 - s) + (s - a)², 0 where it is whole.
+
+        ``s`` is its share by people, ``a`` by area. Greatest where it is cut in half, and where
+        the two disagree.
+        """
+        s, a = self.share, self.area_share
+        return np.asarray(np.where(self.straddling, s * (1 - s) + (s - a) ** 2, 0.0))
+
+    @cached_property
+    def held(self) -> Floats:
+        """What each source holds of the crosswalk's weight: people, dwellings, households, m²."""
+        return np.asarray(self.crosswalk.held, dtype=np.float64)
+
+    @cached_property
+    def touched(self) -> Flags:
+        """Sources of which some share is in a target."""
+        hit = np.zeros(len(self.sources), dtype=bool)
+        hit[self.source[(self.share > 0) | (self.area_share > self.sliver)]] = True
+        return hit
+
+    def matrix(self, values: Floats | Flags) -> Any:
+        """Return values of the pairs as a sparse matrix, targets by sources."""
+        shape = (len(self.targets), len(self.sources))
+        data = np.asarray(values, dtype=np.float64)
+        keep = data != 0
+        return scipy.sparse.csr_matrix(
+            (data[keep], (self.target[keep], self.source[keep])), shape=shape
+        )
