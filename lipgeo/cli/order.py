@@ -1,0 +1,116 @@
+"""``lipgeo order``, ``verify`` and ``diff``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lipgeo.cli import options as o
+from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
+from lipgeo.words import say
+
+__all__ = ["diff", "order", "verify"]
+
+_OrderDir = Annotated[Path, typer.Argument(metavar="DIR", help=say("cli.arg_order"))]
+
+
+def order(
+    build_dir: Annotated[Path, typer.Argument(metavar="BUILD_DIR", help=say("cli.arg_build"))],
+    out: o.Out,
+    since: Annotated[
+        Path | None, typer.Option("--since", metavar="OLD", help=say("cli.opt_since"))
+    ] = None,
+    template: Annotated[
+        Path | None, typer.Option("--template", metavar="FILE", help=say("cli.opt_template"))
+    ] = None,
+    tables: Annotated[
+        Path | None, typer.Option("--tables", metavar="FILE", help=say("cli.opt_tables"))
+    ] = None,
+    estimates: Annotated[
+        Path | None, typer.Option("--estimates", metavar="FILE", help=say("cli.opt_estimates"))
+    ] = None,
+    contact: Annotated[str | None, typer.Option("--contact", help=say("cli.opt_contact"))] = None,
+    leave_out_empty: Annotated[
+        bool, typer.Option("--leave-out-empty", help=say("cli.opt_leave_out_empty"))
+    ] = False,
+    lang: o.Lang = o.LangChoice.EN,
+    csv: o.Csv = o.CsvStyleChoice.EN,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    from lipgeo.build import read_build
+    from lipgeo.order import read_checks, write_order
+
+    with progress(quiet or as_json) as show:
+        show(say("cli.step_order"), 0.0)
+        written = write_order(
+            read_build(build_dir),
+            out,
+            since=since,
+            template=template,
+            tables=tables,
+            contact=contact,
+            csv=csv.value,
+            estimates=estimates,
+            leave_out_empty=leave_out_empty,
+        )
+        show(say("cli.step_order"), 1.0)
+    report = read_checks(written)
+    if as_json:
+        print_json({"folder": written, "findings": report.to_records()})
+    else:
+        if not quiet:
+            print_findings(report)
+        print(say("cli.ordered", folder=written))
+    raise typer.Exit(exit_status(report))
+
+
+def verify(
+    folder: _OrderDir,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="DIR", help=say("cli.opt_verify_store")),
+    ] = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    from lipgeo.order import read_order, verify_order
+    from lipgeo.store import open_census
+
+    census = None if store is None else open_census(store, read_order(folder).vintage)
+    report = verify_order(folder, census)
+    if as_json:
+        print_json({"folder": folder, "ok": report.ok, "findings": report.to_records()})
+    else:
+        print_findings(report)
+        print(say("cli.verified" if report.ok else "cli.not_verified", folder=folder))
+    raise typer.Exit(exit_status(report))
+
+
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help=say("cli.arg_old"))],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help=say("cli.arg_new"))],
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    from lipgeo.order import diff_orders
+
+    found = diff_orders(old, new)
+    shown = found.areas[found.areas["change"] != "same"]
+    if as_json:
+        print_json(
+            {
+                "changed": found.changed,
+                "same": len(found.areas) - len(found),
+                "areas": shown.to_dict("records"),
+                "units": found.units.to_dict("records"),
+            }
+        )
+        return
+    if len(shown):
+        columns = ["area_id", "change", "units_added", "units_removed", "people_added",
+                   "people_lost", "population_before", "population"]  # fmt: skip
+        print_frame(shown[columns])
+    print(repr(found))

@@ -1,0 +1,201 @@
+"""``Content``: what an order says, gathered once; every file of the package is written from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from lipgeo.areas.faults import finding
+from lipgeo.errors import OrderError
+from lipgeo.order.identity import custom_ids
+from lipgeo.report import CheckReport
+from lipgeo.words import say, speaking
+
+if TYPE_CHECKING:
+    from lipgeo.boundary import Boundaries
+
+__all__ = ["Content", "gather"]
+
+#: characters no DBF, XML or worksheet can hold
+_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]"
+
+
+@dataclass(frozen=True)
+class Content:
+    """An order before it is written.
+
+    Attributes
+    ----------
+    areas
+        ``custom_id``, then the columns of ``Boundaries.areas``; names filled, one row an area,
+        ordered by custom id.
+    units, cover
+        As in ``Boundaries``, with ``custom_id`` first; ordered by custom id, then as they stood.
+    shapes
+        ``units`` with their polygons (EPSG:3347, ``None`` where a unit has none).
+    drawn
+        ``custom_id, area_id, name_en, name_fr`` and the outline as it came; areas that came
+        without one are left out.
+    left_out
+        ``area_id, name_en, name_fr, flags`` of areas without units.
+    meta
+        Parameters of the build.
+    report
+        Findings of the build and of gathering.
+    """
+
+    areas: gpd.GeoDataFrame
+    units: pd.DataFrame
+    cover: pd.DataFrame
+    shapes: gpd.GeoDataFrame
+    drawn: gpd.GeoDataFrame
+    left_out: pd.DataFrame
+    meta: Mapping[str, Any]
+    report: CheckReport
+
+    @property
+    def vintage(self) -> int:
+        """Census year."""
+        return int(self.meta["vintage"])
+
+    @property
+    def attribution(self) -> str:
+        """The sentence the licence asks for, in the language in force."""
+        key = "order.attribution_made" if self.meta.get("made") else "order.attribution"
+        return say(key, vintage=str(self.vintage))
+
+    @property
+    def attribution_both(self) -> str:
+        """The sentence in English and in French."""
+        return " / ".join(self.attribution_in(lang) for lang in ("en", "fr"))
+
+    def attribution_in(self, lang: str) -> str:
+        """Return the sentence in one language."""
+        with speaking("fr" if lang == "fr" else "en"):
+            return self.attribution
+
+    def with_findings(self, more: CheckReport) -> Content:
+        """Return the content with more findings, none twice."""
+        return replace(self, report=CheckReport(dict.fromkeys([*self.report, *more])))
+
+
+def gather(
+    boundaries: Boundaries,
+    *,
+    used: Mapping[str, str] | None = None,
+    leave_out_empty: bool = False,
+) -> Content:
+    """Gather what an order says from saved or fitted boundaries; nothing is solved again.
+
+    Parameters
+    ----------
+    boundaries
+        What was fitted, or read from a build directory.
+    used
+        Custom ids ever given, to the area each was given to.
+    leave_out_empty
+        Whether areas without units are left out (and listed) instead of refused.
+
+    Raises
+    ------
+    OrderError
+        Areas without units or polygon, ids that clash, names that no file can hold.
+    """
+    every = boundaries.areas
+    empty = every["unit_count"].eq(0).to_numpy(bool)
+    if empty.any() and (not leave_out_empty or empty.all()):
+        ids = list(every.loc[empty, "area_id"])
+        raise OrderError("order.no_units", [{"area_id": area} for area in ids], areas=ids)
+    areas = every[~empty].reset_index(drop=True)
+    geometry = areas.geometry.to_numpy()
+    bare = pd.isna(geometry) | shapely.is_empty(geometry)
+    if bare.any():
+        ids = list(areas.loc[bare, "area_id"])
+        raise OrderError("order.no_polygon", [{"area_id": area} for area in ids], areas=ids)
+    names, findings = _names(every)
+    areas["name_en"], areas["name_fr"] = (names[c][~empty].to_numpy() for c in names)
+    _require_writable(areas)
+    custom = custom_ids(areas["area_id"], used)
+    areas.insert(0, "custom_id", custom.astype("string").to_numpy())
+    areas = areas.sort_values("custom_id", ignore_index=True)
+    chosen = boundaries.shapes
+    chosen = chosen[chosen["status"] != "left_out"]
+    drawn = boundaries.service_areas.as_drawn
+    outlines = boundaries.service_areas.frame.geometry
+    outlines = outlines[outlines.notna()]
+    outlines = pd.concat([outlines, drawn[~drawn.index.isin(outlines.index)]])
+    label = areas[["custom_id", "area_id", "name_en", "name_fr"]]
+    came = label[label["area_id"].isin(outlines.index)].reset_index(drop=True)
+    left = every.loc[empty, ["area_id", "flags"]].reset_index(drop=True)
+    for column in names:
+        left[column] = names[column][empty].to_numpy()
+    return Content(
+        areas=areas,
+        units=_by_custom_id(boundaries.units, custom),
+        cover=_by_custom_id(boundaries.cover, custom),
+        shapes=_by_custom_id(chosen, custom),
+        drawn=gpd.GeoDataFrame(
+            came, geometry=outlines.reindex(came["area_id"]).to_numpy(), crs=areas.crs
+        ),
+        left_out=left[["area_id", "name_en", "name_fr", "flags"]],
+        meta=boundaries.meta,
+        report=CheckReport(dict.fromkeys([*boundaries.report, *findings])),
+    )
+
+
+def _by_custom_id(frame: Any, custom: pd.Series) -> Any:
+    made = frame[frame["area_id"].isin(custom.index)].copy()
+    made.insert(0, "custom_id", made["area_id"].map(custom).astype("string").to_numpy())
+    return made.sort_values("custom_id", kind="stable", ignore_index=True)
+
+
+def _names(areas: pd.DataFrame) -> tuple[dict[str, pd.Series], list[Any]]:
+    """Fill names: the other language's where one is missing, the id where both are."""
+    text = {c: areas[c].astype("string").replace(r"^\s*$", pd.NA, regex=True) for c in _NAMES}
+    ids = areas["area_id"].astype("string")
+    findings = []
+    for column, other in (("name_fr", "name_en"), ("name_en", "name_fr")):
+        shown = list(ids[text[column].isna() & text[other].notna()])
+        if shown:
+            key = f"order.no_{column}"
+            findings.append(
+                finding(key, "note", "", value=len(shown), count=len(shown), areas=shown)
+            )
+    nameless = list(ids[text["name_en"].isna() & text["name_fr"].isna()])
+    if nameless:
+        findings.append(
+            finding(
+                "order.no_name", "note", "", value=len(nameless), count=len(nameless),
+                areas=nameless,
+            )
+        )  # fmt: skip
+    filled = {
+        "name_en": text["name_en"].fillna(text["name_fr"]).fillna(ids),
+        "name_fr": text["name_fr"].fillna(text["name_en"]).fillna(ids),
+    }
+    return filled, findings
+
+
+_NAMES = ("name_en", "name_fr")
+
+
+def _require_writable(areas: pd.DataFrame) -> None:
+    problems = [
+        {"area_id": area, "field": column, "text": ascii(text)}
+        for column in ("area_id", *_NAMES)
+        for area, text in areas.loc[
+            areas[column].astype(object).str.contains(_CONTROL, regex=True, na=False),
+            ["area_id", column],
+        ].itertuples(index=False)
+    ]
+    if problems:
+        raise OrderError(
+            "order.not_writable",
+            problems,
+            places=[f"{p['area_id']!a}.{p['field']}" for p in problems],
+        )

@@ -1,0 +1,174 @@
+"""What changed between two orders: areas, units, names, people added and lost."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lipgeo.order.manifest import OldOrder, digest, read_order
+from lipgeo.words import say
+
+__all__ = ["OrderDiff", "diff_orders"]
+
+_AREAS = {
+    "area_id": "string", "custom_id": "string", "change": "string", "name_en": "string",
+    "name_en_before": "string", "name_fr": "string", "name_fr_before": "string",
+    "units_added": "int64", "units_removed": "int64", "people_added": "float64",
+    "people_lost": "float64", "population": "float64", "population_before": "float64",
+    "same_bytes": "bool",
+}  # fmt: skip
+_UNITS = {
+    "area_id": "string", "change": "string", "level": "string", "unit_id": "string",
+    "population": "float64",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OrderDiff:
+    """What changed from one order to the next.
+
+    Attributes
+    ----------
+    areas
+        One row an area of either order, by area id: ``area_id, custom_id``; ``change``:
+        ``added``, ``removed``, ``same``, or ``;``-joined ``units``, ``names``, ``counts``,
+        ``vintage``, ``definition``; names now and before; ``units_added, units_removed``;
+        ``people_added, people_lost`` (people of those units, each by its own order's count),
+        ``population, population_before`` (missing where unknown or not there); ``same_bytes``:
+        whether the area's own file is the same in both.
+    units
+        One row a unit added or removed: ``area_id, change, level, unit_id, population``.
+    """
+
+    areas: pd.DataFrame
+    units: pd.DataFrame
+
+    @property
+    def changed(self) -> list[str]:
+        """Ids of the areas that are not the same."""
+        return list(self.areas.loc[self.areas["change"] != "same", "area_id"])
+
+    def __len__(self) -> int:
+        return len(self.changed)
+
+    def __repr__(self) -> str:
+        return say(
+            "order.diff_summary",
+            changed=len(self),
+            same=len(self.areas) - len(self),
+            areas=self.changed or "-",
+            added=float(self.areas["people_added"].sum()),
+            lost=float(self.areas["people_lost"].sum()),
+        )
+
+    def _repr_html_(self) -> str:
+        shown = self.areas[self.areas["change"] != "same"]
+        return f"<p>{html.escape(repr(self))}</p>{shown.to_html(index=False)}"
+
+
+def diff_orders(old: str | Path, new: str | Path) -> OrderDiff:
+    """Say what changed between two orders; areas are matched by area id.
+
+    Parameters
+    ----------
+    old, new
+        Folders that :func:`lipgeo.write_order` wrote.
+
+    Raises
+    ------
+    OrderError
+        One of them is no order, or of a newer lipgeo.
+    """
+    before, after = read_order(old), read_order(new)
+    areas, units = [], []
+    for area_id in sorted({*before.areas, *after.areas}):
+        then, now = before.areas.get(area_id), after.areas.get(area_id)
+        rows = _unit_rows(area_id, then, now)
+        units += rows
+        areas.append(_area_row(area_id, then, now, rows, (before, after)))
+    return OrderDiff(
+        pd.DataFrame(areas, columns=list(_AREAS)).astype(_AREAS),
+        pd.DataFrame(units, columns=list(_UNITS)).astype(_UNITS),
+    )
+
+
+def _flat(area: dict[str, Any] | None) -> dict[tuple[str, str], float | None]:
+    if area is None:
+        return {}
+    return {(lv, unit): n for lv, units in area["units"].items() for unit, n in units.items()}
+
+
+def _unit_rows(
+    area_id: str, then: dict[str, Any] | None, now: dict[str, Any] | None
+) -> list[dict[str, Any]]:
+    was, is_ = _flat(then), _flat(now)
+    if then and now and then["vintage"] != now["vintage"]:
+        # equal digits of two censuses need not be the same land
+        gone, come = list(was), list(is_)
+    else:
+        gone, come = [u for u in was if u not in is_], [u for u in is_ if u not in was]
+    return [
+        {"area_id": area_id, "change": change, "level": level, "unit_id": unit,
+         "population": counts[level, unit]}
+        for change, found, counts in (("removed", gone, was), ("added", come, is_))
+        for level, unit in sorted(found)
+    ]  # fmt: skip
+
+
+def _area_row(
+    area_id: str,
+    then: dict[str, Any] | None,
+    now: dict[str, Any] | None,
+    rows: list[dict[str, Any]],
+    orders: tuple[OldOrder, OldOrder],
+) -> dict[str, Any]:
+    def people(change: str) -> float:
+        return float(sum(row["population"] or 0.0 for row in rows if row["change"] == change))
+
+    held = now or then or {}
+    return {
+        "area_id": area_id,
+        "custom_id": held["custom_id"],
+        "change": _change(then, now, rows),
+        "name_en": now and now["name_en"],
+        "name_en_before": then and then["name_en"],
+        "name_fr": now and now["name_fr"],
+        "name_fr_before": then and then["name_fr"],
+        "units_added": sum(row["change"] == "added" for row in rows),
+        "units_removed": sum(row["change"] == "removed" for row in rows),
+        "people_added": people("added"),
+        "people_lost": people("removed"),
+        "population": now and now["population"],
+        "population_before": then and then["population"],
+        "same_bytes": bool(then and now) and _file(orders[0], then) == _file(orders[1], now),
+    }
+
+
+def _file(order: OldOrder, area: dict[str, Any] | None) -> str | None:
+    path = None if area is None else order.file_of(area)
+    return digest(path) if path and path.is_file() else None
+
+
+def _change(
+    then: dict[str, Any] | None, now: dict[str, Any] | None, rows: list[dict[str, Any]]
+) -> str:
+    if then is None:
+        return "added"
+    if now is None:
+        return "removed"
+    found = []
+    if then["vintage"] != now["vintage"]:
+        found.append("vintage")
+    if rows:
+        found.append("units")
+    if any(then[key] != now[key] for key in ("name_en", "name_fr")):
+        found.append("names")
+    if not rows and any(then[key] != now[key] for key in ("population", "dwellings", "units")):
+        found.append("counts")
+    if any(then[key] != now[key] for key in ("definition", "valid_from", "valid_to")):
+        found.append("definition")
+    return ";".join(found) or "same"

@@ -1,0 +1,153 @@
+"""The manifest: what an order is made of, byte by byte and unit by unit; writing and reading it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lipgeo.errors import OrderError
+from lipgeo.report import CheckReport, Finding
+
+__all__ = [
+    "MANIFEST",
+    "ORDER_VERSION",
+    "SUMS",
+    "ZIP",
+    "OldOrder",
+    "canonical",
+    "digest",
+    "listed_files",
+    "read_checks",
+    "read_order",
+    "sums_text",
+]
+
+#: layout of the package; a reader refuses a newer one
+ORDER_VERSION = 1
+MANIFEST = "manifest.json"
+#: every file of the order in one, itself and the sums left out
+ZIP = "package.zip"
+#: sha256 of every other file, in the form of ``sha256sum -c``
+SUMS = "SHA256SUMS"
+
+
+def canonical(value: Any) -> str:
+    """Return JSON with one spelling only."""
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def digest(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def listed_files(folder: Path) -> list[str]:
+    """Return every file in a folder, by its path inside it, ordered."""
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    )
+
+
+def sums_text(digests: Mapping[str, str]) -> str:
+    """Return the lines of :data:`SUMS`."""
+    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
+
+
+@dataclass(frozen=True)
+class OldOrder:
+    """An order read back.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    manifest
+        What its manifest says.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def vintage(self) -> int:
+        """Census year."""
+        return int(self.manifest["vintage"])
+
+    @property
+    def areas(self) -> dict[str, dict[str, Any]]:
+        """What was ordered, by area id."""
+        return {area["area_id"]: area for area in self.manifest["areas"]}
+
+    @property
+    def used_ids(self) -> dict[str, str]:
+        """Every custom id given in this order or before it, to its area."""
+        return dict(self.manifest["custom_ids"])
+
+    def file_of(self, area: Mapping[str, Any]) -> Path:
+        """Return the file an area has of its own."""
+        return self.folder / str(area["file"])
+
+
+def read_order(folder: str | Path) -> OldOrder:
+    """Read an order's manifest.
+
+    Raises
+    ------
+    OrderError
+        The folder holds no manifest, one of a newer lipgeo, one that cannot be read, or one with
+        paths that leave the folder.
+    """
+    place = Path(folder)
+    path = place / MANIFEST
+    if not path.is_file():
+        raise OrderError("order.no_manifest", folder=place)
+    try:
+        found: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8"))
+        version = int(found["order_version"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise OrderError("order.bad_manifest", path=path, reason=error) from error
+    if version > ORDER_VERSION:
+        raise OrderError("order.newer", folder=place, found=version, known=ORDER_VERSION)
+    try:
+        names = [*found["files"], *(area["file"] for area in found["areas"])]
+        _ = [(area["area_id"], area["custom_id"], area["units"]) for area in found["areas"]]
+        int(found["vintage"]), dict(found["custom_ids"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise OrderError("order.bad_manifest", path=path, reason=repr(error)) from error
+    outside = [name for name in names if not _inside(name)]
+    if outside:
+        raise OrderError(
+            "order.path_outside", [{"path": name} for name in outside], path=path, paths=outside
+        )
+    return OldOrder(place, found)
+
+
+def _inside(name: Any) -> bool:
+    """Whether a path stays in the folder, on every platform."""
+    if not isinstance(name, str) or not name or "\\" in name or ":" in name or "\0" in name:
+        return False
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def read_checks(folder: str | Path) -> CheckReport:
+    """Return the findings an order was written with.
+
+    Raises
+    ------
+    OrderError
+        There is no ``checks.json``, or it cannot be read.
+    """
+    path = Path(folder) / "checks.json"
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["findings"]
+        return CheckReport(Finding(**row) for row in rows)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OrderError("order.bad_manifest", path=path, reason=error) from error

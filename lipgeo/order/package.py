@@ -1,0 +1,239 @@
+"""Writing the order: every file from one content, sealed by a manifest, moved in one step."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyogrio
+import pyproj
+import shapely
+
+from lipgeo import __version__
+from lipgeo.atomic import folder_in_one_step, write_zip
+from lipgeo.errors import OrderError
+from lipgeo.order.concordance import write_lists
+from lipgeo.order.confidence import confidentiality
+from lipgeo.order.content import Content, gather
+from lipgeo.order.freeze import frozen
+from lipgeo.order.geopackage import write_geopackage
+from lipgeo.order.lonlat import area_geojson, on_the_globe, write_geojson, write_kmz
+from lipgeo.order.manifest import (
+    MANIFEST,
+    ORDER_VERSION,
+    SUMS,
+    ZIP,
+    OldOrder,
+    canonical,
+    digest,
+    listed_files,
+    read_order,
+    sums_text,
+)
+from lipgeo.order.pages import checks_page, readme
+from lipgeo.order.records import area_records, earlier_areas
+from lipgeo.order.shapefile import write_shapefile
+from lipgeo.order.tables import Asked, read_estimates, read_tables, table_frame
+from lipgeo.order.template import Template, read_template
+from lipgeo.spreadsheets import CsvStyle, write_csv
+
+if TYPE_CHECKING:
+    from lipgeo.boundary import Boundaries
+
+__all__ = ["write_order"]
+
+
+def write_order(
+    b: Boundaries,
+    folder: str | Path,
+    *,
+    since: str | Path | None = None,
+    template: str | Path | None = None,
+    tables: str | Path | Sequence[Any] | None = None,
+    contact: str | None = None,
+    csv: CsvStyle = "en",
+    estimates: Any = None,
+    leave_out_empty: bool = False,
+) -> Path:
+    """Write the order package: boundaries, lists, checks, map, manifest; whole or not at all.
+
+    Parameters
+    ----------
+    b
+        Fitted boundaries, or those :func:`lipgeo.read_build` gives: nothing is solved again.
+    folder
+        The folder to make; one that exists is never written over.
+    since
+        The order before this one. Areas keep its custom ids, an id of an area that is gone is
+        never given to another, and areas that did not change keep its very bytes.
+    template
+        Columns of the concordance (TOML); see :func:`lipgeo.order.read_template`.
+    tables
+        Tables to order: names, or a CSV or TOML file; see :func:`lipgeo.order.read_tables`.
+    contact
+        Who answers questions about this order; printed in the README.
+    csv
+        Form of the CSV files: ``"en"`` or ``"fr"`` (semicolon, decimal comma).
+    estimates
+        Estimates for these areas (``weight_table``'s result, or a file of it): which of the
+        tables' cells are likely to come back suppressed or rounded to nothing.
+    leave_out_empty
+        Leave out areas without units and list them, instead of refusing.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder. Equal inputs and versions give equal bytes, whatever the folder is called:
+
+        =================================  =======================================================
+        ``areas_<vintage>.zip``            shapefile, EPSG:3347, UTF-8
+        ``areas_<vintage>.gpkg``           areas, units, areas as drawn, default styles
+        ``areas_<vintage>.geojson, .kmz``  longitude and latitude
+        ``areas/area_<ID>.geojson``        each area in a file of its own
+        ``concordance.csv, .xlsx``         the units of each area, in the template's columns
+        ``fewest_units.csv, areas.csv``    the fewest units; the areas
+        ``tables.csv``                     tables to order, with what is likely suppressed
+        ``README.md, LISEZMOI.md``         what a data-order clerk needs to know
+        ``checks.json, checks.html``       every finding
+        ``map.html``                       preview
+        ``manifest.json, SHA256SUMS``      what it is made of, byte by byte and unit by unit
+        ``package.zip``                    all of it
+        =================================  =======================================================
+
+    Raises
+    ------
+    OrderError
+        Areas without units or polygon, ids that clash, names or counts no format holds, a
+        template or list of tables that cannot be used, an earlier order that is damaged.
+    OutputError
+        The folder exists or cannot be written.
+    """
+    form = read_template(template)
+    asked = read_tables(tables)
+    expected = read_estimates(estimates)
+    old = None if since is None else _intact(since)
+    content = gather(b, used=old.used_ids if old else None, leave_out_empty=leave_out_empty)
+    kept: Mapping[str, Path] = {}
+    if old:
+        content, kept = frozen(content, old)
+    content = content.with_findings(confidentiality(b, content, old, expected))
+    with folder_in_one_step(folder) as made:
+        _write_files(b, content, made, form=form, csv=csv, contact=contact, kept=kept)
+        if asked:
+            frame = table_frame(content, asked, expected)
+            write_csv(frame, made / "tables.csv", csv)
+        _write_words(content, made, contact=contact, tables=len(asked))
+        manifest = _manifest(
+            content, made, old=old, form=form, asked=asked, csv=csv, contact=contact
+        )
+        (made / MANIFEST).write_text(canonical(manifest), encoding="utf-8", newline="\n")
+        members = {name: made / name for name in listed_files(made)}
+        write_zip(made / ZIP, members)
+        sums = {name: digest(made / name) for name in listed_files(made)}
+        (made / SUMS).write_text(sums_text(sums), encoding="utf-8", newline="\n")
+    return Path(folder)
+
+
+def _intact(folder: str | Path) -> OldOrder:
+    """Read the earlier order, refusing one that is not as it was written."""
+    from lipgeo.order.verify import verify_order
+
+    old = read_order(folder)
+    report = verify_order(folder)
+    if report.worst == "error":
+        faults = [found.message for found in report.only(severity="error")]
+        raise OrderError("order.since_damaged", folder=folder, faults=" ".join(faults[:3]))
+    return old
+
+
+def _write_files(
+    b: Boundaries,
+    content: Content,
+    made: Path,
+    *,
+    form: Template,
+    csv: CsvStyle,
+    contact: str | None,
+    kept: Mapping[str, Path],
+) -> None:
+    from lipgeo.maps import preview
+
+    stem = f"areas_{content.vintage}"
+    write_shapefile(content, made / f"{stem}.zip")
+    write_geopackage(content, made / f"{stem}.gpkg")
+    shapes = on_the_globe(content.areas.geometry)
+    write_geojson(content, shapes, made / f"{stem}.geojson")
+    with tempfile.TemporaryDirectory(prefix="lipgeo-") as drafts:
+        write_kmz(content, shapes, made / f"{stem}.kmz", Path(drafts) / "doc.kml")
+    (made / "areas").mkdir()
+    for area, shape in zip(content.areas.itertuples(), shapes, strict=True):
+        path = made / "areas" / f"area_{area.custom_id}.geojson"
+        if area.area_id in kept:
+            shutil.copyfile(kept[area.area_id], path)
+        else:
+            text = area_geojson(content, area, shape)
+            path.write_text(text, encoding="utf-8", newline="\n")
+    write_lists(content, made, template=form, csv=csv)
+    preview(b).save(made / "map.html")
+
+
+def _write_words(content: Content, made: Path, *, contact: str | None, tables: int) -> None:
+    report = content.report
+    for name, lang in (("README.md", "en"), ("LISEZMOI.md", "fr")):
+        text = readme(content, report, contact=contact, tables=tables, lang=lang)
+        (made / name).write_text(text, encoding="utf-8", newline="\n")
+    said = {
+        "vintage": content.vintage,
+        "attribution": {lang: content.attribution_in(lang) for lang in ("en", "fr")},
+        "findings": report.to_records(),
+    }
+    (made / "checks.json").write_text(canonical(said), encoding="utf-8", newline="\n")
+    page = checks_page(content, report)
+    (made / "checks.html").write_text(page, encoding="utf-8", newline="\n")
+
+
+def _manifest(
+    content: Content,
+    made: Path,
+    *,
+    old: OldOrder | None,
+    form: Template,
+    asked: Sequence[Asked],
+    csv: CsvStyle,
+    contact: str | None,
+) -> dict[str, Any]:
+    ids = dict(zip(content.areas["custom_id"], content.areas["area_id"], strict=True))
+    return {
+        "order_version": ORDER_VERSION,
+        "lipgeo": __version__,
+        "libraries": {
+            "gdal": ".".join(str(part) for part in pyogrio.__gdal_version__),
+            "geos": shapely.geos_version_string,
+            "pandas": pd.__version__,
+            "proj": pyproj.proj_version_str,
+            "shapely": shapely.__version__,
+        },
+        "vintage": content.vintage,
+        "attribution": {lang: content.attribution_in(lang) for lang in ("en", "fr")},
+        "contact": contact,
+        "csv": csv,
+        "parameters": dict(content.meta),
+        "inputs": content.meta.get("sources", []),
+        "template": form.to_record(),
+        "tables": [one.to_record() for one in asked],
+        "areas": area_records(content),
+        "left_out": content.left_out.astype(object)
+        .where(content.left_out.notna(), None)
+        .to_dict("records"),
+        "custom_ids": {**(old.used_ids if old else {}), **ids},
+        "since": None if old is None else {"manifest_sha256": digest(old.folder / MANIFEST)},
+        "earlier": earlier_areas(content, old),
+        "files": {
+            name: {"sha256": digest(made / name), "bytes": (made / name).stat().st_size}
+            for name in listed_files(made)
+        },
+    }

@@ -1,0 +1,223 @@
+"""Verifying an order: every byte as it was written, and the same again from the census."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+
+from lipgeo.areas.faults import finding
+from lipgeo.errors import OrderError
+from lipgeo.order.manifest import (
+    MANIFEST,
+    SUMS,
+    ZIP,
+    OldOrder,
+    canonical,
+    digest,
+    listed_files,
+    read_order,
+    sums_text,
+)
+from lipgeo.report import CheckReport, Finding
+
+if TYPE_CHECKING:
+    from lipgeo.census import Census
+
+__all__ = ["verify_order"]
+
+_LINE = re.compile(r"([0-9a-f]{64})  (\S[^\n]*)")
+#: of an area's size: outlines made again by another GEOS may differ in the last digits
+_SAME_SHAPE = 1e-9
+
+
+def verify_order(folder: str | Path, census: Census | None = None) -> CheckReport:
+    """Verify an order: no byte changed, no file missing or extra; with a census, made again.
+
+    Parameters
+    ----------
+    folder
+        What :func:`lipgeo.write_order` wrote.
+    census
+        The census the order was made from: each area's units are looked up in it, joined and
+        counted again, and compared with the package.
+
+    Returns
+    -------
+    CheckReport
+        ``changed, missing, extra`` (errors; the file's path is the subject), ``unit_unknown,
+        shape_differs, count_differs`` (errors; the area's id is the subject); ``intact`` and
+        ``made_again`` (notes) say what was proven.
+
+    Raises
+    ------
+    OrderError
+        The folder is no order, was written by a newer lipgeo, names paths that leave the folder,
+        or is of another census year than ``census``.
+    """
+    place = Path(folder)
+    findings = _against_sums(place)
+    try:
+        order = read_order(place)
+    except OrderError as error:
+        # a damaged manifest is a finding where the sums prove the damage
+        if error.key == "order.bad_manifest" and any(f.subject == MANIFEST for f in findings):
+            return CheckReport(findings)
+        raise
+    findings += _against_manifest(place, order)
+    findings = list(dict.fromkeys(findings))
+    if not findings:
+        count = len(order.manifest["files"])
+        findings.append(finding("order.intact", "note", "", value=count, files=count))
+    if census is not None:
+        findings += _made_again(order, census)
+    return CheckReport(findings)
+
+
+def _changed(name: str) -> Finding:
+    return finding("order.changed", "error", name, path=name)
+
+
+def _missing(name: str) -> Finding:
+    return finding("order.missing", "error", name, path=name)
+
+
+def _against_sums(place: Path) -> list[Finding]:
+    """Hold the files against ``SHA256SUMS``, and it against its own form."""
+    path = place / SUMS
+    if not path.is_file():
+        return [_missing(SUMS)] if (place / MANIFEST).exists() else []
+    raw = path.read_bytes()
+    text = raw.decode("utf-8", errors="replace")
+    found = {name: value for value, name in _LINE.findall(text)}
+    findings = []
+    if sums_text(found).encode() != raw:
+        findings.append(_changed(SUMS))
+    present = set(listed_files(place)) - {SUMS}
+    findings += [_missing(name) for name in sorted(set(found) - present)]
+    findings += [_extra(name) for name in sorted(present - set(found))]
+    findings += [
+        _changed(name)
+        for name in sorted(present & set(found))
+        if (place / name).is_symlink() or digest(place / name) != found[name]
+    ]
+    return findings
+
+
+def _extra(name: str) -> Finding:
+    return finding("order.extra", "error", name, path=name)
+
+
+def _against_manifest(place: Path, order: OldOrder) -> list[Finding]:
+    files: Mapping[str, Any] = order.manifest["files"]
+    findings = []
+    if canonical(order.manifest).encode() != (place / MANIFEST).read_bytes():
+        findings.append(_changed(MANIFEST))
+    present = set(listed_files(place))
+    known = {*files, MANIFEST, SUMS, ZIP}
+    findings += [_missing(name) for name in sorted(known - present)]
+    findings += [_extra(name) for name in sorted(present - known)]
+    findings += [
+        _changed(name)
+        for name in sorted(present & set(files))
+        if digest(place / name) != files[name]["sha256"]
+    ]
+    if ZIP in present and not _zip_holds(place, {*files, MANIFEST}):
+        findings.append(_changed(ZIP))
+    return findings
+
+
+def _zip_holds(place: Path, names: set[str]) -> bool:
+    """Whether the zip holds the very files of the folder."""
+    try:
+        with zipfile.ZipFile(place / ZIP) as archive:
+            if set(archive.namelist()) != names:
+                return False
+            return all(
+                archive.read(name) == (place / name).read_bytes()
+                for name in sorted(names)
+                if (place / name).is_file()
+            )
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, KeyError):
+        return False
+    except Exception as error:  # zlib.error and whatever else a torn archive provokes
+        if type(error).__module__ not in ("zlib", "lzma", "zipfile"):
+            raise
+        return False
+
+
+def _made_again(order: OldOrder, census: Census) -> list[Finding]:
+    """Look the units up in the census, join and count them again."""
+    from lipgeo.errors import UnknownUnitError
+    from lipgeo.fitting.misfit import unit_totals
+    from lipgeo.fitting.outcome import joined
+
+    if census.vintage != order.vintage:
+        raise OrderError(
+            "order.other_vintage", order=str(order.vintage), census=str(census.vintage)
+        )
+    findings: list[Finding] = []
+    rows = []
+    for place, area in enumerate(order.manifest["areas"]):
+        for level, units in area["units"].items():
+            try:
+                found = census.rows(level, list(units))
+            except (UnknownUnitError, LookupError) as error:
+                findings.append(
+                    finding(
+                        "order.unit_unknown", "error", area["area_id"], area=area["area_id"],
+                        reason=error,
+                    )
+                )  # fmt: skip
+                continue
+            rows.append(
+                pd.DataFrame({"area": place, "level": level, "row": found, "unit_id": list(units)})
+            )
+    if findings or not rows:
+        return findings
+    units = pd.concat(rows, ignore_index=True)
+    ids = pd.Index([area["area_id"] for area in order.manifest["areas"]])
+    for level, group in units.groupby("level", sort=False):
+        totals = unit_totals(census, str(level), group["row"].to_numpy(np.int64))
+        units.loc[group.index, ["population", "dwellings"]] = totals[
+            ["population", "dwellings"]
+        ].to_numpy()
+    sums = units.groupby("area")[["population", "dwellings"]].sum(min_count=1)
+    for place, area in enumerate(order.manifest["areas"]):
+        for name in ("population", "dwellings"):
+            then, now = area[name], sums.loc[place, name]
+            given = np.nan if then is None else float(then)
+            if not (np.isclose(given, now, rtol=1e-12, atol=1e-6, equal_nan=True)):
+                findings.append(
+                    finding(
+                        "order.count_differs", "error", area["area_id"], value=now, limit=given,
+                        area=area["area_id"], what=name, then=given, now=now,
+                    )
+                )  # fmt: skip
+    findings += _shapes_differ(order, ids, joined(census, units, ids).geometry)
+    if not findings:
+        findings.append(
+            finding(
+                "order.made_again", "note", "", value=len(ids), areas=len(ids), units=len(units)
+            )
+        )
+    return findings
+
+
+def _shapes_differ(order: OldOrder, ids: pd.Index, again: Any) -> list[Finding]:
+    layer = order.folder / f"areas_{order.vintage}.gpkg"
+    held = pyogrio.read_dataframe(layer, layer="areas", columns=["area_id"]).set_index("area_id")
+    then = held.geometry.reindex(ids).to_numpy()
+    apart = shapely.area(shapely.symmetric_difference(then, again))
+    size = np.maximum(shapely.area(again), 1.0)
+    return [
+        finding("order.shape_differs", "error", ids[n], value=apart[n], area=ids[n], m2=apart[n])
+        for n in np.flatnonzero(~(apart <= _SAME_SHAPE * size))
+    ]
