@@ -1,0 +1,28 @@
+"""The registry: partnerships, francophone networks and data consortia, with sources and status."""
+
+from __future__ import annotations
+
+from lipgeo.registry.checking import check, check_rows
+from lipgeo.registry.coverage import gaps
+from lipgeo.registry.listing import consortia, search, show
+from lipgeo.registry.listing import list_ as list
+from lipgeo.registry.resolving import resolve, units
+from lipgeo.registry.succession import became
+from lipgeo.registry.table import Registry, is_registry_table, looks_like_ids, open_registry
+
+__all__ = [
+    "Registry",
+    "became",
+    "check",
+    "check_rows",
+    "consortia",
+    "gaps",
+    "is_registry_table",
+    "list",
+    "looks_like_ids",
+    "open_registry",
+    "resolve",
+    "search",
+    "show",
+    "units",
+]
