@@ -253,11 +253,13 @@ class Land:
 
     def points(self) -> Floats:
         """Return the cells' centres, about 1.4 on land for each block; (n, 2)."""
-        scale = float(np.interp(np.log10(self.blocks), [3.0, 4.0, 5.0, 5.7], [1.6, 1.3, 1.17, 1.1]))
+        scale = float(
+            np.interp(np.log10(self.blocks), [3.0, 4.0, 5.0, 5.7], [1.6, 1.3, 1.22, 1.16])
+        )
         for _ in range(4):
             points = self._points(scale)
             found = np.count_nonzero(self.inside(points[:, 0], points[:, 1]) > 0) / self.blocks
-            if 1.2 < found < 1.7:
+            if 1.18 < found < 1.7:
                 break
             scale *= (found / 1.42) ** 0.6
         return points

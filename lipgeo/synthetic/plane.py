@@ -28,7 +28,7 @@ Shapes = npt.NDArray[np.object_]
 #: edges meet, and what lies deeper in the cell than this is inside whatever the edge does
 EDGE_SHARE = 0.45
 _CHUNK = 100_000  # edges drawn at a time
-_BENDS = 3.7  # bends of an edge on average: gives blocks about 36 vertices
+_BENDS = 3.85  # bends of an edge on average: gives blocks about 36 vertices
 
 
 @dataclass(frozen=True, eq=False)
