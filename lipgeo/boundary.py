@@ -204,8 +204,8 @@ class Boundaries(Shown):
         return importlib.import_module("lipgeo.maps").preview(self, **options)
 
     def plot(self, **options: Any) -> Any:
-        """Return the map as a matplotlib figure: :func:`lipgeo.maps.figure` of these boundaries."""
-        return importlib.import_module("lipgeo.maps").figure(self, **options)
+        """Return the map as a matplotlib figure: :func:`lipgeo.maps.picture.figure` of these."""
+        return importlib.import_module("lipgeo.maps.picture").figure(self, **options)
 
     def __len__(self) -> int:
         return len(self.areas)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -226,14 +227,36 @@ def build(
 def preview(
     build_dir: Annotated[Path, typer.Argument(metavar="BUILD_DIR", help=say("cli.arg_build"))],
     out: o.Out = Path("map.html"),
+    png: Annotated[
+        Path | None, typer.Option("--png", metavar="FILE", help=say("cli.opt_png"))
+    ] = None,
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", metavar="FILE", help=say("cli.opt_pdf"))
+    ] = None,
+    beside: Annotated[
+        Path | None, typer.Option("--beside", metavar="BUILD_DIR", help=say("cli.opt_beside"))
+    ] = None,
+    title: Annotated[str | None, typer.Option("--title", help=say("cli.opt_title"))] = None,
+    date: Annotated[str | None, typer.Option("--date", help=say("cli.opt_date"))] = None,
+    basemap: Annotated[bool, typer.Option("--basemap", help=say("cli.opt_basemap"))] = False,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
     from lipgeo.build import read_build
     from lipgeo.maps import preview as draw
 
-    written = draw(read_build(build_dir)).save(out)
+    fitted = read_build(build_dir)
+    other = read_build(beside) if beside else None
+    page = draw(fitted, beside=other, title=title, basemap=basemap)
+    written = {"map": page.save(out)}
+    pictures = {name: path for name, path in (("png", png), ("pdf", pdf)) if path}
+    if pictures:
+        sheet = fitted.plot(title=title, date=date)
+        written |= {name: sheet.save(path, kind=name) for name, path in pictures.items()}
+    for note in page.notes:
+        print(note, file=sys.stderr)
     if as_json:
-        print_json({"map": written})
+        print_json(written)
     else:
-        print(say("cli.drawn", path=written))
+        for path in written.values():
+            print(say("cli.drawn", path=path))

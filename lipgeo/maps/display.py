@@ -22,7 +22,7 @@ _SLIVER = 4.0
 
 def there(shapes: Shapes) -> npt.NDArray[np.bool_]:
     """Return which places hold a shape that can be drawn."""
-    return ~(pd.isna(shapes) | shapely.is_empty(shapes))
+    return np.asarray(~(pd.isna(shapes) | shapely.is_empty(shapes)), dtype=bool)
 
 
 def detail_for(bounds: npt.NDArray[np.float64]) -> float:
@@ -85,7 +85,7 @@ def pieces(left_out: Shapes, drawn: Shapes, detail_m: float) -> Shapes:
     units, areas = left_out[held], drawn[held]
     shapely.prepare(areas)
     whole = shapely.covers(areas, units)
-    cut = np.where(whole, units, None)
+    cut = units.copy()
     cut[~whole] = shapely.intersection(units[~whole], areas[~whole])
     # both outlines were lightened apart: where they ran together only threads are left
     kept = shapely.buffer(cut, -detail_m / _SLIVER, quad_segs=1)

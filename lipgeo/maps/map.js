@@ -124,7 +124,7 @@ var lipgeo = (function () {
     root.querySelectorAll(selector).forEach(function (part) { part.setAttribute(name, value); });
   }
 
-  // words: what Leaflet says in English only
+  // words: what Leaflet says in English only; view: the box to show
   function finish(maps, words) {
     maps.forEach(function (map) {
       var box = map.getContainer();
@@ -136,7 +136,8 @@ var lipgeo = (function () {
       box.setAttribute('aria-label', words.map_label);
       set(box, '.leaflet-control-layers', 'aria-label', words.layers);
       set(box, '.leaflet-control-layers', 'role', 'group');
-      set(box, '.leaflet-control-layers-toggle', 'title', words.layers);
+      // beside the map it hides nothing
+      box.parentNode.appendChild(box.querySelector('.leaflet-control-layers'));
       map.on('popupopen', function (event) {
         var from = document.activeElement;
         set(event.popup.getElement(), '.leaflet-popup-close-button', 'aria-label', words.close);
@@ -144,6 +145,10 @@ var lipgeo = (function () {
           if (from && from.dataset && from.dataset.reached) { from.focus(); }
         });
       });
+    });
+    maps.forEach(function (map) {
+      map.invalidateSize(false);
+      map.fitBounds(words.view, {padding: [12, 12], animate: false});
     });
     if (maps.length < 2) { return; }
     var moving = false;

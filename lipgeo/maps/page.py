@@ -39,8 +39,6 @@ _POLICY = (
 )
 #: height of the first layer's pane; Leaflet's own shapes lie at 400, markers at 600
 _FLOOR = 410
-#: layers over which a pointer would never reach those below
-_HIDDEN_KEYS = frozenset({"context"})
 
 
 @cache
@@ -71,12 +69,10 @@ def _script_json(value: Any) -> str:
 
 
 def _safe(text: str) -> str:
-    return (
-        text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    )
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-class _Call(MacroElement):  # type: ignore[misc]
+class _Call(MacroElement):
     """A call of our script on the layer group it is added to."""
 
     _template = Template(
@@ -86,7 +82,7 @@ class _Call(MacroElement):  # type: ignore[misc]
     )
 
     def __init__(self, name: str, data: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = name
         self.name = name
         self.data = data
@@ -119,9 +115,8 @@ def _labels_data(scene: Scene) -> str:
     )
 
 
-def _map_of(scene: Scene, bounds: Sequence[float], basemap: bool) -> folium.Map:
+def _map_of(scene: Scene, basemap: bool) -> folium.Map:
     """Return a folium map of a scene with no outside files (but a basemap's, where asked for)."""
-    west, south, east, north = bounds
     made = folium.Map(
         tiles="OpenStreetMap" if basemap else None,
         control_scale=False,
@@ -130,7 +125,6 @@ def _map_of(scene: Scene, bounds: Sequence[float], basemap: bool) -> folium.Map:
         zoom_snap=0.25,
     )
     made.default_js, made.default_css = [], []
-    made.fit_bounds([[south, west], [north, east]])
     for place, layer in enumerate(scene.layers):
         # Leaflet's layer list takes names as HTML
         group = folium.FeatureGroup(name=html.escape(layer.title), show=layer.shown)
@@ -142,6 +136,19 @@ def _map_of(scene: Scene, bounds: Sequence[float], basemap: bool) -> folium.Map:
         group.add_to(made)
     folium.LayerControl(collapsed=False).add_to(made)
     return made
+
+
+def _bounds(scenes: Sequence[Scene]) -> Sequence[float]:
+    """Return what all maps show: the box of their outlines, in degrees."""
+    boxes = [np.array([shapely.box(*scene.bounds)]) for scene in scenes]
+    lines = [
+        layer.shapes
+        for scene in scenes
+        for layer in scene.layers
+        if layer.key in ("union", "drawn")
+    ]
+    shapes = gpd.GeoSeries(np.concatenate(lines or boxes), crs=scenes[0].crs)
+    return tuple(shapes.to_crs(4326).total_bounds)
 
 
 def _number(root: Any) -> None:
@@ -190,10 +197,7 @@ def page_of(scenes: Sequence[Scene], *, title: str, notes: Sequence[str], basema
     basemap
         Whether to lay the maps on tiles from the network.
     """
-    every = np.array([scene.bounds for scene in scenes])
-    frame = shapely.box(*every[:, :2].min(axis=0), *every[:, 2:].max(axis=0))
-    bounds = gpd.GeoSeries([frame], crs=scenes[0].crs).to_crs(4326).total_bounds
-    maps = [_map_of(scene, bounds, basemap) for scene in scenes]
+    maps = [_map_of(scene, basemap) for scene in scenes]
     root = Figure()
     for made in maps:
         root.add_child(made)
@@ -214,12 +218,9 @@ def page_of(scenes: Sequence[Scene], *, title: str, notes: Sequence[str], basema
     text = text.replace("<html>", f'<html lang="{language()}-CA">', 1)
     for made, scene in zip(maps, scenes, strict=True):
         heading = f"<h2>{html.escape(scene.heading)}</h2>" if len(scenes) > 1 else ""
-        text = re.sub(
-            rf'<div class="folium-map" id="{made.get_name()}"\s*></div>',
-            lambda match, heading=heading: f'<div class="one">{heading}{match[0]}</div>',
-            text,
-            count=1,
-        )
+        place = re.search(rf'<div class="folium-map" id="{made.get_name()}"\s*></div>', text)
+        assert place is not None
+        text = text.replace(place[0], f'<div class="one">{heading}{place[0]}</div>', 1)
     return _framed(text, scenes, maps, title=title, notes=notes)
 
 
@@ -242,9 +243,7 @@ def _framed(
     tables = "".join(
         _table(
             scene.table,
-            say("maps.table")
-            if len(scenes) == 1
-            else say("maps.table_of", heading=scene.heading),
+            say("maps.table") if len(scenes) == 1 else say("maps.table_of", heading=scene.heading),
         )
         for scene in scenes
     )
@@ -261,10 +260,12 @@ def _framed(
         f"<p>{html.escape(say('maps.keyboard'))}</p></section></main>{tables}"
         f"<footer>{sources}<p>{html.escape(say('maps.made_with'))}</p></footer></body>"
     )
-    words = {
+    words: dict[str, Any] = {
         name: say(f"maps.{name}")
         for name in ("zoom_in", "zoom_out", "close", "layers", "map_label")
     }
+    west, south, east, north = _bounds(scenes)
+    words["view"] = [[south, west], [north, east]]
     names = ", ".join(made.get_name() for made in maps)
     finish = f"lipgeo.finish([{names}], {_script_json(words)});"
     text = text.replace("<body>", before, 1).replace("</body>", after, 1)

@@ -5,7 +5,7 @@ A page and a sheet of paper draw the same scene, so they cannot disagree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,8 @@ _WEIGHTY = (
     "shared_by_area",
     "zero_may_be_suppression",
 )
+#: areas above which their outlines are drawn finer, or they would hide the units
+_CROWDED = 40
 #: somewhere near Ottawa: what an empty map shows
 _NOWHERE = (7.4e6, 1.1e6, 7.5e6, 1.2e6)
 
@@ -116,9 +118,7 @@ class Scene:
     crs: Any
 
 
-def scene_of(
-    boundaries: Boundaries, estimates: Any = None, variable: str | None = None
-) -> Scene:
+def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None = None) -> Scene:
     """Return the scene of fitted boundaries, coloured by a variable where estimates are given.
 
     Raises
@@ -157,9 +157,12 @@ def scene_of(
     layers += _layer("union", whole[held], cards.area_cards(areas[held], labels))
     held = there(drawn)
     layers += _layer("drawn", drawn[held], cards.drawn_cards(areas[held], labels))
+    if len(areas) > _CROWDED:
+        layers = [_finer(layer) for layer in layers]
     heading = say(
-        "maps.title",
+        "maps.title" if len(areas) > 1 else "maps.title_one",
         areas=len(areas),
+        name=" ".join(cards.area_names(areas, labels)),
         vintage=str(boundaries.vintage),
         unit=boundaries.meta["unit"],
     )
@@ -201,6 +204,12 @@ def _layer(key: str, shapes: Shapes, said: cards.Cards, *, shown: bool = True) -
     return [Layer(key, say(f"maps.layer_{key}"), shapes, said, STYLES[key], shown=shown)]
 
 
+def _finer(layer: Layer) -> Layer:
+    if layer.key not in ("union", "drawn"):
+        return layer
+    return replace(layer, style=replace(layer.style, width=0.55 * layer.style.width))
+
+
 def _context(boundaries: Boundaries, detail_m: float) -> list[Layer]:
     around = boundaries.context
     shapes = light(around.geometry.to_numpy(), detail_m)
@@ -208,9 +217,7 @@ def _context(boundaries: Boundaries, detail_m: float) -> list[Layer]:
     return _layer("context", shapes[held], cards.context_cards(around[held]))
 
 
-def _units(
-    units: pd.DataFrame, shapes: Shapes, labels: pd.Series, *, shown: bool
-) -> list[Layer]:
+def _units(units: pd.DataFrame, shapes: Shapes, labels: pd.Series, *, shown: bool) -> list[Layer]:
     made: list[Layer] = []
     for status in ("inside", "straddling"):
         of = units["status"].eq(status).to_numpy(dtype=bool) & there(shapes)
@@ -245,9 +252,7 @@ def _one_variable(
     return rows, str(variable)
 
 
-def _coloured(
-    numbers: pd.DataFrame, shapes: Shapes, labels: pd.Series, title: str
-) -> list[Layer]:
+def _coloured(numbers: pd.DataFrame, shapes: Shapes, labels: pd.Series, title: str) -> list[Layer]:
     """Return the areas in classes of equal number, and strokes over those to be read with care."""
     values = numbers["value"].to_numpy(np.float64)
     missing = np.isnan(values)

@@ -44,10 +44,13 @@ class Style:
 
     def paper(self) -> dict[str, Any]:
         """Return the keywords of a matplotlib collection of patches."""
+        width = 0.6 * self.width
+        # matplotlib counts dashes in widths of the line
+        dash = (0, tuple(0.7 * pixels / width for pixels in self.dash))
         return {
             "edgecolor": self.line,
-            "linewidth": 0.6 * self.width,
-            "linestyle": (0, self.dash) if self.dash else "solid",
+            "linewidth": width,
+            "linestyle": dash if self.dash else "solid",
             "facecolor": (self.fill, self.opacity) if self.fill else "none",
             "hatch": _HATCHES.get(self.pattern or ""),
         }
@@ -62,8 +65,8 @@ STYLES = {
     "straddling": Style("#7A5200", 0.8, fill="#E69F00", opacity=0.35, pattern="cut"),
     "omitted": Style("#444444", 0.8, dash=(2, 3), fill="#FFFFFF", opacity=0.6, pattern="out"),
     "flagged": Style("#000000", 1.0, pattern="flag"),
-    "union": Style("#08306b", 3.0),
-    "drawn": Style("#D55E00", 2.5, dash=(8, 5)),
+    "union": Style("#08306b", 2.4),
+    "drawn": Style("#D55E00", 2.2, dash=(8, 5)),
 }
 #: where a value is suppressed or not known
 NO_VALUE = Style("#555555", 1.0, fill="#FFFFFF", opacity=1.0, pattern="none")
@@ -83,7 +86,8 @@ PATTERNS = """
 <pattern id="none" width="6" height="6" patternUnits="userSpaceOnUse">
 <rect width="6" height="6" fill="#FFFFFF"/>
 <path d="M0 0L6 6M6 0L0 6" stroke="#777777" stroke-width="0.8"/></pattern>
-<pattern id="flag" width="9" height="9" patternUnits="userSpaceOnUse" patternTransform="rotate(-45)">
+<pattern id="flag" width="9" height="9" patternUnits="userSpaceOnUse"
+patternTransform="rotate(-45)">
 <line x1="0" y1="0" x2="0" y2="9" stroke="#FFFFFF" stroke-width="3"/>
 <line x1="0" y1="0" x2="0" y2="9" stroke="#000000" stroke-width="1.2"/></pattern>
 </defs></svg>

@@ -1,0 +1,237 @@
+"""The map on one sheet of paper: PNG or PDF, for those whose mail blocks HTML."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import matplotlib as mpl
+import numpy as np
+import shapely
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.path import Path as Line
+
+from lipgeo.atomic import file_in_one_step
+from lipgeo.errors import OutputError
+from lipgeo.maps.display import Shapes
+from lipgeo.maps.scene import Layer, Scene, scene_of
+from lipgeo.words import number, say
+
+if TYPE_CHECKING:
+    from lipgeo.boundary import Boundaries
+
+__all__ = ["Sheet", "figure"]
+
+#: letter paper on its side, in inches, and what makes it 1,650 pixels wide
+_PAPER = (11.0, 8.5)
+_DPI = 150
+#: left, bottom, width and height of the map on the sheet
+_MAP = (0.02, 0.11, 0.71, 0.77)
+_KINDS = ("png", "pdf")
+
+
+class Sheet(Figure):
+    """A map on one page: a matplotlib figure that knows how to save itself."""
+
+    def save(self, path: str | Path, kind: str | None = None) -> Path:
+        """Write the sheet as ``png`` or ``pdf``, by the name's ending unless ``kind`` says.
+
+        Equal sheets give equal bytes.
+
+        Raises
+        ------
+        OutputError
+            The kind is another, or the file cannot be written; an older one is as it was.
+        """
+        target = Path(path)
+        kind = kind or target.suffix.lower().lstrip(".")
+        if kind not in _KINDS:
+            raise OutputError("maps.bad_picture", path=target, kinds=_KINDS)
+        with file_in_one_step(target) as temporary:
+            temporary.write_bytes(self._bytes(kind))
+        return target
+
+    def _bytes(self, kind: str) -> bytes:
+        # no clock and no version in the file
+        metadata = {"CreationDate": None, "Producer": None} if kind == "pdf" else {"Software": None}
+        held = io.BytesIO()
+        # type 42 keeps the letters as letters, so that a PDF can be searched and read aloud
+        with mpl.rc_context({"pdf.fonttype": 42, "hatch.linewidth": 0.6}):
+            self.savefig(held, format=kind, dpi=_DPI, metadata=metadata)
+        return held.getvalue()
+
+    def _repr_png_(self) -> bytes:
+        return self._bytes("png")
+
+
+def figure(
+    boundaries: Boundaries,
+    *,
+    estimates: Any = None,
+    variable: str | None = None,
+    title: str | None = None,
+    date: str | None = None,
+) -> Sheet:
+    """Draw fitted boundaries on one page with legend, scale, source and date.
+
+    Parameters
+    ----------
+    boundaries
+        What :func:`lipgeo.fit_boundaries` or :func:`lipgeo.read_build` gave.
+    estimates, variable, title
+        As for :func:`lipgeo.preview`.
+    date
+        Date printed at the foot, as it is to read; by default the census year alone.
+
+    Returns
+    -------
+    Sheet
+        A matplotlib figure, north up, the same colours and words as the page; ``save`` writes
+        it.
+
+    Raises
+    ------
+    InputError
+        As for :func:`lipgeo.preview`.
+    """
+    scene = scene_of(boundaries, estimates, variable)
+    sheet = Sheet(figsize=_PAPER, dpi=_DPI)
+    axes = sheet.add_axes(_MAP)
+    crs = _north_up(scene)
+    frame = _frame(scene, crs)
+    axes.set_xlim(frame[0], frame[2])
+    axes.set_ylim(frame[1], frame[3])
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for place, layer in enumerate(scene.layers):
+        if layer.shown:
+            _draw(axes, layer, gpd.GeoSeries(layer.shapes, crs=scene.crs).to_crs(crs), place + 1)
+    sheet.draw_without_rendering()
+    _label(sheet, axes, scene, crs)
+    _scale(axes)
+    _legend(sheet, scene)
+    _words(sheet, scene, title=title, date=date, vintage=boundaries.vintage)
+    return sheet
+
+
+def _north_up(scene: Scene) -> str:
+    """Return a projection centred on the map: north is up and the scale holds everywhere on it."""
+    middle = shapely.centroid(shapely.box(*scene.bounds))
+    degrees = gpd.GeoSeries([middle], crs=scene.crs).to_crs(4326)
+    return f"+proj=laea +lat_0={degrees.y[0]:.4f} +lon_0={degrees.x[0]:.4f} +datum=NAD83 +units=m"
+
+
+def _frame(scene: Scene, crs: str) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of the sheet's map."""
+    outlines = [layer.shapes for layer in scene.layers if layer.key in ("union", "drawn")]
+    shapes = np.concatenate(outlines) if outlines else np.array([shapely.box(*scene.bounds)])
+    west, south, east, north = gpd.GeoSeries(shapes, crs=scene.crs).to_crs(crs).total_bounds
+    # a metre is as long up as across: the shorter way is filled with ground
+    across, up = _MAP[2] * _PAPER[0], _MAP[3] * _PAPER[1]
+    metres = 1.06 * max((east - west) / across, (north - south) / up, 1.0)
+    x, y = (west + east) / 2, (south + north) / 2
+    half = metres * across / 2, metres * up / 2
+    return x - half[0], y - half[1], x + half[0], y + half[1]
+
+
+def _paths(shapes: Shapes) -> list[Any]:
+    """Return one path a polygon; rings turned so that holes stay holes."""
+    parts = shapely.get_parts(shapes)
+    parts = shapely.orient_polygons(parts[shapely.get_type_id(parts) == 3])
+    return [
+        Line.make_compound_path(
+            *(Line(shapely.get_coordinates(ring), closed=True) for ring in shapely.get_rings(part))
+        )
+        for part in parts
+    ]
+
+
+def _draw(axes: Axes, layer: Layer, shapes: gpd.GeoSeries, order: int) -> None:
+    every = shapes.to_numpy()
+    if layer.classes:
+        groups = [(style, every[layer.member == k]) for k, (style, _) in enumerate(layer.classes)]
+    else:
+        groups = [(layer.style, every)]
+    for style, members in groups:
+        if paths := _paths(members):
+            axes.add_collection(PathCollection(paths, zorder=order, **style.paper()), autolim=False)
+
+
+def _label(sheet: Sheet, axes: Axes, scene: Scene, crs: str) -> None:
+    """Write the labels that have room; those first in the scene go first."""
+    if not scene.labels:
+        return
+    points = shapely.points([(label.x, label.y) for label in scene.labels])
+    places = gpd.GeoSeries(points, crs=scene.crs).to_crs(crs)
+    renderer = FigureCanvasAgg(sheet).get_renderer()  # type: ignore[no-untyped-call]
+    inside = axes.get_window_extent(renderer)
+    kept: list[Any] = []
+    for label, x, y in zip(scene.labels, places.x, places.y, strict=True):
+        if not (inside.x0 < axes.transData.transform((x, y))[0] < inside.x1):
+            continue
+        text = axes.text(
+            x, y, "\n".join(textwrap.fill(line, 20) for line in label.lines),
+            ha="center", va="center", fontsize=6.5, parse_math=False, zorder=90,
+            style="italic" if label.kind == "context" else "normal",
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.8},
+        )  # fmt: skip
+        box = text.get_window_extent(renderer)
+        free = inside.contains(box.x0, box.y0) and inside.contains(box.x1, box.y1)
+        if free and not any(box.overlaps(other) for other in kept):
+            kept.append(box)
+        else:
+            text.remove()
+
+
+def _scale(axes: Axes) -> None:
+    """Draw a bar of a round length, a fifth of the map or less."""
+    west, east = axes.get_xlim()
+    south, north = axes.get_ylim()
+    most = (east - west) / 5
+    power = 10.0 ** np.floor(np.log10(most))
+    length = max(step * power for step in (1, 2, 5) if step * power <= most)
+    x, y = west + 0.02 * (east - west), south + 0.03 * (north - south)
+    axes.plot([x, x + length], [y, y], color="black", linewidth=2.5, zorder=95)
+    far = length >= 1000
+    words = number(length / 1000 if far else length) + (" km" if far else " m")
+    axes.text(x, y + 0.012 * (north - south), words, fontsize=8, zorder=95, va="bottom")
+
+
+def _legend(sheet: Sheet, scene: Scene) -> None:
+    hidden = {layer.title for layer in scene.layers if not layer.shown}
+    entries = [(style, meaning) for style, meaning in scene.legend if meaning not in hidden]
+    made = sheet.legend(
+        [Patch(**style.paper()) for style, _ in entries],
+        [textwrap.fill(meaning, 34) for _, meaning in entries],
+        title=say("maps.legend"), loc="upper left", bbox_to_anchor=(_MAP[0] + _MAP[2], 0.88),
+        fontsize=8, title_fontsize=9, frameon=False, alignment="left", handleheight=1.4,
+        labelspacing=0.7,
+    )  # fmt: skip
+    for text in made.get_texts():
+        text.set_parse_math(False)
+
+
+def _words(
+    sheet: Sheet, scene: Scene, *, title: str | None, date: str | None, vintage: int
+) -> None:
+    when = (
+        say("maps.dated", date=date, vintage=str(vintage))
+        if date
+        else say("maps.census_of", vintage=str(vintage))
+    )
+    heading = textwrap.shorten(title or scene.heading, 110, placeholder=" …")
+    notice = " ".join([say("maps.notice"), *scene.notes])
+    foot = "\n".join([when, textwrap.fill(scene.source, 180), say("maps.made_with")])
+    for y, size, words, place in (
+        (0.965, 14, heading, "top"),
+        (0.925, 9, textwrap.fill(notice, 150), "top"),
+        (0.02, 7, foot, "bottom"),
+    ):
+        sheet.text(_MAP[0], y, words, fontsize=size, va=place, parse_math=False)
