@@ -18,6 +18,7 @@ from lipgeo.cli.reporting import (
     print_json,
     progress,
 )
+from lipgeo.cli.weight import weight
 from lipgeo.words import say
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ app.add_typer(census.app, name="census")
 for _command in (orders.order, orders.verify, orders.diff):
     app.command(help=say(f"cli.help_{_command.__name__}"))(_command)
 
+app.command("weight", help=say("cli.help_weight"))(weight)
+app.command("estimate", help=say("cli.help_weight"), hidden=True)(weight)
 
 def _version(asked: bool) -> None:
     if asked:

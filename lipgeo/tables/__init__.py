@@ -2,6 +2,7 @@
 
 from lipgeo.tables.calibration import calibrate, residuals
 from lipgeo.tables.estimates import Estimates
+from lipgeo.tables.own_rows import weight_areas
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import (
     Characteristic,
@@ -26,5 +27,6 @@ __all__ = [
     "missing_symbols",
     "residuals",
     "variable",
+    "weight_areas",
     "weight_table",
 ]

@@ -13,7 +13,8 @@ import pandas as pd
 
 from lipgeo.errors import TableError
 from lipgeo.report import CheckReport, Finding
-from lipgeo.tables.columns import REASONS, columns_of
+from lipgeo.tables.explaining import EXPLAIN as _EXPLAIN
+from lipgeo.tables.explaining import ROWS, added_up, missing_of, tail_of, units_of
 from lipgeo.tables.outcome import FLAGS, Outcome
 from lipgeo.tables.pairs import Pairs
 from lipgeo.tables.table import CensusTable
@@ -41,22 +42,6 @@ COLUMNS = (
     "rule",
     "basis",
 )
-_EXPLAIN = (
-    "row",
-    "source_id",
-    "name",
-    "published",
-    "symbol",
-    "share",
-    "contribution",
-    "denominator",
-    "denominator_contribution",
-    "status",
-    "reason",
-    "file",
-    "sha256",
-)
-_MISSING = ("area_id", "variable", "source_id", "name", "symbol", "reason", "share", "held")
 
 
 @dataclass(frozen=True)
@@ -184,11 +169,10 @@ class Estimates:
         """What was not observed, and why; a copy."""
         if self._missing is None:
             parts = [
-                _missing_of(leg, pairs, [one])
+                missing_of(leg.table, one, leg.pairs_of(one))
                 for leg in self._legs
                 for one in self.variables.values()
                 if one.rule != "index"
-                for pairs in [leg.pairs_of(one)]
             ]
             found = pd.concat(parts, ignore_index=True)
             order = {area: at for at, area in enumerate(self.area_ids)}
@@ -196,6 +180,19 @@ class Estimates:
             found = found.assign(place=place).sort_values(["place", "variable"], kind="stable")
             self._missing = found.drop(columns="place").reset_index(drop=True)
         return self._missing.copy()
+
+    def ordered(self, areas: Sequence[str] | pd.Index, notes: Sequence[Finding] = ()) -> Estimates:
+        """Return the same numbers with the areas in another order, and more notes."""
+        place = pd.Index(areas).get_indexer(pd.Index(self._frame["area_id"]))
+        return Estimates(
+            frame=self._frame.iloc[np.argsort(place, kind="stable")].reset_index(drop=True),
+            legs=self._legs,
+            variables=list(self.variables.values()),
+            error_model=self.error_model,
+            official=self.official,
+            report=CheckReport([*notes, *self.report]),
+            meta=self.meta,
+        )
 
     def explain(self, area_id: str, variable: str) -> pd.DataFrame:
         """Show what a number is made of.
@@ -214,21 +211,19 @@ class Estimates:
             denominator_contribution`` (for rates and averages), ``status`` (``inside``,
             ``straddling``, ``sliver``), ``reason`` (why there is no value), ``file, sha256``.
 
-            One row a unit (``row`` is ``unit``), largest contribution first, or a class of a
-            grouped median (``class``); then ``sum`` (of what was observed), ``not_observed`` (what
-            was put in for the rest, where something was), ``value``, ``rounding`` (the most that
-            rounding can move it), and ``official`` (a total known otherwise, where one is).
+            One row a unit (``row`` is ``unit``), largest contribution first; for a grouped median
+            one a class (``class``, the people in it); then ``sum`` (of what was observed),
+            ``not_observed`` (what was put in for the rest of a count, where something was),
+            ``value``, ``rounding`` (the most that rounding can move it), and ``official`` (a total
+            known otherwise, where one is).
 
         Raises
         ------
         TableError
             There is no such area or variable.
         """
-        one = self.variables.get(variable)
-        rows = self._frame[
-            self._frame["area_id"].eq(str(area_id)) & self._frame["variable"].eq(variable)
-        ]
-        if one is None or rows.empty:
+        known = self._frame["area_id"].eq(str(area_id)) & self._frame["variable"].eq(variable)
+        if not known.any():
             raise TableError(
                 "tables.no_such_number",
                 [{"area_id": area_id, "variable": variable}],
@@ -237,43 +232,51 @@ class Estimates:
                 areas=self.area_ids,
                 variables=list(self.variables),
             )
-        result = rows.iloc[0]
-        units = pd.concat(
-            [_units_of(leg, one, str(area_id)) for leg in self._legs], ignore_index=True
-        ).sort_values(
-            ["contribution", "source_id"],
-            ascending=[False, True],
-            kind="stable",
-            na_position="last",
-        )
-        tail = self._tail(one, units, result)
-        parts = [part for part in (units, tail) if len(part)]
-        return pd.concat(parts, ignore_index=True)[list(_EXPLAIN)]
+        found = self.explained([variable], [str(area_id)])
+        return found[list(_EXPLAIN)].reset_index(drop=True)
 
-    def _tail(self, one: Variable, units: pd.DataFrame, result: pd.Series) -> pd.DataFrame:
-        """Return the sum, what was put in, the value, rounding, and the official total."""
-        adds = one.rule == "count"
-        whole = float(units["contribution"].sum())
-        rows: list[dict[str, Any]] = []
-        if one.rule != "median":
-            rows.append({"row": "sum", "contribution": whole})
-            if one.is_ratio:
-                rows[-1]["denominator_contribution"] = float(
-                    units["denominator_contribution"].sum()
-                )
-        put_in = float(result["value"]) - whole
-        if adds and result["observed_share"] < 1 and not np.isnan(put_in):
-            rows.append({"row": "not_observed", "contribution": put_in})
-        rows.append({"row": "value", "published": float(result["value"])})
-        if adds:
-            rows[-1]["contribution"] = float(result["value"])
-        rows.append({"row": "rounding", "published": float(result["rounding_max"])})
-        if one.name in self.official:
-            known = self.official[one.name].get(result["area_id"], np.nan)
-            if not pd.isna(known):
-                rows.append({"row": "official", "published": float(known)})
-        frame = pd.DataFrame(rows).reindex(columns=list(_EXPLAIN))
-        return frame.astype(units.dtypes.to_dict())
+    def explained(
+        self, variables: Sequence[str] | None = None, areas: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Show what many numbers are made of: ``area_id, variable`` and the columns of `explain`.
+
+        Parameters
+        ----------
+        variables, areas
+            Which; all by default.
+        """
+        wanted = list(self.variables) if variables is None else list(variables)
+        parts = []
+        for name in wanted:
+            one = self.variables[name]
+            rows = self._frame[self._frame["variable"].eq(name)]
+            if areas is not None:
+                rows = rows[rows["area_id"].isin(areas)]
+            units = pd.concat(
+                [
+                    units_of(leg.table, one, leg.pairs_of(one), rows["area_id"])
+                    for leg in self._legs
+                ],
+                ignore_index=True,
+            )
+            units = added_up(units) if len(self._legs) > 1 else units
+            made = pd.concat([units, tail_of(one, units, rows, self.official)], ignore_index=True)
+            place = pd.Index(rows["area_id"]).get_indexer(pd.Index(made["area_id"]))
+            kind = pd.Index(ROWS).get_indexer(pd.Index(made["row"]))
+            size = -made["contribution"].fillna(-np.inf)
+            order = np.lexsort((made["source_id"].fillna(""), size, kind, place))
+            parts.append(made.iloc[order].assign(variable=name))
+        found = pd.concat(parts, ignore_index=True)
+        return found[["area_id", "variable", *_EXPLAIN]]
+
+    def explained_rows(self) -> int:
+        """Return about how many rows explaining everything takes."""
+        pairs = sum(len(leg.pairs_of(one).source) for leg in self._legs for one in self._all)
+        return pairs + 4 * len(self._frame)
+
+    @property
+    def _all(self) -> list[Variable]:
+        return list(self.variables.values())
 
     def __len__(self) -> int:
         return len(self._frame)
@@ -337,82 +340,3 @@ def _joined(outcome: Outcome) -> npt.NDArray[np.object_]:
             rows = outcome.flags[name]
             text[rows] = text[rows] + np.where(text[rows] == "", name, ";" + name)
     return text
-
-
-def _missing_of(leg: Leg, pairs: Pairs, variables: list[Variable]) -> pd.DataFrame:
-    """Return the cells of some variables that were not observed, for each area they count in."""
-    columns = columns_of(leg.table, variables, pairs)
-    met = pairs.share > 0
-    parts = []
-    for at, one in enumerate(variables):
-        rows = np.flatnonzero(met & (columns.reason[pairs.source, at] > 0))
-        source = pairs.source[rows]
-        ids = pairs.sources[source]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "area_id": pairs.targets[pairs.target[rows]],
-                    "variable": one.name,
-                    "source_id": ids,
-                    "name": leg.table.names.reindex(ids).to_numpy(),
-                    "symbol": _symbols_of(leg.table, one, ids),
-                    "reason": np.array(REASONS, dtype=object)[columns.reason[source, at]],
-                    "share": pairs.share[rows],
-                    "held": pairs.held[source],
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)[list(_MISSING)]
-
-
-def _symbols_of(table: CensusTable, one: Variable, ids: pd.Index) -> npt.NDArray[np.object_]:
-    """Return the symbols that stood in the cells of a variable, empty where none did."""
-    symbols = table.symbols
-    name = one.numerator or one.name
-    if name not in symbols:
-        return np.full(len(ids), "", dtype=object)
-    return np.asarray(symbols[name].reindex(ids).fillna(""), dtype=object)
-
-
-def _units_of(leg: Leg, one: Variable, area: str) -> pd.DataFrame:
-    """Return the units of an area with what each gives to a variable."""
-    pairs = leg.pairs_of(one)
-    rows = np.flatnonzero(pairs.targets[pairs.target] == area)
-    rows = rows[(pairs.share[rows] > 0) | (pairs.area_share[rows] > pairs.sliver)]
-    source, share = pairs.source[rows], pairs.share[rows]
-    ids = pairs.sources[source]
-    columns = columns_of(leg.table, [one], pairs)
-    table = leg.table
-    values = table.frame.reindex(ids)
-    name = one.numerator or one.name
-    published = (
-        values[name].to_numpy(dtype=np.float64) if name in values else np.full(len(ids), np.nan)
-    )
-    seen = columns.observed[source, 0]
-    ratio = one.is_ratio or bool(one.groups)
-    nothing = np.full(len(ids), np.nan)
-    origin = table.origin.reindex(ids).fillna(-1).astype("int64").to_numpy()
-    files = table.sources.reindex(origin)
-    inside, straddling = pairs.inside[rows], pairs.straddling[rows]
-    adds = one.rule != "median" or bool(one.groups)
-    frame = pd.DataFrame(
-        {
-            "row": "unit",
-            "source_id": ids.to_numpy(dtype=object),
-            "name": table.names.reindex(ids).to_numpy(),
-            "published": published,
-            "symbol": _symbols_of(table, one, ids),
-            "share": share,
-            "contribution": np.where(seen & adds, share * columns.n[source, 0], np.nan),
-            "denominator": np.where(seen, columns.d[source, 0], np.nan) if ratio else nothing,
-            "denominator_contribution": (
-                np.where(seen, share * columns.d[source, 0], np.nan) if ratio else nothing
-            ),
-            "status": np.select([inside, straddling], ["inside", "straddling"], "sliver"),
-            "reason": np.array(REASONS, dtype=object)[columns.reason[source, 0]],
-            "file": files["file"].to_numpy(),
-            "sha256": files["sha256"].to_numpy(),
-        }
-    )
-    texts = ("row", "source_id", "name", "symbol", "status", "reason", "file", "sha256")
-    return frame.astype(dict.fromkeys(texts, "string"))
