@@ -47,8 +47,9 @@ from lipgeo.fitting.outcome import (
     unit_table,
 )
 from lipgeo.fitting.remarks import FLAGS, flagged, remarks
+from lipgeo.ground import ground, no_ground
 from lipgeo.report import CheckReport
-from lipgeo.show import Card, Shown, flag_words
+from lipgeo.show import Card, Shown, flag_words, heads
 from lipgeo.surroundings import no_surroundings, surroundings
 from lipgeo.words import say
 
@@ -148,6 +149,7 @@ class Boundaries(Shown):
         shapes: gpd.GeoDataFrame | Callable[[], gpd.GeoDataFrame],
         census: Census | None = None,
         context: gpd.GeoDataFrame | None = None,
+        land: pd.DataFrame | None = None,
     ) -> None:
         self.areas = areas
         self.units = units
@@ -160,6 +162,7 @@ class Boundaries(Shown):
         self.census = census
         self._shapes = shapes
         self._context = context
+        self._land = land
 
     @property
     def rule(self) -> str:
@@ -198,6 +201,16 @@ class Boundaries(Shown):
                 self._context = surroundings(self.census, around)
         return self._context
 
+    @property
+    def land(self) -> pd.DataFrame:
+        """The census around in pieces, to subtract areas by; read when first asked for.
+
+        Columns as :func:`lipgeo.ground.ground`; empty where no census is held.
+        """
+        if self._land is None:
+            self._land = no_ground() if self.census is None else ground(self.census, self.units)
+        return self._land
+
     def explore(self, **options: Any) -> Any:
         """Return the map as one HTML page: :func:`lipgeo.preview` of these boundaries."""
         # the core names no room of the edge: the drawing is found when it is asked for
@@ -214,10 +227,7 @@ class Boundaries(Shown):
         return f"<{self._summary()}>"
 
     def _card(self) -> Card:
-        columns = {
-            name: say(f"boundary.head_{name}")
-            for name in ("area_id", "name", "unit_count", "population", "misfit_share", "flags")
-        }
+        columns = heads("area_id", "name", "unit_count", "population", "misfit_share", "flags")
         table = pd.DataFrame(self.areas.drop(columns="geometry"))
         table["name"] = self.service_areas.labels.reindex(table["area_id"]).to_numpy()
         table["flags"] = table["flags"].map(flag_words)

@@ -34,6 +34,7 @@ _FILES = (
     "membership.parquet",
     "shapes.parquet",
     "context.parquet",
+    "land.parquet",
     "service_areas.parquet",
     "service_area_units.parquet",
     "checks.json",
@@ -82,6 +83,7 @@ def write_build(
         ``membership.parquet``          0 or 1 for the units of the union
         ``shapes.parquet``              units chosen and units cut but left out, with polygons
         ``context.parquet``             census subdivisions around, simplified, for maps only
+        ``land.parquet``                the census around in pieces, to subtract areas by
         ``service_areas.parquet``       the areas as they came, in EPSG:3347
         ``service_area_units.parquet``  the unit lists as they came, exclusions applied
         ``checks.json``                 every finding
@@ -102,6 +104,7 @@ def write_build(
         write_crosswalk(boundaries.membership, made / "membership.parquet")
         _write_geo(boundaries.shapes, made / "shapes.parquet")
         _write_geo(boundaries.context, made / "context.parquet")
+        boundaries.land.to_parquet(made / "land.parquet", index=False)
         drawn = given.frame.assign(as_drawn=given.as_drawn.reindex(given.frame.index).to_wkb())
         _write_geo(drawn.reset_index(), made / "service_areas.parquet")
         given.units.to_parquet(made / "service_area_units.parquet", index=False)
@@ -190,6 +193,7 @@ def read_build(folder: str | Path) -> Boundaries:
         service_areas=_service_areas(place, manifest, checks),
         shapes=shapes,
         context=gpd.read_parquet(place / "context.parquet"),
+        land=pq.read_table(place / "land.parquet").to_pandas(),
         meta=manifest["parameters"],
         report=CheckReport(Finding(**row) for row in checks["findings"]),
     )

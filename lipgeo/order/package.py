@@ -120,13 +120,14 @@ def write_order(
     kept: Mapping[str, Path] = {}
     if old:
         content, kept = frozen(content, old)
-    content = content.with_findings(confidentiality(b, content, old, expected))
+    found, margins = confidentiality(b, content, old, expected)
+    content = content.with_findings(found)
     with folder_in_one_step(folder) as made:
         _write_files(b, content, made, form=form, csv=csv, contact=contact, kept=kept)
         if asked:
-            frame = table_frame(content, asked, expected)
+            frame = table_frame(content, asked, expected, margins["households"])
             write_csv(frame, made / "tables.csv", csv)
-        _write_words(content, made, contact=contact, tables=len(asked))
+        _write_words(content, made, margins=margins, contact=contact, tables=len(asked))
         manifest = _manifest(
             content, made, old=old, form=form, asked=asked, csv=csv, contact=contact
         )
@@ -181,7 +182,9 @@ def _write_files(
     preview(b).save(made / "map.html")
 
 
-def _write_words(content: Content, made: Path, *, contact: str | None, tables: int) -> None:
+def _write_words(
+    content: Content, made: Path, *, margins: pd.DataFrame, contact: str | None, tables: int
+) -> None:
     report = content.report
     for name, lang in (("README.md", "en"), ("LISEZMOI.md", "fr")):
         text = readme(content, report, contact=contact, tables=tables, lang=lang)
@@ -190,6 +193,7 @@ def _write_words(content: Content, made: Path, *, contact: str | None, tables: i
         "vintage": content.vintage,
         "attribution": {lang: content.attribution_in(lang) for lang in ("en", "fr")},
         "findings": report.to_records(),
+        "floors": margins.astype(object).where(margins.notna(), None).to_dict("records"),
     }
     (made / "checks.json").write_text(canonical(said), encoding="utf-8", newline="\n")
     page = checks_page(content, report)

@@ -171,7 +171,10 @@ def read_estimates(given: Any) -> pd.DataFrame | None:
 
 
 def table_frame(
-    content: Content, asked: Sequence[Asked], estimates: pd.DataFrame | None
+    content: Content,
+    asked: Sequence[Asked],
+    estimates: pd.DataFrame | None,
+    households: pd.Series,
 ) -> pd.DataFrame:
     """Return one row a table and area: what is likely to come back.
 
@@ -188,7 +191,7 @@ def table_frame(
     areas = content.areas
     rows = []
     for one in asked:
-        expected, reason = _expected(content, one.universe)
+        expected, reason = _expected(content, one.universe, households.to_numpy(np.float64))
         cells = _cells(areas, one, estimates)
         rows.append(
             pd.DataFrame(
@@ -209,11 +212,12 @@ def table_frame(
     return pd.concat(rows, ignore_index=True)
 
 
-def _expected(content: Content, universe: str) -> tuple[Any, Any]:
+def _expected(content: Content, universe: str, households: Any) -> tuple[Any, Any]:
     areas, known = content.areas, floors(content.vintage)
     people = areas["population_union"].to_numpy(np.float64)
-    # occupied dwellings are at most all private dwellings
-    homes = areas["dwellings_union"].to_numpy(np.float64)
+    # households unknown: there are at most as many as private dwellings
+    dwellings = areas["dwellings_union"].to_numpy(np.float64)
+    homes = np.where(np.isnan(households), dwellings, households)
     expected = np.full(len(areas), "released", dtype=object)
     reason = np.full(len(areas), "", dtype=object)
 
