@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import importlib
 from collections.abc import Mapping
 from functools import cached_property
@@ -24,6 +23,7 @@ from lipgeo.fit import counted, coverage_of, fit_of
 from lipgeo.kernel import DUST
 from lipgeo.report import CheckReport, Finding
 from lipgeo.shares import Shares, by_area, by_weight
+from lipgeo.show import Card, Shown, heads
 from lipgeo.targets import Targets, on_one_grid, targets_of
 from lipgeo.words import say
 from lipgeo.zones import Zones
@@ -50,7 +50,7 @@ _EXACT = 1e-12
 _OVER = 1e-6
 
 
-class Crosswalk:
+class Crosswalk(Shown):
     """Shares of sources in targets. Made by :func:`build_crosswalk`; never changes.
 
     Parameters
@@ -363,8 +363,9 @@ class Crosswalk:
     def __repr__(self) -> str:
         return f"<{self._summary()}>"
 
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._summary())}</p>{self._quality.to_html(index=False)}"
+    def _card(self) -> Card:
+        columns = heads(*_QUALITY)
+        return Card(self._summary(), self._quality, columns, ("coverage", "straddling_share"))
 
     def _summary(self) -> str:
         held = counted(self._sources, self.weight)

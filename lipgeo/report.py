@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from lipgeo.show import Card, Shown, heads
 from lipgeo.words import say
 
 __all__ = ["CheckReport", "Finding", "Severity", "keep_notes", "notes_of"]
@@ -44,7 +44,7 @@ class Finding:
     limit: float | None = None
 
 
-class CheckReport:
+class CheckReport(Shown):
     """Findings in the order they were made; an empty report says all is well.
 
     Parameters
@@ -106,18 +106,21 @@ class CheckReport:
         return [asdict(f) for f in self.findings]
 
     def __repr__(self) -> str:
+        shown = (f"  {f.severity}: {f.message}" for f in self.findings[:20])
+        return "\n".join([self._head(), *shown])
+
+    def _head(self) -> str:
         if not self.findings:
             return say("report.clean")
         counts = Counter(f.severity for f in self.findings)
-        head = say(
+        return say(
             "report.head", errors=counts["error"], warnings=counts["warning"], notes=counts["note"]
         )
-        return "\n".join([head, *(f"  {f.severity}: {f.message}" for f in self.findings[:20])])
 
-    def _repr_html_(self) -> str:
-        if not self.findings:
-            return f"<p>{html.escape(say('report.clean'))}</p>"
-        return str(self.frame.to_html(index=False, escape=True))
+    def _card(self) -> Card:
+        table = self.frame
+        table["severity"] = [say(f"show.severity_{name}") for name in table["severity"]]
+        return Card(self._head(), table, heads("severity", "subject", "message"))
 
 
 def keep_notes(frame: pd.DataFrame, report: CheckReport) -> None:

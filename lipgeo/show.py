@@ -17,7 +17,7 @@ import pandas as pd
 
 from lipgeo.words import catalogue, number, say
 
-__all__ = ["Card", "Shown", "flag_words"]
+__all__ = ["Card", "Shown", "flag_words", "heads"]
 
 #: rows of a table shown before the rest is counted
 _ROWS = 12
@@ -41,48 +41,51 @@ class Card:
         Heading of each column shown, in order; other columns are not shown.
     shares
         Columns written as percentages.
+    of
+        Rows there are, where the table is only the first of them.
     """
 
     title: str
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     heads: Mapping[str, str] = field(default_factory=dict)
     shares: Sequence[str] = ()
+    of: int | None = None
 
-    def _cells(self) -> list[list[str]]:
-        shown = self.table.head(_ROWS)
-        columns = [self._column(shown[name], name in self.shares) for name in self.heads]
-        return [list(row) for row in zip(*columns, strict=True)]
-
-    def _column(self, values: pd.Series, share: bool) -> list[str]:
-        return [_cell(value, share) for value in values]
-
-    def _right(self) -> list[bool]:
-        numeric = pd.api.types.is_numeric_dtype
-        boolean = pd.api.types.is_bool_dtype
-        return [numeric(self.table[n]) and not boolean(self.table[n]) for n in self.heads]
+    def _shown(self) -> list[tuple[str, bool, list[str]]]:
+        """Return heading, whether it holds numbers, and cells of each column that says anything."""
+        rows = self.table.head(_ROWS)
+        columns = [
+            (
+                head,
+                _numeric(rows[name]),
+                [_cell(value, name in self.shares) for value in rows[name]],
+            )
+            for name, head in self.heads.items()
+        ]
+        return [column for column in columns if any(column[2])]
 
     def _more(self) -> str:
-        more = len(self.table) - _ROWS
+        more = (len(self.table) if self.of is None else self.of) - _ROWS
         return say("show.more", more=more) if more > 0 else ""
 
     def html(self) -> str:
         """Return the card as HTML, for a notebook."""
         parts = [f"<p><strong>{html.escape(self.title)}</strong></p>"]
-        cells = self._cells()
-        if cells:
-            right = self._right()
+        columns = self._shown()
+        if columns:
+            sides = ["right" if numeric else "left" for _, numeric, _ in columns]
             head = "".join(
-                f'<th scope="col" style="text-align:{_side(r)}">{html.escape(name)}</th>'
-                for name, r in zip(self.heads.values(), right, strict=True)
+                f'<th scope="col" style="text-align:{side}">{html.escape(name)}</th>'
+                for (name, _, _), side in zip(columns, sides, strict=True)
             )
             body = "".join(
                 "<tr>"
                 + "".join(
-                    f'<td style="text-align:{_side(r)}">{html.escape(cell)}</td>'
-                    for cell, r in zip(row, right, strict=True)
+                    f'<td style="text-align:{side}">{html.escape(cell)}</td>'
+                    for cell, side in zip(row, sides, strict=True)
                 )
                 + "</tr>"
-                for row in cells
+                for row in zip(*(cells for _, _, cells in columns), strict=True)
             )
             parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
         if more := self._more():
@@ -100,19 +103,16 @@ class Card:
         )
 
     def _lines(self) -> list[str]:
-        cells = self._cells()
-        if not cells:
+        columns = self._shown()
+        if not columns:
             return []
-        rows = [[_cut(cell) for cell in row] for row in [list(self.heads.values()), *cells]]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        right = self._right()
-        lines = [
-            "  ".join(
-                cell.rjust(width) if r else cell.ljust(width)
-                for cell, width, r in zip(row, widths, right, strict=True)
-            ).rstrip()
-            for row in rows
-        ]
+        aligned = []
+        for place, (head, numeric, cells) in enumerate(columns):
+            last = place == len(columns) - 1
+            words = [head, *cells] if last else [_cut(cell) for cell in (head, *cells)]
+            width = 0 if last and not numeric else max(map(len, words))
+            aligned.append([w.rjust(width) if numeric else w.ljust(width) for w in words])
+        lines = ["  ".join(row).rstrip() for row in zip(*aligned, strict=True)]
         return [*lines, *([self._more()] if self._more() else [])]
 
 
@@ -129,8 +129,14 @@ class Shown:
         return self._card().markup()
 
 
-def _side(right: bool) -> str:
-    return "right" if right else "left"
+def heads(*columns: str) -> dict[str, str]:
+    """Return the heading of each column, in the language in force."""
+    return {name: say(f"show.head_{name}") for name in columns}
+
+
+def _numeric(values: pd.Series) -> bool:
+    types = pd.api.types
+    return types.is_numeric_dtype(values) and not types.is_bool_dtype(values)
 
 
 def _cell(value: object, share: bool) -> str:

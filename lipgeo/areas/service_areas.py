@@ -30,6 +30,7 @@ from lipgeo.crs import STATCAN_LAMBERT, accept_crs
 from lipgeo.dissolve import dissolve
 from lipgeo.errors import AreaError
 from lipgeo.report import CheckReport, Finding, notes_of
+from lipgeo.show import Card, Shown, heads
 from lipgeo.words import language, say
 
 __all__ = ["ServiceAreas"]
@@ -37,7 +38,7 @@ __all__ = ["ServiceAreas"]
 _UNITS = ("area_id", "level", "unit_id", "unit_name")
 
 
-class ServiceAreas:
+class ServiceAreas(Shown):
     """Service areas: polygons to be fitted, lists of census units to be taken exactly, or both.
 
     Build them with :meth:`from_frame` (drawn), :meth:`from_units` (lists) or
@@ -343,6 +344,13 @@ class ServiceAreas:
             listed=len(self.listed),
             ids=self.ids,
         )
+
+    def _card(self) -> Card:
+        table = pd.DataFrame(self._frame.drop(columns="geometry")).reset_index()
+        table["name"] = self.labels.to_numpy()
+        table["definition"] = [say(f"show.definition_{kind}") for kind in table["definition"]]
+        columns = heads("area_id", "name", "definition", "valid_from", "valid_to")
+        return Card(repr(self).strip("<>"), table, columns)
 
     def select(self, ids: Iterable[str]) -> ServiceAreas:
         """Return some areas, in the order asked for.

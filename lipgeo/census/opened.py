@@ -25,6 +25,8 @@ from lipgeo.census.roworder import CHAIN, hilbert
 from lipgeo.census.search import Search
 from lipgeo.crs import STATCAN_LAMBERT
 from lipgeo.errors import MissingLevelError, UnknownUnitError
+from lipgeo.show import Card, Shown, heads
+from lipgeo.words import say
 from lipgeo.zones import Zones
 
 __all__ = [
@@ -83,7 +85,7 @@ class CensusZones(Zones):
         return self.census.units(str(self.level)).rename_axis("zone_id")
 
 
-class Census:
+class Census(Shown):
     """One census vintage, opened.
 
     Parameters
@@ -253,3 +255,10 @@ class Census:
             f"{len(self.data.attributes(level, ['unit_id'])):,} {level}" for level in self.levels
         )
         return f"<Census {self.vintage}: {parts}>"
+
+    def _card(self) -> Card:
+        sizes = [len(self.data.attributes(level, ["unit_id"])) for level in self.levels]
+        people = [self.counts(level)["population"].sum(min_count=1) for level in self.levels]
+        table = pd.DataFrame({"level": self.levels, "units": sizes, "population": people})
+        title = say("show.census", vintage=str(self.vintage), levels=" ".join(self.levels))
+        return Card(title, table, heads("level", "units", "population"))

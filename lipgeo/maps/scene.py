@@ -17,7 +17,7 @@ from lipgeo.errors import InputError
 from lipgeo.maps import cards
 from lipgeo.maps.display import Shapes, detail_for, light, pieces, there, unions
 from lipgeo.maps.style import CLASSES, NO_VALUE, STYLES, Style, class_style
-from lipgeo.words import say
+from lipgeo.words import language, say
 
 if TYPE_CHECKING:
     from lipgeo.boundary import Boundaries
@@ -249,7 +249,9 @@ def _one_variable(
         raise InputError("maps.other_areas", areas=areas["area_id"], held=found.index)
     rows = found.reindex(areas["area_id"]).reset_index()
     rows["area_id"] = areas["area_id"]
-    return rows, str(variable)
+    known_as = estimates.variables.get(variable)
+    name = getattr(known_as, f"name_{language()}", "") or str(variable)
+    return rows, name[:1].upper() + name[1:]
 
 
 def _coloured(numbers: pd.DataFrame, shapes: Shapes, labels: pd.Series, title: str) -> list[Layer]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ import pandas as pd
 
 from lipgeo.errors import TableError
 from lipgeo.report import CheckReport, Finding
+from lipgeo.show import Card, Shown, flag_words, heads
 from lipgeo.tables.explaining import EXPLAIN as _EXPLAIN
 from lipgeo.tables.explaining import ROWS, added_up, missing_of, tail_of, units_of
 from lipgeo.tables.outcome import FLAGS, Outcome
@@ -72,7 +72,7 @@ class Leg:
         return self.pairs.get(one.basis, next(iter(self.pairs.values())))
 
 
-class Estimates:
+class Estimates(Shown):
     """Numbers for areas. Made by :func:`weight_table`; never changes.
 
     Attributes
@@ -284,9 +284,13 @@ class Estimates:
     def __repr__(self) -> str:
         return f"<{self._summary()}>"
 
-    def _repr_html_(self) -> str:
-        shown = [name for name in COLUMNS if name not in ("rounding_max", "rounding_sd")]
-        return f"<p>{html.escape(self._summary())}</p>{self._frame[shown].head(50).to_html()}"
+    def _card(self) -> Card:
+        table = self._frame.head(50).copy()
+        table["flag"] = table["flag"].map(flag_words)
+        columns = heads(
+            "area_id", "variable", "value", "likely_lower", "likely_upper", "observed_share", "flag"
+        )
+        return Card(self._summary(), table, columns, ("observed_share",), of=len(self._frame))
 
     def _summary(self) -> str:
         return say(
