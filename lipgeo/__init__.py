@@ -26,7 +26,9 @@ _ROOMS = {
     "build_crosswalk": "crosswalk",
     "calibrate": "tables",
     "compare": "comparison",
+    "compile_set": "sets",
     "diff_orders": "order",
+    "diff_sets": "sets",
     "fit_boundaries": "boundary",
     "gaps": "registry.coverage",
     "open_census": "store",
@@ -36,6 +38,7 @@ _ROOMS = {
     "read_crosswalk": "crosswalk_file",
     "read_layer": "layers",
     "read_profile": "readers",
+    "read_set": "sets",
     "read_service_areas": "readers",
     "read_table": "readers",
     "verify_order": "order",
@@ -44,6 +47,8 @@ _ROOMS = {
     "weight_table": "tables",
     "write_build": "build",
     "write_order": "order",
+    "write_set": "sets",
+    "write_template": "sets",
 }
 #: rooms reachable as ``lipgeo.room``
 _MODULES = ("errors", "geography", "registry", "synthetic", "words")

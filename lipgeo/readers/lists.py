@@ -111,7 +111,11 @@ def list_of_sheet(
 
 
 def _headers(frame: pd.DataFrame) -> dict[str, str]:
-    columns = {fold(str(column)): str(column) for column in reversed(frame.columns)}
+    columns = {
+        fold(part): str(column)
+        for column in reversed(frame.columns)
+        for part in (*str(column).split("/"), str(column))  # "Level / Niveau" is either
+    }
     found = {}
     for role, names in _HEADERS.items():
         for name in names.split(","):
