@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lipgeo.cli import census
+from lipgeo.cli import census, registry
 from lipgeo.cli import options as o
 from lipgeo.cli import order as orders
 from lipgeo.cli.reporting import (
@@ -36,11 +36,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(census.app, name="census")
+app.add_typer(registry.app, name="registry")
+app.command(help=say("cli.help_gaps"))(registry.gaps)
+app.command("compile", help=say("cli.help_compile"))(registry.compile_)
+app.command(help=say("cli.help_template"))(registry.template)
 for _command in (orders.order, orders.verify, orders.diff):
     app.command(help=say(f"cli.help_{_command.__name__}"))(_command)
 
 app.command("weight", help=say("cli.help_weight"))(weight)
 app.command("estimate", help=say("cli.help_weight"), hidden=True)(weight)
+
 
 def _version(asked: bool) -> None:
     if asked:
@@ -61,10 +66,14 @@ def top(
     pass
 
 
-def _read_areas(path: str, opened: Census | None, reading: dict[str, Any]) -> ServiceAreas:
+def _read_areas(
+    path: str, opened: Census | None, reading: dict[str, Any], *, draft: bool = False
+) -> ServiceAreas:
+    """Read AREAS: a file, registry ids, or a set that ``lipgeo compile`` wrote."""
     from lipgeo.readers import read_service_areas
 
-    return read_service_areas(path, census=opened, **reading)
+    known = registry.registered_areas(path, opened, draft=draft)
+    return read_service_areas(path, census=opened, **reading) if known is None else known
 
 
 @app.command(help=say("cli.help_demo"))
@@ -122,6 +131,7 @@ def check(
     encoding: o.Encoding = None,
     as_one: o.AsOne = None,
     group_by: o.GroupBy = None,
+    draft: o.Draft = False,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
@@ -137,7 +147,8 @@ def check(
         "as_one": as_one,
         "group_by": group_by,
     }
-    report = check_areas(areas, store, vintage, reading)
+    known = registry.check_registered(areas, store, vintage, draft=draft)
+    report = check_areas(areas, store, vintage, reading) if known is None else known
     if as_json:
         print_json({"areas": areas, "findings": report.to_records()})
     else:
@@ -167,6 +178,7 @@ def build(
     encoding: o.Encoding = None,
     as_one: o.AsOne = None,
     group_by: o.GroupBy = None,
+    draft: o.Draft = False,
     lang: o.Lang = o.LangChoice.EN,
     csv: o.Csv = o.CsvStyleChoice.EN,
     as_json: o.Json = False,
@@ -192,6 +204,7 @@ def build(
                 "as_one": as_one,
                 "group_by": group_by,
             },
+            draft=draft,
         )
         show(say("cli.step_read"), 1.0)
         show(say("cli.step_fit"), 0.0)

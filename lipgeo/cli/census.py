@@ -37,6 +37,7 @@ def _needed(
     areas: str, unit: str, by: str, store: Path, vintage: int | None, lang: str
 ) -> list[Needed]:
     """Say which files AREAS need: units to choose from if drawn, the units named if listed."""
+    from lipgeo.cli.registry import registered_levels
     from lipgeo.readers import named_levels
     from lipgeo.sources import held_by, need
     from lipgeo.store import describe_store, open_census
@@ -45,7 +46,7 @@ def _needed(
     years = set() if held is None else set(held["vintage"])
     year = vintage or (max(years) if years else DEFAULT_VINTAGE)
     have = held_by(open_census(store, year)) if year in years else None
-    named = named_levels(areas, year)
+    named = registered_levels(areas) or named_levels(areas, year)
     levels = named if named is not None else ("DA", "DB") if unit == "mixed" else (unit,)
     return need(levels, year, by, have, lang, drawn=named is None)
 

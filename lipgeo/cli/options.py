@@ -21,6 +21,7 @@ __all__ = [
     "Crs",
     "Csv",
     "CsvStyleChoice",
+    "Draft",
     "Encoding",
     "GroupBy",
     "IdColumn",
@@ -95,6 +96,7 @@ AsOne = Annotated[str | None, typer.Option("--as-one", metavar="ID", help=say("c
 GroupBy = Annotated[
     str | None, typer.Option("--group-by", metavar="COLUMN", help=say("cli.opt_group_by"))
 ]
+Draft = Annotated[bool, typer.Option("--draft", help=say("cli.opt_draft"))]
 Unit = Annotated[str, typer.Option("--unit", help=say("cli.opt_unit"))]
 Rule = Annotated[RuleChoice, typer.Option("--rule", help=say("cli.opt_rule"))]
 By = Annotated[WeightChoice, typer.Option("--by", help=say("cli.opt_by"))]

@@ -70,6 +70,7 @@ def weight(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.build import read_build
+    from lipgeo.cli.registry import registered_areas
     from lipgeo.errors import InputError, OutputError
     from lipgeo.estimates_file import write_estimates
     from lipgeo.readers import read_service_areas
@@ -94,7 +95,7 @@ def weight(
             found = weight_table(tables[0], xw, variables=wanted, min_observed=min_observed)
         else:
             census = open_census(store, vintage)
-            given = read_service_areas(
+            given = registered_areas(str(areas), census) or read_service_areas(
                 str(areas),
                 id=id_column,
                 name_en=name_en,

@@ -1,0 +1,296 @@
+"""Registry, gaps, sets and the intake workbook on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lipgeo.cli import options as o
+from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
+from lipgeo.words import say
+
+if TYPE_CHECKING:
+    from lipgeo.areas import ServiceAreas
+    from lipgeo.census import Census
+    from lipgeo.report import CheckReport
+    from lipgeo.sets import CompiledSet
+
+__all__ = [
+    "app", "check_registered", "compile_", "gaps", "registered_areas", "registered_levels",
+    "template",
+]  # fmt: skip
+
+app = typer.Typer(help=say("cli.help_registry"), no_args_is_help=True, rich_markup_mode=None)
+
+_Folder = Annotated[
+    Path | None, typer.Option("--registry", metavar="DIR", help=say("cli.opt_registry"))
+]
+
+
+def _censuses(store: Path, vintage: int | None) -> tuple[Census | None, Census | None]:
+    """Open the census asked for and the one before it, where the store holds them."""
+    from lipgeo.store import describe_store, open_census
+
+    if not store.exists():
+        return None, None
+    years = sorted(set(describe_store(store)["vintage"]))
+    opened = open_census(store, vintage or (years[-1] if years else None))
+    before = [year for year in years if year < opened.vintage]
+    return opened, open_census(store, before[-1]) if before else None
+
+
+def _are_ids(areas: str) -> bool:
+    from lipgeo.registry import looks_like_ids
+
+    return not Path(areas).exists() and looks_like_ids(areas)
+
+
+def registered_areas(
+    areas: str, opened: Census | None, *, draft: bool = False
+) -> ServiceAreas | None:
+    """Return AREAS that are registry ids or a compiled set; ``None`` where they are a file."""
+    if _are_ids(areas):
+        from lipgeo.errors import AreaError
+        from lipgeo.registry import resolve
+
+        if opened is None:
+            raise AreaError("readers.needs_census", path=areas)
+        return resolve(areas, opened, draft=draft)
+    if Path(areas).is_dir():
+        from lipgeo.sets import is_set, read_set
+
+        return read_set(areas).areas if is_set(areas) else None
+    return None
+
+
+def registered_levels(areas: str) -> tuple[str, ...] | None:
+    """Return the levels that registry ids name; ``None`` where AREAS are a file."""
+    if not _are_ids(areas):
+        return None
+    from lipgeo.registry import units
+
+    return tuple(dict.fromkeys(units(areas, draft=True)["unit"].str.partition(":")[0]))
+
+
+def check_registered(
+    areas: str, store: Path, vintage: int | None, *, draft: bool = False
+) -> CheckReport | None:
+    """Check registry ids, registry rows or a compiled set; ``None`` where AREAS are a file."""
+    from lipgeo.registry import is_registry_table
+
+    path = Path(areas)
+    if _are_ids(areas):
+        return _check_ids(areas, store, vintage, draft=draft)
+    if is_registry_table(path) or (path / "lips.csv").is_file():
+        return _check_rows(path, store, vintage)
+    known = registered_areas(areas, None)
+    if known is None:
+        return None
+    opened, _ = _censuses(store, vintage)
+    return known.report if opened is None else known.report + known.against(opened)
+
+
+def _check_rows(path: Path, store: Path, vintage: int | None) -> CheckReport:
+    from lipgeo.registry import check, check_rows, is_registry_table, open_registry
+    from lipgeo.registry.table import read_rows
+
+    opened, earlier = _censuses(store, vintage)
+    table = is_registry_table(path)
+    if table is None:
+        return check(path, census=opened, earlier=earlier)
+    beside = path.parent if (path.parent / "lips.csv").is_file() else None
+    others = open_registry(beside if table != "lips" else None)
+    return check_rows(table, read_rows(path), registry=others, census=opened, earlier=earlier)
+
+
+def _check_ids(ids: str, store: Path, vintage: int | None, *, draft: bool) -> CheckReport:
+    from lipgeo.errors import LipgeoError
+    from lipgeo.registry import resolve, units
+    from lipgeo.report import CheckReport, Finding, notes_of
+
+    opened, earlier = _censuses(store, vintage)
+    try:
+        if opened is not None:
+            found = resolve(ids, opened, draft=draft, earlier=earlier)
+            return found.report + found.against(opened)
+        notes = notes_of(units(ids, draft=draft))
+    except LipgeoError as error:
+        return CheckReport([Finding(error.key.partition(".")[2], "error", "", str(error))])
+    no_store = Finding("no_store", "note", str(store), say("cli.no_store", store=store))
+    return notes + CheckReport([no_store])
+
+
+@app.command("list", help=say("cli.help_registry_list"))
+def list_(
+    kind: Annotated[str | None, typer.Option("--kind", help=say("cli.opt_kind"))] = None,
+    province: Annotated[
+        str | None, typer.Option("--province", help=say("cli.opt_province"))
+    ] = None,
+    status: Annotated[str | None, typer.Option("--status", help=say("cli.opt_status"))] = None,
+    folder: _Folder = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    from lipgeo import registry
+
+    found = registry.list(kind=kind, province=province, status=status, folder=folder)
+    if as_json:
+        print_json(found.to_dict("records"))
+    else:
+        columns = ["lip_id", "kind", "name_en", "units", "alternatives", "units_status"]
+        print_frame(found[columns], say("cli.registry_found", count=len(found)))
+
+
+@app.command(help=say("cli.help_registry_search"))
+def search(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=say("cli.arg_name"))],
+    folder: _Folder = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    from lipgeo import registry
+
+    found = registry.search(name, folder=folder)
+    if as_json:
+        print_json(found.to_dict("records"))
+    else:
+        columns = ["lip_id", "kind", "name_en", "units", "alternatives", "units_status", "match"]
+        print_frame(found[columns], say("cli.registry_found", count=len(found)))
+    if not len(found):
+        raise typer.Exit(1)
+
+
+@app.command(help=say("cli.help_registry_show"))
+def show(
+    lip_id: Annotated[str, typer.Argument(metavar="ID", help=say("cli.arg_lip_id"))],
+    folder: _Folder = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    from lipgeo import registry
+
+    entry = registry.show(lip_id, folder=folder)
+    if as_json:
+        print_json(entry)
+        return
+    import pandas as pd
+
+    definitions = entry.pop("definitions")
+    rows = [{"": name, " ": value} for name, value in entry.items() if value]
+    print_frame(pd.DataFrame(rows), lip_id)
+    if definitions:
+        print_frame(pd.DataFrame(definitions).drop(columns="lip_id"))
+
+
+def gaps(
+    kind: Annotated[str, typer.Option("--kind", help=say("cli.opt_kind"))] = "LIP",
+    store: o.Store = o.DEFAULT_STORE,
+    vintage: o.Vintage = None,
+    folder: _Folder = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    import pandas as pd
+
+    from lipgeo.registry import gaps as find_gaps
+
+    opened, _ = _censuses(store, vintage)
+    found = find_gaps(opened, kind=kind.upper(), folder=folder)
+    totals = pd.DataFrame(found.attrs["totals"])
+    if as_json:
+        records = found.to_dict("records")
+        alone = found.attrs["consortia_without_partnership"]
+        print_json({"partnerships": records, "totals": totals.to_dict("records"), "alone": alone})
+        return
+    columns = ["lip_id", "status", "consortia", "named_in", "population", "population_covered"]
+    shown = found[[*columns, "reason"]]
+    if opened is None:
+        shown = shown.drop(columns=["population", "population_covered"])
+    print_frame(shown)
+    print_frame(totals.astype({"people_counted": float, "people": float}))
+    print(say("cli.gaps_alone", consortia=found.attrs["consortia_without_partnership"]))
+    if opened is None:
+        print(say("cli.gaps_no_store", store=store))
+
+
+def template(
+    out: o.Out = Path("lipgeo-intake.xlsx"),
+    lip_id: Annotated[str | None, typer.Option("--for", help=say("cli.opt_for"))] = None,
+    store: o.Store = o.DEFAULT_STORE,
+    vintage: o.Vintage = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    from lipgeo.sets import write_template
+
+    opened, _ = _censuses(store, vintage)
+    year = opened.vintage if opened is not None else vintage or 2021
+    written = write_template(out, vintage=year, lip_id=lip_id)
+    if as_json:
+        print_json({"template": written})
+    else:
+        print(say("cli.template_written", path=written))
+
+
+def compile_(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help=say("cli.arg_submissions"))],
+    name: Annotated[str, typer.Option("--set", metavar="NAME", help=say("cli.opt_set"))],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help=say("cli.opt_set_out"))
+    ] = None,
+    since: Annotated[
+        Path | None, typer.Option("--since", metavar="OLD", help=say("cli.opt_set_since"))
+    ] = None,
+    store: o.Store = o.DEFAULT_STORE,
+    vintage: o.Vintage = None,
+    registry: _Folder = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    from lipgeo.errors import StoreError
+    from lipgeo.sets import compile_set, read_set, write_set
+
+    opened, earlier = _censuses(store, vintage)
+    if opened is None:
+        raise StoreError("sets.needs_store", path=store)
+    before = None if since is None else read_set(since)
+    with progress(quiet or as_json) as show_step:
+        made = compile_set(
+            folder,
+            name=name,
+            census=opened,
+            earlier=earlier,
+            since=before,
+            registry=registry,
+            progress=show_step,
+        )
+        written = write_set(made, out or Path(name))
+    _print_set(made, written, as_json=as_json, quiet=quiet)
+    raise typer.Exit(exit_status(made.report))
+
+
+def _print_set(made: CompiledSet, written: Path, *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "folder": written,
+                "set": made.meta,
+                "intake": made.intake.to_dict("records"),
+                "overlaps": made.overlaps.to_dict("records"),
+                "gaps": made.gaps.drop(columns="geometry").to_dict("records"),
+                "changes": made.changes.to_dict("records"),
+                "findings": made.report.to_records(),
+            }
+        )
+        return
+    if not quiet:
+        print_findings(made.report)
+    print_frame(made.intake[["file", "area_ids", "kind", "status", "question"]])
+    if len(made.overlaps):
+        print_frame(made.overlaps[["one", "other", "intended", "people", "share_of_smaller"]])
+    if made.since:
+        print_frame(made.changes, say("cli.set_changes", count=len(made.changes)))
+    print(say("cli.compiled", folder=written, areas=len(made.areas)))

@@ -1,0 +1,218 @@
+"""Where the areas of a set overlap, and where neighbours leave land between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from lipgeo.areas import ServiceAreas
+from lipgeo.census import Census
+from lipgeo.crosswalk import Crosswalk, build_crosswalk
+from lipgeo.crs import area_km2
+from lipgeo.registry import Registry
+from lipgeo.registry.table import listed_codes
+from lipgeo.sets.index import AreaIndex
+
+__all__ = ["find_gaps", "find_overlaps", "intended_overlaps", "people_of", "shares_of"]
+
+OVERLAPS = ("one", "other", "intended", "reason", "people", "share_of_smaller", "units")
+GAPS = ("gap_id", "neighbours", "people", "land_km2", "geometry")
+#: neighbours further apart than this leave a place between them, not a gap
+_WIDTH_M = 500.0
+#: closing rounds sharp corners of the outlines: what it fills there is smaller than this
+_CORNER_M2 = 5 * (_WIDTH_M / 2) ** 2
+#: a gap with less of both is the thickness of a line
+_LEAST_PEOPLE, _LEAST_KM2 = 0.5, 0.01
+#: an overlap below this share of both areas, without people, is the thickness of a line
+_LINE = 1e-4
+
+
+def shares_of(areas: ServiceAreas, census: Census) -> Crosswalk:
+    """Return the shares of the finest units in the areas, by people."""
+    return build_crosswalk(census.zones(census.atom_level), areas, weight="population")
+
+
+def people_of(shares: Crosswalk, census: Census, ids: pd.Index) -> pd.Series:
+    """Return the people in each area (index ``area_id``), NaN where the census has no counts."""
+    people = census.counts(census.atom_level)["population"]
+    if people.isna().all():
+        return pd.Series(np.nan, index=ids)
+    held = shares.frame["share"] * shares.frame["source_id"].map(people).fillna(0.0)
+    return held.groupby(shares.frame["target_id"]).sum().reindex(ids, fill_value=0.0)
+
+
+def intended_overlaps(
+    kinds: Mapping[str, str], declared: Mapping[str, Sequence[str]], registry: Registry
+) -> dict[frozenset[str], str]:
+    """Return the pairs of areas whose overlap is meant, and why.
+
+    Parameters
+    ----------
+    kinds
+        Area id to its kind.
+    declared
+        Area id to the ids its partnership says it means to overlap.
+    registry
+        Its overlaps name ids, or kinds.
+    """
+    meant: dict[frozenset[str], str] = {}
+    for row in registry.overlaps.itertuples(index=False):
+        for one in _members(row.one, kinds):
+            for other in _members(row.other, kinds):
+                if one != other:
+                    meant[frozenset((one, other))] = row.reason
+    for one, others in declared.items():
+        for other in others:
+            meant.setdefault(frozenset((one, other)), "declared")
+    return meant
+
+
+def _members(cell: str, kinds: Mapping[str, str]) -> list[str]:
+    named = set(listed_codes(cell))
+    return [area for area, kind in kinds.items() if area in named or kind in named]
+
+
+def find_overlaps(
+    shares: Crosswalk, census: Census, people: pd.Series, meant: Mapping[frozenset[str], str]
+) -> pd.DataFrame:
+    """Return where areas overlap, and who would be counted twice.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a pair, unexpected ones first, then most people first: ``one, other`` (ids);
+        ``intended`` (bool), ``reason`` (text, empty where not intended); ``people`` in both;
+        ``share_of_smaller``: of the people of the smaller area, NaN without counts; ``units``:
+        how many of the finest units both meet.
+    """
+    held = census.counts(census.atom_level)["population"]
+    frame = shares.overlaps.assign(
+        people=shares.overlaps["share"] * shares.overlaps["source_id"].map(held).fillna(0.0)
+    )
+    pairs = frame.groupby(["target_id", "other_id"], sort=True)
+    found = pairs.agg(
+        people=("people", "sum"), units=("source_id", "size"), most=("area_share", "max")
+    ).reset_index()
+    found = found.rename(columns={"target_id": "one", "other_id": "other"})
+    both = np.minimum(
+        people.reindex(found["one"]).to_numpy(), people.reindex(found["other"]).to_numpy()
+    )
+    if held.isna().all():
+        found["people"] = np.nan
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found["share_of_smaller"] = found["people"].to_numpy() / both
+    thin = found["most"].lt(_LINE) & found["people"].fillna(0.0).lt(0.5)
+    found = found[~thin]
+    keys = [frozenset(pair) for pair in zip(found["one"], found["other"], strict=True)]
+    found["intended"] = np.array([key in meant for key in keys], dtype=bool)
+    found["reason"] = pd.array([meant.get(key, "") for key in keys], dtype="string")
+    order = np.lexsort([-found["people"].fillna(0.0), found["intended"]])
+    return found.iloc[order].reset_index(drop=True)[[*OVERLAPS]]
+
+
+def find_gaps(areas: ServiceAreas, index: AreaIndex, census: Census) -> gpd.GeoDataFrame:
+    """Return land that neighbouring areas leave between them: strips, and places shut in.
+
+    A strip lies between two areas no more than 500 m apart; a shut-in place has two areas at
+    least around it and none over it.
+
+    Parameters
+    ----------
+    areas
+        The areas, drawn.
+    index
+        Their index: neighbours are looked for in it.
+    census
+        Whose people are counted.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        EPSG:3347, one row for all that the same neighbours leave, most people first: ``gap_id``,
+        ``neighbours`` (``;``-joined ids), ``people``
+        (by the shares of the finest units, NaN without counts), ``land_km2`` (of the strip, in
+        an equal-area grid), ``geometry``.
+    """
+    outlines = areas.frame.geometry.dropna()
+    pieces = [*_strips(outlines, index), *_shut_in(outlines)]
+    pieces = [piece for piece in pieces if not piece.is_empty]
+    if not pieces:
+        return _no_gaps(areas)
+    whole = shapely.union_all(np.array(pieces, dtype=object))
+    parts = shapely.get_parts(whole)
+    parts = parts[shapely.get_type_id(parts) == 3]
+    rows = []
+    for part in parts:
+        around = [
+            area
+            for area in index.touching(tuple(shapely.bounds(shapely.buffer(part, 1.0))))
+            if shapely.dwithin(outlines[area], part, 1.0)
+        ]
+        if len(around) > 1:
+            rows.append({"neighbours": ";".join(around), "geometry": part})
+    if not rows:
+        return _no_gaps(areas)
+    pieces_of = gpd.GeoDataFrame(rows, geometry="geometry", crs=areas.frame.crs)
+    # outlines of one line drawn twice leave hundreds of splinters: one row for all of a pair
+    found = pieces_of.dissolve("neighbours").reset_index()
+    found["gap_id"] = [f"gap-{number + 1:03d}" for number in range(len(found))]
+    found["land_km2"] = area_km2(found.geometry.to_numpy())
+    strips = ServiceAreas.from_frame(found[["gap_id", "geometry"]], id="gap_id")
+    people = people_of(shares_of(strips, census), census, strips.ids)
+    found["people"] = people.to_numpy()
+    found = found[found["people"].fillna(0.0).ge(_LEAST_PEOPLE) | found["land_km2"].ge(_LEAST_KM2)]
+    order = np.lexsort([-found["land_km2"], -found["people"].fillna(0.0)])
+    found = found.iloc[order].reset_index(drop=True)
+    found["gap_id"] = [f"gap-{number + 1:03d}" for number in range(len(found))]
+    return found[[*GAPS]]
+
+
+def _no_gaps(areas: ServiceAreas) -> gpd.GeoDataFrame:
+    empty = pd.DataFrame({name: pd.Series(dtype="object") for name in GAPS})
+    frame = empty.astype(dict.fromkeys(("gap_id", "neighbours"), "string"))
+    frame = frame.astype(dict.fromkeys(("people", "land_km2"), "float64"))
+    return gpd.GeoDataFrame(frame, geometry="geometry", crs=areas.frame.crs)
+
+
+def _strips(outlines: gpd.GeoSeries, index: AreaIndex) -> list[shapely.Geometry]:
+    """Return what lies between neighbours: the pair closed, less every area that is there."""
+    found = []
+    for one, other in index.pairs(_WIDTH_M):
+        a, b = outlines[one], outlines[other]
+        room = _room(a.bounds, b.bounds)
+        near = [outlines[area] for area in index.touching(room.bounds)]
+        parts = shapely.intersection(np.array([a, b], dtype=object), room)
+        pair = shapely.union_all(parts)
+        closed = pair.buffer(_WIDTH_M / 2, quad_segs=4).buffer(-_WIDTH_M / 2, quad_segs=4)
+        here = shapely.intersection(np.array(near, dtype=object), room)
+        # the room's own edge is no outline
+        inner = shapely.buffer(room, -_WIDTH_M, join_style="mitre")
+        left = shapely.get_parts(shapely.difference(closed, shapely.union_all(here)))
+        left = shapely.intersection(left, inner)
+        both = shapely.dwithin(left, a, 1.0) & shapely.dwithin(left, b, 1.0)
+        found += list(left[both & (shapely.area(left) > _CORNER_M2)])
+    return found
+
+
+def _room(one: Sequence[float], other: Sequence[float]) -> shapely.Geometry:
+    """Return the box in which two areas can be neighbours, with a margin."""
+    margin = 2 * _WIDTH_M
+    west, south = max(one[0], other[0]), max(one[1], other[1])
+    east, north = min(one[2], other[2]), min(one[3], other[3])
+    west, east = min(west, east), max(west, east)
+    south, north = min(south, north), max(south, north)
+    return shapely.box(west - margin, south - margin, east + margin, north + margin)
+
+
+def _shut_in(outlines: gpd.GeoSeries) -> list[shapely.Geometry]:
+    """Return the holes of the union of all areas, less the islands of areas in them."""
+    union = shapely.union_all(outlines.to_numpy())
+    parts = shapely.get_parts(union)
+    rings, owner = shapely.get_rings(parts, return_index=True)
+    inner = np.append(False, owner[1:] == owner[:-1])
+    holes = shapely.polygons(rings[inner])
+    return [hole for hole in shapely.difference(holes, union) if not hole.is_empty]
