@@ -10,7 +10,7 @@ import pandas as pd
 
 from lipgeo.areas import ServiceAreas
 from lipgeo.areas.faults import finding
-from lipgeo.census import Census
+from lipgeo.census import GRID, Census
 from lipgeo.correspondence import Correspondence
 from lipgeo.crosswalk import Crosswalk, Weight, build_crosswalk
 from lipgeo.errors import CrosswalkError
@@ -183,13 +183,13 @@ def _joined(  # noqa: PLR0917
     kept = np.bincount(old, part * there, count) / np.bincount(old, part, count)
     at = pd.Index(links["atom_id"].astype(object))
     counts = census.counts(level).reindex(at)
-    land = census.units(level)["land_km2"].reindex(at).to_numpy(dtype=np.float64) * 1e6
+    surface_of = _surface(census, level).reindex(at).to_numpy(dtype=np.float64)
     amounts: dict[str, Floats] = {
         name: counts[name].to_numpy(dtype=np.float64)
         for name in dict.fromkeys([weight, "dwellings"])
         if name != "area"
     }
-    amounts["area"] = np.where(np.nan_to_num(land) > 0, land, 1.0)
+    amounts["area"] = np.where(np.nan_to_num(surface_of) > 0, surface_of, 1.0)
     share = np.zeros(len(links))
     basis = np.full(count, "", dtype=object)
     total = np.zeros(count)
@@ -248,6 +248,15 @@ def _joined(  # noqa: PLR0917
     xw = Crosswalk(frame, remainder, empty, quality, sources, meta=meta)
     people = pd.Series(np.where(mine, total, 0.0), index=sources.index)
     return xw, people, findings
+
+
+def _surface(census: Census, level: str) -> pd.Series:
+    """Return square metres by unit: of its polygon where there is one, else of its land."""
+    if GRID in census.data.columns(level):
+        frame = census.data.attributes(level, ["unit_id", GRID]).set_index("unit_id")
+        return frame[GRID].set_axis(frame.index.astype(object))
+    land = census.units(level)["land_km2"] * 1e6
+    return land.set_axis(land.index.astype(object))
 
 
 def _blocks(
