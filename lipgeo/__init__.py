@@ -30,7 +30,7 @@ _ROOMS = {
     "diff_orders": "order",
     "diff_sets": "sets",
     "fit_boundaries": "boundary",
-    "gaps": "registry.coverage",
+    "gaps": "registry",
     "open_census": "store",
     "preview": "maps",
     "read_build": "build",

@@ -15,6 +15,7 @@ from lipgeo.areas.fields import TEXTS
 from lipgeo.census import Census
 from lipgeo.errors import AreaError, InputError
 from lipgeo.report import Finding
+from lipgeo.words import say
 
 __all__ = ["entries", "levels_named", "resolve"]
 
@@ -362,4 +363,11 @@ def _shown(candidates: pd.DataFrame) -> list[str]:
     type_ = candidates["type"].fillna("")
     place = (type_ + ", " + candidates["province"].fillna("")).str.strip(", ")
     code = candidates["level"] + ":" + candidates["unit_id"]
-    return list(code + " " + candidates["name"] + " (" + place + ")")
+    return [
+        say("areas.candidate", unit=unit, name=name, place=where, people=people)
+        if pd.notna(people)
+        else f"{unit} {name} ({where})"
+        for unit, name, where, people in zip(
+            code, candidates["name"], place, candidates["population"], strict=True
+        )
+    ]

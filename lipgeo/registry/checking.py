@@ -114,17 +114,17 @@ def _said(
 ) -> list[Finding]:
     """Return one finding a row: what stands in ``column``."""
     return [
-        finding(f"registry.{key}", severity, name, row=row, area=name, given=given, column=column)
+        finding(key, severity, name, row=row, area=name, given=given, column=column)
         for row, name, given in zip(frame.index, frame[subject], frame[column], strict=True)
     ]
 
 
 def _sources(frame: pd.DataFrame, key: str) -> list[Finding]:
-    found = _said("row_no_source", "error", frame[frame["source"].eq("")], "source", key)
+    found = _said("registry.row_no_source", "error", frame[frame["source"].eq("")], "source", key)
     for column in ("existence", "confidence"):
         if column in frame:
             bare = frame[frame[column].eq("")]
-            found += _said("row_no_status", "error", bare, column, key)
+            found += _said("registry.row_no_status", "error", bare, column, key)
     return found
 
 
@@ -141,9 +141,9 @@ def _once(frame: pd.DataFrame, key: str) -> list[Finding]:
 
 def _lips(frame: pd.DataFrame) -> list[Finding]:
     bad = frame[~frame["lip_id"].str.fullmatch(_ID).fillna(False).astype(bool)]
-    found = _said("bad_id", "error", bad, "lip_id", "lip_id") + _once(frame, "lip_id")
+    found = _said("registry.bad_id", "error", bad, "lip_id", "lip_id") + _once(frame, "lip_id")
     nameless = frame[frame["name_en"].eq("") & frame["name_fr"].eq("")]
-    found += _said("row_no_name", "error", nameless, "name_en", "lip_id")
+    found += _said("registry.row_no_name", "error", nameless, "name_en", "lip_id")
     for column, known in (
         ("kind", KINDS),
         ("units_status", STATUSES),
@@ -280,12 +280,12 @@ def _definitions(frame: pd.DataFrame, ids: set[str]) -> list[Finding]:
     found = _strangers(frame, "lip_id", ids)
     dates = frame[["valid_from", "valid_to"]].map(_is_day)
     for column in dates:
-        found += _said("bad_date", "error", frame[~dates[column]], str(column), "lip_id")
+        found += _said("registry.bad_date", "error", frame[~dates[column]], str(column), "lip_id")
     begins = frame["valid_from"]
     ends = frame["valid_to"].where(frame["valid_to"].ne(""), "9999-12-31")
     sound = dates.all(axis=1)
     backward = frame[sound & begins.gt(ends)]
-    found += _said("dates_backward", "error", backward, "valid_from", "lip_id")
+    found += _said("registry.dates_backward", "error", backward, "valid_from", "lip_id")
     for name, rows in frame[sound].groupby("lip_id", sort=False):
         found += _of_one(str(name), rows, begins, ends)
     return found
@@ -295,9 +295,9 @@ def _of_one(name: str, rows: pd.DataFrame, begins: pd.Series, ends: pd.Series) -
     """Look at the definitions of one partnership: versions, order, dates that overlap."""
     found = []
     again = rows[rows["version"].duplicated()]
-    found += _said("version_twice", "error", again, "version", "lip_id")
+    found += _said("registry.version_twice", "error", again, "version", "lip_id")
     lost = rows[rows["follows"].ne("") & ~rows["follows"].isin(rows["version"])]
-    found += _said("follows_nothing", "error", lost, "follows", "lip_id")
+    found += _said("registry.follows_nothing", "error", lost, "follows", "lip_id")
     dated = rows[rows["valid_from"].ne("") | rows["valid_to"].ne("")]
     order = dated.index[begins[dated.index].argsort(kind="stable")]
     for first, second in pairwise(order):

@@ -21,6 +21,11 @@ from lipgeo.words import say
 
 __all__ = ["VERDICTS", "gaps"]
 
+#: the columns that say which page names a consortium, and what to call the page
+_PAGES = {
+    "listed_2011_page": "registry.listed_2011_page",
+    "listed_2006_release": "registry.listed_2006_release",
+}
 VERDICTS = ("covered", "partly", "not_covered", "unknown")
 #: the facts name the subdivision a partnership without a list lies in
 _INSIDE = re.compile(r"part of ([A-Z]+:\d+)")
@@ -188,11 +193,7 @@ def _consortium(row: object) -> _Consortium:
     cells: dict[str, str] = row._asdict()  # type: ignore[attr-defined]
     units = listed_codes(cells["units"])
     readings = [units] if units else [[code] for code in listed_codes(cells["alternatives"])]
-    pages = [
-        say(f"registry.{page}")
-        for page in ("listed_2011_page", "listed_2006_release")
-        if cells[page] == "yes"
-    ]
+    pages = [say(key) for page, key in _PAGES.items() if cells[page] == "yes"]
     partners = listed_codes(cells["matching_lip_ids"])
     return _Consortium(cells["consortium_id"], readings, partners, " + ".join(pages))
 
@@ -234,8 +235,8 @@ def _look(entry: pd.Series, consortia: Sequence[_Consortium], land: _Land) -> _L
         verdict = verdicts.pop()
         if host and verdict != "covered":
             return _Look("unknown", say("registry.gap_inside_partly", host=host), near, rows)
-        key = f"gap_{verdict}_inside" if host else f"gap_{verdict}"
-        reason = say(f"registry.{key}", consortia=names, host=host)
+        key = "registry.gap_covered_inside" if host else f"registry.gap_{verdict}"
+        reason = say(key, consortia=names, host=host)
         return _Look(verdict, reason, near, rows, covered)
     told = [
         say(

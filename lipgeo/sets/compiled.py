@@ -228,10 +228,10 @@ def _one_partnership_an_id(taken: list[Taken]) -> None:
         files = [one.submission.name for one in claimants]
         digests = {one.submission.sha256 for one in claimants}
         again = claimants[1:] if len(digests) == 1 else claimants
-        fault = "sent_twice" if len(digests) == 1 else "one_id"
+        key = "sets.sent_twice" if len(digests) == 1 else "sets.one_id"
         for one in again:
             if one.areas is not None:
-                problem = say(f"sets.{fault}", area=area, files=files)
+                problem, fault = say(key, area=area, files=files), key.partition(".")[2]
                 one.refuse(fault, problem, question_for(fault, problem))
 
 

@@ -138,6 +138,7 @@ def find_gaps(areas: ServiceAreas, index: AreaIndex, census: Census) -> gpd.GeoD
         an equal-area grid), ``geometry``.
     """
     outlines = areas.frame.geometry.dropna()
+    shapely.prepare(outlines.to_numpy())
     pieces = [*_strips(outlines, index), *_shut_in(outlines)]
     pieces = [piece for piece in pieces if not piece.is_empty]
     if not pieces:
@@ -193,8 +194,10 @@ def _strips(outlines: gpd.GeoSeries, index: AreaIndex) -> list[shapely.Geometry]
         inner = shapely.buffer(room, -_WIDTH_M, join_style="mitre")
         left = shapely.get_parts(shapely.difference(closed, shapely.union_all(here)))
         left = shapely.intersection(left, inner)
-        both = shapely.dwithin(left, a, 1.0) & shapely.dwithin(left, b, 1.0)
-        found += list(left[both & (shapely.area(left) > _CORNER_M2)])
+        left = left[shapely.area(left) > _CORNER_M2]
+        shapely.prepare(parts)
+        both = shapely.dwithin(left, parts[0], 1.0) & shapely.dwithin(left, parts[1], 1.0)
+        found += list(left[both])
     return found
 
 

@@ -15,6 +15,7 @@ from lipgeo.areas.faults import finding
 from lipgeo.census import Census
 from lipgeo.census.names import key, spellings
 from lipgeo.errors import AreaError, FileError, LipgeoError
+from lipgeo.geography import id_length
 from lipgeo.readers import read_service_areas
 from lipgeo.readers.lists import list_of_sheet
 from lipgeo.registry import Registry
@@ -191,21 +192,25 @@ def _checked(
 def _explain(taken: Taken, error: LipgeoError, census: Census, earlier: Census | None) -> None:
     fault = next((str(row["fault"]) for row in error.rows if "fault" in row), "")
     fault = fault or error.key.partition(".")[2]
-    message = str(error)
-    given = [str(row["given"]) for row in error.rows if "given" in row]
-    became = ceased_sentence(_coded(error.rows, given), census, earlier)
+    # the partnership knows its file by its name, not by where it lies here
+    message = str(error).replace(str(taken.submission.path), taken.submission.path.name)
+    became = ceased_sentence(_codes_of(error, earlier), census, earlier)
     if became:
         fault, message = "ceased", f"{message} {became}"
     taken.refuse(fault, message, question_for(fault, message))
 
 
-def _coded(rows: tuple[Any, ...], given: list[str]) -> list[str]:
-    """Return the units an error names as ``LEVEL:code``."""
-    codes = []
-    for row in rows:
-        unit = str(row.get("given", ""))
-        codes.append(unit if ":" in unit else f"{row.get('level', '')}:{unit}")
-    return codes or given
+def _codes_of(error: LipgeoError, earlier: Census | None) -> list[str]:
+    """Return the units an error names, at each level of the earlier census they may be of."""
+    given = [str(row["given"]) for row in error.rows if row.get("fault") == "not_in_vintage"]
+    if earlier is None:
+        return []
+    return [
+        f"{level}:{code}"
+        for code in given
+        for level in earlier.levels
+        if len(code) == id_length(level, earlier.vintage)
+    ]
 
 
 def question_for(fault: str, problem: str) -> str:
