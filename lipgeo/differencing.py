@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -86,12 +86,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class _Search:
-    """What one search needs: people by cell, the standard areas whose whole is one cell or more."""
+    """What one search needs of the pieces: people, blocks, dissemination areas, standard areas."""
 
     people: npt.NDArray[np.float64]
     fine: npt.NDArray[np.bool_]
     own: npt.NDArray[np.int64]
     floors: tuple[float, float]
+    standard: list[Cells] = field(default_factory=list)
 
     @cached_property
     def mates(self) -> dict[int, Cells]:
@@ -126,13 +127,13 @@ def differences(
 ) -> tuple[list[Difference], list[str]]:
     """Find every small rest that published areas leave of one another.
 
-    For each area A, all sets of areas inside A that do not overlap are looked at: the pieces of A
-    in no dissemination area that is published and inside A (or cut by a part already taken) are
-    taken one by one, most people first; each is left over, or covered by one of the areas that
-    hold it. A branch ends when more than a floor is left over. Dissemination areas that no part
-    cuts are subtracted always: leaving one out only makes the rest larger. Areas that are exactly
-    unions of published dissemination areas add nothing to those and are not branched on. The
-    search is exact unless it is cut (20,000 branches an area), and then it says so.
+    For each area A, all sets of areas inside A that do not overlap are looked at, piece by piece,
+    most people first: a piece is covered by an area that holds it, or left over. A branch ends
+    when as many people as a floor are left over, or a rest already told. Pieces whose
+    dissemination area is published and that no other part touches are not branched on:
+    subtracting it leaves less. Areas that are exactly unions of published dissemination areas add
+    nothing to those. So every rest that holds no smaller one is found, unless the search is cut
+    (20,000 branches an area), and then it says so.
 
     Parameters
     ----------
@@ -150,7 +151,8 @@ def differences(
     Returns
     -------
     differences : list of Difference
-        One for each rest, told by the fewest parts; by people left, fewest first.
+        One for each rest, told by few parts, of orders rather than dissemination areas; by people
+        left, fewest first.
     cut : list of str
         Names of areas whose search was cut.
     """
@@ -188,65 +190,86 @@ def _populated(search: _Search, published: Sequence[Published]) -> list[Publishe
     """Keep what is released: populated cells only, above its floor, each set of cells once."""
     kept: dict[Cells, Published] = {}
     for area in sorted(published, key=lambda a: (_RANK[a.kind], a.level == "DA", a.name)):
-        cells = frozenset(cell for cell in area.cells if search.people[cell] > 0)
+        cells = frozenset(int(cell) for cell in area.cells if search.people[cell] > 0)
+        if not cells:
+            continue
         floor = search.floors[0] if area.kind == "standard" else search.floor(cells)
-        if cells and search.size(cells) >= floor and cells not in kept:
-            kept[cells] = Published(area.name, area.kind, cells, area.level)
+        if search.size(cells) < floor:
+            continue
+        kept.setdefault(cells, Published(area.name, area.kind, cells, area.level))
+        if area.kind == "standard":
+            search.standard.append(cells)
     return list(kept.values())
 
 
 def _rests(
     search: _Search, whole: Published, inside: Sequence[Published], cut: list[str]
 ) -> Iterator[tuple[Cells, list[Published]]]:
-    """Yield small rests of an area, and the parts taken to come to them."""
-    das = [area for area in inside if search.whole_da(area.cells)]
-    covered = frozenset().union(*(da.cells for da in das))
-    of_cell = {cell: da for da in das for cell in da.cells}
-    parts = [
-        area
-        for area in inside
-        if not search.whole_da(area.cells)
-        and any(cell not in covered or not of_cell[cell].cells <= area.cells for cell in area.cells)
+    """Yield small rests of an area, none holding another, and the parts taken to come to them.
+
+    Sets of cells are whole numbers, a bit a cell, most people first: the lowest bit of what is
+    open is the cell to decide next.
+    """
+    cells = sorted(whole.cells, key=lambda cell: (-search.people[cell], cell))
+    people = [float(search.people[cell]) for cell in cells]
+    bit = {cell: 1 << at for at, cell in enumerate(cells)}
+
+    def mask(area: Published) -> int:
+        return sum(bit[cell] for cell in area.cells)
+
+    das = [(mask(area), area) for area in inside if search.whole_da(area.cells)]
+    others = [(mask(area), area) for area in inside if not search.whole_da(area.cells)]
+    # a union of whole dissemination areas adds nothing to them
+    torn = {part: _torn(part, [da for da, _ in das]) for part, _ in others}
+    parts = [(part, area) for part, area in others if torn[part] is not None]
+    holders: list[list[tuple[int, Published]]] = [
+        [one for one in (*das, *parts) if one[0] >> at & 1] for at in range(len(cells))
     ]
-    holders: dict[int, list[Published]] = {}
-    for part in parts:
-        for cell in part.cells:
-            holders.setdefault(cell, []).append(part)
     most = max(search.floors)
-    hard = whole.cells - covered
-    if sum(search.people[cell] for cell in hard if cell not in holders) >= most:
+    if sum(n for n, held in zip(people, holders, strict=True) if not held) >= most:
         return
+    contested = sum(bit.values()) & ~sum(da for da, _ in das)
+    for part, _ in parts:
+        contested |= part
+    mates = [sum(da for da, _ in das if da >> at & 1) for at in range(len(cells))]
+    found: list[int] = []
+    seen: set[tuple[int, int, int]] = set()
+    stack: list[tuple[int, int, int, float, tuple[Published, ...]]] = [(contested, 0, 0, 0.0, ())]
     budget = _BUDGET
-    stack: list[tuple[Cells, Cells, Cells, list[Published]]] = [
-        (hard, frozenset(), frozenset(), [])
-    ]
-    seen: set[tuple[Cells, Cells]] = set()
     while stack:
-        open_cells, left, taken, used = stack.pop()
-        if (open_cells, left | taken) in seen:
+        open_, left, taken, lost, used = stack.pop()
+        if (open_, left, taken) in seen or any(not one & ~left for one in found):
             continue
-        seen.add((open_cells, left | taken))
+        seen.add((open_, left, taken))
         budget -= 1
         if budget < 0:
             cut.append(whole.name)
             return
-        if not open_cells:
-            people = search.size(left)
-            if 0 < people < search.floor(left):
-                free = [da for da in das if not da.cells & taken]
-                yield left, [*used, *free]
+        if not open_:
+            rest = frozenset(cell for cell in cells if bit[cell] & left)
+            if 0 < lost < search.floor(rest) and all(one & ~left for one, _ in das):
+                found.append(left)
+                spare = [area for one, area in das if not one & (taken | left)]
+                yield rest, [*used, *spare]
             continue
-        cell = max(open_cells, key=lambda at: (search.people[at], -at))
-        if search.size(left) + search.people[cell] < most:
-            stack.append((open_cells - {cell}, left | {cell}, taken, used))
-        for part in holders.get(cell, ()):
-            if part.cells & taken or part.cells & left:
-                continue
-            now = taken | part.cells
-            torn = frozenset().union(
-                *(of_cell[c].cells for c in part.cells if c in of_cell), frozenset()
-            )
-            stack.append(((open_cells | torn) - now - left, left, now, [*used, part]))
+        at = (open_ & -open_).bit_length() - 1
+        if lost + people[at] < most:
+            alone = 1 << at
+            # what is left of a dissemination area has to be covered by others, or is left too
+            further = (open_ | mates[at]) & ~taken & ~left & ~alone
+            stack.append((further, left | alone, taken, lost + people[at], used))
+        for part, area in holders[at]:
+            if not part & (taken | left):
+                now = taken | part
+                further = (open_ | (torn.get(part) or 0)) & ~now & ~left
+                stack.append((further, left, now, lost, (*used, area)))
+
+
+def _torn(part: int, das: Sequence[int]) -> int | None:
+    """Return the dissemination areas a part cuts, ``None`` where it is a union of whole ones."""
+    met = [da for da in das if da & part]
+    cut = sum(da for da in met if da & ~part)
+    return None if not cut and sum(met) == part else cut
 
 
 def _told(
@@ -259,10 +282,11 @@ def _told(
 ) -> Difference | None:
     """Return the difference told by the fewest parts; none if standard areas alone tell it all."""
     best: Difference | None = None
-    known = _standard_alone(search, rest, areas)
+    known = _standard_alone(search, rest)
     people, floor = search.size(rest), search.floor(rest)
-    # the smallest wholes are told best; a few are enough
-    for whole, used in sorted(ways, key=lambda way: (len(way[0].cells), way[0].name))[:3]:
+    # the smallest wholes are told best, those of orders first; a few are enough
+    ranked = sorted(ways, key=lambda way: (_RANK[way[0].kind], len(way[0].cells), way[0].name))
+    for whole, used in ranked[:3]:
         parts = _fewest(whole.cells - rest, areas) if explain else used
         one = Difference(whole, tuple(parts or used), rest, people, floor, known)
         if all(part.kind == "standard" for part in (whole, *one.parts)):
@@ -274,12 +298,11 @@ def _told(
     return best
 
 
-def _standard_alone(search: _Search, rest: Cells, areas: Sequence[Published]) -> bool:
+def _standard_alone(search: _Search, rest: Cells) -> bool:
     """Whether a standard area less its published dissemination areas leaves just this rest."""
-    standard = [area for area in areas if area.kind == "standard"]
-    whole_das = [area.cells for area in standard if search.whole_da(area.cells)]
-    published = frozenset().union(*whole_das)
-    return any(rest < area.cells and area.cells - rest <= published - rest for area in standard)
+    free = (cells for cells in search.standard if search.whole_da(cells) and not cells & rest)
+    published: Cells = frozenset().union(*free)
+    return any(rest < cells and cells - rest <= published for cells in search.standard)
 
 
 def _fewest(cells: Cells, areas: Sequence[Published]) -> list[Published] | None:
