@@ -674,8 +674,8 @@ def _require_sound(crosswalk: Crosswalk) -> None:
             sources=len(crosswalk._sources),
         )
     summed = np.bincount(row, weights=frame["share"], minlength=len(crosswalk._sources))
-    overlapping = crosswalk._sources.index.isin(crosswalk._overlaps["source_id"])
-    more = np.flatnonzero((summed > 1 + _SUM) & ~overlapping)
+    more = np.flatnonzero(summed > 1 + _SUM)
+    more = more[~crosswalk._sources.index[more].isin(crosswalk._overlaps["source_id"].unique())]
     if len(more):
         ids = crosswalk._sources.index[more]
         raise CrosswalkError(

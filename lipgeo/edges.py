@@ -45,7 +45,7 @@ _CLOSE = 1e-9
 #: Edges of the area up to this share of the unit's sides away take part.
 PAD = 2e-4
 #: edges of a unit to a bin, and bins a unit may have
-_EDGES_A_BIN = 3
+_EDGES_A_BIN = 4
 _BINS = 1 << 14
 
 
@@ -69,7 +69,7 @@ class Edges(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Pairs of a unit and an area, and the chains of the area's edges that pass near the unit.
+    """Pairs of a unit and an area, and the area's edges that pass near the unit.
 
     Attributes
     ----------
@@ -79,8 +79,8 @@ class Pairs(NamedTuple):
         The unit's area; (p,).
     box
         The unit's box; (p, 4).
-    first, chain
-        The chains near each pair are ``chain[first[i]:first[i + 1]]``.
+    first, edge
+        The edges near each pair are ``edge[first[i]:first[i + 1]]``.
     turned
         Whether the pair is looked at along y instead of x; (p,).
     """
@@ -89,30 +89,23 @@ class Pairs(NamedTuple):
     size: Floats
     box: Floats
     first: Ints
-    chain: Ints
+    edge: Ints
     turned: Flags
 
 
-class _Sides(NamedTuple):
-    """Edges as functions over x, by pair; ``sign`` is what each adds to the indicator below it."""
+class _Lines(NamedTuple):
+    """Edges as straight lines y = rise x + start over part of the square, by pair.
+
+    ``sign`` is what each adds to the indicator of its polygon below it. A steep edge is short
+    along x, so what the steepness costs in precision does not reach the area.
+    """
 
     pair: Ints
     left: Floats
     right: Floats
-    at_left: Floats
-    at_right: Floats
+    rise: Floats
+    start: Floats
     sign: Floats
-
-    def with_(self, other: _Sides) -> _Sides:
-        """Return both."""
-        pair = np.concatenate([self.pair, other.pair])
-        return _Sides(pair, *(np.concatenate(two) for two in zip(self[1:], other[1:], strict=True)))
-
-    def heights(self, which: Ints, here: Floats, there: Floats) -> tuple[Floats, Floats]:
-        """Return how high edges are at two places they stand over."""
-        left, at_left = self.left[which], self.at_left[which]
-        slope = (self.at_right[which] - at_left) / (self.right[which] - left)
-        return at_left + (here - left) * slope, at_left + (there - left) * slope
 
 
 def edges_of(polygons: Shapes) -> Edges:
@@ -177,9 +170,7 @@ def base_points(box: Floats, turned: Flags) -> Floats:
     return np.where(turned[:, None], along_y, along_x)
 
 
-def shares_of(
-    pairs: Pairs, winding: Floats, units: Edges, areas: Edges, chains: Ints
-) -> tuple[Floats, Flags]:
+def shares_of(pairs: Pairs, winding: Floats, units: Edges, areas: Edges) -> tuple[Floats, Flags]:
     """Return the share of each unit in its area, and the pairs that edges cannot tell.
 
     Parameters
@@ -190,15 +181,13 @@ def shares_of(
         Winding number of each area at the pair's base point: 1 inside, 0 outside; (p,).
     units, areas
         Their edges.
-    chains
-        Where each chain of the areas' edges starts, the end as last entry.
     """
-    above, doubtful = _above(pairs, areas, chains)
+    upper, doubtful = _upper(pairs, areas)
     doubt = np.zeros(len(winding), dtype=bool)
     doubt[doubtful] = True
     scale = np.prod(pairs.box[:, 2:] - pairs.box[:, :2], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = winding + _common(above, pairs, units) * scale / pairs.size
+        share = winding + _between(upper, pairs, units) * scale / pairs.size
     # what is not a share speaks of a polygon that is none
     return share, doubt | ~((share > -1e-6) & (share < 1 + 1e-6))
 
@@ -217,29 +206,20 @@ def _in_square(pairs: Pairs, pair: Ints, edges: Edges, point: Ints, *, across: b
     return np.asarray((places - low[pair]) * scale[pair], dtype=np.float64)
 
 
-def _above(pairs: Pairs, areas: Edges, chains: Ints) -> tuple[_Sides, Ints]:
+def _upper(pairs: Pairs, areas: Edges) -> tuple[_Lines, Ints]:
     """Return the area's edges near each unit up to the line through the base point.
 
     Right of where an edge crosses that line the winding number along it is another: as if an edge
     ran from there to the right above everything. Pairs with an edge through the base point come
     second.
     """
-    at, link = ranges(pairs.first[:-1], pairs.first[1:])
-    chain = pairs.chain[link]
-    # the point that ends a chain's last edge comes along, and starts no edge
-    link, point = ranges(chains[chain], np.minimum(chains[chain + 1] + 1, len(areas.turn)))
-    pair = at[link]
-    x = _in_square(pairs, pair, areas, point, across=True)
-    y = _in_square(pairs, pair, areas, point, across=False)
-    near = np.zeros(len(pair), dtype=bool)
-    near[:-1] = link[1:] == link[:-1]
-    near[:-1] &= (np.maximum(x[:-1], x[1:]) > -_BESIDE) & (np.minimum(x[:-1], x[1:]) < 1)
-    near[:-1] &= (np.maximum(y[:-1], y[1:]) > 0) & (np.minimum(y[:-1], y[1:]) <= _TOP)
-    near &= areas.turn[point] != 0
-    start = np.flatnonzero(near)
-    pair, turn = pair[start], areas.turn[point[start]]
-    x0, y0, x1, y1 = x[start], y[start], x[start + 1], y[start + 1]
-
+    pair, place = ranges(pairs.first[:-1], pairs.first[1:])
+    edge = pairs.edge[place]
+    turn = areas.turn[edge]
+    x0 = _in_square(pairs, pair, areas, edge, across=True)
+    y0 = _in_square(pairs, pair, areas, edge, across=False)
+    x1 = _in_square(pairs, pair, areas, edge + 1, across=True)
+    y1 = _in_square(pairs, pair, areas, edge + 1, across=False)
     high0, high1 = y0 > _TOP, y1 > _TOP
     crosses = high0 != high1
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -250,90 +230,96 @@ def _above(pairs: Pairs, areas: Edges, chains: Ints) -> tuple[_Sides, Ints]:
         spans & (np.abs(beside - _TOP) < _CLOSE)
     )
     lid = np.flatnonzero(crosses & (over > -_BESIDE) & (over < 1))
-    high = np.full(len(lid), 2.0)
-    sign = np.where(high1, -turn, turn)[lid]
-    lids = _Sides(pair[lid], np.maximum(over[lid], 0.0), np.ones(len(lid)), high, high, sign)
-
+    lids = _Lines(
+        pair[lid],
+        np.maximum(over[lid], 0.0),
+        np.ones(len(lid)),
+        np.zeros(len(lid)),
+        np.full(len(lid), 2.0),
+        np.where(high1, -turn, turn)[lid],
+    )
     cut0, cut1 = crosses & high0, crosses & high1
     x0, y0 = np.where(cut0, over, x0), np.where(cut0, _TOP, y0)
     x1, y1 = np.where(cut1, over, x1), np.where(cut1, _TOP, y1)
-    back = x1 < x0
-    left, right = np.minimum(x0, x1), np.maximum(x0, x1)
-    keep = np.flatnonzero((right > 0) & (left < 1) & (right > left) & ~(high0 & high1))
-    back, left, right = back[keep], left[keep], right[keep]
-    y0, y1, turn = y0[keep], y1[keep], turn[keep]
-    at_left, at_right = np.where(back, y1, y0), np.where(back, y0, y1)
-    slope = (at_right - at_left) / (right - left)
-    under = _Sides(
-        pair[keep],
-        np.maximum(left, 0.0),
-        np.minimum(right, 1.0),
-        np.where(left < 0, at_left - left * slope, at_left),
-        np.where(right > 1, at_right + (1 - right) * slope, at_right),
-        np.where(back, turn, -turn),
+    low = np.flatnonzero(~(high0 & high1))
+    lines = _lines(pair[low], x0[low], y0[low], x1[low], y1[low], turn[low])
+    both = _Lines(
+        np.concatenate([lids.pair, lines.pair]),
+        *(np.concatenate(two) for two in zip(lids[1:], lines[1:], strict=True)),
     )
-    return lids.with_(under), pair[close]
+    return both, pair[close]
 
 
-def _common(above: _Sides, pairs: Pairs, units: Edges) -> Floats:
-    """Return, for each pair, the signed sum of the areas between its edges; (p,)."""
+def _lines(  # noqa: PLR0917
+    pair: Ints, x0: Floats, y0: Floats, x1: Floats, y1: Floats, turn: Floats
+) -> _Lines:
+    """Return edges as lines over the square; vertical ones stand over nothing."""
+    left, right = np.minimum(x0, x1), np.maximum(x0, x1)
+    keep = np.flatnonzero((right > 0) & (left < 1) & (right > left))
+    x0, y0, x1, y1, turn = x0[keep], y0[keep], x1[keep], y1[keep], turn[keep]
+    rise = (y1 - y0) / (x1 - x0)
+    return _Lines(
+        pair[keep],
+        np.maximum(left[keep], 0.0),
+        np.minimum(right[keep], 1.0),
+        rise,
+        y0 - rise * x0,
+        np.where(x1 < x0, turn, -turn),
+    )
+
+
+def _between(upper: _Lines, pairs: Pairs, units: Edges) -> Floats:
+    """Return, for each pair, the signed sum of what lies between its edges; (p,).
+
+    That is, over every edge of the area and every edge of the unit, the area below the first and
+    above the second. What lies above the first needs no look: of the unit's edges over one x as
+    many lead right as left. Edges meet in bins along x.
+    """
     count = len(pairs.unit)
     pair, point = ranges(units.first[pairs.unit], units.first[pairs.unit + 1])
     bins = np.clip(np.bincount(pair, minlength=count) // _EDGES_A_BIN, 1, _BINS)
     base = np.cumsum(bins) - bins
-    above_low, above_high = _binned(above.pair, above.left, above.right, bins, base)
-    entry, place = ranges(above_low, above_high + 1)
+    first, last = _binned(upper.pair, upper.left, upper.right, bins, base)
+    entry, spot = ranges(first, last + 1)
     busy = np.zeros(int(bins.sum()) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(place, minlength=len(busy) - 1) > 0, out=busy[1:])
+    np.cumsum(np.bincount(spot, minlength=len(busy) - 1) > 0, out=busy[1:])
 
+    # the unit's edges that stand over some edge of the area
     x = _in_square(pairs, pair, units, point, across=True)
     left, right = np.minimum(x[:-1], x[1:]), np.maximum(x[:-1], x[1:])
-    start = np.flatnonzero((units.turn[point[:-1]] != 0) & (left < right))
-    low, high = _binned(pair[start], left[start], right[start], bins, base)
-    met = np.flatnonzero(busy[high + 1] > busy[low])  # the others stand over no edge of the area
-    start, low, high = start[met], low[met], high[met]
-    y0 = _in_square(pairs, pair[start], units, point[start], across=False)
-    y1 = _in_square(pairs, pair[start], units, point[start] + 1, across=False)
-    back = x[start + 1] < x[start]
-    turn = units.turn[point[start]]
-    below = _Sides(
-        pair[start],
-        left[start],
-        right[start],
-        np.where(back, y1, y0),
-        np.where(back, y0, y1),
-        np.where(back, turn, -turn),
-    )
-
-    held, spot = ranges(low, high + 1)
+    edge = np.flatnonzero((units.turn[point[:-1]] != 0) & (left < right))
+    first, last = _binned(pair[edge], left[edge], right[edge], bins, base)
+    met = busy[last + 1] > busy[first]
+    edge, first, last = edge[met], first[met], last[met]
+    y0 = _in_square(pairs, pair[edge], units, point[edge], across=False)
+    y1 = _in_square(pairs, pair[edge], units, point[edge] + 1, across=False)
+    lower = _lines(pair[edge], x[edge], y0, x[edge + 1], y1, units.turn[point[edge]])
+    held, bin_ = ranges(first, last + 1)
     small = np.uint16 if len(busy) <= 1 << 16 else np.int64  # numpy sorts 16 bits by radix
-    held = held[np.argsort(spot.astype(small), kind="stable")]
-    ends = np.cumsum(np.bincount(spot, minlength=len(busy) - 1))
-    hit, at = ranges(np.append(0, ends)[place], ends[place])
-    one, two = entry[hit], held[at]
-    from_x = np.maximum(above.left[one], below.left[two])
-    to_x = np.minimum(above.right[one], below.right[two])
-    # two edges that meet in several bins count in the first
-    once = np.maximum(above_low[one], low[two]) == place[hit]
-    use = np.flatnonzero(once & (to_x > from_x))
-    one, two, from_x, to_x = one[use], two[use], from_x[use], to_x[use]
-    # of the unit's edges over one x as many lead right as left, so only those below count
-    use = np.flatnonzero(
-        np.minimum(below.at_left, below.at_right)[two]
-        < np.maximum(above.at_left, above.at_right)[one]
-    )
-    one, two, from_x, to_x = one[use], two[use], from_x[use], to_x[use]
+    held = held[np.argsort(bin_.astype(small), kind="stable")]
+    ends = np.cumsum(np.bincount(bin_, minlength=len(busy) - 1))
+    starts = np.append(0, ends)
 
-    high_from, high_to = above.heights(one, from_x, to_x)
-    low_from, low_to = below.heights(two, from_x, to_x)
-    # the mean height of one straight line over another, where it is over it
-    gap_from, gap_to = high_from - low_from, high_to - low_to
-    rise = np.maximum(gap_from, 0.0) + np.maximum(gap_to, 0.0)
+    # a piece of an edge of the area over one bin, against all edges of the unit in that bin
+    of, number = bins[upper.pair[entry]], spot - base[upper.pair[entry]]
+    from_x = np.maximum(upper.left[entry], number / of)
+    to_x = np.minimum(upper.right[entry], (number + 1) / of)
+    many = ends[spot] - starts[spot]
+    _, at = ranges(starts[spot], ends[spot])
+    from_x = np.maximum(np.repeat(from_x, many), lower.left[held][at])
+    to_x = np.minimum(np.repeat(to_x, many), lower.right[held][at])
+    over = np.flatnonzero(to_x > from_x)
+    from_x, to_x = from_x[over], to_x[over]
+    one, two = np.repeat(entry, many)[over], held[at[over]]
+    rise = upper.rise[one] - lower.rise[two]
+    start = upper.start[one] - lower.start[two]
+    gap_from, gap_to = rise * from_x + start, rise * to_x + start
+    # the mean height of a straight line where it is above another
+    high = np.maximum(gap_from, 0.0) + np.maximum(gap_to, 0.0)
     span = np.abs(gap_from) + np.abs(gap_to)
-    mean = np.divide(rise * rise, 2 * span, out=np.zeros(len(rise)), where=span > 0)
-    amount = above.sign[one] * below.sign[two] * (from_x - to_x) * mean
-    summed = np.bincount(above.pair[one], weights=amount, minlength=count)
-    return np.asarray(summed, dtype=np.float64)
+    mean = np.divide(high * high, 2 * span, out=np.zeros(len(high)), where=span > 0)
+    amount = upper.sign[one] * lower.sign[two] * (from_x - to_x) * mean
+    return np.asarray(np.bincount(upper.pair[one], amount, count), dtype=np.float64)
 
 
 def _binned(pair: Ints, left: Floats, right: Floats, bins: Ints, base: Ints) -> tuple[Ints, Ints]:

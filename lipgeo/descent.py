@@ -1,0 +1,334 @@
+"""The way down: which units lie wholly inside which areas, and which ones an outline comes near.
+
+Units stand in groups of about a thousand neighbours and those in runs of a few; an outline is cut
+into stretches and those into chains of a few edges. Boxes are held against boxes from large to
+small on both sides, so the work follows the length of the outlines. A box that no part of an
+outline comes near is wholly inside the area or wholly outside, and one point tells which.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from lipgeo.census import GROUP_ROWS, CensusData, hilbert
+from lipgeo.edges import PAD, edge_boxes, edges_of, ranges
+from lipgeo.polygons import usable
+
+__all__ = ["ArrayUnits", "Descent", "LevelUnits", "Near", "Outlines", "Units", "descend"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Shapes = npt.NDArray[np.object_]
+
+#: neighbouring units in a run; it divides the rows of a group
+RUN = 16
+#: edges in a chain, and chains in a stretch, of an outline
+CHAIN = 8
+STRETCH = 16
+
+
+class Units(Protocol):
+    """Source units the kernel can descend: groups of rows, boxes of units, polygons."""
+
+    def group_boxes(self) -> tuple[Ints, Floats]:
+        """Where each group of rows starts (end as last entry) and its box."""
+
+    def boxes(self, rows: Ints) -> Floats:
+        """Boxes of rows, NaN where a unit has no polygon."""
+
+    def polygons(self, rows: Ints) -> Shapes:
+        """Polygons of rows, ``None`` where a unit has none."""
+
+    def original(self, rows: Ints) -> Ints:
+        """Give the caller's numbers of these rows."""
+
+
+class ArrayUnits:
+    """Polygons in memory, grouped by place along a Hilbert curve.
+
+    Parameters
+    ----------
+    geometry
+        Polygons; ``None`` where there is none.
+    boxes
+        Their boxes where already known, (n, 4).
+    """
+
+    def __init__(self, geometry: Shapes, boxes: Floats | None = None) -> None:
+        self._geometry = geometry
+        self._boxes = shapely.bounds(geometry) if boxes is None else boxes
+        self._order = by_place(self._boxes)
+
+    def group_boxes(self) -> tuple[Ints, Floats]:
+        """Give starts and boxes of the groups, by place."""
+        return grouped(self._boxes[self._order])
+
+    def boxes(self, rows: Ints) -> Floats:
+        """Boxes of rows."""
+        return self._boxes[self._order[rows]]
+
+    def polygons(self, rows: Ints) -> Shapes:
+        """Polygons of rows."""
+        return self._geometry[self._order[rows]]
+
+    def original(self, rows: Ints) -> Ints:
+        """Numbers the rows had in the array given."""
+        return self._order[rows]
+
+
+class LevelUnits:
+    """The units of a census level, or some rows of it, read as far as they are needed."""
+
+    def __init__(self, data: CensusData, level: str, rows: Ints | None = None) -> None:
+        self._data, self._level, self._rows = data, level, rows
+
+    def group_boxes(self) -> tuple[Ints, Floats]:
+        """Give starts and boxes of the groups, by place."""
+        if self._rows is None:
+            return self._data.group_boxes(self._level)
+        return grouped(self._data.boxes(self._level, self._rows))
+
+    def boxes(self, rows: Ints) -> Floats:
+        """Boxes of rows."""
+        return self._data.boxes(self._level, self.original(rows))
+
+    def polygons(self, rows: Ints) -> Shapes:
+        """Polygons of rows."""
+        return self._data.geometry(self._level, self.original(rows))
+
+    def original(self, rows: Ints) -> Ints:
+        """Numbers the rows had in the array given."""
+        return rows if self._rows is None else self._rows[rows]
+
+
+class Outlines:
+    """Areas and their outlines, in stretches of chains of edges.
+
+    Parameters
+    ----------
+    areas
+        Polygons and multipolygons, ``None`` where an area has none; (n,).
+
+    Attributes
+    ----------
+    areas
+        The areas, those that crossed themselves repaired.
+    size
+        Their planar areas in squared units of the CRS, 0 where there is no polygon; (n,).
+    repaired
+        Positions of the areas that were repaired.
+    edges
+        All their edges.
+    chains, stretches
+        Where each chain starts among the edges, and each stretch among the chains; the end last.
+    """
+
+    def __init__(self, areas: Shapes) -> None:
+        self.areas, self.repaired = usable(np.asarray(areas, dtype=object))
+        self.size = np.asarray(np.nan_to_num(shapely.area(self.areas)), dtype=np.float64)
+        self.boxes = shapely.bounds(self.areas).reshape(-1, 4).T.copy()
+        self.edges = edges_of(self.areas)
+        self.edge_boxes = edge_boxes(self.edges)
+        first = self.edges.first
+        # the last point of an area starts no edge, and must not be a chain of its own
+        self.chains, chain_first = _cut(first, np.maximum(np.diff(first) - 1, 0), CHAIN)
+        self.chain_boxes = _around(self.edge_boxes, self.chains)
+        self.stretches, self.stretch_first = _cut(chain_first, np.diff(chain_first), STRETCH)
+        self.stretch_boxes = _around(self.chain_boxes, self.stretches)
+        shapely.prepare(self.areas)
+
+    @cached_property
+    def tree(self) -> shapely.STRtree:
+        """The areas, searchable by box."""
+        return shapely.STRtree(self.areas)
+
+    def hold(self, area: Ints, x: Floats, y: Floats) -> Flags:
+        """Return whether each area holds its point, strictly."""
+        return np.asarray(shapely.contains_xy(self.areas[area], x, y), dtype=bool)
+
+
+class Near(NamedTuple):
+    """Pairs of a box and an area whose outline passes near it, and the parts of the outline there.
+
+    Attributes
+    ----------
+    at, area
+        Position of the box and of the area; (p,).
+    first, part
+        The parts near pair i are ``part[first[i]:first[i + 1]]``.
+    """
+
+    at: Ints
+    area: Ints
+    first: Ints
+    part: Ints
+
+    def some(self, which: Ints) -> Near:
+        """Return some of the pairs."""
+        first, place = _all(self.first, which)
+        return Near(self.at[which], self.area[which], first, self.part[place])
+
+
+class Descent(NamedTuple):
+    """What boxes settle and what they do not.
+
+    Attributes
+    ----------
+    row, area
+        Units wholly inside areas; in no order.
+    near
+        Units an outline comes near, ordered by unit and area: ``at`` is the row, ``part`` the
+        edges.
+    """
+
+    row: Ints
+    area: Ints
+    near: Near
+
+
+def descend(units: Units, outlines: Outlines) -> Descent:
+    """Go down from groups of units to units, and from stretches of outlines to chains."""
+    starts, groups = units.group_boxes()
+    groups = np.ascontiguousarray(groups.T)
+    known = np.flatnonzero(~np.isnan(groups[0]))
+    # a tree looks at boxes only, and a line across a box is its cheapest stand-in
+    lines = shapely.linestrings(_padded(groups[:, known]).T.reshape(-1, 2, 2))
+    at, area = outlines.tree.query(lines)
+    whole = Near(known[at], area, *_all(outlines.stretch_first, area))
+    near, held = _sifted(whole, groups, outlines.stretch_boxes, outlines)
+    owner, row = ranges(starts[held.at], starts[held.at + 1])
+    there = ~np.isnan(units.boxes(row)[:, 0])
+    found = [(row[there], held.area[owner[there]])]
+
+    # the units of open groups, in runs
+    opened, at = np.unique(near.at, return_inverse=True)
+    length = np.diff(starts)[opened]
+    _, rows = ranges(starts[opened], starts[opened + 1])
+    boxes = np.ascontiguousarray(units.boxes(rows).T)
+    runs, run_first = _cut(np.append(0, np.cumsum(length)), length, RUN)
+    run_boxes = _around(boxes, runs)
+    near = _into_children(near._replace(at=at), run_first)
+    near, held = _sifted(near, run_boxes, outlines.stretch_boxes, outlines)
+    found.append(_members(held, runs, boxes))
+    near = _into_parts(near, outlines.stretches)
+    near, held = _sifted(near, run_boxes, outlines.chain_boxes, outlines)
+    found.append(_members(held, runs, boxes))
+
+    near = _into_children(near, runs)
+    near, held = _sifted(near, boxes, outlines.chain_boxes, outlines)
+    found.append((held.at, held.area))
+    near = _into_parts(near, outlines.chains)
+    near, held = _sifted(near, boxes, outlines.edge_boxes, outlines)
+    found.append((held.at, held.area))
+
+    row = np.concatenate([found[0][0], *(rows[at] for at, _ in found[1:])])
+    area = np.concatenate([area for _, area in found])
+    order = np.lexsort((near.area, near.at))
+    near = near.some(order)
+    return Descent(row, area, near._replace(at=rows[near.at]))
+
+
+def _sifted(near: Near, boxes: Floats, parts: Floats, outlines: Outlines) -> tuple[Near, Near]:
+    """Keep the parts whose box comes near; pairs left with none are settled by one point.
+
+    Returns pairs still open, and pairs with the box wholly inside the area.
+    """
+    pair, _ = ranges(near.first[:-1], near.first[1:])
+    meets = _meet(_padded(boxes)[:, near.at], pair, parts, near.part)
+    pair, part = pair[meets], near.part[meets]
+    count = np.bincount(pair, minlength=len(near.at))
+    first = np.append(0, np.cumsum(count[count > 0]))
+    still = Near(near.at[count > 0], near.area[count > 0], first, part)
+
+    at, area = near.at[count == 0], near.area[count == 0]
+    low, high = boxes[:2, at], boxes[2:, at]
+    could = (low >= outlines.boxes[:2, area]).all(axis=0)
+    could &= (high <= outlines.boxes[2:, area]).all(axis=0)
+    at, area = at[could], area[could]
+    inside = outlines.hold(area, boxes[0, at], boxes[1, at])
+    return still, Near(at[inside], area[inside], first[:1], part[:0])
+
+
+def _meet(one: Floats, i: Ints, two: Floats, j: Ints) -> Flags:
+    """Return whether boxes i of one set and boxes j of another meet."""
+    meets = (two[0][j] <= one[2][i]) & (two[2][j] >= one[0][i])
+    meets &= (two[1][j] <= one[3][i]) & (two[3][j] >= one[1][i])
+    return np.asarray(meets, dtype=bool)
+
+
+def _into_children(near: Near, first: Ints) -> Near:
+    """Go from boxes to the boxes in them; each takes all parts near its parent."""
+    parent, child = ranges(first[near.at], first[near.at + 1])
+    starts, part = _all(near.first, parent)
+    return Near(child, near.area[parent], starts, near.part[part])
+
+
+def _into_parts(near: Near, first: Ints) -> Near:
+    """Go from parts of an outline to the parts in them."""
+    counts = first[near.part + 1] - first[near.part]
+    before = np.append(0, np.cumsum(counts))
+    _, part = ranges(first[near.part], first[near.part + 1])
+    return near._replace(first=before[near.first], part=part)
+
+
+def _all(first: Ints, which: Ints) -> tuple[Ints, Ints]:
+    """Return all members of some ranges, and where those of each start."""
+    counts = first[which + 1] - first[which]
+    _, member = ranges(first[which], first[which + 1])
+    return np.append(0, np.cumsum(counts)), member
+
+
+def _members(held: Near, first: Ints, boxes: Floats) -> tuple[Ints, Ints]:
+    """Return the units in boxes that areas hold; one without a polygon lies nowhere."""
+    owner, unit = ranges(first[held.at], first[held.at + 1])
+    there = ~np.isnan(boxes[0, unit])
+    return unit[there], held.area[owner[there]]
+
+
+def _padded(boxes: Floats) -> Floats:
+    """Return boxes with the margin in which edges take part; (4, n)."""
+    margin = PAD * np.maximum(boxes[2:] - boxes[:2], 1e-6)
+    return np.vstack([boxes[:2] - margin, boxes[2:] + margin])
+
+
+def _cut(first: Ints, count: Ints, length: int) -> tuple[Ints, Ints]:
+    """Cut ranges into runs of at most ``length``.
+
+    Returns where each run starts, the end as last entry, and which run is the first of each range,
+    the number of runs as last entry.
+    """
+    runs = -(-count // length)
+    owner, number = ranges(np.zeros_like(runs), runs)
+    return np.append(first[owner] + number * length, first[-1]), np.append(0, np.cumsum(runs))
+
+
+def _around(boxes: Floats, starts: Ints) -> Floats:
+    """Return the boxes around runs of boxes; (4, runs)."""
+    if len(starts) < 2:
+        return np.empty((4, 0))
+    low = np.fmin.reduceat(boxes[:2], starts[:-1], axis=1)
+    high = np.fmax.reduceat(boxes[2:], starts[:-1], axis=1)
+    return np.vstack([low, high])
+
+
+def grouped(boxes: Floats) -> tuple[Ints, Floats]:
+    """Group boxes by their order: where each group starts, the end as last entry, and its box."""
+    starts, _ = _cut(np.array([0, len(boxes)]), np.array([len(boxes)]), GROUP_ROWS)
+    return starts, _around(boxes.T, starts).T
+
+
+def by_place(boxes: Floats) -> Ints:
+    """Return an order in which neighbours stand close: along a Hilbert curve over the extent."""
+    if not len(boxes) or np.isnan(boxes).all():
+        return np.arange(len(boxes), dtype=np.int64)
+    west, south = np.nanmin(boxes[:, :2], axis=0)
+    east, north = np.nanmax(boxes[:, 2:], axis=0)
+    side = max(east - west, north - south) or 1.0
+    place = hilbert((boxes - [west, south, west, south]) / side * 7.0e6 + [3.0e6, 0.0, 3.0e6, 0.0])
+    return np.argsort(place, kind="stable").astype(np.int64)
