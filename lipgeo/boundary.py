@@ -31,12 +31,12 @@ from lipgeo.fitting import (
     fitted,
     ordered,
     require_held,
-    require_other_rule,
     require_vintage,
 )
 from lipgeo.fitting.choosing import Terms
 from lipgeo.fitting.chosen import Drawn, atoms_of, left_out, listed_units
 from lipgeo.fitting.misfit import misfit
+from lipgeo.fitting.optimal import said_of_choice
 from lipgeo.fitting.outcome import (
     area_frame,
     cover_table,
@@ -95,6 +95,9 @@ class Boundaries(Shown):
 
             =====================  ==============================================================
             ``no_units``           the rule admitted no unit; the union is empty
+            ``not_proven``         ``optimal``: a better choice is not ruled out
+            ``below_min_share``    ``optimal``: units below ``min_share`` were needed for the floor
+            ``parts_unavoidable``  ``contiguous``: more parts than drawn, which none could join
             ``below_floor``        fewer people than the confidentiality floor
             ``population_unknown`` no unit of the union has a population
             ``counts_missing``     people or dwellings of some blocks are not known
@@ -168,6 +171,16 @@ class Boundaries(Shown):
     def rule(self) -> str:
         """The rule the units were chosen by."""
         return str(self.meta["rule"])
+
+    @property
+    def proven(self) -> bool | None:
+        """Whether no choice of units is better; ``None`` but for the rule ``optimal``."""
+        return (self.meta.get("optimal") or {}).get("proven")
+
+    @property
+    def gap(self) -> float | None:
+        """How much better a choice might be, as a share; ``None`` but for ``optimal``."""
+        return (self.meta.get("optimal") or {}).get("gap")
 
     @property
     def vintage(self) -> int:
@@ -263,7 +276,13 @@ def fit_boundaries(
     threshold: float = 0.5,
     exclusive: bool = False,
     contiguous: bool = False,
-    controls: pd.DataFrame | None = None,
+    controls: pd.Series | pd.DataFrame | None = None,
+    control_weight: float = 1.0,
+    min_share: float = 0.1,
+    max_units: int | None = None,
+    floor: float | None = None,
+    time_limit: float | None = None,
+    gap: float = 0.0,
     sliver_share: float = 0.005,
     accept: float = 0.99,
 ) -> Boundaries:
@@ -282,7 +301,8 @@ def fit_boundaries(
     rule
         Which units are in: ``within`` (wholly inside but for slivers), ``touching`` (more than a
         sliver is inside), ``majority`` (a share of at least ``threshold``), ``largest`` (no other
-        area and not the outside has more of it), ``point`` (its representative point is inside).
+        area and not the outside has more of it), ``point`` (its representative point is inside),
+        ``optimal`` (all chosen together by integer programming, see Notes).
     by
         What shares are of: ``population``, ``dwellings``, ``households`` or ``area``.
     threshold
@@ -290,8 +310,28 @@ def fit_boundaries(
     exclusive
         Let a unit be in one area only: the one with the largest share, ties by id. Units of
         unit-list areas stay theirs.
-    contiguous, controls
-        Belong to a rule that chooses units together; refused with these.
+    contiguous
+        ``optimal``: an area may have no more parts than as drawn; units that touch only at a
+        corner are apart. A part is unavoidable, and allowed, where a unit wholly inside the area
+        can be joined to the rest by no candidate, or where a unit is itself in parts.
+    controls
+        ``optimal``: known totals, indexed by area id (or with a column ``area_id``): a Series or
+        a single column of whatever ``by`` counts, or columns ``population, dwellings,
+        households``. Areas without a total are fitted by misfit alone.
+    control_weight
+        ``optimal``: what one person of deviation costs beside one of misfit (lambda).
+    min_share
+        ``optimal``: least share of a unit in an area that may take it. Units below it are used
+        only where an area cannot reach the floor otherwise, and are flagged.
+    max_units
+        ``optimal``: most units of an area.
+    floor
+        ``optimal``: least population of an area's units.
+    time_limit
+        ``optimal``: seconds the solver may take for each group of areas that have to be decided
+        together. Without one the choice is proven best and is the same on every machine.
+    gap
+        ``optimal``: stop when no choice can be better by more than this share.
     sliver_share
         Share of a unit's polygon below which an overlap is an accident of drawing.
     accept
@@ -304,11 +344,23 @@ def fit_boundaries(
     Raises
     ------
     FitError
-        An option is not as above, or the census has no counts to share by.
+        An option is not as above, the census has no counts to share by, or no choice of units
+        keeps to the limits: ``problems`` says what each area lacks.
     AreaError
         Drawn areas that meet no unit of the census, or lists of another vintage.
     MissingLevelError
         The census does not hold the level.
+
+    Notes
+    -----
+    ``optimal`` chooses the sets of units ``U`` that minimise, over all areas ``a`` at once::
+
+        sum over a of  omitted(U_a) + added(U_a) + control_weight x |total(U_a) - controls_a|
+
+    where what is omitted and added is counted in what ``by`` names. A total of another kind is
+    brought to that size by its sum. Each unit is in one area with ``exclusive``. Ties go to the
+    larger share. :attr:`Boundaries.proven`, :attr:`Boundaries.gap` and the flag ``not_proven``
+    say whether no choice is better; ``b.meta["optimal"]`` has the figures.
 
     Examples
     --------
@@ -318,10 +370,19 @@ def fit_boundaries(
     >>> b = fit_boundaries(census, drawn, unit="DA", rule="majority")
     >>> len(b), bool(b.areas.geometry.is_valid.all()), set(b.units["level"])
     (2, True, {'DA'})
+    >>> best = fit_boundaries(census, drawn, unit="DA", rule="optimal", exclusive=True)
+    >>> best.proven, best.gap
+    (True, 0.0)
     """
     terms = Terms(threshold, sliver_share)
-    asked = asked_of(areas, unit, rule, by, terms, accept=accept, exclusive=exclusive)
-    require_other_rule(contiguous=contiguous, controls=controls)
+    together = {
+        "contiguous": contiguous, "controls": controls, "control_weight": control_weight,
+        "min_share": min_share, "max_units": max_units, "floor": floor,
+        "time_limit": time_limit, "gap": gap,
+    }  # fmt: skip
+    asked = asked_of(
+        areas, unit, rule, by, terms, accept=accept, exclusive=exclusive, optimal=together
+    )
     given = Drawn.of(areas)
     require_vintage(areas, census)
     listed = listed_units(census, areas)
@@ -356,16 +417,17 @@ def fit_boundaries(
         check_floors(frame, census.vintage),
     ]
     # the crosswalk repeats what the areas said on the way in
-    findings = [*areas.report, *shares.report, *made.findings, *said.findings]
+    best = said_of_choice(frame, given, fit.choice, asked.limits)
+    findings = [*areas.report, *shares.report, *made.findings, *said.findings, *best.findings]
     report = sum(checks, CheckReport(dict.fromkeys(findings)))
     return Boundaries(
-        areas=flagged(frame, {**said.flags, **made.flags}, report),
+        areas=flagged(frame, {**said.flags, **made.flags, **best.flags}, report),
         units=unit_table(units, areas.ids, sliver_share),
         cover=cover_table(cover, areas.ids),
         crosswalk=shares,
         membership=membership,
         service_areas=areas,
-        meta=_meta(census, asked),
+        meta=_meta(census, asked, fit),
         report=report,
         shapes=_shapes(
             census,
@@ -403,7 +465,7 @@ def _shapes(
     return make
 
 
-def _meta(census: Census, asked: Asked) -> dict[str, Any]:
+def _meta(census: Census, asked: Asked, fit: Fit) -> dict[str, Any]:
     """Return what the result hangs on: plain values, no clock."""
     held = census.data.meta
     return {
@@ -415,6 +477,7 @@ def _meta(census: Census, asked: Asked) -> dict[str, Any]:
         "exclusive": asked.exclusive,
         "sliver_share": float(asked.terms.sliver_share),
         "accept": float(asked.accept),
+        **({} if fit.choice is None else {"optimal": fit.choice.meta}),
         "boundary_type": held.get("boundary_type"),
         "made": bool(held.get("made", False)),
         "sources": [dict(source) for source in held.get("sources", [])],

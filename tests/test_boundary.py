@@ -464,12 +464,12 @@ def test_mixed_and_exclusive_share_no_block(town) -> None:
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"rule": "optimal"}, r"one of within, touching, majority, largest, point; \"optimal\""),
+        ({"rule": "best"}, r"within, touching, majority, largest, point, optimal; \"best\" was"),
         ({"by": "income"}, r"by one of population, dwellings.*\"income\" was given"),
         ({"threshold": 0}, "above 0 and at most 1; 0 was given"),
         ({"sliver_share": 0.7}, "at least 0 and below 0.5; 0.7 was given"),
         ({"unit": "mixed", "accept": 0.4}, "above 0.5 and at most 1; 0.4 was given"),
-        ({"unit": "mixed", "rule": "point"}, "Mixed levels go with the rule majority"),
+        ({"unit": "mixed", "rule": "point"}, "Mixed levels go with the rules majority and optimal"),
         ({"contiguous": True}, r"rule that chooses units together.*contiguous"),
         ({"controls": pd.DataFrame()}, r"rule that chooses units together.*controls"),
     ],

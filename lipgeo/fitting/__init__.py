@@ -10,8 +10,8 @@ from lipgeo.fitting.steps import (
     covered,
     fitted,
     ordered,
+    prepared,
     require_held,
-    require_other_rule,
     require_vintage,
 )
 
@@ -25,7 +25,7 @@ __all__ = [
     "covered",
     "fitted",
     "ordered",
+    "prepared",
     "require_held",
-    "require_other_rule",
     "require_vintage",
 ]

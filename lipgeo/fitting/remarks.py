@@ -26,6 +26,9 @@ Flags = npt.NDArray[np.bool_]
 #: what may be said of an area, in the order it stands in ``flags``; told in ``Boundaries``
 FLAGS = (
     "no_units",
+    "not_proven",
+    "below_min_share",
+    "parts_unavoidable",
     "below_floor",
     "population_unknown",
     "counts_missing",

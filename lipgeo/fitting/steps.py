@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
 import geopandas as gpd
@@ -16,6 +16,8 @@ from lipgeo.errors import AreaError, FitError
 from lipgeo.fitting.choosing import RULES, Terms
 from lipgeo.fitting.chosen import Drawn, atoms_in, childless, mixed_units, ruled_units
 from lipgeo.fitting.cover import fewest_units
+from lipgeo.fitting.limits import DEFAULTS, Limits, limits_of
+from lipgeo.fitting.optimal import Choice, best_units, pool_of
 from lipgeo.fitting.outcome import described, named
 from lipgeo.geography import level as level_named
 from lipgeo.shares import by_area
@@ -23,24 +25,28 @@ from lipgeo.targets import targets_of
 from lipgeo.words import say
 
 __all__ = [
+    "OPTIMAL",
     "Asked",
     "By",
     "Fit",
     "Rule",
     "as_lists",
     "asked_of",
+    "chosen_best",
     "covered",
     "fitted",
     "ordered",
+    "prepared",
     "require_held",
-    "require_other_rule",
     "require_vintage",
 ]
 
-Rule = Literal["within", "touching", "majority", "largest", "point"]
+Rule = Literal["within", "touching", "majority", "largest", "point", "optimal"]
 By = Literal["population", "dwellings", "households", "area"]
 
 _BY = get_args(By)
+#: the rule that chooses the units of all areas together
+OPTIMAL = "optimal"
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Asked:
     terms: Terms
     accept: float
     exclusive: bool
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -67,26 +74,38 @@ class Fit:
         What lies in them as drawn: ``area``, ``atom``, ``share`` of its surface.
     shares
         The crosswalk the units were chosen by; ``None`` where no area is drawn.
+    choice
+        What the optimal rule says of its choice; ``None`` for other rules.
     """
 
     chosen: pd.DataFrame
     inside: pd.DataFrame
     shares: Crosswalk | None
+    choice: Choice | None = None
 
 
 def asked_of(
-    areas: Any, unit: str, rule: str, by: str, terms: Terms, *, accept: float, exclusive: bool
+    areas: Any,
+    unit: str,
+    rule: str,
+    by: str,
+    terms: Terms,
+    *,
+    accept: float,
+    exclusive: bool,
+    optimal: dict[str, Any] | None = None,
 ) -> Asked:
-    """Check the options, all faults in one error."""
+    """Check the options, all faults in one error; ``optimal`` are those of the optimal rule."""
     if not isinstance(areas, ServiceAreas):
         raise FitError("boundary.not_areas", given=type(areas).__name__)
     level = unit if unit == "mixed" else level_named(unit).code
     faults = []
-    if rule not in RULES:
-        faults.append(say("boundary.unknown_rule", rule=rule, rules=list(RULES)))
+    rules = [*RULES, OPTIMAL]
+    if rule not in rules:
+        faults.append(say("boundary.unknown_rule", rule=rule, rules=", ".join(rules)))
     if by not in _BY:
         faults.append(say("boundary.unknown_basis", by=by, known=list(_BY)))
-    if level == "mixed" and rule != "majority":
+    if level == "mixed" and rule not in ("majority", OPTIMAL):
         faults.append(say("boundary.mixed_rule", rule=rule))
     if not 0 < terms.threshold <= 1:
         faults.append(say("boundary.bad_threshold", value=terms.threshold))
@@ -98,14 +117,25 @@ def asked_of(
         raise FitError(
             "boundary.bad_options", [{"fault": fault} for fault in faults], faults=" ".join(faults)
         )
-    return Asked(level, rule, by, terms, accept, bool(exclusive))
+    limits = Limits()
+    if rule == OPTIMAL:
+        limits = limits_of(areas, by, {**DEFAULTS, **(optimal or {})})
+    else:
+        _require_other_rule(optimal or {})
+    return Asked(level, rule, by, terms, accept, bool(exclusive), limits)
 
 
-def require_other_rule(**options: Any) -> None:
-    """Refuse options of rules that choose units together."""
-    asked = [name for name, value in options.items() if value is not None and value is not False]
+def _require_other_rule(options: dict[str, Any]) -> None:
+    """Refuse options of the rule that chooses units together."""
+    asked = [name for name, value in options.items() if not _as_default(name, value)]
     if asked:
         raise FitError("boundary.needs_optimal", options=asked, rules=list(RULES))
+
+
+def _as_default(name: str, value: Any) -> bool:
+    if name == "controls":  # a frame is not to be compared
+        return value is None
+    return bool(value == DEFAULTS[name])
 
 
 def require_vintage(areas: ServiceAreas, census: Census) -> None:
@@ -121,7 +151,7 @@ def require_held(census: Census, asked: Asked) -> None:
     """Require the level, and counts to share by."""
     if asked.level != "mixed":
         census.require_level(asked.level)
-    if asked.by == "area" or asked.rule not in ("majority", "largest"):
+    if asked.by == "area" or asked.rule not in ("majority", "largest", OPTIMAL):
         return
     for level in {census.atom_level, asked.level} - {"mixed"}:
         if asked.by in census.data.columns(level):
@@ -137,6 +167,45 @@ def fitted(
     census: Census, areas: ServiceAreas, given: Drawn, listed: pd.DataFrame, asked: Asked
 ) -> Fit:
     """Choose the units of the drawn areas."""
+    shares, inside = prepared(census, areas, given, asked)
+    if asked.rule == OPTIMAL:
+        return chosen_best(census, given, listed, asked, shares=shares, inside=inside)
+    if asked.level == "mixed":
+        chosen = mixed_units(
+            census, inside, given, listed=listed, by=asked.by, accept=asked.accept,
+            threshold=asked.terms.threshold, exclusive=asked.exclusive,
+        )  # fmt: skip
+    else:
+        chosen = ruled_units(
+            census, asked.level, shares, given, listed=listed, rule=asked.rule,
+            terms=asked.terms, exclusive=asked.exclusive,
+        )  # fmt: skip
+    return Fit(chosen, inside, shares)
+
+
+def chosen_best(
+    census: Census,
+    given: Drawn,
+    listed: pd.DataFrame,
+    asked: Asked,
+    *,
+    shares: Crosswalk,
+    inside: pd.DataFrame,
+) -> Fit:
+    """Choose the units of the drawn areas together."""
+    pool = pool_of(
+        census, asked.level, shares.frame, inside, given, listed=listed, by=asked.by,
+        accept=asked.accept, exclusive=asked.exclusive, sliver_share=asked.terms.sliver_share,
+        limits=asked.limits,
+    )  # fmt: skip
+    choice = best_units(pool, given, asked.limits)
+    return Fit(choice.units, inside, shares, choice)
+
+
+def prepared(
+    census: Census, areas: ServiceAreas, given: Drawn, asked: Asked
+) -> tuple[Crosswalk, pd.DataFrame]:
+    """Return the crosswalk of the level and what lies in the drawn areas, see :class:`Fit`."""
     fine = census.atom_level
     level = fine if asked.level == "mixed" else asked.level
     by = cast("By", asked.by)
@@ -155,17 +224,7 @@ def fitted(
         pairs = by_area(zones, targets).pairs
         place = np.asarray(areas.ids.get_indexer(targets.ids), dtype=np.int64)[pairs.area]
         inside = pd.DataFrame({"area": place, "atom": pairs.unit, "share": pairs.share})
-    if asked.level == "mixed":
-        chosen = mixed_units(
-            census, inside, given, listed=listed, by=by, accept=asked.accept,
-            threshold=asked.terms.threshold, exclusive=asked.exclusive,
-        )  # fmt: skip
-    else:
-        chosen = ruled_units(
-            census, level, shares, given, listed=listed, rule=asked.rule, terms=asked.terms,
-            exclusive=asked.exclusive,
-        )  # fmt: skip
-    return Fit(chosen, inside, shares)
+    return shares, inside
 
 
 def ordered(units: pd.DataFrame, census: Census) -> pd.DataFrame:
