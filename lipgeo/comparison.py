@@ -51,7 +51,9 @@ class _Leg:
     def holds(self, one: Variable) -> bool:
         """Whether every table has what a variable is made from."""
         needed = set(parts_needed(one))
-        return all(needed <= set(table.frame.columns) for table in self.tables.values())
+        return bool(self.tables) and all(
+            needed <= set(table.frame.columns) for table in self.tables.values()
+        )
 
 
 @dataclass
@@ -156,7 +158,7 @@ class Comparison:
 
 def compare(
     areas: ServiceAreas,
-    legs: Mapping[int, tuple[Census | None, Tables]],
+    legs: Mapping[int, tuple[Census | None, Tables | None]],
     variables: Sequence[str] | None = None,
     *,
     correspondences: Correspondence | Sequence[Correspondence] = (),
@@ -170,7 +172,8 @@ def compare(
         Service areas, drawn, or lists of units of the newest census.
     legs
         Census year to the opened census (``None`` where it is not at hand, except for the newest)
-        and its table, or tables of several levels.
+        and its table, or tables of several levels; an earlier census without a table is kept as
+        not comparable.
     variables
         Names in the tables or in the dictionary; all that the newest table has a rule for by
         default.
@@ -211,10 +214,8 @@ def compare(
     followed: list[dict[str, object]] = []
     findings = list(current.report)
     for leg in known[:-1]:
-        there = [one for one in here if leg.holds(_as_of(one, leg))]
-        done = _Baseline()
-        if there:
-            done = _followed(areas, leg, newest, there, links, moved)
+        there = [one for one in here if leg.tables and leg.holds(_as_of(one, leg))]
+        done = _followed(areas, leg, newest, there, links, moved) if there else _absent(areas, leg)
         estimates[leg.year] = done.estimates
         findings += done.findings
         followed += done.rows
@@ -226,14 +227,14 @@ def compare(
 # ---------------------------------------------------------------- what is given
 
 
-def _legs(given: Mapping[int, tuple[Census | None, Tables]]) -> list[_Leg]:
+def _legs(given: Mapping[int, tuple[Census | None, Tables | None]]) -> list[_Leg]:
     if len(given) < 2:
         raise InputError("comparison.two_years", years=[str(year) for year in given])
     legs, wrong = [], []
     for year in sorted(given):
         census, tables = given[year]
-        several = [tables] if isinstance(tables, CensusTable) else list(tables)
-        if not several:
+        several = [tables] if isinstance(tables, CensusTable) else list(tables or ())
+        if not several and year == max(given):
             raise InputError("comparison.no_table", year=str(year))
         wrong += [
             {"year": year, "table": table.vintage, "level": table.level}
@@ -268,7 +269,7 @@ def _chosen(legs: Sequence[_Leg], variables: Sequence[str] | None) -> list[str]:
 
 
 def _as_of(name: str, leg: _Leg) -> Variable:
-    own = leg.base.variables.get(name)
+    own = leg.base.variables.get(name) if leg.tables else None
     return own if own is not None else variable(name, leg.year)
 
 
@@ -316,19 +317,35 @@ def _followed(  # noqa: PLR0917
     done.rows += [_row(a, leg.year, "not comparable") for a in done.why]
     for one in done.estimates:
         done.findings += list(one.report)
+    done.findings += _unfollowed(done, leg.year)
+    return done
+
+
+def _absent(areas: ServiceAreas, leg: _Leg) -> _Baseline:
+    """Return what can be said of a census without a table, or without a variable asked for."""
+    said = "comparison.not_in_tables" if leg.tables else "comparison.no_table"
+    done = _Baseline(why=dict.fromkeys(areas.ids, say(said, year=str(leg.year))))
+    done.rows = [_row(area, leg.year, "not comparable") for area in areas.ids]
+    done.findings = _unfollowed(done, leg.year)
+    return done
+
+
+def _unfollowed(done: _Baseline, year: int) -> list[Finding]:
+    """Return a finding for each reason why areas are not comparable."""
+    findings = []
     for reason in dict.fromkeys(done.why.values()):
         lost = [area for area, why in done.why.items() if why == reason]
-        done.findings.append(
+        findings.append(
             finding(
                 "comparison.not_comparable",
                 "warning",
                 "",
-                year=str(leg.year),
+                year=str(year),
                 areas=lost,
                 reason=reason,
             )
         )
-    return done
+    return findings
 
 
 def _row(
@@ -525,7 +542,9 @@ def _rows(  # noqa: PLR0917
     frame[list(_NUMBERS)] = frame[list(_NUMBERS)].astype(np.float64)
     reason = frame["area_id"].map(done.why).astype(object)
     absent = ~frame["variable"].isin(list(there))
-    reason = reason.mask(absent, say("comparison.not_in_tables", year=str(leg.year)))
+    reason = reason.mask(
+        absent & reason.isna(), say("comparison.not_in_tables", year=str(leg.year))
+    )
     for side, year in ((now, newest.year), (then, leg.year)):
         flags = side["flag"].fillna("").to_numpy(dtype=object)
         unknown = side["value"].isna().to_numpy() & reason.isna().to_numpy()
@@ -535,7 +554,7 @@ def _rows(  # noqa: PLR0917
     frame["reason"] = reason.fillna("").astype("string")
     lost = frame["reason"].ne("")
     frame["status"] = np.where(lost, "not comparable", "comparable")
-    frame["how"] = frame["area_id"].map(done.how).fillna("").astype("string")
+    frame["how"] = frame["area_id"].map(done.how).astype("string").fillna("")
     noted = then["flag"].fillna("").str.contains("zero_may_be_suppression").to_numpy(dtype=bool)
     frame["flags"] = [
         ";".join([*_universe(_as_of(name, newest), leg, zero=zero), *done.flags.get(area, [])])

@@ -23,6 +23,8 @@ def moved_by_links(
 ) -> float:
     """Return the largest share of a unit's people that changed sides, by a correspondence.
 
+    A unit without people goes by its number of blocks.
+
     Parameters
     ----------
     newest
@@ -49,14 +51,15 @@ def moved_by_links(
     at = pd.Index(frame["block_id"].astype(object))
     now = units[level].reindex(at).astype(object).to_numpy()
     then = frame["old_id"].astype(object).to_numpy()
-    people = np.nan_to_num(units["population"].reindex(at).to_numpy(dtype=np.float64))
-    people *= frame["weight"].to_numpy()
+    part = frame["weight"].to_numpy()
+    people = np.nan_to_num(units["population"].reindex(at).to_numpy(dtype=np.float64)) * part
     shares = []
     for unit in unit_ids:
         here, before = now == unit, then == unit
-        whole = people[here].sum()
-        crossed = people[here ^ (before & ~pd.isna(now))].sum()
-        shares.append(crossed / whole if whole > 0 else float(not before.any()))
+        # a unit without people is held together by its blocks
+        amount = people if people[here].sum() > 0 else part
+        crossed = amount[here ^ (before & ~pd.isna(now))].sum()
+        shares.append(crossed / amount[here].sum() if here.any() else 1.0)
     return float(max(shares))
 
 

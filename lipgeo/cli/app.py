@@ -11,6 +11,7 @@ import typer
 from lipgeo.cli import census, registry
 from lipgeo.cli import options as o
 from lipgeo.cli import order as orders
+from lipgeo.cli.compare import compare
 from lipgeo.cli.reporting import (
     exit_status,
     print_findings,
@@ -43,6 +44,7 @@ app.command(help=say("cli.help_template"))(registry.template)
 for _command in (orders.order, orders.verify, orders.diff):
     app.command(help=say(f"cli.help_{_command.__name__}"))(_command)
 
+app.command(help=say("comparison.help"))(compare)
 app.command("weight", help=say("cli.help_weight"))(weight)
 app.command("estimate", help=say("cli.help_weight"), hidden=True)(weight)
 
@@ -168,6 +170,15 @@ def build(
         float, typer.Option("--threshold", min=0.0, max=1.0, help=say("cli.opt_threshold"))
     ] = 0.5,
     exclusive: Annotated[bool, typer.Option("--exclusive", help=say("cli.opt_exclusive"))] = False,
+    contiguous: o.Contiguous = False,
+    controls: o.Controls = None,
+    controls_column: o.ControlsColumn = None,
+    control_weight: o.ControlWeight = 1.0,
+    min_share: o.MinShare = 0.1,
+    max_units: o.MaxUnits = None,
+    floor: o.Floor = None,
+    time_limit: o.TimeLimit = None,
+    gap: o.Gap = 0.0,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     id_column: o.IdColumn = None,
@@ -186,6 +197,7 @@ def build(
 ) -> None:
     from lipgeo.boundary import fit_boundaries
     from lipgeo.build import write_build
+    from lipgeo.readers.controls import read_controls
     from lipgeo.store import open_census
 
     with progress(quiet or as_json) as show:
@@ -206,6 +218,9 @@ def build(
             },
             draft=draft,
         )
+        known = None
+        if controls is not None:
+            known = read_controls(controls, id=id_column, column=controls_column)
         show(say("cli.step_read"), 1.0)
         show(say("cli.step_fit"), 0.0)
         fitted = fit_boundaries(
@@ -216,6 +231,14 @@ def build(
             by=by.value,
             threshold=threshold,
             exclusive=exclusive,
+            contiguous=contiguous,
+            controls=known,
+            control_weight=control_weight,
+            min_share=min_share,
+            max_units=max_units,
+            floor=floor,
+            time_limit=time_limit,
+            gap=gap,
         )
         show(say("cli.step_fit"), 1.0)
         show(say("cli.step_write"), 0.0)
