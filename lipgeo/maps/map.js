@@ -41,7 +41,8 @@ var lipgeo = (function () {
           next.setAttribute('tabindex', '0');
           next.focus();
         } else if (event.key === 'Enter' || event.key === ' ') {
-          shape.openPopup(shape.getBounds().getCenter());
+          // as if clicked: the panel belongs to the layer, not to the shape
+          shape.fire('click', {latlng: shape.getBounds().getCenter()}, true);
         } else {
           return;
         }
@@ -138,6 +139,10 @@ var lipgeo = (function () {
       set(box, '.leaflet-control-layers', 'role', 'group');
       // beside the map it hides nothing
       box.parentNode.appendChild(box.querySelector('.leaflet-control-layers'));
+      // Leaflet hears Escape only while the map itself has the focus
+      box.addEventListener('keydown', function (event) {
+        if (event.key === 'Escape') { map.closePopup(); }
+      });
       map.on('popupopen', function (event) {
         var from = document.activeElement;
         set(event.popup.getElement(), '.leaflet-popup-close-button', 'aria-label', words.close);

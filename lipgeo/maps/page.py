@@ -176,10 +176,10 @@ def _table(said: Cards, caption: str) -> str:
     )
     name = html.escape(caption)
     return (
-        f'<section class="table" aria-label="{name}"><details><summary>{name}</summary>'
+        f'<div class="table"><details><summary>{name}</summary>'
         f'<div tabindex="0" role="region" aria-label="{name}">'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-        "</details></section>"
+        "</details></div>"
     )
 
 
@@ -217,7 +217,7 @@ def page_of(scenes: Sequence[Scene], *, title: str, notes: Sequence[str], basema
     text = _NO_ZOOM.sub(_VIEWPORT, text)
     text = text.replace("<html>", f'<html lang="{language()}-CA">', 1)
     for made, scene in zip(maps, scenes, strict=True):
-        heading = f"<h2>{html.escape(scene.heading)}</h2>" if len(scenes) > 1 else ""
+        heading = f"<h2>{html.escape(scene.fit)}</h2>" if len(scenes) > 1 else ""
         place = re.search(rf'<div class="folium-map" id="{made.get_name()}"\s*></div>', text)
         assert place is not None
         text = text.replace(place[0], f'<div class="one">{heading}{place[0]}</div>', 1)
@@ -233,17 +233,17 @@ def _framed(
     notes: Sequence[str],
 ) -> str:
     """Put heading, legend, table and source around the maps."""
+    told = [s for s in scenes if s is scenes[0] or s.legend != scenes[0].legend]
     legend_name = html.escape(say("maps.legend"))
     legends = "".join(
-        (f"<h3>{html.escape(scene.heading)}</h3>" if len(scenes) > 1 else "")
+        (f"<h3>{html.escape(scene.fit)}</h3>" if len(told) > 1 else "")
         + f"<ul>{_legend(scene)}</ul>"
-        for scene in scenes
-        if scene is scenes[0] or scene.legend != scenes[0].legend
+        for scene in told
     )
     tables = "".join(
         _table(
             scene.table,
-            say("maps.table") if len(scenes) == 1 else say("maps.table_of", heading=scene.heading),
+            say("maps.table") if len(scenes) == 1 else say("maps.table_of", heading=scene.fit),
         )
         for scene in scenes
     )

@@ -108,7 +108,9 @@ def preview(
     scenes = [scene_of(boundaries, estimates, variable)]
     if beside is not None:
         scenes.append(scene_of(beside))
-    heading = title or " | ".join(scene.heading for scene in scenes)
+    heading = title or scenes[0].heading
+    if beside is not None and not title:
+        heading = say("maps.two", first=scenes[0].fit, second=scenes[1].fit)
     notes = tuple(dict.fromkeys(note for scene in scenes for note in scene.notes))
     said = (say("maps.notice"), *notes, *([say("maps.asks_network")] if basemap else []))
     return PreviewMap(page_of(scenes, title=heading, notes=said, basemap=basemap), notes)

@@ -86,8 +86,8 @@ class Scene:
 
     Attributes
     ----------
-    heading
-        What is shown, in one line.
+    heading, fit
+        What is shown, in one line; how it was fitted, in another.
     layers
         From the ground up.
     labels
@@ -107,6 +107,7 @@ class Scene:
     """
 
     heading: str
+    fit: str
     layers: tuple[Layer, ...]
     labels: tuple[Label, ...]
     legend: tuple[tuple[Style, str], ...]
@@ -147,16 +148,22 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
             shapes[~out], owner[~out].astype(np.int64), light(areas.geometry.to_numpy(), detail_m)
         )
         layers += _units(units, shapes, labels, shown=estimates is None)
-        layers += _pieces(units[out], shapes[out], drawn[owner[out]], labels, detail_m)
+        layers += _pieces(
+            units[out], shapes[out], drawn[owner[out]], labels, detail_m, shown=estimates is None
+        )
     numbers = None
+    union_shown = drawn_shown = True
     if estimates is not None:
         numbers, title = _one_variable(estimates, variable, areas)
         basis = numbers["basis"].eq("union").to_numpy() | ~there(drawn)
         layers += _coloured(numbers, np.where(basis, whole, drawn), labels, title)
+        union_shown, drawn_shown = bool(basis.any()), not basis.all()
     held = there(whole)
-    layers += _layer("union", whole[held], cards.area_cards(areas[held], labels))
+    said = cards.area_cards(areas[held], labels)
+    layers += _layer("union", whole[held], said, shown=union_shown)
     held = there(drawn)
-    layers += _layer("drawn", drawn[held], cards.drawn_cards(areas[held], labels))
+    said = cards.drawn_cards(areas[held], labels)
+    layers += _layer("drawn", drawn[held], said, shown=drawn_shown)
     if len(areas) > _CROWDED:
         layers = [_finer(layer) for layer in layers]
     heading = say(
@@ -169,6 +176,7 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
     notes = (say("maps.too_many", units=len(units), limit=UNIT_LIMIT),) if too_many else ()
     return Scene(
         heading=heading if numbers is None else f"{title}. {heading}",
+        fit=_fit(boundaries),
         layers=tuple(layers),
         labels=_labels(boundaries, areas, np.where(held, drawn, whole), labels, numbers),
         legend=tuple(_legend(layers)),
@@ -226,11 +234,17 @@ def _units(units: pd.DataFrame, shapes: Shapes, labels: pd.Series, *, shown: boo
 
 
 def _pieces(
-    units: pd.DataFrame, shapes: Shapes, drawn: Shapes, labels: pd.Series, detail_m: float
+    units: pd.DataFrame,
+    shapes: Shapes,
+    drawn: Shapes,
+    labels: pd.Series,
+    detail_m: float,
+    *,
+    shown: bool,
 ) -> list[Layer]:
     cut = pieces(shapes, drawn, detail_m)
     held = there(cut)
-    return _layer("omitted", cut[held], cards.piece_cards(units[held], labels))
+    return _layer("omitted", cut[held], cards.piece_cards(units[held], labels), shown=shown)
 
 
 def _one_variable(
@@ -332,6 +346,19 @@ def _legend(layers: list[Layer]) -> list[tuple[Style, str]]:
     for layer in layers:
         made += layer.classes or [(layer.style, layer.title)]
     return made
+
+
+def _fit(boundaries: Boundaries) -> str:
+    meta = boundaries.meta
+    if not boundaries.areas["definition"].eq("drawn").any():
+        return say("maps.fit_listed", vintage=str(boundaries.vintage))
+    return say(
+        "maps.fit",
+        vintage=str(boundaries.vintage),
+        unit=meta["unit"],
+        rule=meta["rule"],
+        by=say(f"maps.by_{meta['by']}"),
+    )
 
 
 def _source(boundaries: Boundaries) -> str:

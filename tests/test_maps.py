@@ -1,0 +1,278 @@
+"""Preview pages and pictures without a browser: what they hold, how heavy they are."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+import toytown
+
+import lipgeo
+from lipgeo import synthetic
+from lipgeo.errors import InputError, OutputError
+from lipgeo.maps import PreviewMap, scene
+from lipgeo.maps.display import light, pieces
+from lipgeo.words import speaking
+
+
+@pytest.fixture(scope="module")
+def town():
+    """The toy town fitted to its blocks."""
+    areas = lipgeo.ServiceAreas.from_frame(toytown.areas(), id="area_id")
+    return lipgeo.fit_boundaries(toytown.census(), areas, unit="DB")
+
+
+@pytest.fixture(scope="module")
+def within():
+    """The toy town with whole blocks only: half of c, i and j is left out."""
+    areas = lipgeo.ServiceAreas.from_frame(toytown.areas(), id="area_id")
+    return lipgeo.fit_boundaries(toytown.census(), areas, unit="DB", rule="within")
+
+
+def layers(fitted, **options):
+    """Return the layers of a scene by key."""
+    return {layer.key: layer for layer in scene.scene_of(fitted, **options).layers}
+
+
+class Numbers:
+    """Estimates of the toy town's three areas."""
+
+    def __init__(self, *names, basis="union"):
+        self.variables = {}
+        one = pd.DataFrame(
+            {
+                "area_id": ["1", "2", "3"],
+                "value": [100.0, np.nan, 40.0],
+                "lower": [80.0, np.nan, 40.0],
+                "upper": [130.0, np.nan, 40.0],
+                "likely_lower": [90.0, np.nan, 40.0],
+                "likely_upper": [110.0, np.nan, 40.0],
+                "observed_share": [1.0, 0.1, 0.9],
+                "flag": ["", "too_little_observed", "partly_observed;other_basis"],
+                "basis": basis,
+            }
+        )
+        self.frame = pd.concat([one.assign(variable=name) for name in names], ignore_index=True)
+
+
+def test_what_is_left_out_are_the_pieces_inside_the_area(within):
+    """Left out is the half block that lies in the area, not the whole block, and its people."""
+    omitted = layers(within)["omitted"]
+    assert shapely.area(omitted.shapes) == pytest.approx([2e4, 2e4, 2e4], rel=1e-6)
+    drawn = within.service_areas.frame.geometry.union_all()
+    assert all(shapely.covered_by(shapely.buffer(omitted.shapes, -0.01), drawn))
+    people = omitted.cards.heads.index("People left out, about")
+    assert sorted(row[people] for row in omitted.cards.rows) == ["25", "40", "75"]
+
+
+def test_outlines_run_on_the_edges_of_their_units(town):
+    """The union drawn is made of the units as drawn: no gap between them and their outline."""
+    shown = layers(town)
+    units = np.concatenate([shown["inside"].shapes, shown["straddling"].shapes])
+    union = shapely.union_all(shown["union"].shapes)
+    assert shapely.area(shapely.symmetric_difference(union, shapely.union_all(units))) < 1e-6
+
+
+def test_light_shapes_share_their_edges_still():
+    """Neighbours stay a coverage, missing stays missing, and the points grow fewer."""
+    made = synthetic.census(blocks=500, seed=4)
+    shapes = made.zones("DA").geometry
+    thin = light(shapes, 5_000.0)
+    held = ~pd.isna(shapes)
+    assert (pd.isna(thin) == ~held).all()
+    assert shapely.get_num_coordinates(thin[held]).sum() < (
+        shapely.get_num_coordinates(shapes[held]).sum() / 2
+    )
+    before, after = shapely.total_bounds(shapes[held]), shapely.total_bounds(thin[held])
+    assert np.abs(before - after).max() < 10_000
+
+
+def test_pieces_of_nothing_are_nothing():
+    """A unit that only touches its area leaves no piece."""
+    one, two = shapely.box(0, 0, 10, 10), shapely.box(10, 0, 20, 10)
+    found = pieces(np.array([one, one, None]), np.array([two, one, one]), 0.1)
+    assert found[0] is None
+    assert found[1].equals(one)
+    assert found[2] is None
+
+
+def test_above_the_limit_only_outlines_and_it_says_so(town, monkeypatch):
+    """Too many units: areas and outlines are drawn, units are not, and the page says why."""
+    monkeypatch.setattr(scene, "UNIT_LIMIT", 3)
+    page = lipgeo.preview(town)
+    assert page.notes == (
+        "The 8 units are not drawn one by one (limit 3): areas and outlines only.",
+    )
+    assert page.notes[0] in page.html
+    assert not {"inside", "straddling", "omitted"} & set(layers(town))
+    assert {"union", "drawn"} <= set(layers(town))
+
+
+def test_ten_thousand_units_weigh_less_than_8_mb():
+    """A page of ten thousand units of thirty points each stays light enough to mail."""
+    side, step = 100, 500.0
+    turn = np.linspace(0, 1, 9)[:-1]
+    x, y = (k.ravel() * step for k in np.mgrid[0:side, 0:side])
+    # every edge is a jagged line that its two owners share
+    wave = np.where(np.arange(8) % 2, 40.0, -40.0) * (turn > 0)
+    south = np.stack([x[:, None] + step * turn, y[:, None] + wave], axis=-1)
+    east = np.stack([x[:, None] + step + wave, y[:, None] + step * turn], axis=-1)
+    north = np.stack([x[:, None] + step * turn, y[:, None] + step + wave], axis=-1)
+    west = np.stack([x[:, None] + wave, y[:, None] + step * turn], axis=-1)
+    corner = np.stack([x + step, y + step], axis=-1)[:, None]
+    start = np.stack([x, y + step], axis=-1)[:, None]
+    ring = np.concatenate(
+        [south, east, corner, north[:, :0:-1], start, west[:, :0:-1], south[:, :1]], axis=1
+    )
+    cells = shapely.polygons(ring + np.array([7.4e6, 1.1e6]))
+    assert shapely.is_valid(cells).all()
+    ids = [f"3506{k:04d}" for k in range(len(cells))]
+    units = gpd.GeoDataFrame(
+        {
+            "area_id": "all", "level": "DA", "unit_id": ids, "unit_name": pd.NA, "unit_type": pd.NA,
+            "dguid": [f"2021S0512{unit}" for unit in ids], "share": 0.5, "status": "straddling",
+            "population": 500.0, "dwellings": 200.0,
+        },
+        geometry=cells, crs=3347,
+    )  # fmt: skip
+    outline = gpd.GeoDataFrame({"area_id": ["all"]}, geometry=[shapely.box(*units.total_bounds)])
+    given = lipgeo.ServiceAreas.from_frame(outline.set_crs(3347), id="area_id")
+    areas = outline.set_crs(3347).assign(
+        population=5e6, misfit_share=0.0, unit_count=len(units), population_omitted=0.0,
+        population_added=0.0, population_drawn=5e6, definition="drawn", flags="",
+    )  # fmt: skip
+    fitted = lipgeo.Boundaries(
+        areas=areas, units=units, cover=units, crosswalk=None, membership=None,
+        service_areas=given, shapes=units, report=lipgeo.CheckReport(),
+        meta={"vintage": 2021, "unit": "DA", "rule": "majority", "by": "area"},
+    )  # fmt: skip
+    page = lipgeo.preview(fitted)
+    assert page.notes == ()
+    assert len(page.html.encode()) < 8e6
+
+
+def test_equal_boundaries_give_equal_pages_and_pictures(town):
+    """No clock, no random name: two pages, two PNG and two PDF are the same bytes."""
+    assert lipgeo.preview(town).html == lipgeo.preview(town).html
+    for kind in ("png", "pdf"):
+        assert town.plot()._bytes(kind) == town.plot()._bytes(kind)
+
+
+def test_no_address_but_a_basemap_asked_for(town):
+    """The page names no place on the network to fetch from, unless a basemap is asked for."""
+    fetched = re.compile(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|url\(\s*["']?https?:|@import""")
+    plain = lipgeo.preview(town).html
+    script = re.sub(r"<a [^>]*leafletjs[^>]*>", "", plain)  # Leaflet's own credit, switched off
+    assert not fetched.search(script)
+    assert "tile.openstreetmap.org" not in plain
+    assert 'img-src data:"' in plain
+    based = lipgeo.preview(town, basemap=True).html
+    assert "tile.openstreetmap.org" in based
+    assert "OpenStreetMap contributors" in based
+
+
+def test_a_variable_falls_into_classes(town):
+    """Equal classes, one for what is suppressed, strokes over what is to be read with care."""
+    shown = layers(town, estimates=Numbers("immigrants"))
+    said = [meaning for _, meaning in shown["value"].classes]
+    assert said == [
+        "Immigrants: 40 to 40 (areas: 1)",
+        "Immigrants: 100 to 100 (areas: 1)",
+        "Immigrants: suppressed or not known (areas: 1)",
+    ]
+    assert shown["value"].member.tolist() == [1, 2, 0]
+    assert len(shown["flagged"].shapes) == 1
+    assert not shown["inside"].shown
+    drawn = layers(town, estimates=Numbers("immigrants", basis="drawn"))
+    assert shapely.area(drawn["value"].shapes).sum() < shapely.area(shown["value"].shapes).sum()
+
+
+def test_numbers_that_do_not_fit_are_refused(town):
+    """No variable named where there are two, one that is not held, other areas, two fits."""
+    with pytest.raises(InputError, match=r"none was given\. They hold: one, two"):
+        lipgeo.preview(town, estimates=Numbers("one", "two"))
+    with pytest.raises(InputError, match="three was given"):
+        lipgeo.preview(town, estimates=Numbers("one", "two"), variable="three")
+    other = Numbers("one")
+    other.frame["area_id"] += "x"
+    with pytest.raises(InputError, match="need to be of the areas on the map"):
+        lipgeo.preview(town, estimates=other)
+    with pytest.raises(InputError, match="one fit"):
+        lipgeo.preview(town, beside=town, estimates=Numbers("one"))
+
+
+def test_data_in_the_script_cannot_end_it(town):
+    """Every ``<`` of the data is written so that no name can close the script."""
+    fitted = lipgeo.fit_boundaries(
+        town.census, lipgeo.ServiceAreas.from_frame(toytown.areas(), id="area_id"), unit="DB"
+    )
+    fitted.shapes["unit_name"] = "</script><!-- \u2028 "
+    page = lipgeo.preview(fitted, title="</title><script>alert(1)</script>").html
+    assert page.count("<script>alert(1)") == 0
+    assert "\\u003c/script>\\u003c!-- \\u2028" in page
+    assert "\u2028" not in page
+    calls = re.findall(r"lipgeo\.draw\(\w+, (\{.*\})\);", page)
+    assert len(calls) == len(layers(fitted))
+    assert all(json.loads(data)["geo"] for data in calls)
+
+
+def test_pictures_are_one_page_and_light(town, tmp_path):
+    """PNG and PDF carry title, legend, scale, source and date, weigh little, and dollars stay."""
+    with speaking("fr"):
+        sheet = town.plot(title="Cost: $5 and $6 _x_", date="2026-11-22")
+    words = [
+        text.get_text() for text in sheet.findobj(match=lambda part: hasattr(part, "get_text"))
+    ]
+    assert any("$5 and $6" in text for text in words)
+    assert any("2026-11-22. Recensement de 2021." in text for text in words)
+    assert "Limite semi-personnalisée" in words
+    assert any(text.endswith(" m") for text in words)
+    png, pdf = sheet.save(tmp_path / "a.png"), sheet.save(tmp_path / "a.pdf")
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert b"/Count 1" in pdf.read_bytes()
+    assert max(png.stat().st_size, pdf.stat().st_size) < 2e6
+    assert sheet._repr_png_() == png.read_bytes()
+    with pytest.raises(OutputError, match="ends in png, pdf"):
+        sheet.save(tmp_path / "a.docx")
+
+
+def test_lists_and_empty_unions_are_drawn_too():
+    """A unit list without outline, and an area with no unit, make a map all the same."""
+    census = toytown.census()
+    listed = lipgeo.ServiceAreas.from_units({"town": ["CSD:3506008"]}, census)
+    page = lipgeo.preview(lipgeo.fit_boundaries(census, listed))
+    assert "Service area as drawn" not in page.html
+    areas = lipgeo.ServiceAreas.from_frame(toytown.areas(), id="area_id")
+    empty = lipgeo.fit_boundaries(census, areas, unit="CSD", rule="within")
+    assert not len(empty.units)
+    assert "Service area as drawn" in lipgeo.preview(empty).html
+    assert empty.plot()._bytes("png")
+
+
+def test_a_build_keeps_what_the_map_needs(town, tmp_path):
+    """A map of a build directory is the map of the boundaries it was written from."""
+    lipgeo.write_build(town, tmp_path / "build")
+    again = lipgeo.read_build(tmp_path / "build")
+    assert set(again.context["level"]) == {"CSD"}
+    assert lipgeo.preview(again).html == lipgeo.preview(town).html
+    assert isinstance(again.explore(), PreviewMap)
+
+
+@pytest.mark.realdata
+def test_ottawa_by_dissemination_area(realdata, tmp_path):
+    """116 neighbourhoods by 1,392 dissemination areas: page under 2 MB, sheet under 1 MB."""
+    folder = realdata / "ottawa_2021"
+    lipgeo.add_census(tmp_path / "store", [folder / "lda_000b21a_e.zip"])
+    census = lipgeo.open_census(tmp_path / "store")
+    areas = lipgeo.read_service_areas(
+        folder / "neighbourhoods.gpkg", id="ONS_ID", name_en="ONS_Name"
+    )
+    fitted = lipgeo.fit_boundaries(census, areas, unit="DA", by="area")
+    assert len(lipgeo.preview(fitted).html.encode()) < 2e6
+    assert len(fitted.plot()._bytes("png")) < 1e6
