@@ -10,7 +10,7 @@ import pandas as pd
 
 from lipgeo.areas.faults import finding
 from lipgeo.differencing import Difference, Published, differences
-from lipgeo.geography import floors
+from lipgeo.geography import floors, parents_by_id
 from lipgeo.ground import STANDARD
 from lipgeo.report import CheckReport, Finding
 
@@ -183,6 +183,8 @@ def check_differences(
         Areas of earlier orders: ``custom_id, vintage, units`` (level to ids).
     """
     known = floors(vintage)
+    earlier = list(earlier)
+    ground = _extended(ground, [a for a in earlier if int(a["vintage"]) == vintage], vintage)
     limits = (float(known["floor_standard"].value), float(known["floor_blocks"].value))
     published, strange = _published(ground, vintage, earlier)
     fine = ~ground["level"].isin(STANDARD).to_numpy(bool)
@@ -201,6 +203,47 @@ def check_differences(
             )
         )  # fmt: skip
     return CheckReport(findings)
+
+
+def _extended(
+    ground: pd.DataFrame, earlier: Iterable[Mapping[str, Any]], vintage: int
+) -> pd.DataFrame:
+    """Add units of earlier areas that lie elsewhere; part the dissemination areas they cut.
+
+    Earlier orders say how many people each of their units has: that is all that is needed.
+    """
+    da_of = parents_by_id("DB", vintage)["DA"]
+    people = {
+        (level, unit): np.nan if count is None else float(count)
+        for area in earlier
+        for level, units in area["units"].items()
+        for unit, count in units.items()
+    }
+    whole = ground[ground["level"].eq("DA")].set_index("unit_id")
+    held = {level: set(ground[level].dropna()) for level in STANDARD if level in ground}
+    held["DA"] = held.get("DA", set()) | set(whole.index)
+    pieces = set(zip(ground["level"], ground["unit_id"], strict=True))
+    rows: list[dict[str, Any]] = []
+    cut: dict[str, float] = {}
+    for (level, unit), count in people.items():
+        da = unit[da_of] if level == "DB" else unit if level == "DA" else None
+        if (level, unit) in pieces:
+            continue
+        if level == "DB" and da in whole.index:
+            rows.append({**whole.loc[da], "level": level, "unit_id": unit, "population": count})
+            cut[str(da)] = cut.get(str(da), 0.0) + np.nan_to_num(count)
+        elif (unit if da is None else da) not in held.get(level if da is None else "DA", {unit}):
+            rows.append({"level": level, "unit_id": unit, "population": count, "DA": da})
+    for da, inside in cut.items():
+        rest = max(float(whole.loc[da, "population"]) - inside, 0.0)
+        rows.append({**whole.loc[da], "level": "DB", "unit_id": f"{da} *", "population": rest})
+    texts = ["level", "unit_id", *(level for level in STANDARD if level in ground)]
+    added = pd.DataFrame(rows, columns=[*texts, "population", "areas", "whole"])
+    for name in ("areas", "whole"):
+        added[name] = [one if isinstance(one, list | np.ndarray) else [] for one in added[name]]
+    added = added.astype({**dict.fromkeys(texts, "string"), "population": "float64"})
+    kept = ground[~(ground["level"].eq("DA") & ground["unit_id"].isin(list(cut)))]
+    return pd.concat([kept[added.columns], added], ignore_index=True)
 
 
 def _own(ground: pd.DataFrame) -> Any:

@@ -106,6 +106,9 @@ def _around(census: Census, fine: str, columns: Sequence[str], touched: Rows) ->
             municipalities = census.rows(level, list(parent))
             found = np.union1d(touched, census.atoms(level, municipalities)[1])
             break
+    else:
+        # no municipality is known: all that is held
+        found = np.arange(len(census.zones(fine)))
     return np.asarray(found, dtype=np.int64)
 
 

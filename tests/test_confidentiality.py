@@ -112,7 +112,7 @@ def test_what_standard_areas_tell_by_themselves_is_known() -> None:
 
 def test_a_search_that_is_too_long_says_so(monkeypatch) -> None:
     """When there are more combinations than are looked at, the area is named."""
-    monkeypatch.setattr("lipgeo.differencing._BUDGET", 3)
+    monkeypatch.setattr("lipgeo.differencing._BUDGET", 0)
     town, das = town_of_das([500, 600, 12, 700])
     _, cut = differences(*town, [*das, area("A", 0, 1, 2), area("B", 0, 1, 2, 3)], FLOORS)
     assert cut == ["A", "B"]
@@ -373,3 +373,16 @@ def test_cells_that_come_back_as_nothing_are_predicted() -> None:
     report = check_cells(pd.Series(["a", "b"]), estimates)
     assert [(f.subject, f.value, f.limit) for f in report] == [("a", 1, 2)]
     assert "refugees" in report.findings[0].message
+
+
+def test_earlier_areas_that_lie_elsewhere_or_cut_are_compared() -> None:
+    """Units of an earlier area that are not around, and blocks of a whole area, are pieced in."""
+    census = grid_census([500.0, 300.0, 400.0])
+    land = ground(census, listed(census, new=[0, 1, 2]))
+    far = {"DA": {"24660001": 15.0, **{f"3506{n:04d}": 1.0 for n in range(3)}}}
+    old = {"custom_id": "OLD", "vintage": 2021, "units": far}
+    report = check_differences(land, 2021, [old])
+    assert [(f.subject, f.value) for f in report.only("differencing")] == [("OLD *", 15)]
+    blocks = {"DA": {"35060000": 500.0, "35060001": 300.0}, "DB": {"35060002001": 370.0}}
+    report = check_differences(land, 2021, [{**old, "units": blocks}])
+    assert [(f.value, f.limit) for f in report.only("differencing")] == [(30, 100)]

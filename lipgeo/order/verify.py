@@ -63,15 +63,19 @@ def verify_order(folder: str | Path, census: Census | None = None) -> CheckRepor
         or is of another census year than ``census``.
     """
     place = Path(folder)
-    findings = _against_sums(place)
+    findings, accused, unpaired = _against_sums(place)
     try:
         order = read_order(place)
     except OrderError as error:
         # a damaged manifest is a finding where the sums prove the damage
-        if error.key == "order.bad_manifest" and any(f.subject == MANIFEST for f in findings):
-            return CheckReport(findings)
+        if error.key == "order.bad_manifest" and MANIFEST in accused:
+            return CheckReport([*findings, *(_changed(name) for name in accused)])
         raise
     findings += _against_manifest(place, order)
+    known = {*order.manifest["files"], MANIFEST, ZIP}
+    if any((name in known) == (place / name).exists() for name in unpaired):
+        findings.append(_changed(SUMS))
+    findings += [_changed(name) for name in _guilty(place, order, accused)]
     findings = list(dict.fromkeys(findings))
     if not findings:
         count = len(order.manifest["files"])
@@ -89,26 +93,40 @@ def _missing(name: str) -> Finding:
     return finding("order.missing", "error", name, path=name)
 
 
-def _against_sums(place: Path) -> list[Finding]:
-    """Hold the files against ``SHA256SUMS``, and it against its own form."""
+def _against_sums(place: Path) -> tuple[list[Finding], list[str], list[str]]:
+    """Hold the files against ``SHA256SUMS``, and it against its own form.
+
+    Returns findings; files whose digest is not the one it gives: one of the two was changed; and
+    names that stand in only one of the two.
+    """
     path = place / SUMS
     if not path.is_file():
-        return [_missing(SUMS)] if (place / MANIFEST).exists() else []
+        return ([_missing(SUMS)] if (place / MANIFEST).exists() else []), [], []
     raw = path.read_bytes()
-    text = raw.decode("utf-8", errors="replace")
-    found = {name: value for value, name in _LINE.findall(text)}
-    findings = []
-    if sums_text(found).encode() != raw:
-        findings.append(_changed(SUMS))
+    found = {name: value for value, name in _LINE.findall(raw.decode("utf-8", errors="replace"))}
     present = set(listed_files(place)) - {SUMS}
-    findings += [_missing(name) for name in sorted(set(found) - present)]
-    findings += [_extra(name) for name in sorted(present - set(found))]
-    findings += [
-        _changed(name)
-        for name in sorted(present & set(found))
-        if (place / name).is_symlink() or digest(place / name) != found[name]
-    ]
-    return findings
+    if sums_text(found).encode() != raw or not present & set(found):
+        return [_changed(SUMS)], [], []
+    accused = [n for n in sorted(present & set(found)) if digest(place / n) != found[n]]
+    return [], accused, sorted(present ^ set(found))
+
+
+def _guilty(place: Path, order: OldOrder, accused: list[str]) -> list[str]:
+    """Return which files were changed: those accused, or the sums that accuse them.
+
+    A second witness decides: the manifest for the files it lists, the zip for the manifest. For
+    the zip itself there is none: then both are named.
+    """
+    names: list[str] = []
+    files = order.manifest["files"]
+    for name in accused:
+        if name in files:
+            names.append(name if digest(place / name) != files[name]["sha256"] else SUMS)
+        elif name == ZIP:
+            names += [ZIP, SUMS] if _zip_holds(place, {*files, MANIFEST}) else [ZIP]
+        else:
+            names.append(SUMS if _zip_holds(place, {*files, MANIFEST}) else name)
+    return list(dict.fromkeys(names))
 
 
 def _extra(name: str) -> Finding:
