@@ -5,6 +5,7 @@
     python3 dev.py lint     ruff, mypy, import rules only
     python3 dev.py docs     build the documentation
     python3 dev.py bench    print the benchmark tables
+    python3 dev.py golden   make the golden order of the tests anew; look at what changed
     python3 dev.py lock     make constraints.txt anew from pyproject.toml
 
 The first run makes ``.venv`` beside this file and installs the versions pinned, with their
@@ -35,6 +36,7 @@ EXTRAS: dict[str, list[str]] = {
     "test": ["test", "tables"],
     "docs": ["docs"],
     "bench": ["tables", "bench"],
+    "golden": ["test"],
     "lock": ["lock"],
 }
 
@@ -170,6 +172,8 @@ def main(arguments: list[str]) -> int:
         )
     if command == "bench":
         return run(PYTHON, "benchmarks/run.py", *rest, check=False)
+    if command == "golden":
+        return run(PYTHON, "tests/remake_golden.py", check=False)
     return lock()
 
 

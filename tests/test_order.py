@@ -88,6 +88,7 @@ def test_the_package_holds_what_it_promises(order) -> None:
         "concordance.csv", "concordance.csv-metadata.json", "concordance.xlsx",
         "fewest_units.csv", "fewest_units.csv-metadata.json",
         "areas.csv", "areas.csv-metadata.json", "tables.csv",
+        "tables.csv-metadata.json",
         "checks.json", "checks.html", "map.html",
     }  # fmt: skip
     with zipfile.ZipFile(order / "package.zip") as archive:
@@ -315,7 +316,7 @@ def test_every_file_names_its_vintage_and_source(order) -> None:
             inside = b"".join(archive.read(member) for member in archive.namelist())
         assert b"2021" in inside
         assert source in inside
-    for name in ("concordance", "fewest_units", "areas"):
+    for name in ("concordance", "fewest_units", "areas", "tables"):
         said = json.loads(data[f"{name}.csv-metadata.json"])
         assert said["dc:temporal"] == "2021"
         assert "made census" in said["dc:rights"]["en"]

@@ -13,7 +13,7 @@ from lipgeo.order.template import Template, read_template
 from lipgeo.spreadsheets import CsvStyle, Sheet, write_csv, write_workbook
 from lipgeo.words import say, speaking
 
-__all__ = ["area_list", "concordance", "write_lists"]
+__all__ = ["area_list", "concordance", "write_list", "write_lists"]
 
 
 def concordance(content: Content, *, cover: bool = False) -> pd.DataFrame:
@@ -135,14 +135,21 @@ def write_lists(
     written = []
     for name, frame in lists.items():
         path = folder / f"{name}.csv"
-        write_csv(frame, path, csv)
-        beside = folder / f"{name}.csv-metadata.json"
-        beside.write_text(_about(content, name, frame, csv), encoding="utf-8")
-        written += [path, beside]
+        written += [path, write_list(content, name, frame, folder, csv)]
     book = folder / "concordance.xlsx"
     sheets = [Sheet(name, frame) for name, frame in lists.items()]
     write_workbook([*sheets, Sheet("about", _about_sheet(content))], book)
     return [*written, book]
+
+
+def write_list(
+    content: Content, name: str, frame: pd.DataFrame, folder: Path, csv: CsvStyle
+) -> Path:
+    """Write one list as CSV, and beside it what it is; return the path of the latter."""
+    write_csv(frame, folder / f"{name}.csv", csv)
+    beside = folder / f"{name}.csv-metadata.json"
+    beside.write_text(_about(content, name, frame, csv), encoding="utf-8", newline="\n")
+    return beside
 
 
 def _about(content: Content, name: str, frame: pd.DataFrame, csv: CsvStyle) -> str:

@@ -90,14 +90,18 @@ def _styles() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+#: how GDAL drafts: at a fixed time, and without waiting for the disk (the move does that)
+_DRAFTING = {"OGR_CURRENT_DATE": _THEN, "OGR_SQLITE_SYNCHRONOUS": "OFF"}
+
+
 @contextmanager
-def _fixed_time() -> Iterator[None]:
-    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _THEN})
+def _drafting() -> Iterator[None]:
+    before = {name: pyogrio.get_gdal_config_option(name) for name in _DRAFTING}
+    pyogrio.set_gdal_config_options(_DRAFTING)
     try:
         yield
     finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+        pyogrio.set_gdal_config_options(before)
 
 
 def write_geopackage(content: Content, path: Path) -> Path:
@@ -123,8 +127,8 @@ def write_geopackage(content: Content, path: Path) -> Path:
     layers = _layers(content)
     # a folder of its own: SQLite leaves journals beside what it writes
     with tempfile.TemporaryDirectory(prefix="lipgeo-") as folder, file_in_one_step(path) as target:
-        draft = Path(folder) / "order.gpkg"
-        with _fixed_time():
+        draft = Path(folder) / "draft.gpkg"
+        with _drafting():
             for name, frame in layers.items():
                 pyogrio.write_dataframe(
                     frame,

@@ -16,7 +16,7 @@ import shapely
 from lipgeo import __version__
 from lipgeo.atomic import folder_in_one_step, write_zip
 from lipgeo.errors import OrderError
-from lipgeo.order.concordance import write_lists
+from lipgeo.order.concordance import write_list, write_lists
 from lipgeo.order.confidence import confidentiality
 from lipgeo.order.content import Content, gather
 from lipgeo.order.freeze import frozen
@@ -39,7 +39,7 @@ from lipgeo.order.records import area_records, earlier_areas
 from lipgeo.order.shapefile import write_shapefile
 from lipgeo.order.tables import Asked, read_estimates, read_tables, table_frame
 from lipgeo.order.template import Template, read_template
-from lipgeo.spreadsheets import CsvStyle, write_csv
+from lipgeo.spreadsheets import CsvStyle
 
 if TYPE_CHECKING:
     from lipgeo.boundary import Boundaries
@@ -126,7 +126,7 @@ def write_order(
         _write_files(b, content, made, form=form, csv=csv, contact=contact, kept=kept)
         if asked:
             frame = table_frame(content, asked, expected, margins["households"])
-            write_csv(frame, made / "tables.csv", csv)
+            write_list(content, "tables", frame, made, csv)
         _write_words(content, made, margins=margins, contact=contact, tables=len(asked))
         manifest = _manifest(
             content, made, old=old, form=form, asked=asked, csv=csv, contact=contact
