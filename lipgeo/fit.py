@@ -45,8 +45,9 @@ def coverage_of(source: Zones, targets: Targets, area: Shares) -> Floats:
     whole = targets.outlines.size
     if len(targets.atom) and isinstance(source, CensusZones):
         held = size_of_atoms(source, targets)
+        everywhere = np.arange(len(source), dtype=np.int64)
         listed = np.bincount(targets.area, weights=held, minlength=len(targets))
-        owned = owners(source.census, str(source.level), len(source))[targets.atom] >= 0
+        owned = owners(source.census, str(source.level), everywhere)[targets.atom] >= 0
         within = np.bincount(targets.area, weights=held * owned, minlength=len(targets))
         inside, whole = np.where(listed > 0, within, inside), np.where(listed > 0, listed, whole)
     share = np.divide(inside, whole, out=np.zeros(len(targets)), where=whole > 0)

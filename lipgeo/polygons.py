@@ -7,6 +7,7 @@ import numpy.typing as npt
 import shapely
 
 from lipgeo.cores import spread
+from lipgeo.zones.preflight import make_valid_polygons
 
 __all__ = ["polygonal", "usable", "without_none"]
 
@@ -31,8 +32,8 @@ def usable(polygons: Shapes) -> tuple[Shapes, Ints]:
     polygons = without_none(polygons)
     valid = spread(lambda part: shapely.is_valid(polygons[part]), len(polygons))
     wrong = np.flatnonzero(~valid)
-    made = shapely.make_valid(polygons[wrong], method="structure", keep_collapsed=False)
-    polygons[wrong] = polygonal(made)
+    if len(wrong):
+        polygons[wrong] = without_none(make_valid_polygons(polygons[wrong])[0])
     return polygons, wrong
 
 

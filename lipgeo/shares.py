@@ -122,7 +122,7 @@ def _by_atoms(
 ) -> tuple[Overlay, Ints]:
     """Add the targets that are sets, and the sources that have no polygon of their own."""
     count = len(census.zones(level))
-    atoms = owners(census, level, count)
+    atoms = owners(census, level, np.arange(count, dtype=np.int64))
     members = np.bincount(atoms[atoms >= 0], minlength=count)
     owner = atoms[targets.atom]
     key, hits = np.unique((owner * len(targets) + targets.area)[owner >= 0], return_counts=True)
@@ -245,12 +245,11 @@ def particles(
         and blocks.census.data is source.census.data
         and str(blocks.level) == source.census.atom_level
     ):
-        owner = owners(source.census, str(source.level), len(source))
-        wanted = np.flatnonzero(np.isin(owner, rows))
-        mine = np.full(len(owner), -1, dtype=np.int64)
-        mine[wanted] = owner[wanted]
+        census = source.census
+        mine = owners(census, str(source.level), rows)
+        wanted = np.flatnonzero(mine >= 0)
         counts = {
-            name: _spread_to(len(owner), wanted, values)
+            name: _spread_to(len(mine), wanted, values)
             for name, values in counts_of(blocks, wanted).items()
         }
         pairs = _placed(blocks, wanted, targets, placement)
@@ -306,11 +305,11 @@ def units_of(zones: Zones) -> Units:
     return ArrayUnits(zones.geometry, zones.boxes)
 
 
-def owners(census: Census, level: str, count: int) -> Ints:
-    """Return, for each finest unit, the row of its unit of a level, -1 where it has none."""
-    position, atom = census.atoms(level, np.arange(count, dtype=np.int64))
-    owner = np.full(len(census.zones(census.atom_level)), -1, dtype=np.int64)
-    owner[atom] = position
+def owners(census: Census, level: str, rows: Ints) -> Ints:
+    """Return, for each finest unit, which of these rows of a level it belongs to, else -1."""
+    position, atom = census.atoms(level, rows)
+    owner = np.full(census.data.group_boxes(census.atom_level)[0][-1], -1, dtype=np.int64)
+    owner[atom] = rows[position]
     return owner
 
 
