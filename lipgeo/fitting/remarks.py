@@ -16,7 +16,7 @@ from lipgeo.areas.partition import codes_of
 from lipgeo.census import Census
 from lipgeo.crosswalk import Crosswalk
 from lipgeo.fitting.misfit import unit_totals
-from lipgeo.report import CheckReport, Finding
+from lipgeo.report import Finding, Severity
 from lipgeo.words import say
 
 __all__ = ["FLAGS", "Remarks", "flagged", "remarks"]
@@ -105,18 +105,24 @@ def remarks(
         "land_measured": (measures["land_measured"].to_numpy() & drawn) | np.isin(place, measured),
     }
     findings = []
-    for name, severity in (
-        ("no_units", "warning"),
-        ("counts_missing", "warning"),
-        ("misfit_by_land", "note"),
-        ("land_measured", "note"),
-    ):
+    severities: dict[str, Severity] = {
+        "no_units": "warning",
+        "counts_missing": "warning",
+        "misfit_by_land": "note",
+        "land_measured": "note",
+    }
+    for name, severity in severities.items():
         named_areas = list(areas.ids[flags[name]])
         if named_areas:
             key = f"boundary.{name}"
             subject = named_areas[0] if len(named_areas) == 1 else ""
-            values = {"areas": named_areas, "count": len(named_areas), "level": census.atom_level}
-            findings.append(finding(key, severity, subject, value=len(named_areas), **values))
+            count = len(named_areas)
+            findings.append(
+                finding(
+                    key, severity, subject, value=count,
+                    areas=named_areas, count=count, level=census.atom_level,
+                )
+            )  # fmt: skip
     if cut:
         basis = say(f"boundary.by_{by}")
         findings.append(
