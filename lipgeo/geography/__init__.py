@@ -114,7 +114,8 @@ def parse_units(values: Any, vintage: int) -> pd.DataFrame:
     given = pd.Series(values, dtype="string").reset_index(drop=True)
     index = values.index if isinstance(values, pd.Series) else given.index
     halves = given.str.split(":", n=1)
-    codes, ids = halves.str[0].str.strip(), halves.str[1].str.strip()
+    codes = halves.str[0].astype("string").str.strip()
+    ids = halves.str[1].astype("string").str.strip()  # not text where no unit has a colon
     reasons: dict[int, str] = {}
     for name in codes[ids.notna()].unique():
         try:

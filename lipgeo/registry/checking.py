@@ -31,6 +31,8 @@ _NEEDS = {
     "placeholder": (set(), {"units"}),
     "unknown": (set(), {"units", "alternatives"}),
 }
+#: whose codes they are where a row does not say
+_NEWEST = 2021
 _KEYS = {"lips": "lip_id", "consortia": "consortium_id", "definitions": "lip_id"}
 
 
@@ -190,40 +192,54 @@ def _raised(frame: pd.DataFrame) -> list[Finding]:
     return found
 
 
-def _vintage(entry: pd.Series) -> int:
-    year = str(entry.get("codes_vintage", ""))
-    return int(year) if year.isdigit() else 2021
-
-
 def _units(
     frame: pd.DataFrame, key: str, census: Census | None, earlier: Census | None
 ) -> list[Finding]:
     """Look at every unit: its form, its province, and whether the census has it."""
+    cells = frame["units"]
+    if "alternatives" in frame:
+        cells = cells + ";" + frame["alternatives"]
+    codes = cells.astype(object).map(listed_codes).explode().dropna()
+    years = frame.get("codes_vintage", pd.Series("", index=frame.index))
+    years = pd.to_numeric(years, errors="coerce").fillna(_NEWEST).astype(int)
     found = []
-    for row, entry in frame.iterrows():
-        cells = [entry[column] for column in ("units", "alternatives") if column in frame]
-        codes = [code for cell in cells for code in listed_codes(cell)]
-        if not codes:
-            continue
-        name, vintage = entry[key], _vintage(entry)
-        try:
-            parsed = parse_units(codes, vintage)
-        except (IdError, InputError) as error:
-            found.append(
-                finding("registry.bad_units", "error", name, row=row, area=name, reason=str(error))
-            )
-            continue
-        strange = list(_elsewhere(parsed, str(entry.get("province", "")), vintage))
-        if strange:
-            found.append(
-                finding(
-                    "registry.other_province", "error", name,
-                    row=row, area=name, units=strange, province=entry["province"],
-                )
-            )  # fmt: skip
-        if census is not None:
-            found += _against(parsed, row, name, census, earlier)
+    for vintage, group in codes.groupby(years.reindex(codes.index).to_numpy()):
+        parsed, notes = _parsed(group, int(vintage), frame[key])
+        found += notes
+        for row, units in parsed.groupby(level=0, sort=False):
+            entry = frame.loc[row]
+            strange = list(_elsewhere(units, str(entry.get("province", "")), int(vintage)))
+            if strange:
+                found.append(
+                    finding(
+                        "registry.other_province", "error", entry[key],
+                        row=row, area=entry[key], units=strange, province=entry["province"],
+                    )
+                )  # fmt: skip
+            if census is not None:
+                found += _against(units, row, entry[key], census, earlier)
     return found
+
+
+def _parsed(codes: pd.Series, vintage: int, names: pd.Series) -> tuple[pd.DataFrame, list[Finding]]:
+    """Read units of one census; those that are none are told row by row and left out."""
+    try:
+        return parse_units(codes, vintage), []
+    except IdError as error:
+        problems = error.problems
+    except InputError as error:  # no such census
+        found = [
+            finding("registry.bad_units", "error", names[row], row=row, area=names[row],
+                    reason=str(error))
+            for row in codes.index.unique()
+        ]  # fmt: skip
+        return pd.DataFrame({"level": [], "unit_id": []}), found
+    found = [
+        finding("registry.bad_units", "error", names[one.row], row=one.row, area=names[one.row],
+                reason=f"{one.given}: {one.reason}")
+        for one in problems.itertuples(index=False)
+    ]  # fmt: skip
+    return parse_units(codes[~codes.isin(problems["given"])], vintage), found
 
 
 def _elsewhere(parsed: pd.DataFrame, provinces: str, vintage: int) -> Iterator[str]:
@@ -278,7 +294,7 @@ def _nested(frame: pd.DataFrame, census: Census | None) -> list[Finding]:
 
 def _definitions(frame: pd.DataFrame, ids: set[str]) -> list[Finding]:
     found = _strangers(frame, "lip_id", ids)
-    dates = frame[["valid_from", "valid_to"]].map(_is_day)
+    dates = frame[["valid_from", "valid_to"]].map(_is_day).astype(bool)
     for column in dates:
         found += _said("registry.bad_date", "error", frame[~dates[column]], str(column), "lip_id")
     begins = frame["valid_from"]

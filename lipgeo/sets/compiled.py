@@ -170,8 +170,14 @@ def compile_set(
     show(say("sets.step_place"), 1.0)
     used = [one for one in taken if one.areas is not None]
     if not used:
-        refused = [one.submission.name for one in taken if one.status == "refused"]
-        raise AreaError("sets.nothing_used", files=refused)
+        problems = [
+            {"file": one.submission.name, "fault": one.fault, "question": one.question}
+            for one in taken
+            if one.status == "refused"
+        ]
+        raise AreaError(
+            "sets.nothing_used", problems, files=[problem["file"] for problem in problems]
+        )
     areas = ServiceAreas.concat([one.areas for one in used if one.areas is not None])
     kinds = _kinds(used, known)
     show(say("sets.step_overlaps"), 0.0)

@@ -193,7 +193,7 @@ def _explain(taken: Taken, error: LipgeoError, census: Census, earlier: Census |
     fault = next((str(row["fault"]) for row in error.rows if "fault" in row), "")
     fault = fault or error.key.partition(".")[2]
     # the partnership knows its file by its name, not by where it lies here
-    message = str(error).replace(str(taken.submission.path), taken.submission.path.name)
+    message = str(error.values.get("faults", error)).replace(str(taken.submission.path), taken.submission.path.name)
     became = ceased_sentence(_codes_of(error, earlier), census, earlier)
     if became:
         fault, message = "ceased", f"{message} {became}"
@@ -206,10 +206,10 @@ def _codes_of(error: LipgeoError, earlier: Census | None) -> list[str]:
     if earlier is None:
         return []
     return [
-        f"{level}:{code}"
+        code if ":" in code else f"{level}:{code}"
         for code in given
         for level in earlier.levels
-        if len(code) == id_length(level, earlier.vintage)
+        if ":" in code or len(code) == id_length(level, earlier.vintage)
     ]
 
 
