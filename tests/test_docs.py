@@ -1,0 +1,236 @@
+"""The documentation is true: its code runs, its generated pages are current, its twins agree."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lipgeo import errors, words
+from lipgeo.cli import main
+from lipgeo.demo import run_demo
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+#: blocks that are shown and not run: output, trees, and what only another system or a network has
+SHOWN = {"text", "bat", "shell", "toml", "csv", "ini"}
+_FENCE = re.compile(
+    r"(?:^<!-- file: (?P<file>\S+) -->\n)?^```(?P<kind>\S+)[^\n]*\n(?P<body>.*?)^```$", re.M | re.S
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page: its kind, the file it is to be written to, text and line."""
+
+    kind: str
+    file: str
+    body: str
+    line: int
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(m["kind"], m["file"] or "", m["body"], text[: m.start("body")].count("\n"))
+        for m in _FENCE.finditer(text)
+    ]
+
+
+def _pages() -> list[Path]:
+    generated = {"commands.md", "errors.md", "variables.md"}
+    written = [
+        path
+        for path in sorted(DOCS.rglob("*.md"))
+        if path.name not in generated
+        and not {"_build", "examples", "generated"} & set(path.relative_to(DOCS).parts)
+    ]
+    return [*written, *sorted((ROOT / "examples").glob("*.md")), ROOT / "README.md"]
+
+
+PAGES = _pages()
+GUIDES = sorted((DOCS / "how-to").glob("*.md"))
+
+
+def _name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def _has_code(page: Path) -> bool:
+    french_twin = (DOCS / "fr" / "how-to") in page.parents  # runs as its English twin
+    ran = {"python", "console", "{code-cell}"}
+    return not french_twin and any(block.kind in ran for block in blocks(page))
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Path:
+    """Return what ``lipgeo demo`` leaves: every page works on it."""
+    folder = tmp_path_factory.mktemp("docs") / "lipgeo-demo"
+    run_demo(folder)
+    return folder
+
+
+@pytest.fixture
+def workplace(demo, tmp_path, monkeypatch) -> Path:
+    """Stand in a folder of its own that holds the demonstration's files."""
+    shutil.copytree(demo, tmp_path / "lipgeo-demo", copy_function=_link)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LIPGEO_STORE", "lipgeo-demo/store")
+    for name in ("LIPGEO_LANG", "LIPGEO_TRACEBACK"):
+        monkeypatch.delenv(name, raising=False)
+    yield tmp_path
+    words.use("en")
+
+
+def _link(source: str, target: str) -> str:
+    """Copy without copying where the disk can: nothing written by lipgeo is changed in place."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
+
+
+def run_console(body: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Run each line after ``$``; what stands below must be in what it prints."""
+    said = ""
+    for line in body.splitlines():
+        if line.startswith("$ "):
+            command, *arguments = shlex.split(line[2:])
+            assert command == "lipgeo", f"only lipgeo is run here, not {command}"
+            capsys.readouterr()
+            with pytest.raises(SystemExit) as left:
+                main(arguments)
+            out, err = capsys.readouterr()
+            said = out + err
+            assert left.value.code in (0, 1, None), f"{line}\n{said}"
+        elif line.strip():
+            assert line.strip() in said, f"not printed: {line}\n{said}"
+
+
+def run_python(source: str, names: dict[str, object], page: Path, line: int) -> None:
+    """Run code; an error names the line of the page."""
+    exec(compile("\n" * line + source, str(page), "exec"), names)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if _has_code(p)], ids=_name)
+def test_code_of_a_page_runs(page, workplace, capsys):
+    """Every block of a page runs, in order, in one folder, as a reader would type it."""
+    names: dict[str, object] = {"__name__": "__page__"}
+    for block in blocks(page):
+        if block.file:
+            Path(block.file).parent.mkdir(parents=True, exist_ok=True)
+            Path(block.file).write_text(block.body, encoding="utf-8")
+        elif block.kind in ("python", "{code-cell}"):
+            run_python(block.body, names, page, block.line)
+        elif block.kind == "console":
+            run_console(block.body, capsys)
+        elif not block.kind.startswith("{"):  # a directive of Sphinx is no code
+            assert block.kind in SHOWN, f"{page.name}:{block.line}: nobody runs {block.kind!r}"
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=_name)
+def test_french_guide_says_the_same_code(guide):
+    """A how-to guide exists in French, with the very blocks of the English one."""
+    twin = DOCS / "fr" / "how-to" / guide.name
+    assert twin.exists(), f"no French guide: {twin}"
+    english = [(block.kind, block.file, block.body) for block in blocks(guide)]
+    french = [(block.kind, block.file, block.body) for block in blocks(twin)]
+    assert french == english
+
+
+@pytest.fixture(scope="module")
+def makers():
+    """Return the makers of reference pages."""
+    sys.path.insert(0, str(DOCS))
+    try:
+        yield {
+            name: importlib.import_module(f"make_{name}")
+            for name in ("commands", "errors", "variables")
+        }
+    finally:
+        sys.path.remove(str(DOCS))
+
+
+@pytest.mark.parametrize("name", ["commands", "errors", "variables"])
+def test_made_pages_are_current(makers, name):
+    """The pages made from the code say what the code says today."""
+    stale = makers[name].writing.stale(makers[name].pages())
+    assert stale == [], f"run python docs/make_{name}.py"
+
+
+def test_every_command_is_documented(makers):
+    """Each command has its section, in both languages, and stands on a page a person reads."""
+    commands = [f"lipgeo {name}".strip() for name in _command_names()]
+    prose = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for page in ("reference/commands.md", "fr/commands.md"):
+        text = (DOCS / page).read_text(encoding="utf-8")
+        assert [name for name in commands if f"\n## {name}\n" not in text] == []
+    assert [name for name in commands if name not in prose] == []
+
+
+def _command_names() -> list[str]:
+    import typer
+
+    from lipgeo.cli.app import app
+
+    def walk(command, head=()):
+        found = []
+        for name, one in getattr(command, "commands", {}).items():
+            if not one.hidden:
+                found += [" ".join([*head, name]), *walk(one, (*head, name))]
+        return found
+
+    return walk(typer.main.get_command(app))
+
+
+def test_every_error_has_its_cure(makers):
+    """Each error class, and each key an error is raised with, stands on the page of errors."""
+    raised, _ = makers["errors"].said_by_code()
+    base = {"LipgeoError", "LipgeoWarning"}
+    assert {name for name in errors.__all__ if name not in raised} - base == set()
+    for page in ("reference/errors.md", "fr/errors.md"):
+        text = (DOCS / page).read_text(encoding="utf-8")
+        keys = {key for some in raised.values() for key in some}
+        assert {key for key in keys if f"`{key}`" not in text} == set()
+
+
+def test_every_page_is_reached():
+    """No page stands outside every table of contents."""
+    listed = set()
+    for page in DOCS.rglob("*.md"):
+        for body in re.findall(r"```\{toctree\}.*?\n(.*?)```", page.read_text("utf-8"), re.S):
+            for entry in body.splitlines():
+                name = re.sub(r".*<(.*)>", r"\1", entry.strip())
+                if name and not name.startswith(":"):
+                    listed.add((page.parent / name).resolve())
+    pages = {p.with_suffix("").resolve() for p in PAGES if DOCS in p.parents}
+    assert pages - listed - {DOCS / "index"} == set()
+
+
+def test_one_sentence_a_line():
+    """Prose has one sentence a line, so that a change shows what changed."""
+    several = re.compile(r"[a-zé)`»]{3}[.!?] [A-ZÀÉÊ]")
+    found = []
+    for page in PAGES:
+        text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+        found += [
+            f"{_name(page)}: {line}"
+            for line in text.splitlines()
+            if several.search(line) and not line.startswith("|")
+        ]
+    assert found == []
+
+
+def test_no_page_names_this_machine():
+    """No path of a machine and no unlisted address stands in a page."""
+    for page in [*PAGES, *DOCS.rglob("commands.md"), *DOCS.rglob("errors.md")]:
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"(?<![\w.])/(work|tmp|home|root)/", text), page
