@@ -18,16 +18,24 @@ __all__ = [
     "AREAS",
     "AsOne",
     "By",
+    "Contiguous",
+    "ControlWeight",
+    "Controls",
+    "ControlsColumn",
     "Crs",
     "Csv",
     "CsvStyleChoice",
     "Draft",
     "Encoding",
+    "Floor",
+    "Gap",
     "GroupBy",
     "IdColumn",
     "Json",
     "Lang",
     "Layer",
+    "MaxUnits",
+    "MinShare",
     "NameEn",
     "NameFr",
     "Out",
@@ -35,6 +43,7 @@ __all__ = [
     "Rule",
     "RuleChoice",
     "Store",
+    "TimeLimit",
     "Vintage",
     "WeightChoice",
 ]
@@ -64,6 +73,7 @@ class RuleChoice(StrEnum):
     MAJORITY = "majority"
     LARGEST = "largest"
     POINT = "point"
+    OPTIMAL = "optimal"
 
 
 class WeightChoice(StrEnum):
@@ -99,4 +109,19 @@ GroupBy = Annotated[
 Draft = Annotated[bool, typer.Option("--draft", help=say("cli.opt_draft"))]
 Unit = Annotated[str, typer.Option("--unit", help=say("cli.opt_unit"))]
 Rule = Annotated[RuleChoice, typer.Option("--rule", help=say("cli.opt_rule"))]
+Controls = Annotated[
+    Path | None, typer.Option("--controls", metavar="FILE", help=say("cli.opt_controls"))
+]
+ControlsColumn = Annotated[
+    str | None, typer.Option("--controls-column", help=say("cli.opt_controls_column"))
+]
+ControlWeight = Annotated[
+    float, typer.Option("--control-weight", help=say("cli.opt_control_weight"))
+]
+MinShare = Annotated[float, typer.Option("--min-share", help=say("cli.opt_min_share"))]
+MaxUnits = Annotated[int | None, typer.Option("--max-units", help=say("cli.opt_max_units"))]
+Floor = Annotated[float | None, typer.Option("--floor", help=say("cli.opt_floor"))]
+Contiguous = Annotated[bool, typer.Option("--contiguous", help=say("cli.opt_contiguous"))]
+TimeLimit = Annotated[float | None, typer.Option("--time-limit", help=say("cli.opt_time_limit"))]
+Gap = Annotated[float, typer.Option("--gap", help=say("cli.opt_gap"))]
 By = Annotated[WeightChoice, typer.Option("--by", help=say("cli.opt_by"))]
