@@ -71,6 +71,21 @@ def vintage_crosswalk(
         The correspondence leads back from another census, or no block of it is in this one.
     MissingLevelError
         The census holds neither the blocks nor the units of the correspondence.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from lipgeo import Correspondence, ServiceAreas, synthetic, vintage_crosswalk
+    >>> census = synthetic.census(500)
+    >>> blocks = census.units("DB")
+    >>> links = pd.DataFrame({"block_id": blocks.index, "new_id": blocks["DA"],
+    ...                       "old_id": blocks["DA"]})
+    >>> same = Correspondence(links, level="DA", vintage=2021, old_level="DA", old_vintage=2016)
+    >>> unit = blocks["DA"].iloc[0]
+    >>> areas = ServiceAreas.from_units({"here": [f"DA:{unit}"]}, census)
+    >>> xw = vintage_crosswalk(census, same, areas)
+    >>> xw.vintage, xw.frame["share"].tolist(), xw.meta["unplaced"]
+    (2016, [1.0], {'here': 0.0})
     """
     if correspondence.vintage != census.vintage:
         raise CrosswalkError(

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 import lipgeo
+from lipgeo import synthetic
 from lipgeo.errors import FileError, MissingExtraError, TableError
 from lipgeo.readers.ivt import from_pyivt
 
@@ -119,6 +120,38 @@ def test_profile_with_one_unit_differing_in_two_files(tmp_path):
     paths = [profile_2021(tmp_path / "a.csv", ONE), profile_2021(tmp_path / "b.csv", other)]
     with pytest.raises(TableError, match="more than once with different numbers: 48060056"):
         lipgeo.read_profile(paths)
+
+
+@pytest.mark.parametrize("level", ["DA", "CSD"])
+def test_made_profiles_come_back(tmp_path, level):
+    """The made census's regional profiles hold what its tables hold, symbols too."""
+    census = synthetic.census(800)
+    made = [synthetic.table(census, one, incomes=False) for one in ("PR", "CD", "CSD", "DA")]
+    paths = synthetic.write_profile(census, made, tmp_path)
+    assert len(paths) > 1
+    table = lipgeo.read_profile(paths, level=level)
+    truth = made[("PR", "CD", "CSD", "DA").index(level)]
+    assert table.level == level
+    assert set(table.frame.index) == set(truth.frame.index)
+    common = [name for name in table.frame if name in truth.frame]
+    assert {"population", "immigrants", "recent_immigrants"} <= set(common)
+    for name in common:
+        mine = table.frame[name]
+        there = truth.frame[name].reindex(mine.index)
+        pd.testing.assert_series_equal(mine, there, check_names=False, check_index_type=False)
+        marks = truth.symbols[name].reindex(mine.index).fillna("")
+        if name in table.symbols:
+            assert table.symbols[name].tolist() == marks.tolist()
+        else:
+            assert marks.eq("").all()
+
+
+def test_a_profile_that_breaks_off(tmp_path):
+    """A download cut in the middle of a line is an error, not a shorter table."""
+    path = profile_2021(tmp_path / "p.csv", ONE)
+    path.write_bytes(path.read_bytes()[:-120])
+    with pytest.raises(FileError, match="breaks off"):
+        lipgeo.read_profile(path)
 
 
 def profile_2016(path, what="Dissemination Areas"):

@@ -41,6 +41,16 @@ def read_correspondence(path: str | Path | Sequence[str | Path]) -> Corresponden
         Ids that are none.
     CrosswalkError
         The files do not follow on each other.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from lipgeo import read_correspondence, synthetic
+    >>> now, then = synthetic.census(500), synthetic.census(500, vintage=2016)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     links = read_correspondence(synthetic.write_correspondence(now, then, folder))
+    >>> links.vintage, links.old_vintage, links.level, links.block_level
+    (2021, 2016, 'DA', 'DB')
     """
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
     read = sorted((_one(one) for one in paths), key=lambda link: -link.vintage)

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -19,46 +14,17 @@ import pyarrow.csv
 
 from lipgeo import geography
 from lipgeo.areas.faults import finding
-from lipgeo.errors import FileError, InputError, TableError
+from lipgeo.errors import FileError, TableError
 from lipgeo.readers.cells import read_cells
+from lipgeo.readers.profile_files import Layout, batches, layout_of, opened, words_of
 from lipgeo.report import CheckReport, Finding
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import find_variables, known_variables
 
 __all__ = ["is_profile", "read_profile"]
 
-_BLOCK = 1 << 24
-_HEAD = 1 << 16
-#: columns by position; the files repeat the name SYMBOL, and French ones differ in names only
-_2021 = {
-    "year": 0,
-    "id": 1,
-    "level": 3,
-    "name": 4,
-    "member": 8,
-    "words": 9,
-    "value": 11,
-    "symbol": 12,
-    "rate": 17,
-    "rate_symbol": 18,
-}
-_2021_WIDTH = 23
-_FRENCH = "IDUGD"
 #: ids shorter than those of the level the 2016 header names: the levels above it
 _ABOVE = {2: "PR", 3: "CMA", 4: "CD", 7: "CSD"}
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where a profile file keeps what; by position."""
-
-    vintage: int
-    columns: dict[str, int]
-    width: int
-    level: str | None
-    delimiter: str
-    encoding: str
-    french: bool
 
 
 def read_profile(
@@ -98,7 +64,7 @@ def read_profile(
         A file cannot be read, or breaks off.
     """
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
-    layouts = [_layout(one) for one in paths]
+    layouts = [layout_of(one) for one in paths]
     strangers = [one.name for one, layout in zip(paths, layouts, strict=True) if layout is None]
     if strangers or not paths:
         raise TableError("readtable.no_profile", names=strangers)
@@ -140,155 +106,16 @@ def read_profile(
 def is_profile(path: Path) -> bool:
     """Say whether a file is a Census Profile whose layout is known."""
     try:
-        return _layout(path) is not None
+        return layout_of(path) is not None
     except FileError:
         return False
-
-
-# ------------------------------------------------------------------------------- the file
-
-
-@contextmanager
-def _opened(path: Path, digest: Any = None) -> Iterator[BinaryIO]:
-    """Open a file, or the one data file of a zip."""
-    try:
-        if zipfile.is_zipfile(path) and path.suffix.casefold() != ".xlsx":
-            with (
-                zipfile.ZipFile(path) as archive,
-                archive.open(_data_file(archive, path)) as stream,
-            ):
-                yield stream  # type: ignore[misc]
-        else:
-            with path.open("rb") as stream:
-                yield stream
-    except FileNotFoundError as error:
-        raise FileError("readers.missing", path=path) from error
-    except FileError:
-        raise
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
-        raise FileError("readers.unreadable", path=path, reason=str(error)) from error
-    if digest is not None:
-        with path.open("rb") as whole:
-            while chunk := whole.read(_BLOCK):
-                digest.update(chunk)
-
-
-def _data_file(archive: zipfile.ZipFile, path: Path) -> str:
-    """Return the name of the table in a zip: the largest text that is no guide."""
-    aside = ("meta", "geo_starting", "readme", "lisez")
-    names = [
-        name
-        for name in archive.namelist()
-        if name.lower().endswith((".csv", ".tab", ".txt"))
-        and not any(word in name.lower() for word in aside)
-    ]
-    if not names:
-        raise FileError("readtable.nothing_in_zip", path=path)
-    return max(names, key=lambda name: archive.getinfo(name).file_size)
-
-
-def _layout(path: Path) -> _Layout | None:
-    """Return the layout a header tells, ``None`` where it is no Census Profile."""
-    with _opened(path) as stream:
-        head = stream.read(_HEAD)
-    text, encoding = _decoded(head)
-    line = text.lstrip("\ufeff").splitlines()[0] if text.strip() else ""
-    delimiter = "\t" if line.count("\t") > line.count(",") else ","
-    header = (
-        next(
-            iter(
-                pd.read_csv(io.StringIO(line), sep=delimiter, header=None, dtype=str)
-                .to_numpy()
-                .tolist()
-            )
-        )
-        if line
-        else []
-    )
-    names = [str(name).strip().upper() for name in header]
-    if len(names) == _2021_WIDTH and names[1] in ("DGUID", _FRENCH):
-        return _Layout(2021, _2021, len(names), None, delimiter, encoding, names[1] == _FRENCH)
-    if (
-        len(names) > 9
-        and names[1].startswith("GEO_CODE")
-        and any("MEMBER ID: PROFILE" in n for n in names)
-    ):
-        member = next(at for at, name in enumerate(names) if name.startswith("MEMBER ID: PROFILE"))
-        total = next((at for at, name in enumerate(names) if "TOTAL - SEX" in name), None)
-        if total is None:
-            return None
-        words = header[member].split("Profile of", 1)[-1].split("(")[0]
-        at = {
-            "year": 0,
-            "id": 1,
-            "level": 2,
-            "name": 3,
-            "member": member,
-            "words": member - 1,
-            "value": total,
-        }
-        return _Layout(2016, at, len(names), _level_of(words), delimiter, encoding, False)
-    return None
-
-
-def _decoded(head: bytes) -> tuple[str, str]:
-    """Return the head as text; 2016 files are UTF-8, 2021 files Windows-1252."""
-    for cut in range(4):  # the last character may be cut
-        try:
-            return head[: len(head) - cut].decode(
-                "utf-8"
-            ), "utf8" if not head.isascii() else "cp1252"
-        except UnicodeDecodeError:
-            continue
-    return head.decode("cp1252", errors="replace"), "cp1252"
-
-
-def _level_of(words: str) -> str:
-    """Return the level that the header of 2016 names (``Census Metropolitan Areas/...``)."""
-    for text in (words, words.partition("/")[0], words.partition(" and ")[0]):
-        try:
-            return geography.level(text.strip()).code
-        except InputError:
-            continue
-    return "DA"
-
-
-def _batches(
-    stream: IO[bytes], layout: _Layout, path: Path, names: Sequence[str]
-) -> Iterator[pa.RecordBatch]:
-    positions = {name: layout.columns[name] for name in names}
-    try:
-        reader = pyarrow.csv.open_csv(
-            stream,
-            read_options=pyarrow.csv.ReadOptions(
-                column_names=[str(at) for at in range(layout.width)],
-                skip_rows=1,
-                encoding=layout.encoding,
-                block_size=_BLOCK,
-            ),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=layout.delimiter,
-                newlines_in_values=False,
-                invalid_row_handler=lambda row: "skip" if row.actual_columns <= 1 else "error",
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types={str(at): pa.string() for at in range(layout.width)},
-                include_columns=[str(at) for at in positions.values()],
-                strings_can_be_null=False,
-                check_utf8=False,
-            ),
-        )
-        for batch in reader:
-            yield batch.rename_columns(list(positions))
-    except pa.ArrowInvalid as error:
-        raise FileError("readtable.breaks_off", path=path, reason=str(error)) from error
 
 
 # ------------------------------------------------------------------------------- what is wanted
 
 
 def _wanted(
-    path: Path, layout: _Layout, asked: Iterable[str | int] | None
+    path: Path, layout: Layout, asked: Iterable[str | int] | None
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Return ``id, variable`` of the characteristics wanted."""
     rows = _characteristics(path, layout)
@@ -345,11 +172,11 @@ def _by_id(rows: pd.DataFrame, vintage: int) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["variable", "id", "name", "row", "certainty"])
 
 
-def _characteristics(path: Path, layout: _Layout) -> pd.DataFrame:
+def _characteristics(path: Path, layout: Layout) -> pd.DataFrame:
     """Return ``id, name`` of the characteristics, from the rows of the first unit."""
     parts: list[pa.Table] = []
-    with _opened(path) as stream:
-        for batch in _batches(stream, layout, path, ("id", "member", "words")):
+    with opened(path) as stream:
+        for batch in batches(stream, layout, path, ("id", "member", "words")):
             table = pa.table(batch)
             first = parts[0]["id"][0] if parts else table["id"][0]
             mine = table.filter(pc.equal(table["id"], first))
@@ -362,21 +189,21 @@ def _characteristics(path: Path, layout: _Layout) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "id": [str(one).strip() for one in rows["member"].to_pylist()],
-            "name": rows["words"].to_pylist(),
+            "name": words_of(rows["words"].to_pylist()),
         }
     )
 
 
 def _rows(
-    path: Path, layout: _Layout, wanted: pd.DataFrame, code: str | None
+    path: Path, layout: Layout, wanted: pd.DataFrame, code: str | None
 ) -> tuple[pd.DataFrame, str]:
     """Return the rows wanted (``unit_id, level, name, id, value, symbol, ...``) and the hash."""
     members = pa.array(wanted["id"].tolist(), type=pa.string())
-    names = list(layout.columns)
+    names = [name for name in layout.columns if name not in ("year", "words")]
     parts: list[pd.DataFrame] = []
     digest = hashlib.sha256()
-    with _opened(path, digest) as stream:
-        for batch in _batches(stream, layout, path, names):
+    with opened(path, digest) as stream:
+        for batch in batches(stream, layout, path, names):
             table = pa.table(batch)
             table = table.filter(
                 pc.is_in(pc.utf8_trim_whitespace(table["member"]), value_set=members)
@@ -390,13 +217,13 @@ def _rows(
             )
             frame = frame[frame["level"].notna() & ((code is None) | frame["level"].eq(code))]
             if len(frame):
-                parts.append(frame.drop(columns=["id", "year", "words"]))
-    columns = [*(set(names) - {"id", "year", "words"}), "unit_id", "level"]
+                parts.append(frame.drop(columns="id").assign(name=words_of(frame["name"])))
+    columns = [*(set(names) - {"id"}), "unit_id", "level"]
     empty = pd.DataFrame(columns=list(dict.fromkeys(columns)))
     return (pd.concat(parts, ignore_index=True) if parts else empty), digest.hexdigest()
 
 
-def _places(ids: pd.Series, layout: _Layout) -> pd.DataFrame:
+def _places(ids: pd.Series, layout: Layout) -> pd.DataFrame:
     """Return ``unit_id, level`` by id as it stands in the file; missing for the country."""
     given = pd.Series(ids.unique(), dtype="string")
     if layout.vintage >= 2021:
