@@ -52,7 +52,8 @@ class Columns:
     rate_sd, rate_range
         Standard deviation and range of N / D among units; one a column.
     held
-        What each source holds of the weight; (sources,).
+        What each source holds of what the variable counts (people, dwellings, households), else of
+        the crosswalk's weight: the measure of what was observed.
     """
 
     variables: tuple[Variable, ...]
@@ -68,11 +69,6 @@ class Columns:
     rate_sd: Floats
     rate_range: Floats
     held: Floats
-
-    @property
-    def applicable(self) -> Flags:
-        """Where a value could be: not where the symbol says that there is no such thing."""
-        return np.asarray(self.reason != REASONS.index("..."))
 
 
 def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) -> Columns:
@@ -93,9 +89,11 @@ def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) 
     reason = np.zeros(shape, dtype=np.int8)
     ceiling = np.full(shape, np.nan)
     n_base, d_base = np.zeros(shape), np.zeros(shape)
+    held = np.zeros(shape)
     for at, one in enumerate(variables):
         n[:, at], d[:, at], reason[:, at] = reader.parts(one)
         ceiling[:, at] = reader.ceiling(one)
+        held[:, at] = reader.held(one)
         n_base[:, at], d_base[:, at] = reader.bases(one, n[:, at])
     observed = reason == 0
     n, d = np.where(observed, n, 0.0), np.where(observed, d, 0.0)
@@ -115,7 +113,7 @@ def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) 
         ratio=np.array([one.is_ratio or bool(one.groups) for one in variables], dtype=bool),
         rate_sd=rate_sd,
         rate_range=rate_range,
-        held=pairs.held,
+        held=held,
     )
 
 
@@ -207,7 +205,7 @@ class _Reader:
         whole = values
         if one.rule == "count" and one.denominator in self.frame:
             whole, _ = self.column(str(one.denominator))
-        hidden = (reason == 0) & (whole == 0) & (self.pairs.held > 0)
+        hidden = (reason == 0) & (whole == 0) & (self.held(one) > 0)
         return np.where(hidden, REASONS.index("zero"), reason).astype(np.int8)
 
     def _grouped(self, one: Variable) -> tuple[Floats, Floats, npt.NDArray[np.int8]]:
@@ -221,12 +219,30 @@ class _Reader:
     def ceiling(self, one: Variable) -> Floats:
         """Return what a unit's count cannot exceed: its denominator, else its people."""
         unknown = np.full(len(self.at), np.nan)
-        if one.denominator in self.frame and one.rule == "count":
+        if one.denominator in self.frame and one.part:
             values, reason = self.column(str(one.denominator))
             unknown = np.where(reason == 0, values, np.nan)
-        same = one.ceiling == self.pairs.crosswalk.weight
-        limit = self.pairs.held if same else np.full(len(self.at), np.nan)
-        return np.asarray(np.where(np.isnan(unknown), limit, unknown))
+        counted = None if one.ceiling is None else self.counted(one.ceiling)
+        if counted is None:
+            return unknown
+        return np.where(np.isnan(unknown), counted, unknown)
+
+    def counted(self, kind: str) -> Floats | None:
+        """Return the people, dwellings or households of each source, where they are all known."""
+        if self.pairs.counts_held and self.pairs.crosswalk.weight == kind:
+            return self.pairs.held
+        if kind not in self.frame:
+            return None
+        values, reason = self.column(kind)
+        return values if not reason[self.pairs.touched].any() else None
+
+    def held(self, one: Variable) -> Floats:
+        """Return the measure of what was observed: what is counted, else people, else land."""
+        for kind in (one.ceiling, "population"):
+            counted = None if kind is None else self.counted(kind)
+            if counted is not None:
+                return counted
+        return self.pairs.held
 
     def bases(self, one: Variable, n: Floats) -> tuple[Floats, Floats]:
         """Return the bases of random rounding of numerators and denominators."""

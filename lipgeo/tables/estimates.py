@@ -106,10 +106,10 @@ class Estimates(Shown):
         ===========================  ==========================================================
     missing
         One row a cell that was not observed, for each area it would count in: ``area_id, variable,
-        source_id, name, symbol, reason, share, held`` (what the unit holds of the crosswalk's
-        weight). Reasons: the symbols ``x``, ``F``, ``..``, ``...`` as they stood; ``blank``, an
-        empty cell; ``not_in_table``; ``zero``, a zero of 2006 that stands for suppression;
-        ``denominator``, its denominator is missing.
+        source_id, name, symbol, reason, share, held`` (people, dwellings or households of the unit,
+        land where none are known). Reasons: the symbols ``x``, ``F``, ``..``, ``...`` as they
+        stood; ``blank``, an empty cell; ``not_in_table``; ``zero``, a zero of 2006 that stands for
+        suppression; ``denominator``, its denominator is missing.
     error_model
         Index ``variable``: ``phi, tau2, width`` of the model of how units split
         (:mod:`lipgeo.tables.spread`), ``splits, targets`` it was learned from, 0 where borrowed.

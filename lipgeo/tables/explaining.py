@@ -145,7 +145,8 @@ def _rows(row: str, areas: pd.Index, **columns: pd.Series | float) -> pd.DataFra
 
 def missing_of(table: CensusTable, one: Variable, pairs: Pairs) -> pd.DataFrame:
     """Return the cells of a variable that were not observed, for each area they count in."""
-    reason = columns_of(table, [one], pairs).reason[:, 0]
+    columns = columns_of(table, [one], pairs)
+    reason = columns.reason[:, 0]
     rows = np.flatnonzero((pairs.share > 0) & (reason[pairs.source] > 0))
     source = pairs.source[rows]
     ids = pairs.sources[source]
@@ -158,7 +159,7 @@ def missing_of(table: CensusTable, one: Variable, pairs: Pairs) -> pd.DataFrame:
             "symbol": _symbols_of(table, one, ids),
             "reason": np.array(REASONS, dtype=object)[reason[source]],
             "share": pairs.share[rows],
-            "held": pairs.held[source],
+            "held": columns.held[source, 0],
         }
     )
     texts = ("area_id", "variable", "source_id", "name", "symbol", "reason")

@@ -110,13 +110,13 @@ def outcome_of(
     empty = ratio & (sums.d <= 0) & ~little
     flags = {
         "no_source": sums.units == 0,
-        "not_applicable": (sums.units > 0) & (sums.share <= 0),
-        "too_little_observed": little & (sums.share > 0),
+        "not_applicable": (sums.units > 0) & (sums.not_applicable == sums.units),
+        "too_little_observed": little & (sums.units > 0),
         "no_denominator": empty,
         "partly_observed": ~little & (observed < 1 - 1e-12),
-        "no_bounds": np.isnan(lower) & np.isnan(upper) & ratio,
+        "no_bounds": np.isnan(lower) & np.isnan(upper) & ratio & ~little & ~empty,
         "upper_unknown": np.isnan(upper) & ~np.isnan(lower),
-        "sampling_unknown": np.isnan(errors.sampling),
+        "sampling_unknown": np.isnan(errors.sampling) & ~little & ~empty,
         "shared_by_area": sums.area_based > 0,
         "zero_may_be_suppression": sums.zeros > 0,
     }
@@ -127,7 +127,8 @@ def outcome_of(
     )
     signed = np.array([one.rule == "average" for one in variables])
     low = np.where(signed, low, np.maximum(low, 0.0))
-    high = np.where(ratio, np.minimum(high, ceiling), high)
+    # N and D are rounded apart, so that N may be the greater
+    high = np.where(ratio, np.minimum(high, np.fmax(ceiling, value)), high)
     return Outcome(
         value=np.where(blank, np.nan, value),
         lower=lower,

@@ -21,6 +21,8 @@ Ints = npt.NDArray[np.int64]
 
 #: share of a unit's polygon below which an overlap is an accident of drawing
 SLIVER = 0.005
+#: shares by people and by area that differ by less are the same
+_SAME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,22 @@ class Pairs:
             area_share=frame["area_share"].to_numpy(dtype=np.float64),
         )
 
-    @property
+    @cached_property
     def inside(self) -> Flags:
-        """Pairs whose source lies wholly in the target, but for a sliver."""
-        return np.asarray(self.area_share >= 1 - self.sliver)
+        """Pairs whose source lies wholly in the target, but for a sliver that nobody lives in."""
+        least = 1 - self.sliver
+        return np.asarray((self.area_share >= least) & (self.share >= least))
 
-    @property
+    @cached_property
     def straddling(self) -> Flags:
-        """Pairs whose source lies partly in the target, by more than slivers: by area, never by
-        people, for nobody knows where in the unit they live.
-        """  # noqa: D205
-        return np.asarray((self.area_share > self.sliver) & ~self.inside)
+        """Pairs whose source lies partly in the target, by more than a sliver.
+
+        By surface, whatever side its people seem to live on, for nobody knows where in the unit
+        they do. A sliver of surface counts too where people live in it: of a unit the size of a
+        county it may hold a town.
+        """
+        touched = (self.area_share > self.sliver) | (self.share > self.sliver)
+        return np.asarray(touched & ~self.inside)
 
     @cached_property
     def doubt(self) -> Floats:
@@ -93,6 +100,19 @@ class Pairs:
     def held(self) -> Floats:
         """What each source holds of the crosswalk's weight: people, dwellings, households, m²."""
         return np.asarray(self.crosswalk.held, dtype=np.float64)
+
+    @cached_property
+    def counts_held(self) -> bool:
+        """Whether that is counts, and not land for want of them."""
+        basis = self.crosswalk.sources["share_basis"]
+        weight = self.crosswalk.weight
+        return weight != "area" and bool((basis.eq(weight) | basis.eq("point")).any())
+
+    @cached_property
+    def by_area(self) -> bool:
+        """Whether straddling sources are shared by area, asked for or for want of counts."""
+        apart = np.abs(self.share - self.area_share)[self.straddling]
+        return self.crosswalk.weight == "area" or bool(apart.max(initial=0.0) <= _SAME)
 
     @cached_property
     def touched(self) -> Flags:

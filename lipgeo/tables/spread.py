@@ -43,8 +43,6 @@ BY_AREA = (2.0, 3.1)
 _WORTH = 10.0
 #: how many observed splits it takes to part clumps from uneven density
 _TOGETHER = 200.0
-#: shares by people and by area that differ by less are the same
-_SAME = 1e-9
 #: targets from which the width of the range is learned
 _TARGETS = 30
 
@@ -88,7 +86,7 @@ def learn(pairs: Pairs, columns: Columns, parents: pd.Series, *, calibrated: boo
     """
     count = len(columns.variables)
     variance = columns.rate_sd**2
-    more, widest = BY_AREA if pairs.crosswalk.weight == "area" else (1.0, WIDTH)
+    more, widest = BY_AREA if pairs.by_area else (1.0, WIDTH)
     first = np.where(columns.ratio, RATIO[0], COUNT[0]) * more
     second = np.where(columns.ratio, RATIO[1], COUNT[1]) * more
     scale = np.where(columns.ratio, variance, 1.0)
@@ -173,14 +171,13 @@ def _one_level_up(
         shape = (len(split), sources)
         return scipy.sparse.csr_matrix((values[of_member], (at, pairs.source[of_member])), shape)
 
-    held = columns.held
+    held = pairs.held
     cut = gather(pairs.share if calibrated else pairs.area_share)
     total = unions @ held
     share = np.divide(cut @ held, total[parent], out=np.zeros(len(split)), where=total[parent] > 0)
     surface = np.asarray(gather(pairs.area_share).sum(axis=1)).ravel()
     surface = surface / np.asarray(unions.sum(axis=1)).ravel()[parent]
-    apart = np.abs(pairs.share - pairs.area_share)[pairs.straddling].max(initial=0.0)
-    if pairs.crosswalk.weight != "area" and apart <= _SAME:
+    if pairs.by_area and pairs.counts_held:
         # units are themselves shared by area: so are their parents, of units alike in size
         share = surface
     fine = gather(pairs.share)
@@ -188,7 +185,7 @@ def _one_level_up(
     n_miss = (unions @ columns.n)[parent] * share[:, None] - fine @ columns.n
     d_miss = (unions @ columns.d)[parent] * share[:, None] - fine @ columns.d
     rate = _rate_of_targets(pairs, columns)[target]
-    complete = (unions @ (columns.applicable & ~columns.observed).astype(np.float64)) == 0
+    complete = (unions @ (~columns.observed).astype(np.float64)) == 0
     whole = complete[parent] & (total[parent] > 0)[:, None]
     straddling = (surface > pairs.sliver) & (surface < 1 - pairs.sliver)
     size = np.where(columns.ratio, (unions @ columns.d)[parent], (unions @ columns.n)[parent])
@@ -250,7 +247,7 @@ def _widths(found: _Misses, phi: Floats, tau2: Floats) -> tuple[Floats, npt.NDAr
 
 def _variance_of_value(columns: Columns) -> Floats:
     """Return the variance of a count per what its unit holds, each as weighty as that."""
-    held = columns.held[:, None] * columns.observed
+    held = columns.held * columns.observed
     whole = held.sum(axis=0)
     zero = np.zeros(columns.n.shape[1])
     mean = np.divide((columns.n * (held > 0)).sum(axis=0), whole, out=zero.copy(), where=whole > 0)

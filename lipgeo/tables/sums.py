@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lipgeo.errors import TableError
-from lipgeo.tables.columns import Columns
+from lipgeo.tables.columns import REASONS, Columns
 from lipgeo.tables.pairs import Pairs
 from lipgeo.tables.spread import Spread
 
@@ -55,6 +55,8 @@ class Sums:
     units, straddling, area_based
         Units met, those that straddle, and those that straddle and were shared by area only for
         want of people; numbers.
+    not_applicable
+        Units whose symbol says that there is no such thing; a number.
     zeros
         Published zeros of a census whose suppressed cells are zeros; a number.
     """
@@ -83,6 +85,7 @@ class Sums:
     units: Floats
     straddling: Floats
     area_based: Floats
+    not_applicable: Floats
     zeros: Floats
 
     def at(self, rows: npt.NDArray[np.int64], count: int) -> Sums:
@@ -113,9 +116,8 @@ def sums_of(pairs: Pairs, columns: Columns, spread: Spread, vintage: int | None)
     doubt = pairs.matrix(pairs.doubt)
     touching = pairs.matrix(pairs.inside | pairs.straddling | (pairs.share > 0))
     n, d, seen = columns.n, columns.d, columns.observed
-    can = columns.applicable
-    held = columns.held[:, None]
-    lost = can & ~seen
+    held = columns.held
+    lost = ~seen
     ceiling = np.where(lost, np.nan_to_num(columns.ceiling), 0.0)
     size = np.where(columns.ratio, d, n)
     var_n, var_d = (_variance(base) for base in (columns.n_base, columns.d_base))
@@ -130,9 +132,9 @@ def sums_of(pairs: Pairs, columns: Columns, spread: Spread, vintage: int | None)
         n_str=straddling @ n,
         d_in=inside @ d,
         d_str=straddling @ d,
-        held=by_share @ (held * can),
+        held=by_share @ held,
         held_observed=by_share @ (held * seen),
-        share=by_share @ (ones * can),
+        share=by_share @ ones,
         share_observed=by_share @ (ones * seen),
         missing_in=inside @ ceiling,
         missing_str=straddling @ ceiling,
@@ -148,6 +150,7 @@ def sums_of(pairs: Pairs, columns: Columns, spread: Spread, vintage: int | None)
         units=touching @ ones,
         straddling=straddling @ ones,
         area_based=straddling @ (ones * by_area[:, None]),
+        not_applicable=touching @ (columns.reason == REASONS.index("...")).astype(np.float64),
         zeros=touching @ (zero * float(vintage is not None and vintage <= 2006)),
     )
     prove_conserved(pairs, columns, sums.n)

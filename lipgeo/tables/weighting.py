@@ -14,6 +14,7 @@ from lipgeo.areas.faults import finding
 from lipgeo.crosswalk import Crosswalk
 from lipgeo.errors import TableError
 from lipgeo.report import CheckReport, Finding
+from lipgeo.tables.calibration import residuals
 from lipgeo.tables.columns import Columns, columns_of, parts_needed
 from lipgeo.tables.estimates import Estimates, Leg, result_frame
 from lipgeo.tables.medians import Classes, Range, classes_of, range_of
@@ -337,6 +338,7 @@ def _weighted(
     for at, one in enumerate(chunk):
         if one.rule == "index":
             _refuse(outcome, at)
+    _hold_controls(outcome, chunk, legs, areas)
     return _Done((chunk, outcome), _model(chunk, parts, width))
 
 
@@ -389,6 +391,23 @@ def _span(outcome: Outcome, at: int, spanned: Range, sums: Sums) -> None:
     _flag(outcome, "range_only", at, ~one_whole & (spanned.units > 0))
     for name in ("no_bounds", "upper_unknown", "sampling_unknown", "zero_may_be_suppression"):
         outcome.flags[name][:, at] = False
+
+
+def _hold_controls(
+    outcome: Outcome, chunk: Sequence[Variable], legs: Sequence[Leg], areas: pd.Index
+) -> None:
+    """Let the likely range hold the totals that shares were calibrated to: they are known."""
+    if len(legs) > 1:
+        return
+    pairs = legs[0].pairs[_basis_of(chunk[0], legs[0])]
+    known = residuals(pairs.crosswalk)
+    for at, one in enumerate(chunk):
+        totals = known[known["variable"].eq(one.name)].set_index("target_id")["control"]
+        control = totals.reindex(areas).to_numpy(dtype=np.float64)
+        given = ~np.isnan(outcome.value[:, at]) & ~np.isnan(control)
+        low, high = outcome.likely_lower[:, at], outcome.likely_upper[:, at]
+        outcome.likely_lower[:, at] = np.where(given, np.fmin(low, control), low)
+        outcome.likely_upper[:, at] = np.where(given, np.fmax(high, control), high)
 
 
 def _refuse(outcome: Outcome, at: int) -> None:
