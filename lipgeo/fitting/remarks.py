@@ -16,7 +16,7 @@ from lipgeo.areas.partition import codes_of
 from lipgeo.census import Census
 from lipgeo.crosswalk import Crosswalk
 from lipgeo.fitting.misfit import unit_totals
-from lipgeo.report import Finding, Severity
+from lipgeo.report import CheckReport, Finding, Severity
 from lipgeo.words import say
 
 __all__ = ["FLAGS", "Remarks", "flagged", "remarks"]
