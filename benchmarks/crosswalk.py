@@ -1,0 +1,175 @@
+"""Exact area shares of a made nation: lipgeo beside the usual tools, on the same polygons.
+
+::
+
+    python benchmarks/crosswalk.py --blocks 492768 --areas 90
+    python benchmarks/crosswalk.py --blocks 30000 --tools lipgeo,tobler
+
+Each tool works in a process of its own, frames in memory, and is timed from polygons to shares.
+Prints one table: seconds (the best of ``--repeat`` for lipgeo, one run for the others), the
+process's peak memory with the polygons in it, and how far pairs and shares agree with lipgeo's.
+Peers that are not installed are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pickle
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+import lipgeo
+
+#: tool -> distribution it needs
+NEEDS = {
+    "lipgeo": "lipgeo",
+    "lipgeo flat": "lipgeo",
+    "lipgeo people": "lipgeo",
+    "tobler": "tobler",
+    "maup": "maup",
+    "geopandas": "geopandas",
+    "strtree": "shapely",
+}
+#: pairs below this share are slivers that tools keep or drop as they please
+SLIVER = 1e-9
+
+
+def made(blocks: int, areas: int, seed: int) -> tuple[lipgeo.Census, gpd.GeoDataFrame]:
+    """Make the nation and its areas."""
+    census = lipgeo.synthetic.census(blocks=blocks, seed=seed)
+    return census, lipgeo.synthetic.service_areas(census, count=areas, seed=seed)
+
+
+def ours(census: lipgeo.Census, areas: gpd.GeoDataFrame, repeat: int, tool: str):
+    """Time lipgeo; the shares come as a frame of ``source, target, share``."""
+    targets = lipgeo.ServiceAreas.from_frame(areas, id="area_id")
+    source = census.zones("DA")
+    weight = "population" if tool.endswith("people") else "area"
+    if tool.endswith("flat"):
+        source = lipgeo.Zones(source.ids, source.geometry, source.crs)
+    spent = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        crosswalk = lipgeo.build_crosswalk(source, targets, weight=weight)
+        spent.append(time.perf_counter() - start)
+    frame = crosswalk.frame
+    return min(spent), frame["source_id"], frame["target_id"], frame["area_share"]
+
+
+def theirs(census: lipgeo.Census, areas: gpd.GeoDataFrame, tool: str):
+    """Time a peer. It gets polygons that are all valid: repairing them is not in its time."""
+    zones = census.zones("DA")
+    kept = ~shapely.is_missing(zones.geometry)
+    polygons = zones.geometry[kept].copy()
+    wrong = ~shapely.is_valid(polygons)
+    polygons[wrong] = shapely.make_valid(polygons[wrong], method="structure")
+    source = gpd.GeoDataFrame({"source": zones.ids[kept]}, geometry=polygons, crs=zones.crs)
+    outlines = lipgeo.ServiceAreas.from_frame(areas, id="area_id").frame.geometry.to_numpy()
+    target = gpd.GeoDataFrame(
+        {"target": areas["area_id"].to_numpy()}, geometry=outlines, crs=zones.crs
+    )
+    start = time.perf_counter()
+    if tool == "tobler":
+        # the table its public functions share out by; they add the variables to it
+        from tobler.area_weighted.area_interpolate import _area_tables_binning
+
+        table = _area_tables_binning(source, target, "auto").tocoo()
+        i, j, common = table.row, table.col, table.data
+    elif tool == "maup":
+        import maup
+
+        cut = maup.intersections(source, target, area_cutoff=0)
+        pairs = cut.index.to_frame(index=False)
+        i, j, common = pairs["source"], pairs["target"], cut.area
+    elif tool == "geopandas":
+        cut = gpd.overlay(source, target, keep_geom_type=True)
+        i = pd.Index(source["source"]).get_indexer(cut["source"])
+        j = pd.Index(target["target"]).get_indexer(cut["target"])
+        common = cut.area
+    else:
+        j, i = shapely.STRtree(polygons).query(outlines, predicate="intersects")
+        common = shapely.area(shapely.intersection(polygons[i], outlines[j]))
+    share = np.asarray(common) / shapely.area(polygons)[i]
+    spent = time.perf_counter() - start
+    return spent, source["source"].to_numpy()[i], target["target"].to_numpy()[j], share
+
+
+def work(folder: Path, tool: str, repeat: int) -> None:
+    """Run one tool in this process; leave its shares and print its figures."""
+    census, areas = pickle.loads((folder / "nation").read_bytes())
+    result = ours(census, areas, repeat, tool) if tool.startswith("lipgeo") else theirs(
+        census, areas, tool
+    )  # fmt: skip
+    spent, source, target, share = result
+    found = pd.DataFrame({"source": source, "target": target, "share": np.asarray(share)})
+    found.groupby(["source", "target"], as_index=False).sum().to_pickle(folder / tool)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"seconds": spent, "peak_gb": peak / 1e9}))
+
+
+def main() -> None:
+    """Make the nation, run the tools, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--blocks", type=int, default=492_768)
+    parser.add_argument("--areas", type=int, default=90)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--tools", default=",".join(NEEDS))
+    parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work:
+        work(Path(options.work[0]), options.work[1], options.repeat)
+        return
+    tools = ["lipgeo", *(tool for tool in options.tools.split(",") if tool != "lipgeo")]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        census, areas = made(options.blocks, options.areas, options.seed)
+        (folder / "nation").write_bytes(pickle.dumps((census, areas), protocol=5))
+        vertices = shapely.get_num_coordinates(census.data.geometry("DA")).sum()
+        print(
+            f"{census!r}\n{len(areas)} areas of {areas.get_coordinates().shape[0]:,} vertices over "
+            f"{vertices:,} of the DAs; {os.cpu_count()} cores, Python {platform.python_version()}\n"
+        )
+        print(f"{'tool':14}{'version':>9}{'seconds':>9}{'times':>7}{'GB':>6}{'pairs':>9}"
+              f"{'same pairs':>12}{'largest difference':>20}")  # fmt: skip
+        base: dict[str, float] = {}
+        reference = None
+        for tool in tools:
+            if find_spec(NEEDS[tool]) is None:
+                print(f"{tool:14} not installed")
+                continue
+            command = [sys.executable, __file__, "--work", place, tool]
+            command += ["--repeat", str(options.repeat)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            figures = json.loads(done.stdout.splitlines()[-1])
+            found = pd.read_pickle(folder / tool).set_index(["source", "target"])["share"]
+            found = found[found > SLIVER]
+            reference = found if reference is None else reference
+            base = base or figures
+            one, two = reference.align(found)
+            same = float((one.notna() & two.notna()).mean())
+            largest = float((one.fillna(0) - two.fillna(0)).abs().max())
+            print(
+                f"{tool:14}{metadata.version(NEEDS[tool]):>9}{figures['seconds']:9.2f}"
+                f"{figures['seconds'] / base['seconds']:7.1f}{figures['peak_gb']:6.1f}"
+                f"{len(found):9,}{same:12.2%}{largest:20.1e}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
