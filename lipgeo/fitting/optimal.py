@@ -37,6 +37,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _TIE = 1e-9
+#: less than this much of a person is none
+_PERSON = 1e-3
+#: seconds to find out why nothing keeps to the limits
+_DIAGNOSIS = 10.0
 
 
 @dataclass(frozen=True)
@@ -282,7 +286,9 @@ def best_units(pool: Pool, areas: Drawn, limits: Limits) -> Choice:
         No choice keeps to the limits: which areas lack how many people, and what would relax it.
     """
     program = replace(pool.program, control_weight=limits.control_weight * pool.scale)
-    answer = solve(program, time_limit=limits.time_limit, gap=limits.gap)
+    answer = None
+    if limits.floor is None or (_reached(program) >= limits.floor).all():
+        answer = solve(program, time_limit=limits.time_limit, gap=limits.gap)
     if answer is None:
         raise _impossible(pool, areas, limits)
     units = pool.pairs[answer.taken].reset_index(drop=True)
@@ -399,19 +405,49 @@ def said_of_choice(
         flags["parts_unavoidable"] = areas.drawn & (made > drawn)
         findings += [
             finding(
-                "optimal.parts_unavoidable", "note", areas.ids[at], value=made[at],
-                limit=drawn[at], area=areas.ids[at], parts=int(made[at]), drawn=int(drawn[at]),
+                "optimal.parts_unavoidable", "note", areas.ids[at], value=int(made[at]),
+                limit=int(drawn[at]), area=areas.ids[at], parts=int(made[at]), drawn=int(drawn[at]),
             )
             for at in np.flatnonzero(flags["parts_unavoidable"])
         ]  # fmt: skip
     return Remarks(findings, flags)
 
 
+def _reached(program: Program) -> Floats:
+    """Return the most people each area can have when it has all candidates to itself; (areas,)."""
+    areas = len(program.base)
+    order = np.lexsort((-program.people, program.area))
+    area = program.area[order]
+    place = np.arange(len(order)) - np.searchsorted(area, area)
+    most = len(order) if program.max_units is None else program.max_units
+    first = order[place < most]
+    reach = np.bincount(program.area[first], program.people[first], minlength=areas)
+    if program.parts is not None:
+        count, label = clusters(len(order), program.links, np.arange(len(order)))
+        people = np.bincount(label, program.people, minlength=count)
+        owner = np.zeros(count, dtype=np.int64)
+        owner[label] = program.area
+        largest = np.lexsort((-people, owner))
+        place = np.arange(count) - np.searchsorted(owner[largest], owner[largest])
+        kept = largest[place < program.parts[owner[largest]]]
+        reach = np.minimum(reach, np.bincount(owner[kept], people[kept], minlength=areas))
+    return np.asarray(reach, dtype=np.float64)
+
+
+def _lacking(program: Program, limits: Limits) -> Floats:
+    """Return how many people each area lacks: for itself alone, else beside the others."""
+    alone = np.maximum(float(limits.floor or 0.0) - _reached(program), 0.0)
+    if alone.any():
+        return alone
+    seconds = _DIAGNOSIS if limits.time_limit is None else min(limits.time_limit, _DIAGNOSIS)
+    return shortfall(program, time_limit=seconds)
+
+
 def _impossible(pool: Pool, areas: Drawn, limits: Limits) -> FitError:
     """Return the error that says which areas lack people for the floor, and what would help."""
-    lacking = shortfall(pool.program, time_limit=limits.time_limit)
     floor = float(limits.floor or 0.0)
-    short = np.flatnonzero(lacking > 1e-3)
+    lacking = _lacking(pool.program, limits)
+    short = np.flatnonzero(lacking > _PERSON)
     if not len(short):
         return FitError("optimal.no_time", seconds=limits.time_limit, floor=floor)
     ids = areas.ids[pool.order[short]]
@@ -432,7 +468,7 @@ def _impossible(pool: Pool, areas: Drawn, limits: Limits) -> FitError:
     ways += [
         say(f"optimal.relax_{name}")
         for name, program in easier.items()
-        if not shortfall(program, time_limit=limits.time_limit).any()
+        if not (_lacking(program, limits) > _PERSON).any()
     ]
     return FitError(
         "optimal.impossible", problems,
