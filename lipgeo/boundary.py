@@ -93,25 +93,25 @@ class Boundaries(Shown):
         ``flags``
             text, ``;``-joined in this order, empty where there is nothing to say:
 
-            =====================  ==============================================================
-            ``no_units``           the rule admitted no unit; the union is empty
-            ``not_proven``         ``optimal``: a better choice is not ruled out
-            ``below_min_share``    ``optimal``: units below ``min_share`` were needed for the floor
-            ``parts_unavoidable``  ``contiguous``: more parts than drawn, which none could join
-            ``below_floor``        fewer people than the confidentiality floor
-            ``population_unknown`` no unit of the union has a population
-            ``counts_missing``     people or dwellings of some blocks are not known
-            ``share_by_area``      units cut by the outline are shared by area: no block counts
-            ``misfit_by_land``     nobody lives in the area as drawn: misfit is by land
-            ``overlap``            the union has units in common with another area's
-            ``partly_outside``     part of the area as drawn is in no unit held
-            ``unit_incomplete``    the census holds less of a listed unit than is published
-            ``parent_incomplete``  a larger unit could stand in the cover if it were proven whole
-            ``unit_repaired``      a unit's polygon was invalid and was repaired
-            ``edges_disagree``     edges of neighbours differ; joined by the general union
-            ``no_polygon``         a unit has no polygon: in the union by id only
-            ``land_measured``      some land area is not published and was measured
-            =====================  ==============================================================
+            ======================  ==============================================================
+            ``no_units``            the rule admitted no unit; the union is empty
+            ``not_proven``          ``optimal``: a better choice is not ruled out
+            ``below_min_share``     ``optimal``: units below ``min_share`` were needed for the floor
+            ``parts_unavoidable``   ``contiguous``: more parts than drawn, which none could join
+            ``below_floor``         fewer people than the confidentiality floor
+            ``population_unknown``  no unit of the union has a population
+            ``counts_missing``      people or dwellings of some blocks are not known
+            ``share_by_area``       units cut by the outline are shared by area: no block counts
+            ``misfit_by_land``      nobody lives in the area as drawn: misfit is by land
+            ``overlap``             the union has units in common with another area's
+            ``partly_outside``      part of the area as drawn is in no unit held
+            ``unit_incomplete``     the census holds less of a listed unit than is published
+            ``parent_incomplete``   a larger unit could stand in the cover if it were proven whole
+            ``unit_repaired``       a unit's polygon was invalid and was repaired
+            ``edges_disagree``      edges of neighbours differ; joined by the general union
+            ``no_polygon``          a unit has no polygon: in the union by id only
+            ``land_measured``       some land area is not published and was measured
+            ======================  ==============================================================
         ``geometry``
             the union, valid; an empty polygon where there is no unit.
     units
