@@ -63,7 +63,8 @@ def vintage_crosswalk(
         ``meta["changes"]`` counts the units that touch a target by what became of them
         (:meth:`Correspondence.changes`), ``meta["unplaced"]`` has, by target, the share of its
         newest people that came with older units lying in it only in part: they cannot be placed
-        exactly.
+        exactly. ``area_share`` is the share of people where a unit is cut for people and not, but
+        for a sliver, by area.
 
     Raises
     ------
@@ -98,9 +99,11 @@ def vintage_crosswalk(
     findings += notes
     blocks = _blocks(census, level, target, weight)
     xw = joined.compose(blocks)
-    unplaced = _unplaced(xw, people)
+    frame = xw.frame
+    frame["area_share"] = _in_part(frame)
+    unplaced = _unplaced(xw, frame, people)
     changes = correspondence.changes().reindex(
-        pd.Index(xw.frame.loc[xw.frame["area_share"].gt(_PART), "source_id"].unique())
+        pd.Index(frame.loc[frame["area_share"].gt(_PART), "source_id"].unique())
     )
     counted = changes["change"].value_counts()
     parts = [t for t, share in unplaced.items() if share > 0]
@@ -122,7 +125,7 @@ def vintage_crosswalk(
         "newest": census.vintage,
     }
     return Crosswalk(
-        xw.frame,
+        frame,
         xw.remainder,
         xw.overlaps,
         xw.quality,
@@ -323,9 +326,19 @@ def _through_parents(census: Census, level: str, target: Crosswalk, weight: Weig
     )
 
 
-def _unplaced(xw: Crosswalk, people: pd.Series) -> dict[str, float]:
+def _in_part(frame: pd.DataFrame) -> pd.Series:
+    """Return area shares; those of people where only they say that a unit is cut.
+
+    A town and the country around it may have been one unit: the town is a sliver by area, and no
+    accident of drawing, for blocks are whole.
+    """
+    cut = frame["share"].between(_PART, 1 - _PART, inclusive="neither")
+    seen = frame["area_share"].between(_PART, 1 - _PART, inclusive="neither")
+    return frame["area_share"].mask(cut & ~seen, frame["share"])
+
+
+def _unplaced(xw: Crosswalk, frame: pd.DataFrame, people: pd.Series) -> dict[str, float]:
     """Return by target the share of its newest people whose older unit lies in it in part."""
-    frame = xw.frame
     inside = frame["share"] * people.reindex(frame["source_id"]).to_numpy()
     partly = frame["area_share"].between(_PART, 1 - _PART, inclusive="neither")
     known = pd.DataFrame(

@@ -30,7 +30,7 @@ from lipgeo.cli import main
 from lipgeo.errors import CrosswalkError, FileError, IdError, InputError, TableError
 from lipgeo.store import add_files
 
-BLOCKS = 1500
+BLOCKS = 900
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def links(files):
 def areas(country):
     """Areas over the newest census, drawn and listed."""
     newest = country[2021]
-    drawn = ServiceAreas.from_frame(synthetic.service_areas(newest, count=5), id="area_id")
+    drawn = ServiceAreas.from_frame(synthetic.service_areas(newest, count=3), id="area_id")
     units = newest.units("CSD")["population"].dropna().sort_values().index[-2:]
     lists = ServiceAreas.from_units(
         {"one": [f"CSD:{units[0]}"], "two": [f"CSD:{units[1]}"]}, newest
@@ -371,6 +371,22 @@ def test_the_survey_of_2011_is_flagged(country, links, areas, tables):
     assert not any("nhs_voluntary" in one for one in flags["population"])
 
 
+def test_2006_from_points_alone(country, areas, tables, tmp_path):
+    """The attribute file of 2006 alone places its areas; without polygons there is no margin."""
+    written = synthetic.write_files(country[2006], tmp_path / "files", levels=[])
+    add_files(tmp_path / "store", written[:1])
+    older = open_census(tmp_path / "store", 2006)
+    legs = {2006: (older, tables[2006, "DA"]), 2021: (country[2021], tables[2021, "DA"])}
+    drawn = areas.select(areas.drawn)
+    found = compare(drawn, legs, ["population"])
+    whole = compare(drawn, {**legs, 2006: (country[2006], tables[2006, "DA"])}, ["population"])
+    assert found.frame["flags"].str.contains("points_only").all()
+    assert found.frame["margin"].isna().all()
+    assert found.frame["exceeds"].isna().all()
+    assert whole.frame["margin"].notna().all()
+    assert np.abs(found.frame["baseline"] / whole.frame["baseline"] - 1).max() < 0.15
+
+
 def test_no_change_is_no_change(country, areas):
     """The same land and numbers twice: nothing exceeds what noise can explain."""
     newest = country[2021]
@@ -398,8 +414,20 @@ def test_wrong_calls(country, areas, tables):
         compare(areas, {2016: (None, tables[2016, "DA"]), 2021: (None, tables[2021, "DA"])})
     with pytest.raises(TableError, match="2016: 2021 DA"):
         compare(areas, {2016: (None, tables[2021, "DA"]), 2021: newest})
-    with pytest.raises(TableError):
+    with pytest.raises(TableError, match="No table holds happiness"):
         compare(areas, {2016: (None, tables[2016, "DA"]), 2021: newest}, ["happiness"])
+
+
+def test_a_variable_that_one_census_lacks(country, links, areas, tables):
+    """It is not comparable where its table lacks it; the others are."""
+    frame = tables[2021, "DA"].frame.assign(bicycles=5.0)
+    newest = CensusTable(frame, {"bicycles": "count"}, level="DA", vintage=2021)
+    legs = {2016: (country[2016], tables[2016, "DA"]), 2021: (country[2021], newest)}
+    found = compare(areas, legs, ["population", "bicycles"], correspondences=links)
+    status = found.frame.groupby("variable")["status"].agg(set)
+    assert status["bicycles"] == {"not comparable"}
+    assert status["population"] == {"comparable"}
+    assert "do not both hold it" in found.frame.query("variable == 'bicycles'")["reason"].iloc[0]
 
 
 # ------------------------------------------------------------------------------- command line

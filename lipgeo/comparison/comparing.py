@@ -79,7 +79,7 @@ def compare(
     known = legs_of(legs)
     newest = known[-1]
     chosen = chosen_of(known, variables)
-    here = [one for one in chosen if newest.holds(as_of(one, newest))]
+    here = [one for one in chosen if newest.holds(one)]
     current = weight_areas(
         newest.census,  # type: ignore[arg-type]
         areas,
@@ -93,7 +93,7 @@ def compare(
     followed: list[dict[str, object]] = []
     findings = list(current.report)
     for leg in known[:-1]:
-        there = [one for one in here if leg.tables and leg.holds(as_of(one, leg))]
+        there = [one for one in here if leg.holds(one)]
         done = (
             followed_back(areas, leg, newest, there, links, moved) if there else absent(areas, leg)
         )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lipgeo.areas import ServiceAreas
 from lipgeo.areas.faults import finding
+from lipgeo.census import GRID
 from lipgeo.comparison.continuity import moved_by_links, moved_by_points, own_rows
 from lipgeo.comparison.legs import Leg, as_of, chain_to
 from lipgeo.correspondence import Correspondence
@@ -70,6 +71,9 @@ def followed_back(  # noqa: PLR0917
                 done.why |= dict.fromkeys(rest, str(error))
             else:
                 done.how |= dict.fromkeys(rest, how)
+                if how == "points" and _without_polygons(leg):
+                    for area in rest:
+                        done.flags.setdefault(area, []).append("points_only")
                 unplaced = next(iter(shares_by.values())).meta.get("unplaced", {})
                 done.rows += [
                     way(area, leg.year, how, unplaced=unplaced.get(area, np.nan)) for area in rest
@@ -111,6 +115,7 @@ def _unfollowed(done: Baseline, year: int) -> list[Finding]:
 def way(
     area: str, year: int, how: str, *, moved: float = np.nan, unplaced: float = np.nan
 ) -> dict[str, object]:
+    """Return a row of how an area was followed."""
     return {"area_id": area, "year": year, "how": how, "moved": moved, "unplaced": unplaced}
 
 
@@ -230,6 +235,12 @@ def _shares(  # noqa: PLR0917
         weight: points_crosswalk(leg.census, level, areas, newest.census, weight)
         for weight in weights
     }
+
+
+def _without_polygons(leg: Leg) -> bool:
+    """Whether nothing says which units of an older census an outline cuts."""
+    level = str(leg.base.level)
+    return leg.census is not None and GRID not in leg.census.data.columns(level)
 
 
 def _held(leg: Leg, level: str, weight: str) -> pd.Series | None:

@@ -30,12 +30,15 @@ class Leg:
         """The table of the finest level."""
         return next(iter(self.tables.values()))
 
-    def holds(self, one: Variable) -> bool:
+    def holds(self, name: str) -> bool:
         """Whether every table has what a variable is made from."""
-        needed = set(parts_needed(one))
-        return bool(self.tables) and all(
-            needed <= set(table.frame.columns) for table in self.tables.values()
-        )
+        if not self.tables:
+            return False
+        try:
+            needed = set(parts_needed(as_of(name, self)))
+        except TableError:  # another census's table has it under a name of its own
+            return False
+        return all(needed <= set(table.frame.columns) for table in self.tables.values())
 
 
 def legs_of(given: Mapping[int, tuple[Census | None, Tables | None]]) -> list[Leg]:
@@ -73,7 +76,14 @@ def chosen_of(legs: Sequence[Leg], variables: Sequence[str] | None) -> list[str]
     newest = legs[-1]
     if variables is None:
         return [name for name, one in newest.base.variables.items() if one.rule != "index"]
-    lost = [name for name in variables if not any(leg.holds(as_of(name, leg)) for leg in legs)]
+    if not any(newest.holds(name) for name in variables):
+        # nothing could be compared with anything
+        raise TableError(
+            "comparison.no_variable",
+            [{"variable": name} for name in variables],
+            variables=list(variables),
+        )
+    lost = [name for name in variables if not any(leg.holds(name) for leg in legs)]
     if lost:
         raise TableError(
             "comparison.no_variable", [{"variable": name} for name in lost], variables=lost

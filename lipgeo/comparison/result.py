@@ -43,6 +43,8 @@ class Comparison:
         ``zero_may_be_suppression``  zeros of 2006 may be suppressed cells
         ``universe_2006``            in 2006 the long form also counted collective dwellings
         ``other_dollars``            dollars of different years, not adjusted
+        ``points_only``              older units were placed by their points, without polygons:
+                                     how they straddle is not known, and there is no margin
         ``unchecked_boundary``       nothing said whether the listed units' boundary is the same
         ===========================  ==========================================================
     followed
@@ -132,6 +134,9 @@ def beside(  # noqa: PLR0917
     up = np.hypot(now["value"] - now["likely_lower"], then["likely_upper"] - then["value"])
     down = np.hypot(now["likely_upper"] - now["value"], then["value"] - then["likely_lower"])
     margin = up.where(change >= 0, down)
+    # without polygons nobody knows how the older units straddle
+    bare = {area for area, flags in done.flags.items() if "points_only" in flags}
+    margin = margin.mask(margin.index.get_level_values("area_id").isin(bare))
     exceeds = (change.abs() > margin).astype("boolean").mask(margin.isna() | change.isna())
     base = then["value"].where(then["value"] != 0)
     frame = pd.DataFrame(
@@ -163,8 +168,11 @@ def beside(  # noqa: PLR0917
     frame["status"] = np.where(lost, "not comparable", "comparable")
     frame["how"] = frame["area_id"].map(done.how).astype("string").fillna("")
     noted = then["flag"].fillna("").str.contains("zero_may_be_suppression").to_numpy(dtype=bool)
+    known = {
+        name: next((one for one in (leg, newest) if one.holds(name)), newest) for name in chosen
+    }
     frame["flags"] = [
-        ";".join([*_universe(as_of(name, newest), leg, zero=zero), *done.flags.get(area, [])])
+        ";".join([*_universe(as_of(name, known[name]), leg, zero=zero), *done.flags.get(area, [])])
         for area, name, zero in zip(frame["area_id"], frame["variable"], noted, strict=True)
     ]
     return frame[list(_COLUMNS)]
