@@ -167,9 +167,16 @@ class _Found(NamedTuple):
     repaired: Ints
 
 
-def _measured(units: Units, outlines: Outlines) -> _Found:
-    """Return the shares: 1 where boxes settle it, measured along the outlines."""
+def _measured(units: Units, outlines: Outlines, only: Ints | None = None) -> _Found:
+    """Return the shares: 1 where boxes settle it, measured along the outlines.
+
+    ``only`` names the pairs asked for, unit times the number of areas plus area; the rest is not
+    measured.
+    """
     whole_row, whole_area, near = descend(units, outlines)
+    if only is not None:
+        asked = np.isin(units.original(near.at) * len(outlines.size) + near.area, only)
+        near = near.some(np.flatnonzero(asked))
     rows, at = np.unique(near.at, return_inverse=True)
     near = near._replace(at=at)
     polygons = without_none(units.polygons(rows))
@@ -285,9 +292,10 @@ def _both(found: _Found, outlines: Outlines) -> tuple[Ints, Ints, Floats]:
     if lenses.size.any():
         rows, at = np.unique(found.row[first[cut]], return_inverse=True)
         units = ArrayUnits(found.polygons[np.searchsorted(found.rows, rows)])
-        inner = _measured(units, lenses)
+        asked = at * len(couple) + of
+        inner = _measured(units, lenses, only=asked)
         keys = units.original(inner.row) * len(couple) + inner.area
-        shared[cut] = looked_up(at * len(couple) + of, keys, inner.share)
+        shared[cut] = looked_up(asked, keys, inner.share)
     keep = shared > 0
     return first[keep], second[keep], shared[keep]
 
