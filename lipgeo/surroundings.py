@@ -16,10 +16,10 @@ __all__ = ["no_surroundings", "surroundings"]
 _LEVELS = ("CSD", "CD", "PR")
 #: outlines beyond which a map is a tangle: the next level is taken
 _MOST = 250
-#: part of the width shown on each side of the areas
-_MARGIN = 0.05
+#: part of the width shown on each side of the areas; a map is seldom as wide as its areas
+_MARGIN = 0.3
 #: finest detail kept, as a part of the width
-_DETAIL = 1 / 4000
+_DETAIL = 1 / 2000
 _COLUMNS = ("level", "unit_id", "unit_name", "population")
 
 
@@ -37,9 +37,9 @@ def surroundings(census: Census, bounds: npt.NDArray[np.float64]) -> gpd.GeoData
     -------
     geopandas.GeoDataFrame
         RangeIndex; columns ``level, unit_id, unit_name`` (text), ``population`` (float64, missing
-        where unknown) and ``geometry``: EPSG:3347, cut to the rectangle with a margin and
-        simplified along shared edges for display. Empty where the census holds no such level
-        with polygons.
+        where unknown), ``x, y`` (where a label may stand) and ``geometry``: their outlines as
+        lines, EPSG:3347, cut to the rectangle with a margin and simplified along shared edges
+        for display. Empty where the census holds no such level with polygons.
     """
     if not np.isfinite(bounds).all():
         return no_surroundings(census.crs)
@@ -60,7 +60,8 @@ def surroundings(census: Census, bounds: npt.NDArray[np.float64]) -> gpd.GeoData
 def no_surroundings(crs: object) -> gpd.GeoDataFrame:
     """Return the frame of :func:`surroundings` without rows."""
     empty = pd.DataFrame({name: pd.Series(dtype="string") for name in _COLUMNS})
-    return gpd.GeoDataFrame(empty.astype({"population": "float64"}), geometry=[], crs=crs)
+    empty = empty.astype({"population": "float64"}).assign(x=0.0, y=0.0)
+    return gpd.GeoDataFrame(empty, geometry=[], crs=crs)
 
 
 def _cut(
@@ -76,8 +77,13 @@ def _cut(
     broken = ~shapely.is_valid(polygons)
     polygons[broken] = shapely.make_valid(polygons[broken])
     simple = shapely.coverage_simplify(polygons, detail_m)
-    cut = shapely.intersection(shapely.make_valid(simple), shapely.box(*frame))
-    kept = shapely.area(cut) > 0
-    units = census.units(level).iloc[rows[kept]].reset_index()
-    units["level"] = pd.Series(level, index=units.index, dtype="string")
-    return gpd.GeoDataFrame(units[list(_COLUMNS)], geometry=cut[kept], crs=census.crs)
+    simple, window = shapely.make_valid(simple), shapely.box(*frame)
+    inside = shapely.intersection(simple, window)
+    kept = shapely.area(inside) > 0
+    points = shapely.point_on_surface(inside[kept])
+    units = census.units(level).iloc[rows[kept]].reset_index()[list(_COLUMNS[1:])]
+    units.insert(0, "level", pd.Series(level, index=units.index, dtype="string"))
+    units["x"], units["y"] = shapely.get_x(points), shapely.get_y(points)
+    # lines, so that the window's own edges are no outline
+    outlines = shapely.intersection(shapely.boundary(simple[kept]), window)
+    return gpd.GeoDataFrame(units, geometry=outlines, crs=census.crs)

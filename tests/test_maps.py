@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 
 import geopandas as gpd
 import numpy as np
@@ -262,6 +264,24 @@ def test_a_build_keeps_what_the_map_needs(town, tmp_path):
     assert set(again.context["level"]) == {"CSD"}
     assert lipgeo.preview(again).html == lipgeo.preview(town).html
     assert isinstance(again.explore(), PreviewMap)
+
+
+def test_the_command_writes_page_picture_and_document(town, tmp_path):
+    """``lipgeo preview`` writes what is asked, another build beside the first, and says where."""
+    lipgeo.write_build(town, tmp_path / "build")
+    written = [tmp_path / name for name in ("map.html", "map.png", "map.pdf")]
+    asked = ["preview", tmp_path / "build", "--beside", tmp_path / "build", "--date", "2026-11-22"]
+    places = ["--out", written[0], "--png", written[1], "--pdf", written[2]]
+    done = subprocess.run(
+        [sys.executable, "-m", "lipgeo", *asked, *places, "--json", "--lang", "fr"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    said = json.loads(done.stdout)
+    assert said == {
+        "map": str(written[0]), "png": str(written[1]), "pdf": str(written[2])
+    }  # fmt: skip
+    assert "Côte à côte" in written[0].read_text(encoding="utf-8")
+    assert all(path.stat().st_size > 10_000 for path in written)
 
 
 @pytest.mark.realdata

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
 
-__all__ = ["detail_for", "geojson", "light", "pieces", "unions"]
+__all__ = ["detail_for", "geojson", "light", "pieces", "thin", "unions"]
 
 Shapes = npt.NDArray[np.object_]
 
@@ -49,6 +51,8 @@ def light(shapes: Shapes, detail_m: float) -> Shapes:
     unique = shapely.from_wkb(wkb)
     broken = ~shapely.is_valid(unique)
     unique[broken] = shapely.make_valid(unique[broken])
+    # one pass at about the right detail costs less than several
+    detail_m *= max(1.0, int(shapely.get_num_coordinates(unique).sum()) / (1.5 * _POINTS))
     simple = shapely.coverage_simplify(unique, detail_m)
     while int(shapely.get_num_coordinates(simple).sum()) > _POINTS and detail_m < 1e6:
         detail_m *= 2
@@ -57,7 +61,17 @@ def light(shapes: Shapes, detail_m: float) -> Shapes:
     return result
 
 
-def unions(light_units: Shapes, owner: npt.NDArray[np.int64], whole: Shapes) -> Shapes:
+def thin(shapes: Shapes, detail_m: float) -> Shapes:
+    """Return outlines with fewer points, each by itself: areas as drawn share no edges."""
+    result = shapes.copy()
+    held = there(shapes)
+    result[held] = shapely.make_valid(shapely.simplify(shapes[held], detail_m / 2))
+    return result
+
+
+def unions(
+    light_units: Shapes, owner: npt.NDArray[np.int64], whole: Shapes, detail_m: float
+) -> Shapes:
     """Return each area's union out of its lightened units, so that outlines run on their edges.
 
     Parameters
@@ -65,17 +79,27 @@ def unions(light_units: Shapes, owner: npt.NDArray[np.int64], whole: Shapes) -> 
     light_units, owner
         Lightened units and the position of the area of each.
     whole
-        The areas' own shapes, taken where units without polygon leave a union incomplete.
+        The areas' own shapes, lightened where units without polygon leave a union incomplete.
+    detail_m
+        Width of what may be lost there.
     """
-    result = whole.copy()
     held = there(light_units)
     complete = np.bincount(owner, ~held, minlength=len(whole)) == 0
+    result = whole.copy()
+    result[~complete] = light(whole[~complete], detail_m)
     order = np.argsort(owner, kind="stable")
     ends = np.cumsum(np.bincount(owner, minlength=len(whole)))
     for area, members in enumerate(np.split(order, ends[:-1])):
         if complete[area] and len(members):
-            result[area] = shapely.union_all(light_units[members])
+            result[area] = _joined(light_units[members])
     return result
+
+
+def _joined(units: Shapes) -> Any:
+    # the fast union silently gives a wrong shape where the units are no coverage
+    if shapely.coverage_is_valid(units):
+        return shapely.coverage_union_all(units)
+    return shapely.union_all(units)
 
 
 def pieces(left_out: Shapes, drawn: Shapes, detail_m: float) -> Shapes:

@@ -76,7 +76,7 @@ var lipgeo = (function () {
           layer.bindTooltip(function (shape) { return card(data.heads, of(shape), 5); },
             {sticky: true});
           layer.bindPopup(function (shape) { return card(data.heads, of(shape), 99); },
-            {maxWidth: 340, autoPanPadding: [20, 20]});
+            {maxWidth: 400, autoPanPadding: [20, 20]});
         }
         group.addLayer(layer);
       }

@@ -142,10 +142,11 @@ def _frame(scene: Scene, crs: str) -> tuple[float, float, float, float]:
 
 
 def _paths(shapes: Shapes) -> list[Any]:
-    """Return one path a polygon; rings turned so that holes stay holes."""
+    """Return one path a line or polygon; rings turned so that holes stay holes."""
     parts = shapely.get_parts(shapes)
+    lines = parts[shapely.get_type_id(parts) == 1]
     parts = shapely.orient_polygons(parts[shapely.get_type_id(parts) == 3])
-    return [
+    return [Line(shapely.get_coordinates(line)) for line in lines] + [
         Line.make_compound_path(
             *(Line(shapely.get_coordinates(ring), closed=True) for ring in shapely.get_rings(part))
         )
@@ -201,7 +202,8 @@ def _scale(axes: Axes) -> None:
     axes.plot([x, x + length], [y, y], color="black", linewidth=2.5, zorder=95)
     far = length >= 1000
     words = number(length / 1000 if far else length) + (" km" if far else " m")
-    axes.text(x, y + 0.012 * (north - south), words, fontsize=8, zorder=95, va="bottom")
+    paper = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.0}
+    axes.text(x, y + 0.014 * (north - south), words, fontsize=8, zorder=95, va="bottom", bbox=paper)
 
 
 def _legend(sheet: Sheet, scene: Scene) -> None:

@@ -15,7 +15,7 @@ import shapely
 
 from lipgeo.errors import InputError
 from lipgeo.maps import cards
-from lipgeo.maps.display import Shapes, detail_for, light, pieces, there, unions
+from lipgeo.maps.display import Shapes, detail_for, light, pieces, there, thin, unions
 from lipgeo.maps.style import CLASSES, NO_VALUE, STYLES, Style, class_style
 from lipgeo.words import language, say
 
@@ -49,7 +49,7 @@ class Layer:
     key, title
         Name in the table of styles; name shown.
     shapes
-        Polygons in EPSG:3347, made light; none missing.
+        Polygons in EPSG:3347, made light, none missing; of the context, lines.
     cards
         What is said of each; ``None`` where a shape says nothing and catches no pointer.
     style
@@ -136,8 +136,8 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
     units = boundaries.shapes.reset_index(drop=True)
     # repeated rows of overlapping areas count: each is drawn
     too_many = len(units) > UNIT_LIMIT
-    drawn = light(drawn, detail_m)
-    layers: list[Layer] = _context(boundaries, detail_m)
+    drawn = thin(drawn, detail_m)
+    layers: list[Layer] = _context(boundaries)
     if too_many:
         whole = light(areas.geometry.to_numpy(), detail_m)
     else:
@@ -145,7 +145,7 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
         owner = pd.Index(areas["area_id"]).get_indexer(pd.Index(units["area_id"]))
         out = units["status"].eq("left_out").to_numpy(dtype=bool)
         whole = unions(
-            shapes[~out], owner[~out].astype(np.int64), light(areas.geometry.to_numpy(), detail_m)
+            shapes[~out], owner[~out].astype(np.int64), areas.geometry.to_numpy(), detail_m
         )
         layers += _units(units, shapes, labels, shown=estimates is None)
         layers += _pieces(
@@ -218,11 +218,11 @@ def _finer(layer: Layer) -> Layer:
     return replace(layer, style=replace(layer.style, width=0.55 * layer.style.width))
 
 
-def _context(boundaries: Boundaries, detail_m: float) -> list[Layer]:
+def _context(boundaries: Boundaries) -> list[Layer]:
     around = boundaries.context
-    shapes = light(around.geometry.to_numpy(), detail_m)
-    held = there(shapes)
-    return _layer("context", shapes[held], cards.context_cards(around[held]))
+    # one that surrounds the whole map has no line on it
+    around = around[there(around.geometry.to_numpy())]
+    return _layer("context", around.geometry.to_numpy(), cards.context_cards(around))
 
 
 def _units(units: pd.DataFrame, shapes: Shapes, labels: pd.Series, *, shown: bool) -> list[Layer]:
@@ -329,13 +329,10 @@ def _labels(
         )
     ]
     around = boundaries.context
-    around = around[there(around.geometry.to_numpy()) & around["unit_name"].notna().to_numpy()]
-    points = shapely.point_on_surface(around.geometry.to_numpy())
+    around = around[around["unit_name"].notna()]
     made += [
         Label(x, y, (str(name),), "context")
-        for x, y, name in zip(
-            shapely.get_x(points), shapely.get_y(points), around["unit_name"], strict=True
-        )
+        for x, y, name in zip(around["x"], around["y"], around["unit_name"], strict=True)
     ]
     return tuple(made)
 
