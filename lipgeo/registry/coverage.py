@@ -57,9 +57,9 @@ def gaps(
         ``status``: ``covered``, ``partly`` (at least in part, under every reading of both areas),
         ``not_covered`` or ``unknown`` (also where the readings disagree); ``consortia``
         (``;``-joined ids), ``named_in`` (the pages that name them), ``reason`` (a sentence);
-        ``population, population_covered, population_uncovered`` (people; NaN without counts or
-        where the area is not resolved). ``attrs["totals"]``: one dictionary a status and one for
-        ``all``: ``partnerships``, ``people_counted`` (overlaps counted again each time) and
+        ``population, population_covered, population_uncovered`` (people, covered under every
+        reading; NaN without counts, where the area is not resolved, or its coverage unknown).
+        ``attrs["totals"]``: one dictionary a status and one for ``all``: ``partnerships``, ``people_counted`` (overlaps counted again each time) and
         ``people`` (each person once). ``attrs["consortia_without_partnership"]``: ids.
 
     Examples
@@ -249,7 +249,7 @@ def _look(entry: pd.Series, consortia: Sequence[_Consortium], land: _Land) -> _L
     ]
     status = "partly" if verdicts == {"covered", "partly"} else "unknown"
     reason = say("registry.gap_readings", consortia=names, readings="; ".join(dict.fromkeys(told)))
-    return _Look(status, reason, near, rows, covered)
+    return _Look(status, reason, near, rows, covered if status == "partly" else None)
 
 
 def _is(rows: _Rows | None) -> bool:

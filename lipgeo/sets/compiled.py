@@ -272,7 +272,7 @@ def _stay_in_place(taken: Taken, index: AreaIndex, places: _Places) -> None:
     """Refuse an area that lies nowhere near where its id was: an id is never used again."""
     if taken.areas is None:
         return
-    moved = []
+    moved, there = [], []
     for area, outline in taken.areas.frame.geometry.items():
         was = None if outline is None else places.of(str(area))
         if was is None:
@@ -280,10 +280,11 @@ def _stay_in_place(taken: Taken, index: AreaIndex, places: _Places) -> None:
         both = was.intersection(outline).area if was.intersects(outline) else 0.0
         if both <= _SAME_PLACE * min(was.area, outline.area):
             moved.append(str(area))
+            there += [one for one in index.nearest(outline.bounds, 2) if one != area][:1]
     if moved:
         for area in taken.areas.ids:
             index.delete(str(area))
-        problem = say("sets.id_reused", areas=moved)
+        problem = say("sets.id_reused", areas=moved, near=there or ["-"])
         taken.refuse("id_reused", problem, question_for("id_reused", problem))
 
 

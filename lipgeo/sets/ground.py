@@ -139,7 +139,8 @@ def find_gaps(areas: ServiceAreas, index: AreaIndex, census: Census) -> gpd.GeoD
     """
     outlines = areas.frame.geometry.dropna()
     shapely.prepare(outlines.to_numpy())
-    pieces = [*_strips(outlines, index), *_shut_in(outlines)]
+    union = shapely.union_all(outlines.to_numpy())
+    pieces = [*_strips(union), *_shut_in(union)]
     pieces = [piece for piece in pieces if not piece.is_empty]
     if not pieces:
         return _no_gaps(areas)
@@ -179,43 +180,21 @@ def _no_gaps(areas: ServiceAreas) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=areas.frame.crs)
 
 
-def _strips(outlines: gpd.GeoSeries, index: AreaIndex) -> list[shapely.Geometry]:
-    """Return what lies between neighbours: the pair closed, less every area that is there."""
-    found = []
-    for one, other in index.pairs(_WIDTH_M):
-        a, b = outlines[one], outlines[other]
-        room = _room(a.bounds, b.bounds)
-        near = [outlines[area] for area in index.touching(room.bounds)]
-        parts = shapely.intersection(np.array([a, b], dtype=object), room)
-        pair = shapely.union_all(parts)
-        closed = pair.buffer(_WIDTH_M / 2, quad_segs=4).buffer(-_WIDTH_M / 2, quad_segs=4)
-        here = shapely.intersection(np.array(near, dtype=object), room)
-        # the room's own edge is no outline
-        inner = shapely.buffer(room, -_WIDTH_M, join_style="mitre")
-        left = shapely.get_parts(shapely.difference(closed, shapely.union_all(here)))
-        left = shapely.intersection(left, inner)
-        left = left[shapely.area(left) > _CORNER_M2]
-        shapely.prepare(parts)
-        both = shapely.dwithin(left, parts[0], 1.0) & shapely.dwithin(left, parts[1], 1.0)
-        found += list(left[both])
-    return found
+def _strips(union: shapely.Geometry) -> list[shapely.Geometry]:
+    """Return what closing the union of all areas would fill, but for rounded corners."""
+    half = _WIDTH_M / 2
+    closed = union.buffer(half, quad_segs=4).buffer(-half, quad_segs=4)
+    left = shapely.get_parts(shapely.difference(closed, union))
+    return list(left[shapely.area(left) > _CORNER_M2])
 
 
-def _room(one: Sequence[float], other: Sequence[float]) -> shapely.Geometry:
-    """Return the box in which two areas can be neighbours, with a margin."""
-    margin = 2 * _WIDTH_M
-    west, south = max(one[0], other[0]), max(one[1], other[1])
-    east, north = min(one[2], other[2]), min(one[3], other[3])
-    west, east = min(west, east), max(west, east)
-    south, north = min(south, north), max(south, north)
-    return shapely.box(west - margin, south - margin, east + margin, north + margin)
-
-
-def _shut_in(outlines: gpd.GeoSeries) -> list[shapely.Geometry]:
+def _shut_in(union: shapely.Geometry) -> list[shapely.Geometry]:
     """Return the holes of the union of all areas, less the islands of areas in them."""
-    union = shapely.union_all(outlines.to_numpy())
     parts = shapely.get_parts(union)
     rings, owner = shapely.get_rings(parts, return_index=True)
     inner = np.append(False, owner[1:] == owner[:-1])
-    holes = shapely.polygons(rings[inner])
-    return [hole for hole in shapely.difference(holes, union) if not hole.is_empty]
+    holes = np.asarray(shapely.polygons(rings[inner]), dtype=object)
+    island, inside = shapely.STRtree(parts).query(holes, predicate="contains")
+    for row in np.unique(island):
+        holes[row] = shapely.difference(holes[row], shapely.union_all(parts[inside[island == row]]))
+    return [hole for hole in holes if not hole.is_empty]

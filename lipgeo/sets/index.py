@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import rtree
 import shapely
 
@@ -70,10 +68,3 @@ class AreaIndex:
         """Return the ids of the areas whose boxes are nearest to a box, nearest first."""
         found = [self._name[number] for number in self._tree.nearest(box, count)]
         return found[:count]
-
-    def pairs(self, within_m: float = 0.0) -> Iterator[tuple[str, str]]:
-        """Yield each pair of areas whose boxes come within a distance, in order of ids."""
-        for one in sorted(self._box):
-            west, south, east, north = self._box[one]
-            grown = (west - within_m, south - within_m, east + within_m, north + within_m)
-            yield from ((one, other) for other in self.touching(grown) if one < other)

@@ -193,7 +193,8 @@ def _explain(taken: Taken, error: LipgeoError, census: Census, earlier: Census |
     fault = next((str(row["fault"]) for row in error.rows if "fault" in row), "")
     fault = fault or error.key.partition(".")[2]
     # the partnership knows its file by its name, not by where it lies here
-    message = str(error.values.get("faults", error)).replace(str(taken.submission.path), taken.submission.path.name)
+    path = taken.submission.path
+    message = str(error.values.get("faults", error)).replace(str(path), path.name)
     became = ceased_sentence(_codes_of(error, earlier), census, earlier)
     if became:
         fault, message = "ceased", f"{message} {became}"
