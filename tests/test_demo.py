@@ -7,6 +7,7 @@ import openpyxl
 import pytest
 
 import lipgeo
+from lipgeo import synthetic
 from lipgeo.demo import run_demo
 from lipgeo.errors import CensusError
 from lipgeo.store import add_files
@@ -66,3 +67,10 @@ def test_a_made_store_takes_no_real_file(shown):
     file = next((folder / "census-files").glob("lda_*"))
     with pytest.raises(CensusError, match="cannot hold a made census and a real one of 2021"):
         add_files(folder / "store", file)
+
+
+def test_a_level_that_nothing_belongs_to_is_no_level(tmp_path):
+    """An attribute file whose blocks lie in no designated place is imported without that level."""
+    country = synthetic.census(blocks=800, seed=3)
+    add_files(tmp_path / "store", synthetic.write_files(country, tmp_path / "files"), made=True)
+    assert "DPL" not in lipgeo.open_census(tmp_path / "store").levels

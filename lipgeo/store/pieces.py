@@ -187,10 +187,10 @@ def hear(
         said.polygons = _polygons(said, table.frame["unit_id"], polygons)
     frame = _once(said, table.level, _told(table.frame))
     said.pieces.append(Piece(sha256, path.name, role, table.level, frame))
+    kind = "named" if role != "published" else role
     for other, names in table.names.items():
-        said.pieces.append(
-            Piece(sha256, path.name, "named" if role != "published" else role, other, _told(names))
-        )
+        if len(names):  # a place small enough has no tract, no designated place
+            said.pieces.append(Piece(sha256, path.name, kind, other, _told(names)))
     return said
 
 
