@@ -165,6 +165,8 @@ def main(arguments: list[str]) -> int:
     if command == "lint":
         return lint()
     if command == "docs":
+        for name in ("commands", "errors", "variables"):
+            run(PYTHON, f"docs/make_{name}.py")
         return run(
             *(PYTHON, "-m", "sphinx", "-W", "--keep-going", "-b", "html"),
             *("docs", "docs/_build/html"),

@@ -93,7 +93,7 @@ def pages() -> dict[str, str]:
     for language, (name, head, titles, about, faults) in HEADS.items():
         parts = [head]
         for class_name in errors.__all__:
-            if not raised.get(class_name):
+            if class_name in ("LipgeoError", "LipgeoWarning"):
                 continue
             kind = getattr(errors, class_name)
             builtin = next(base for base in kind.__mro__ if base.__module__ == "builtins")
@@ -103,7 +103,7 @@ def pages() -> dict[str, str]:
             parts.append("\n")
             parts += [
                 f"- `{key}`: {writing.plain(sentences[key][language])}\n"
-                for key in sorted(raised[class_name])
+                for key in sorted(raised.get(class_name, ()))
             ]
         for severity in SEVERITIES:
             if found.get(severity):
