@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zipfile
 from collections.abc import Mapping
@@ -71,7 +72,7 @@ def verify_order(folder: str | Path, census: Census | None = None) -> CheckRepor
         if error.key == "order.bad_manifest" and MANIFEST in accused:
             return CheckReport([*findings, *(_changed(name) for name in accused)])
         raise
-    findings += _against_manifest(place, order)
+    findings += _against_manifest(place, order, accused)
     known = {*order.manifest["files"], MANIFEST, ZIP}
     if any((name in known) == (place / name).exists() for name in unpaired):
         findings.append(_changed(SUMS))
@@ -123,9 +124,9 @@ def _guilty(place: Path, order: OldOrder, accused: list[str]) -> list[str]:
         if name in files:
             names.append(name if digest(place / name) != files[name]["sha256"] else SUMS)
         elif name == ZIP:
-            names += [ZIP, SUMS] if _zip_holds(place, {*files, MANIFEST}) else [ZIP]
+            names += [ZIP, SUMS] if _zip_holds(place, files) else [ZIP]
         else:
-            names.append(SUMS if _zip_holds(place, {*files, MANIFEST}) else name)
+            names.append(SUMS if _zip_holds(place, files) else name)
     return list(dict.fromkeys(names))
 
 
@@ -133,7 +134,7 @@ def _extra(name: str) -> Finding:
     return finding("order.extra", "error", name, path=name)
 
 
-def _against_manifest(place: Path, order: OldOrder) -> list[Finding]:
+def _against_manifest(place: Path, order: OldOrder, accused: list[str]) -> list[Finding]:
     files: Mapping[str, Any] = order.manifest["files"]
     findings = []
     if canonical(order.manifest).encode() != (place / MANIFEST).read_bytes():
@@ -147,21 +148,21 @@ def _against_manifest(place: Path, order: OldOrder) -> list[Finding]:
         for name in sorted(present & set(files))
         if digest(place / name) != files[name]["sha256"]
     ]
-    if ZIP in present and not _zip_holds(place, {*files, MANIFEST}):
+    # a changed manifest is no witness against the zip
+    if ZIP in present and MANIFEST not in accused and not _zip_holds(place, files):
         findings.append(_changed(ZIP))
     return findings
 
 
-def _zip_holds(place: Path, names: set[str]) -> bool:
-    """Whether the zip holds the very files of the folder."""
+def _zip_holds(place: Path, files: Mapping[str, Any]) -> bool:
+    """Whether the zip holds the files as they were written, and this very manifest."""
     try:
         with zipfile.ZipFile(place / ZIP) as archive:
-            if set(archive.namelist()) != names:
+            if set(archive.namelist()) != {*files, MANIFEST}:
                 return False
-            return all(
-                archive.read(name) == (place / name).read_bytes()
-                for name in sorted(names)
-                if (place / name).is_file()
+            held = {name: hashlib.sha256(archive.read(name)).hexdigest() for name in files}
+            return archive.read(MANIFEST) == (place / MANIFEST).read_bytes() and all(
+                held[name] == files[name]["sha256"] for name in files
             )
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, KeyError):
         return False

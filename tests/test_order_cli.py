@@ -1,0 +1,78 @@
+"""``lipgeo order``, ``verify`` and ``diff`` as people use them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import toytown
+
+from lipgeo import fit_boundaries, write_build
+from lipgeo.areas import ServiceAreas
+
+
+def run(*arguments, cwd=None):
+    """Run the command as a process and return it."""
+    return subprocess.run(
+        [sys.executable, "-m", "lipgeo", *map(str, arguments)],
+        capture_output=True, text=True, encoding="utf-8", cwd=cwd,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"}, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with a build of the toy town."""
+    folder = tmp_path_factory.mktemp("l'été #2")
+    areas = ServiceAreas.from_frame(toytown.areas(), id="area_id")
+    write_build(fit_boundaries(toytown.census(), areas, unit="DB"), folder / "build")
+    return folder
+
+
+def test_order_verify_and_diff(place) -> None:
+    """Written with findings: status 1; verified: 0; the same again: no difference."""
+    (place / "tables.csv").write_text("table\nT1 income\n", encoding="utf-8")
+    made = run("order", place / "build", "--out", place / "one", "--tables", place / "tables.csv",
+               "--contact", "Clerk")  # fmt: skip
+    assert made.returncode == 1, made.stderr
+    assert "below the floor" in made.stderr
+    assert str(place / "one") in made.stdout
+    again = run("order", place / "build", "--out", place / "two", "--since", place / "one",
+                "--json")  # fmt: skip
+    assert again.returncode == 1
+    assert {f["check"] for f in json.loads(again.stdout)["findings"]} >= {"below_floor"}
+    proven = run("verify", place / "one")
+    assert proven.returncode == 0, proven.stderr
+    assert "whole and unchanged" in proven.stdout
+    told = run("diff", place / "one", place / "two", "--json")
+    assert told.returncode == 0
+    assert json.loads(told.stdout)["changed"] == []
+    assert "0 areas changed, 3 are the same" in run("diff", place / "one", place / "two").stdout
+    (place / "two" / "README.md").write_text("other", encoding="utf-8")
+    found = run("verify", place / "two", "--json")
+    assert found.returncode == 1
+    assert [f["subject"] for f in json.loads(found.stdout)["findings"]] == ["README.md"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("order", "nowhere", "--out", "x"), "not a build directory"),
+        (("order", "build", "--out", "build"), "already exists"),
+        (("order", "build", "--out", "x", "--template", "none.toml"), "cannot be read"),
+        (("order", "build", "--out", "x", "--since", "build"), "cannot be read"),
+        (("verify", "build", "--lang", "fr"), "ne peut pas être lu"),
+        (("diff", "nowhere", "build"), "is not an order"),
+    ],
+)
+def test_wrong_calls_end_with_status_2_and_no_traceback(place, arguments, message) -> None:
+    """A user's mistake is told in a sentence on stderr, in the language asked for."""
+    shown = run(*arguments, cwd=place)
+    assert shown.returncode == 2, shown.stdout
+    assert message in shown.stderr
+    assert "Traceback" not in shown.stderr
+    assert not (place / "x").exists()
