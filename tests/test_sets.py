@@ -496,6 +496,10 @@ def test_the_command_compiles_and_writes(tmp_path, capsys, monkeypatch):
     assert [row["status"] for row in said["intake"]] == ["accepted", "accepted", "refused"]
     assert (tmp_path / "lip-x" / "manifest.json").is_file()
     with pytest.raises(SystemExit) as end:
+        main(["diff", "lip-x", "lip-x", "--json"])
+    assert end.value.code == 0
+    assert json.loads(capsys.readouterr().out) == {"changes": []}
+    with pytest.raises(SystemExit) as end:
         main(["compile", "in", "--set", "y", "--store", "nowhere"])
     assert end.value.code == 2
     assert "needs a census" in capsys.readouterr().err

@@ -95,8 +95,11 @@ def diff(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
+    from lipgeo.cli.registry import print_changes
     from lipgeo.order import diff_orders
 
+    if print_changes(old, new, as_json=as_json):  # sets that `lipgeo compile` wrote
+        return
     found = diff_orders(old, new)
     shown = found.areas[found.areas["change"] != "same"]
     if as_json:

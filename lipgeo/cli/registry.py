@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from lipgeo.sets import CompiledSet
 
 __all__ = [
-    "app", "check_registered", "compile_", "gaps", "registered_areas", "registered_levels",
-    "template",
+    "app", "check_registered", "compile_", "gaps", "print_changes", "registered_areas",
+    "registered_levels", "template",
 ]  # fmt: skip
 
 app = typer.Typer(help=say("cli.help_registry"), no_args_is_help=True, rich_markup_mode=None)
@@ -270,6 +270,20 @@ def compile_(
         written = write_set(made, out or Path(name))
     _print_set(made, written, as_json=as_json, quiet=quiet)
     raise typer.Exit(exit_status(made.report))
+
+
+def print_changes(old: Path, new: Path, *, as_json: bool) -> bool:
+    """Print what differs between two compiled sets; false where they are none."""
+    from lipgeo.sets import diff_sets, is_set, read_set
+
+    if not (is_set(old) and is_set(new)):
+        return False
+    changes = diff_sets(read_set(old), read_set(new))
+    if as_json:
+        print_json({"changes": changes.to_dict("records")})
+    else:
+        print_frame(changes, say("cli.set_changes", count=len(changes)))
+    return True
 
 
 def _print_set(made: CompiledSet, written: Path, *, as_json: bool, quiet: bool) -> None:

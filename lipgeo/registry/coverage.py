@@ -59,8 +59,9 @@ def gaps(
         (``;``-joined ids), ``named_in`` (the pages that name them), ``reason`` (a sentence);
         ``population, population_covered, population_uncovered`` (people, covered under every
         reading; NaN without counts, where the area is not resolved, or its coverage unknown).
-        ``attrs["totals"]``: one dictionary a status and one for ``all``: ``partnerships``, ``people_counted`` (overlaps counted again each time) and
-        ``people`` (each person once). ``attrs["consortia_without_partnership"]``: ids.
+        ``attrs["totals"]``: one dictionary a status and one for ``all``: ``partnerships``,
+        ``people_counted`` (overlaps counted again each time) and ``people`` (each person once).
+        ``attrs["consortia_without_partnership"]``: ids.
 
     Examples
     --------
