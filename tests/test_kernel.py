@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toytown import draw
 
-from lipgeo import edges, kernel
-from lipgeo.kernel import DUST, ArrayUnits, Outlines, locate, overlay, pieces
+from lipgeo.crosswalk import edges, kernel
+from lipgeo.crosswalk.kernel import DUST, ArrayUnits, Outlines, locate, overlay, pieces
 
 RNG = np.random.default_rng(7)
 

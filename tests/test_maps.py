@@ -185,11 +185,15 @@ def test_a_variable_falls_into_classes(town):
     assert said == [
         "Immigrants: 40 to 40 (areas: 1)",
         "Immigrants: 100 to 100 (areas: 1)",
-        "Immigrants: suppressed or not known (areas: 1)",
+        "Immigrants: suppressed or not known, or only a range (areas: 1)",
     ]
     assert shown["value"].member.tolist() == [1, 2, 0]
     assert len(shown["flagged"].shapes) == 1
     assert not shown["inside"].shown
+    numbers = Numbers("median_income")
+    numbers.frame.loc[1, ["lower", "upper"]] = [31_000.0, 42_000.0]
+    lines = [label.lines for label in scene.scene_of(town, numbers).labels]
+    assert ("2", "31,000 to 42,000") in lines
     drawn = layers(town, estimates=Numbers("immigrants", basis="drawn"))
     assert shapely.area(drawn["value"].shapes).sum() < shapely.area(shown["value"].shapes).sum()
 

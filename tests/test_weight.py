@@ -383,6 +383,34 @@ def test_a_ratio_whose_parts_are_apart_has_wider_bounds():
     assert row[["value", "lower", "upper"]].tolist() == [20.0, 10 / 3, 70.0]
 
 
+def test_a_rate_above_its_whole_is_taken_as_a_ratio():
+    """A rate of 50 per 1 cannot be a share: it is still weighted, its bounds are a ratio's."""
+    rules = {"rate": Variable("rate", "rate", denominator="d"), "d": count("d")}
+    est = weight_table(
+        table({"rate": [50.0, np.nan], "d": [10.0, 10]}, rules),
+        crosswalk(np.ones((2, 1))),
+        variables=["rate"],
+    )
+    row = one(est, "rate")
+    assert row["value"] == 50.0
+    assert row["flag"] == "partly_observed;no_bounds"
+    assert est.report.only("above_whole").frame["severity"].tolist() == ["note"]
+
+
+def test_the_voluntary_survey_is_named():
+    """Numbers of the 2011 long form come with a warning that no range can hold."""
+    frame = pd.DataFrame({"immigrants": [100.0], "population": [200.0]}, index=["35060001"])
+    xw = crosswalk(np.ones((1, 1)))
+    names = {"s00": "35060001"}
+    xw = lipgeo.Crosswalk(
+        xw.frame.replace({"source_id": names}), xw.remainder.replace({"source_id": names}),
+        xw.overlaps, xw.quality, xw.sources.rename(index=names), meta=xw.meta,
+    )  # fmt: skip
+    est = weight_table(CensusTable(frame, level="DA", vintage=2011), xw)
+    message = est.report.only("voluntary").frame["message"].iloc[0]
+    assert message.endswith("immigrants.")
+
+
 def test_averages_have_no_bounds_unless_every_unit_is_whole():
     """Totals alone do not tell who of a cut unit is inside; the flag says so."""
     average = Variable("mean", "average", denominator="d", rounding=0.0)
@@ -752,7 +780,7 @@ def test_what_is_no_table_or_crosswalk_is_refused():
 
 
 @settings(max_examples=25, deadline=None)
-@given(arrays(np.float64, (5,), elements=st.floats(0, 1e6)))
+@given(arrays(np.float64, (5,), elements=st.integers(0, 1_000_000).map(float)))
 def test_flags_are_always_known_ones(values):
     """Every flag that can stand is in the list the documentation gives."""
     est = weight_table(table({"n": values}, {"n": count("n")}), crosswalk(SHARES[:5]))

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from lipgeo.amounts import points_of
 from lipgeo.areas import ServiceAreas
 from lipgeo.census import Census, Rows
 from lipgeo.crosswalk import Crosswalk
+from lipgeo.crosswalk.amounts import points_of
 from lipgeo.fitting.choosing import Candidates, Terms, choose, exclusive_pairs
 from lipgeo.fitting.cover import fewest_units
 from lipgeo.fitting.mixed import Basis, descend

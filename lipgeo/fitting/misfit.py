@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lipgeo.amounts import surface_m2
 from lipgeo.census import Census, Rows
+from lipgeo.crosswalk.amounts import surface_m2
 
 __all__ = ["MEASURES", "misfit", "unit_totals"]
 

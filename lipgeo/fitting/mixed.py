@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lipgeo.amounts import planar_area
 from lipgeo.census import CHAIN, Census, Rows
 from lipgeo.census.completeness import Completeness
-from lipgeo.shares import CHAINS
+from lipgeo.crosswalk.amounts import planar_area
+from lipgeo.crosswalk.shares import CHAINS
 
 __all__ = ["Basis", "descend"]
 

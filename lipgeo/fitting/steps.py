@@ -12,6 +12,8 @@ import pandas as pd
 from lipgeo.areas import ServiceAreas
 from lipgeo.census import Census
 from lipgeo.crosswalk import Crosswalk, build_crosswalk
+from lipgeo.crosswalk.shares import by_area
+from lipgeo.crosswalk.targets import targets_of
 from lipgeo.errors import AreaError, FitError
 from lipgeo.fitting.choosing import RULES, Terms
 from lipgeo.fitting.chosen import Drawn, atoms_in, childless, mixed_units, ruled_units
@@ -20,8 +22,6 @@ from lipgeo.fitting.limits import DEFAULTS, Limits, limits_of
 from lipgeo.fitting.optimal import Choice, best_units, pool_of
 from lipgeo.fitting.outcome import described, named
 from lipgeo.geography import level as level_named
-from lipgeo.shares import by_area
-from lipgeo.targets import targets_of
 from lipgeo.words import say
 
 __all__ = [

@@ -1,10 +1,10 @@
 """``geography``: the vocabulary of census geography, under one roof.
 
-Census years, levels and what nests in what come from one table (:mod:`lipgeo.geography.hierarchy`), and so
-do the floors (:mod:`lipgeo.geography.floor_facts`). Ids and DGUIDs are checked, built and taken apart by it
-(:mod:`lipgeo.geography.identifiers`, :mod:`lipgeo.geography.dguid_form`) and, where damage leaves one reading, restored
-(:mod:`lipgeo.geography.restoring`). A level and an id always travel with the census year: equal digits of
-two censuses need not be the same land, and a DA id and an ADA id have one shape.
+Census years, levels and what nests in what come from one table (``hierarchy``), and so do the
+floors (``floor_facts``). Ids and DGUIDs are checked, built and taken apart by it (``identifiers``,
+``dguid_form``) and, where damage leaves one reading, restored (``restoring``). A level and an id
+always travel with the census year: equal digits of two censuses need not be the same land, and a
+DA id and an ADA id have one shape.
 """
 
 from __future__ import annotations

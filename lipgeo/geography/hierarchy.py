@@ -42,7 +42,8 @@ Certainty = Literal["verified", "carried forward", "general knowledge", "expecte
 @cache
 def facts() -> dict[str, Any]:
     """Return the table as it stands in ``geography.toml``."""
-    return tomllib.loads((resources.files("lipgeo.geography") / "geography.toml").read_text("utf-8"))
+    table = resources.files("lipgeo.geography") / "geography.toml"
+    return tomllib.loads(table.read_text("utf-8"))
 
 
 @dataclass(frozen=True)

@@ -139,14 +139,15 @@ def context_cards(frame: pd.DataFrame) -> Cards:
     )
 
 
-def _decimals(values: pd.Series) -> int:
+def _decimals(values: pd.DataFrame) -> int:
     largest = float(np.nanmax(np.abs(values.to_numpy(np.float64)), initial=0.0))
     return 0 if largest >= 100 else 1 if largest >= 10 else 2 if largest > 1 else 3
 
 
-def value_text(values: pd.Series) -> Callable[[Any], str]:
-    """Return how values of one variable are written: as fine as their size asks."""
-    decimals = _decimals(values)
+def value_text(estimates: pd.DataFrame) -> Callable[[Any], str]:
+    """Return how numbers of one variable are written: as fine as their size asks."""
+    # of a median only the range may be known
+    decimals = _decimals(estimates[["value", "lower", "upper"]])
     return lambda value: say("maps.missing") if pd.isna(value) else number(float(value), decimals)
 
 
@@ -161,7 +162,7 @@ def _ranges(lower: pd.Series, upper: pd.Series, write: Callable[[Any], str]) -> 
 
 def estimate_cards(estimates: pd.DataFrame, labels: pd.Series) -> Cards:
     """Return the cards of one variable's estimates: rows of ``est.frame``."""
-    write = value_text(estimates["value"])
+    write = value_text(estimates)
     return Cards(
         {
             say("maps.area"): area_names(estimates, labels),

@@ -230,7 +230,7 @@ def _words(
     )
     heading = textwrap.shorten(title or scene.heading, 110, placeholder=" …")
     notice = " ".join([say("maps.notice"), *scene.notes])
-    foot = "\n".join([when, textwrap.fill(scene.source, 180), say("maps.made_with")])
+    foot = "\n".join([when, textwrap.fill(scene.source, 180), say("maps.made_with_paper")])
     for y, size, words, place in (
         (0.965, 14, heading, "top"),
         (0.925, 9, textwrap.fill(notice, 150), "top"),

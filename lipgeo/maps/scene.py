@@ -278,7 +278,7 @@ def _coloured(numbers: pd.DataFrame, shapes: Shapes, labels: pd.Series, title: s
     used, place = np.unique(np.searchsorted(edges, known, side="right"), return_inverse=True)
     member = np.full(len(values), len(used), dtype=np.int64)
     member[~missing] = place
-    write = cards.value_text(numbers["value"])
+    write = cards.value_text(numbers)
     classes = [
         (
             class_style(k, len(used)),
@@ -317,9 +317,20 @@ def _labels(
     second: list[tuple[str, ...]] = [() for _ in held]
     if numbers is not None:
         said = cards.estimate_cards(numbers, labels)
-        value, likely = (said.heads.index(say(f"maps.{k}")) for k in ("value", "likely"))
+        value, likely, certain = (
+            said.heads.index(say(f"maps.{k}")) for k in ("value", "likely", "certain")
+        )
+        known = numbers["value"].notna().to_numpy()
         second = [
-            tuple(text for text in (said.rows[k][value], said.rows[k][likely]) if text)
+            tuple(
+                text
+                for text in (
+                    (said.rows[k][value], said.rows[k][likely])
+                    if known[k]
+                    else (said.rows[k][certain] or said.rows[k][value],)
+                )
+                if text
+            )
             for k in held
         ]
     made = [

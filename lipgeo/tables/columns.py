@@ -85,18 +85,18 @@ def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) 
     _require_parts(table, variables)
     reader = _Reader(table, pairs)
     shape = (len(pairs.sources), len(variables))
-    n, d = np.zeros(shape), np.zeros(shape)
-    reason = np.zeros(shape, dtype=np.int8)
-    ceiling = np.full(shape, np.nan)
-    n_base, d_base = np.zeros(shape), np.zeros(shape)
-    held = np.zeros(shape)
+    # written column by column
+    n, d, ceiling, n_base, d_base, held = (np.zeros(shape, order="F") for _ in range(6))
+    reason = np.zeros(shape, dtype=np.int8, order="F")
     for at, one in enumerate(variables):
         n[:, at], d[:, at], reason[:, at] = reader.parts(one)
+        seen = reason[:, at] == 0
         ceiling[:, at] = reader.ceiling(one)
         held[:, at] = reader.held(one)
         n_base[:, at], d_base[:, at] = reader.bases(one, n[:, at])
+        for values in (n, d, n_base, d_base):
+            values[~seen, at] = 0.0
     observed = reason == 0
-    n, d = np.where(observed, n, 0.0), np.where(observed, d, 0.0)
     rate_sd, rate_range = _rates(n, d)
     return Columns(
         variables=tuple(variables),
@@ -105,8 +105,8 @@ def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) 
         observed=observed,
         reason=reason,
         ceiling=ceiling,
-        n_base=np.where(observed, n_base, 0.0),
-        d_base=np.where(observed, d_base, 0.0),
+        n_base=n_base,
+        d_base=d_base,
         sampling=np.array(
             [sampling_factor(table.vintage) if one.sampled else 0.0 for one in variables]
         ),
@@ -137,7 +137,7 @@ def parts_needed(one: Variable) -> list[str]:
 
 
 def _require_parts(table: CensusTable, variables: Sequence[Variable]) -> None:
-    held = set(table.frame.columns)
+    held = set(table.columns)
     problems = [
         {"variable": one.name, "needed": part}
         for one in variables
@@ -159,7 +159,6 @@ class _Reader:
     def __init__(self, table: CensusTable, pairs: Pairs) -> None:
         self.table, self.pairs = table, pairs
         self.at = table.unit_ids.get_indexer(pairs.sources)
-        self.frame, self.symbols = table.frame, table.symbols
         self.known = self.at >= 0
         self._read: dict[str, tuple[Floats, npt.NDArray[np.int8]]] = {}
 
@@ -167,11 +166,12 @@ class _Reader:
         """Return values (0 where not known) and why they are not known."""
         if name not in self._read:
             values = np.full(len(self.at), np.nan)
-            values[self.known] = self.frame[name].to_numpy()[self.at[self.known]]
+            values[self.known] = self.table.values(name)[self.at[self.known]]
             reason = np.where(np.isnan(values), REASONS.index("blank"), 0).astype(np.int8)
-            if name in self.symbols:
+            marks = self.table.marks(name)
+            if marks is not None:
                 symbols = np.full(len(self.at), "", dtype=object)
-                symbols[self.known] = self.symbols[name].to_numpy(dtype=object)[self.at[self.known]]
+                symbols[self.known] = marks[self.at[self.known]]
                 for symbol in MISSING:
                     reason[symbols == symbol] = REASONS.index(symbol)
             reason[~self.known] = REASONS.index("not_in_table")
@@ -203,7 +203,7 @@ class _Reader:
         if self.table.vintage is None or self.table.vintage > 2006 or not one.sampled:
             return reason
         whole = values
-        if one.rule == "count" and one.denominator in self.frame:
+        if one.rule == "count" and one.denominator in self.table.columns:
             whole, _ = self.column(str(one.denominator))
         hidden = (reason == 0) & (whole == 0) & (self.held(one) > 0)
         return np.where(hidden, REASONS.index("zero"), reason).astype(np.int8)
@@ -219,7 +219,7 @@ class _Reader:
     def ceiling(self, one: Variable) -> Floats:
         """Return what a unit's count cannot exceed: its denominator, else its people."""
         unknown = np.full(len(self.at), np.nan)
-        if one.denominator in self.frame and one.part:
+        if one.denominator in self.table.columns and one.part:
             values, reason = self.column(str(one.denominator))
             unknown = np.where(reason == 0, values, np.nan)
         counted = None if one.ceiling is None else self.counted(one.ceiling)
@@ -231,7 +231,7 @@ class _Reader:
         """Return the people, dwellings or households of each source, where they are all known."""
         if self.pairs.counts_held and self.pairs.crosswalk.weight == kind:
             return self.pairs.held
-        if kind not in self.frame:
+        if kind not in self.table.columns:
             return None
         values, reason = self.column(kind)
         return values if not reason[self.pairs.touched].any() else None

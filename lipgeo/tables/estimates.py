@@ -17,6 +17,7 @@ from lipgeo.tables.explaining import EXPLAIN as _EXPLAIN
 from lipgeo.tables.explaining import ROWS, added_up, missing_of, tail_of, units_of
 from lipgeo.tables.outcome import FLAGS, Outcome
 from lipgeo.tables.pairs import Pairs
+from lipgeo.tables.spread import Family
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import Variable
 from lipgeo.words import say
@@ -54,12 +55,15 @@ class Leg:
         The table.
     pairs
         By the weight of the crosswalk, the first the one that others fall back to.
+    families
+        By the same, the parents that areas cut.
     notes
         What was met when they were matched.
     """
 
     table: CensusTable
     pairs: dict[str, Pairs]
+    families: dict[str, Family | None]
     notes: list[Finding] = field(default_factory=list)
 
     @property
@@ -168,11 +172,11 @@ class Estimates(Shown):
     def missing(self) -> pd.DataFrame:
         """What was not observed, and why; a copy."""
         if self._missing is None:
+            numbers = [one for one in self.variables.values() if one.rule != "index"]
             parts = [
-                missing_of(leg.table, one, leg.pairs_of(one))
+                missing_of(leg.table, [one for one in numbers if leg.pairs_of(one) is pairs], pairs)
                 for leg in self._legs
-                for one in self.variables.values()
-                if one.rule != "index"
+                for pairs in leg.pairs.values()
             ]
             found = pd.concat(parts, ignore_index=True)
             order = {area: at for at, area in enumerate(self.area_ids)}
@@ -303,7 +307,7 @@ class Estimates(Shown):
 
 
 def result_frame(
-    blocks: Sequence[tuple[list[Variable], Outcome]],
+    blocks: Sequence[tuple[Sequence[Variable], Outcome]],
     areas: pd.Index,
     order: Mapping[str, int],
     listed: set[str],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from lipgeo.tables.pairs import Pairs
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import Variable
 
-__all__ = ["EXPLAIN", "ROWS", "added_up", "missing_of", "tail_of", "units_of"]
+__all__ = ["EXPLAIN", "ROWS", "added_up", "chunks", "missing_of", "tail_of", "units_of"]
 
 #: columns of an explanation
 EXPLAIN = (
@@ -34,6 +34,8 @@ EXPLAIN = (
 )
 #: kinds of rows, in their order
 ROWS = ("unit", "class", "sum", "not_observed", "value", "rounding", "official")
+#: variables taken at a time
+_CHUNK = 64
 _MISSING = ("area_id", "variable", "source_id", "name", "symbol", "reason", "share", "held")
 _TEXTS = ("area_id", "row", "source_id", "name", "symbol", "status", "reason", "file", "sha256")
 
@@ -47,7 +49,6 @@ def units_of(table: CensusTable, one: Variable, pairs: Pairs, areas: Iterable[st
     ids = pairs.sources[source]
     columns = columns_of(table, [one], pairs)
     n, d, seen = columns.n[source, 0], columns.d[source, 0], columns.observed[source, 0]
-    values = table.frame
     name = one.numerator or one.name
     nothing = np.full(len(ids), np.nan)
     over = one.is_ratio or bool(one.groups)
@@ -59,7 +60,7 @@ def units_of(table: CensusTable, one: Variable, pairs: Pairs, areas: Iterable[st
             "row": "unit",
             "source_id": ids.to_numpy(dtype=object),
             "name": table.names.reindex(ids).to_numpy(),
-            "published": values[name].reindex(ids).to_numpy() if name in values else nothing,
+            "published": _values_of(table, name, ids) if name in table.columns else nothing,
             "symbol": _symbols_of(table, one, ids),
             "share": share,
             "contribution": np.where(seen, share * n, np.nan) if one.rule != "median" else nothing,
@@ -74,6 +75,12 @@ def units_of(table: CensusTable, one: Variable, pairs: Pairs, areas: Iterable[st
     if one.groups:
         frame = pd.concat([frame, _classes(table, one, pairs, wanted)], ignore_index=True)
     return frame.astype(dict.fromkeys(_TEXTS, "string"))
+
+
+def _values_of(table: CensusTable, name: str, ids: pd.Index) -> npt.NDArray[np.float64]:
+    """Return values as published, NaN where there is no row."""
+    at = table.unit_ids.get_indexer(ids)
+    return np.where(at >= 0, table.values(name)[at], np.nan)
 
 
 def _classes(
@@ -143,33 +150,50 @@ def _rows(row: str, areas: pd.Index, **columns: pd.Series | float) -> pd.DataFra
     return frame.reindex(columns=["area_id", *EXPLAIN])
 
 
-def missing_of(table: CensusTable, one: Variable, pairs: Pairs) -> pd.DataFrame:
-    """Return the cells of a variable that were not observed, for each area they count in."""
-    columns = columns_of(table, [one], pairs)
-    reason = columns.reason[:, 0]
-    rows = np.flatnonzero((pairs.share > 0) & (reason[pairs.source] > 0))
-    source = pairs.source[rows]
-    ids = pairs.sources[source]
-    frame = pd.DataFrame(
+def missing_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) -> pd.DataFrame:
+    """Return the cells of variables that were not observed, for each area they count in."""
+    parts = [_missing_of(table, chunk, pairs) for chunk in chunks(variables)]
+    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_MISSING))
+    texts = ("area_id", "variable", "source_id", "name", "symbol", "reason")
+    return found.astype(dict.fromkeys(texts, "string") | {"share": "float64", "held": "float64"})
+
+
+def _missing_of(table: CensusTable, chunk: Sequence[Variable], pairs: Pairs) -> pd.DataFrame:
+    columns = columns_of(table, chunk, pairs)
+    met = np.flatnonzero(pairs.share > 0)
+    pair, at = np.nonzero(columns.reason[pairs.source[met]] > 0)
+    pair = met[pair]
+    source = pairs.source[pair]
+    names = np.array([one.name for one in chunk], dtype=object)
+    symbols = np.full(len(source), "", dtype=object)
+    for place, one in enumerate(chunk):
+        rows = np.flatnonzero(at == place)
+        symbols[rows] = _symbols_of(table, one, pairs.sources[source[rows]])
+    return pd.DataFrame(
         {
-            "area_id": pairs.targets[pairs.target[rows]],
-            "variable": one.name,
-            "source_id": ids,
-            "name": table.names.reindex(ids).to_numpy(),
-            "symbol": _symbols_of(table, one, ids),
-            "reason": np.array(REASONS, dtype=object)[reason[source]],
-            "share": pairs.share[rows],
-            "held": columns.held[source, 0],
+            "area_id": pairs.targets[pairs.target[pair]],
+            "variable": names[at],
+            "source_id": pairs.sources[source],
+            "name": table.names.reindex(pairs.sources[source]).to_numpy(),
+            "symbol": symbols,
+            "reason": np.array(REASONS, dtype=object)[columns.reason[source, at]],
+            "share": pairs.share[pair],
+            "held": columns.held[source, at],
         }
     )
-    texts = ("area_id", "variable", "source_id", "name", "symbol", "reason")
-    return frame[list(_MISSING)].astype(dict.fromkeys(texts, "string"))
+
+
+def chunks(variables: Sequence[Variable]) -> Iterator[Sequence[Variable]]:
+    """Part variables into bounded numbers: that bounds what is held at once."""
+    for start in range(0, len(variables), _CHUNK):
+        yield variables[start : start + _CHUNK]
 
 
 def _symbols_of(table: CensusTable, one: Variable, ids: pd.Index) -> npt.NDArray[np.object_]:
     """Return the symbols that stood in the cells of a variable, empty where none did."""
-    symbols = table.symbols
-    name = one.numerator or one.name
-    if name not in symbols:
-        return np.full(len(ids), "", dtype=object)
-    return np.asarray(symbols[name].reindex(ids).fillna(""), dtype=object)
+    marks = table.marks(one.numerator or one.name)
+    found = np.full(len(ids), "", dtype=object)
+    if marks is not None:
+        at = table.unit_ids.get_indexer(ids)
+        found[at >= 0] = marks[at[at >= 0]]
+    return found

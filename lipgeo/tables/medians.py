@@ -86,12 +86,13 @@ class Classes:
 
 def classes_of(table: CensusTable, one: Variable, pairs: Pairs, observed: Flags) -> Classes:
     """Sum the classes of a median over units where all of them are observed."""
-    frame = table.frame[[group.variable for group in one.groups]].reindex(pairs.sources)
-    counts = np.where(observed[:, None], np.nan_to_num(frame.to_numpy()), 0.0)
+    at = table.unit_ids.get_indexer(pairs.sources)
+    values = np.stack([table.values(group.variable)[at] for group in one.groups], axis=1)
+    counts = np.where(observed[:, None], np.nan_to_num(values), 0.0)
     return Classes(
-        np.asarray(pairs.matrix(pairs.share) @ counts),
-        np.asarray(pairs.matrix(pairs.inside) @ counts),
-        np.asarray(pairs.matrix(pairs.straddling) @ counts),
+        np.asarray(pairs.by_share @ counts),
+        np.asarray(pairs.by_inside @ counts),
+        np.asarray(pairs.by_straddling @ counts),
     )
 
 

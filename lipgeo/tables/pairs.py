@@ -121,6 +121,36 @@ class Pairs:
         hit[self.source[(self.share > 0) | (self.area_share > self.sliver)]] = True
         return hit
 
+    @cached_property
+    def by_share(self) -> Any:
+        """Shares, targets by sources."""
+        return self.matrix(self.share)
+
+    @cached_property
+    def by_square(self) -> Any:
+        """Squares of shares."""
+        return self.matrix(self.share**2)
+
+    @cached_property
+    def by_inside(self) -> Any:
+        """1 where the source is wholly inside."""
+        return self.matrix(self.inside)
+
+    @cached_property
+    def by_straddling(self) -> Any:
+        """1 where it straddles."""
+        return self.matrix(self.straddling)
+
+    @cached_property
+    def by_touching(self) -> Any:
+        """1 where it counts at all."""
+        return self.matrix(self.inside | self.straddling | (self.share > 0))
+
+    @cached_property
+    def by_doubt(self) -> Any:
+        """How open its split is."""
+        return self.matrix(self.doubt)
+
     def matrix(self, values: Floats | Flags) -> Any:
         """Return values of the pairs as a sparse matrix, targets by sources."""
         shape = (len(self.targets), len(self.sources))

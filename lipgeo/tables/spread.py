@@ -15,6 +15,7 @@ percentile of the misses of whole targets asks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ import scipy.sparse
 from lipgeo.tables.columns import Columns
 from lipgeo.tables.pairs import Pairs
 
-__all__ = ["LEVEL", "NORMAL", "Spread", "learn"]
+__all__ = ["LEVEL", "NORMAL", "Family", "Spread", "learn"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -71,18 +72,20 @@ class Spread:
     targets: npt.NDArray[np.int64]
 
 
-def learn(pairs: Pairs, columns: Columns, parents: pd.Series, *, calibrated: bool) -> Spread:
+def learn(pairs: Pairs, columns: Columns, family: Family | None) -> Spread:
     """Learn the spread of each variable from the parents of the table's units.
 
     Parameters
     ----------
     pairs, columns
         The crosswalk, and the table in its order.
-    parents
-        What each unit is part of, by unit id; missing where in none.
-    calibrated
-        Whether the shares meet known totals: then parents are split by those shares too, and what
-        is missed is only how a variable departs from the totals met.
+    family
+        The parents that areas cut; ``None`` where there are none: all is borrowed.
+
+    Notes
+    -----
+    Where shares were calibrated, parents are split by those shares too: what is missed is only
+    how a variable departs from the totals met.
     """
     count = len(columns.variables)
     variance = columns.rate_sd**2
@@ -90,12 +93,12 @@ def learn(pairs: Pairs, columns: Columns, parents: pd.Series, *, calibrated: boo
     first = np.where(columns.ratio, RATIO[0], COUNT[0]) * more
     second = np.where(columns.ratio, RATIO[1], COUNT[1]) * more
     scale = np.where(columns.ratio, variance, 1.0)
-    found = _one_level_up(pairs, columns, parents, calibrated=calibrated)
     width = np.full(count, widest)
     splits = np.zeros(count, dtype=np.int64)
     targets = np.zeros(count, dtype=np.int64)
     phi, tau2 = first.copy(), second.copy()
-    if found is not None:
+    if family is not None:
+        found = _one_level_up(pairs, columns, family)
         expected = found.doubt[:, None] * scale * (first * found.size + second * found.size**2)
         usable = found.usable & (expected > 0)
         splits = usable.sum(axis=0)
@@ -119,6 +122,88 @@ def learn(pairs: Pairs, columns: Columns, parents: pd.Series, *, calibrated: boo
         splits=splits,
         targets=targets,
     )
+
+
+@dataclass(frozen=True)
+class Family:
+    """Parents that areas cut, and how they are split: what learning needs of a crosswalk.
+
+    Attributes
+    ----------
+    rows
+        Sources that are members of such parents.
+    unions
+        1 where a source is part of a parent; parents by ``rows``, sparse.
+    fine
+        Shares of sources; splits by ``rows``, sparse. A split is a parent and a target.
+    parent, target
+        Positions; one a split.
+    share
+        Share of the parent in the target, taken as a unit's is; one a split.
+    doubt
+        How open the split is; 0 where it does not straddle.
+    peopled
+        Whether the parent holds anything; one a split.
+    """
+
+    rows: npt.NDArray[np.int64]
+    unions: Any
+    fine: Any
+    parent: npt.NDArray[np.int64]
+    target: npt.NDArray[np.int64]
+    share: Floats
+    doubt: Floats
+    peopled: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, pairs: Pairs, parents: pd.Series) -> Family | None:
+        """Find the parents that targets cut; ``None`` where there is nothing to learn."""
+        if not pairs.straddling.any() or not parents.notna().any():
+            return None
+        codes, known = pd.factorize(parents.reindex(pairs.sources))
+        cut = np.zeros(len(known), dtype=bool)
+        owner = codes[pairs.source]
+        cut[owner[(owner >= 0) & (pairs.area_share < 1)]] = True
+        whole = pd.Series(pairs.target[owner >= 0]).groupby(owner[owner >= 0]).nunique()
+        cut[whole.index[whole > 1]] = True
+        member = (codes >= 0) & cut[codes]
+        rows = np.flatnonzero(member)
+        place = np.cumsum(member) - 1
+        code, count = pd.factorize(codes[rows])[0], int(cut.sum())
+        unions = scipy.sparse.csr_matrix(
+            (np.ones(len(rows)), (code, np.arange(len(rows)))), shape=(count, len(rows))
+        )
+        mine = member[pairs.source]
+        at = place[pairs.source[mine]]
+        key = code[at] * len(pairs.targets) + pairs.target[mine]
+        split, which = np.unique(key, return_inverse=True)
+        parent, target = np.divmod(split, len(pairs.targets))
+        shape = (len(split), len(rows))
+
+        def gather(values: Floats) -> Any:
+            return scipy.sparse.csr_matrix((values[mine], (which, at)), shape)
+
+        held = pairs.held[rows]
+        total = (unions @ held)[parent]
+        calibrated = "calibration" in pairs.crosswalk.meta
+        part = gather(pairs.share if calibrated else pairs.area_share) @ held
+        share = np.divide(part, total, out=np.zeros(len(split)), where=total > 0)
+        surface = np.asarray(gather(pairs.area_share).sum(axis=1)).ravel()
+        surface = surface / np.asarray(unions.sum(axis=1)).ravel()[parent]
+        if pairs.by_area and pairs.counts_held:
+            # units are themselves shared by area: so are their parents, of units alike in size
+            share = surface
+        straddling = (surface > pairs.sliver) & (surface < 1 - pairs.sliver)
+        return cls(
+            rows=rows,
+            unions=unions,
+            fine=gather(pairs.share),
+            parent=parent,
+            target=target,
+            share=share,
+            doubt=np.where(straddling, share * (1 - share) + (share - surface) ** 2, 0.0),
+            peopled=total > 0,
+        )
 
 
 @dataclass(frozen=True)
@@ -150,60 +235,25 @@ class _Misses:
     count: int
 
 
-def _one_level_up(
-    pairs: Pairs, columns: Columns, parents: pd.Series, *, calibrated: bool
-) -> _Misses | None:
+def _one_level_up(pairs: Pairs, columns: Columns, family: Family) -> _Misses:
     """Estimate each parent in each target as if it were a unit, beside the answer."""
-    codes, known = pd.factorize(parents.reindex(pairs.sources))
-    if not len(known):
-        return None
-    member = codes >= 0
-    count, sources = len(known), len(pairs.sources)
-    unions = scipy.sparse.csr_matrix(
-        (np.ones(member.sum()), (codes[member], np.flatnonzero(member))), shape=(count, sources)
-    )
-    of_member = member[pairs.source]
-    key = codes[pairs.source[of_member]] * len(pairs.targets) + pairs.target[of_member]
-    split, at = np.unique(key, return_inverse=True)
-    parent, target = np.divmod(split, len(pairs.targets))
-
-    def gather(values: Floats) -> scipy.sparse.csr_matrix:
-        shape = (len(split), sources)
-        return scipy.sparse.csr_matrix((values[of_member], (at, pairs.source[of_member])), shape)
-
-    held = pairs.held
-    cut = gather(pairs.share if calibrated else pairs.area_share)
-    total = unions @ held
-    share = np.divide(cut @ held, total[parent], out=np.zeros(len(split)), where=total[parent] > 0)
-    surface = np.asarray(gather(pairs.area_share).sum(axis=1)).ravel()
-    surface = surface / np.asarray(unions.sum(axis=1)).ravel()[parent]
-    if pairs.by_area and pairs.counts_held:
-        # units are themselves shared by area: so are their parents, of units alike in size
-        share = surface
-    fine = gather(pairs.share)
-
-    n_miss = (unions @ columns.n)[parent] * share[:, None] - fine @ columns.n
-    d_miss = (unions @ columns.d)[parent] * share[:, None] - fine @ columns.d
-    rate = _rate_of_targets(pairs, columns)[target]
-    complete = (unions @ (~columns.observed).astype(np.float64)) == 0
-    whole = complete[parent] & (total[parent] > 0)[:, None]
-    straddling = (surface > pairs.sliver) & (surface < 1 - pairs.sliver)
-    size = np.where(columns.ratio, (unions @ columns.d)[parent], (unions @ columns.n)[parent])
+    n, d = columns.n[family.rows], columns.d[family.rows]
+    whole_n, whole_d = (family.unions @ n)[family.parent], (family.unions @ d)[family.parent]
+    n_miss = whole_n * family.share[:, None] - family.fine @ n
+    d_miss = whole_d * family.share[:, None] - family.fine @ d
+    top, bottom = pairs.by_share @ columns.n, pairs.by_share @ columns.d
+    rate = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)[family.target]
+    lacking = family.unions @ (~columns.observed[family.rows]).astype(np.float64)
+    known = (lacking == 0)[family.parent] & family.peopled[:, None]
     return _Misses(
-        target=target,
-        doubt=np.where(straddling, share * (1 - share) + (share - surface) ** 2, 0.0),
-        size=size,
+        target=family.target,
+        doubt=family.doubt,
+        size=np.where(columns.ratio, whole_d, whole_n),
         miss=np.where(columns.ratio, n_miss - rate * d_miss, n_miss),
-        usable=whole & straddling[:, None],
-        known=whole,
+        usable=known & (family.doubt > 0)[:, None],
+        known=known,
         count=len(pairs.targets),
     )
-
-
-def _rate_of_targets(pairs: Pairs, columns: Columns) -> Floats:
-    by_share = pairs.matrix(pairs.share)
-    n, d = by_share @ columns.n, by_share @ columns.d
-    return np.asarray(np.divide(n, d, out=np.zeros_like(n), where=d > 0))
 
 
 def _fit(part: Floats, rest: Floats, miss: Floats) -> tuple[Floats, Floats]:

@@ -109,12 +109,8 @@ def sums_of(pairs: Pairs, columns: Columns, spread: Spread, vintage: int | None)
     TableError
         What targets and remainder hold is not what the sources hold (to 1e-9): never expected.
     """
-    by_share = pairs.matrix(pairs.share)
-    by_square = pairs.matrix(pairs.share**2)
-    inside = pairs.matrix(pairs.inside)
-    straddling = pairs.matrix(pairs.straddling)
-    doubt = pairs.matrix(pairs.doubt)
-    touching = pairs.matrix(pairs.inside | pairs.straddling | (pairs.share > 0))
+    by_share, by_square, doubt = pairs.by_share, pairs.by_square, pairs.by_doubt
+    inside, straddling, touching = pairs.by_inside, pairs.by_straddling, pairs.by_touching
     n, d, seen = columns.n, columns.d, columns.observed
     held = columns.held
     lost = ~seen

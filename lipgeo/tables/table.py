@@ -144,6 +144,21 @@ class CensusTable:
         return self._parents.copy()
 
     @property
+    def columns(self) -> pd.Index:
+        """Names of the columns."""
+        return self._frame.columns
+
+    def values(self, name: str) -> npt.NDArray[np.float64]:
+        """Return one column; not to be written to."""
+        return np.asarray(self._frame[name].to_numpy(), dtype=np.float64)
+
+    def marks(self, name: str) -> npt.NDArray[np.object_] | None:
+        """Return the symbols of one column, ``None`` where it has none."""
+        if name not in self._symbols:
+            return None
+        return np.asarray(self._symbols[name].to_numpy(dtype=object), dtype=object)
+
+    @property
     def unit_ids(self) -> pd.Index:
         """Ids of the units."""
         return self._frame.index

@@ -17,10 +17,11 @@ from lipgeo.report import CheckReport, Finding
 from lipgeo.tables.calibration import residuals
 from lipgeo.tables.columns import Columns, columns_of, parts_needed
 from lipgeo.tables.estimates import Estimates, Leg, result_frame
+from lipgeo.tables.explaining import chunks
 from lipgeo.tables.medians import Classes, Range, classes_of, range_of
 from lipgeo.tables.outcome import OUTSIDE, Outcome, outcome_of
 from lipgeo.tables.pairs import SLIVER, Pairs
-from lipgeo.tables.spread import Spread, learn
+from lipgeo.tables.spread import Family, Spread, learn
 from lipgeo.tables.sums import Sums, sums_of
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import Variable, variable
@@ -29,8 +30,8 @@ __all__ = ["weight_table"]
 
 Floats = npt.NDArray[np.float64]
 
-#: variables weighted at a time: bounds what is held at once
-_CHUNK = 64
+#: the census whose long form was the National Household Survey, voluntary
+_VOLUNTARY = 2011
 #: share of an area's people that must be observed for a number to be given
 MIN_OBSERVED = 0.5
 
@@ -160,7 +161,8 @@ def _legs(
         if not several or not all(isinstance(each, Crosswalk) for each in several):
             raise TableError("tables.not_crosswalk", given=type(shares).__name__)
         pairs = {each.weight: Pairs.of(each, sliver) for each in several}
-        legs.append(Leg(one, pairs, _matched(one, next(iter(pairs.values())))))
+        families = {name: Family.of(each, one.parents) for name, each in pairs.items()}
+        legs.append(Leg(one, pairs, families, _matched(one, next(iter(pairs.values())))))
     return legs
 
 
@@ -212,8 +214,8 @@ def _chosen(
     table: CensusTable, asked: Sequence[str | Variable] | None
 ) -> tuple[list[Variable], list[Finding]]:
     """Return the variables to weight; refuse those asked for that cannot be, note the others."""
-    names = list(table.frame.columns) if asked is None else list(asked)
-    held = set(table.frame.columns)
+    names = list(table.columns) if asked is None else list(asked)
+    held = set(table.columns)
     chosen: dict[str, Variable] = {}
     lacking: dict[str, list[str]] = {"no_rule": [], "no_part": []}
     for name in names:
@@ -242,6 +244,20 @@ def _chosen(
         for kind, which in lacking.items()
         if which
     ]
+    apart = [
+        name
+        for name, one in chosen.items()
+        if one.rule in ("rate", "percent")
+        and one.part
+        and one.numerator is None
+        and np.nanmax(table.values(name), initial=0.0) > one.per
+    ]
+    if apart:
+        chosen |= {name: replace(chosen[name], part=False) for name in apart}
+        notes.append(finding("tables.above_whole", "note", "", variables=apart))
+    voluntary = [name for name, one in chosen.items() if one.sampled]
+    if table.vintage == _VOLUNTARY and voluntary:
+        notes.append(finding("tables.voluntary", "warning", "", variables=voluntary))
     refused = [one.name for one in chosen.values() if one.rule == "index"]
     if refused:
         notes.append(finding("tables.index_refused", "warning", "", variables=refused))
@@ -260,14 +276,13 @@ def _basis_of(one: Variable, leg: Leg) -> str:
     return one.basis if one.basis in leg.pairs else next(iter(leg.pairs))
 
 
-def _chunks(chosen: Sequence[Variable], legs: Sequence[Leg]) -> Iterator[list[Variable]]:
+def _chunks(chosen: Sequence[Variable], legs: Sequence[Leg]) -> Iterator[Sequence[Variable]]:
     """Part the variables by the crosswalks they go by, a bounded number at a time."""
     kinds: dict[tuple[str, ...], list[Variable]] = {}
     for one in chosen:
         kinds.setdefault(tuple(_basis_of(one, leg) for leg in legs), []).append(one)
     for many in kinds.values():
-        for start in range(0, len(many), _CHUNK):
-            yield many[start : start + _CHUNK]
+        yield from chunks(many)
 
 
 # ---------------------------------------------------------------- one chunk
@@ -277,12 +292,12 @@ def _chunks(chosen: Sequence[Variable], legs: Sequence[Leg]) -> Iterator[list[Va
 class _Done:
     """What weighting one chunk gave: a block of results, and the error model used."""
 
-    block: tuple[list[Variable], Outcome]
+    block: tuple[Sequence[Variable], Outcome]
     model: pd.DataFrame
 
 
 def _weighted(
-    chunk: list[Variable], legs: Sequence[Leg], areas: pd.Index, min_observed: float
+    chunk: Sequence[Variable], legs: Sequence[Leg], areas: pd.Index, min_observed: float
 ) -> _Done:
     """Weight one chunk of variables over all legs."""
     sums: Sums | None = None
@@ -294,12 +309,7 @@ def _weighted(
     for leg in legs:
         pairs = leg.pairs[_basis_of(chunk[0], leg)]
         columns = columns_of(leg.table, chunk, pairs)
-        spread = learn(
-            pairs,
-            columns,
-            leg.table.parents,
-            calibrated="calibration" in pairs.crosswalk.meta,
-        )
+        spread = learn(pairs, columns, leg.families[pairs.crosswalk.weight])
         parts.append((columns, spread))
         rows = np.asarray(areas.get_indexer(pairs.targets), np.int64)
         found = sums_of(pairs, columns, spread, leg.table.vintage).at(rows, len(areas))

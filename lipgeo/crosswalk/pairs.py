@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from lipgeo.kernel import Overlay, couples
+from lipgeo.crosswalk.kernel import Overlay, couples
 
 __all__ = ["gathered", "joined", "replaced", "revalued"]
 

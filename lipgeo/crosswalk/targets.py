@@ -11,9 +11,9 @@ import shapely
 
 from lipgeo.areas import ServiceAreas
 from lipgeo.census import CensusZones
+from lipgeo.crosswalk.kernel import Outlines
 from lipgeo.crs import on_grid, require_same_projected
 from lipgeo.errors import CrosswalkError
-from lipgeo.kernel import Outlines
 from lipgeo.zones import Zones
 
 __all__ = ["Targets", "on_one_grid", "targets_of"]

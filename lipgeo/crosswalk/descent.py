@@ -16,8 +16,8 @@ import numpy.typing as npt
 import shapely
 
 from lipgeo.census import GROUP_ROWS, CensusData, hilbert
-from lipgeo.edges import PAD, edge_boxes, edges_of, ranges
-from lipgeo.polygons import usable
+from lipgeo.crosswalk.edges import PAD, edge_boxes, edges_of, ranges
+from lipgeo.crosswalk.polygons import usable
 
 __all__ = ["ArrayUnits", "Descent", "LevelUnits", "Near", "Outlines", "Units", "descend"]
 

@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from lipgeo.amounts import counts_of, points_of, surface_m2
 from lipgeo.areas.faults import finding
 from lipgeo.census import Census, CensusZones
-from lipgeo.errors import CrosswalkError
-from lipgeo.kernel import (
+from lipgeo.crosswalk.amounts import counts_of, points_of, surface_m2
+from lipgeo.crosswalk.kernel import (
     ArrayUnits,
     LevelUnits,
     Outlines,
@@ -22,9 +21,10 @@ from lipgeo.kernel import (
     overlay,
     pieces,
 )
-from lipgeo.pairs import gathered, joined, replaced, revalued
+from lipgeo.crosswalk.pairs import gathered, joined, replaced, revalued
+from lipgeo.crosswalk.targets import Targets
+from lipgeo.errors import CrosswalkError
 from lipgeo.report import Finding
-from lipgeo.targets import Targets
 from lipgeo.words import say
 from lipgeo.zones import Zones
 

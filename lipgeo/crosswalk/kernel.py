@@ -1,7 +1,7 @@
 """The geometry kernel: which part of each unit lies in each area, at the cost of the outlines.
 
-Boxes settle most units (:mod:`lipgeo.descent`): nobody looks at the polygon of a unit that no
-outline comes near. The others are measured from the edges near them (:mod:`lipgeo.edges`). Groups
+Boxes settle most units (:mod:`lipgeo.crosswalk.descent`): nobody looks at the polygon of a unit that no
+outline comes near. The others are measured from the edges near them (:mod:`lipgeo.crosswalk.edges`). Groups
 of rows, ordered by hierarchy and place, serve census levels and other zones alike: descending the
 polygons of coarser levels would add measurements, and the boxes of groups cost none.
 
@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from lipgeo.cores import on_cores, spread
-from lipgeo.descent import ArrayUnits, LevelUnits, Near, Outlines, Units, descend
-from lipgeo.edges import Pairs, base_points, edges_of, ranges, shares_of
-from lipgeo.polygons import polygonal, usable, without_none
+from lipgeo.crosswalk.cores import on_cores, spread
+from lipgeo.crosswalk.descent import ArrayUnits, LevelUnits, Near, Outlines, Units, descend
+from lipgeo.crosswalk.edges import Pairs, base_points, edges_of, ranges, shares_of
+from lipgeo.crosswalk.polygons import polygonal, usable, without_none
 
 __all__ = [
     "DUST",

@@ -18,13 +18,13 @@ from lipgeo import __version__
 from lipgeo.areas import ServiceAreas
 from lipgeo.areas.faults import finding
 from lipgeo.census import CensusZones
+from lipgeo.crosswalk.kernel import DUST
+from lipgeo.crosswalk.quality import counted, coverage_of, fit_of
+from lipgeo.crosswalk.shares import Shares, by_area, by_weight
+from lipgeo.crosswalk.targets import Targets, on_one_grid, targets_of
 from lipgeo.errors import CrosswalkError
-from lipgeo.fit import counted, coverage_of, fit_of
-from lipgeo.kernel import DUST
 from lipgeo.report import CheckReport, Finding
-from lipgeo.shares import Shares, by_area, by_weight
 from lipgeo.show import Card, Shown, heads
-from lipgeo.targets import Targets, on_one_grid, targets_of
 from lipgeo.words import say
 from lipgeo.zones import Zones
 

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lipgeo.amounts import planar_area
 from lipgeo.census import CensusZones
-from lipgeo.kernel import DUST
-from lipgeo.shares import Shares, owners
-from lipgeo.targets import Targets
+from lipgeo.crosswalk.amounts import planar_area
+from lipgeo.crosswalk.kernel import DUST
+from lipgeo.crosswalk.shares import Shares, owners
+from lipgeo.crosswalk.targets import Targets
 from lipgeo.zones import Zones
 
 __all__ = ["SLIVER", "counted", "coverage_of", "fit_of"]
