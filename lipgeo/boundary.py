@@ -94,6 +94,7 @@ class Boundaries(Shown):
             text, ``;``-joined in this order, empty where there is nothing to say:
 
             ======================  ==============================================================
+            ``draft``               the registry does not settle the area; it is a draft
             ``no_units``            the rule admitted no unit; the union is empty
             ``not_proven``          ``optimal``: a better choice is not ruled out
             ``below_min_share``     ``optimal``: units below ``min_share`` were needed for the floor

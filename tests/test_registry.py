@@ -254,7 +254,10 @@ def test_a_draft_is_marked_in_every_output(tmp_path):
         "DRAFT Ville",
     ]
     assert areas.report.only("draft").findings[0].subject == "DRAFT-on-town"
-    built = lipgeo.write_build(lipgeo.fit_boundaries(census, areas), tmp_path / "built")
+    fitted = lipgeo.fit_boundaries(census, areas)
+    flags = fitted.areas.set_index("area_id")["flags"].str.contains("draft")
+    assert flags.to_dict() == {"DRAFT-on-town": True, "on-whole": False}
+    built = lipgeo.write_build(fitted, tmp_path / "built")
     for name in ("units.csv", "cover.csv", "checks.json"):
         assert "DRAFT-on-town" in (built / name).read_text(encoding="utf-8-sig")
 

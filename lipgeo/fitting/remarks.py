@@ -25,6 +25,7 @@ Flags = npt.NDArray[np.bool_]
 
 #: what may be said of an area, in the order it stands in ``flags``; told in ``Boundaries``
 FLAGS = (
+    "draft",
     "no_units",
     "not_proven",
     "below_min_share",
@@ -45,6 +46,7 @@ FLAGS = (
 )
 #: flags that are findings of checks
 _CHECKS = {
+    "draft": {"draft"},
     "partly_outside": {"partly_outside"},
     "unit_incomplete": {"nothing_held", "fewer_units", "fewer_people"},
 }
