@@ -13,7 +13,7 @@ import toytown
 from lipgeo import synthetic
 from lipgeo.areas import ServiceAreas
 from lipgeo.boundary import Boundaries, fit_boundaries
-from lipgeo.census import Census
+from lipgeo.census import Census, MemoryCensus
 from lipgeo.errors import FitError, MissingLevelError, TableError
 from lipgeo.readers import read_service_areas
 from lipgeo.readers.controls import read_controls
@@ -131,7 +131,17 @@ def test_at_most_n_units_and_mixed_levels(areas) -> None:
     west = outline(*["1111...."] * 6)
     blocks = fit(west, unit="mixed")
     assert blocks.areas["misfit_share"].iloc[0] == 0
-    few = fit(west, unit="mixed", max_units=2)
+    data = _TOWN.data
+    frames = {level: data.attributes(level) for level in _TOWN.levels}
+    frames = {level: f.drop(columns="grid_m2", errors="ignore") for level, f in frames.items()}
+    proven = {
+        "published": {
+            "DA": {toytown.DA_IDS["P"]: {"db_count": 4}, toytown.DA_IDS["R"]: {"db_count": 2}}
+        }
+    }
+    polygons = {level: data.geometry(level) for level in _TOWN.levels}
+    town = Census(MemoryCensus(2021, frames, polygons, proven))
+    few = fit_boundaries(town, west, unit="mixed", rule="optimal", max_units=2)
     assert set(few.units["level"]) <= {"DA", "CSD", "DB"}
     assert len(few.units) <= 2
     assert few.areas["misfit_share"].iloc[0] == 0
@@ -177,10 +187,10 @@ def test_unit_lists_keep_their_units(areas) -> None:
 
 def test_the_order_of_the_areas_changes_nothing() -> None:
     """Ties and all, the same areas in another order get the same units."""
-    census = synthetic.census(blocks=1500, seed=5)
-    drawn = synthetic.service_areas(census, 6, seed=2)
-    options = {"unit": "DA", "rule": "optimal", "exclusive": True, "contiguous": True}
-    known = pd.Series(5000.0, index=drawn["area_id"])
+    census = synthetic.census(blocks=700, seed=5)
+    drawn = synthetic.service_areas(census, 4, seed=2)
+    options = {"unit": "DA", "rule": "optimal", "exclusive": True}
+    known = pd.Series(900.0, index=drawn["area_id"])
     results = [
         fit_boundaries(
             census, ServiceAreas.from_frame(frame, id="area_id"), controls=known, **options
@@ -194,8 +204,8 @@ def test_the_order_of_the_areas_changes_nothing() -> None:
 
 def test_a_short_time_is_said_and_what_comes_still_holds() -> None:
     """Out of time the fit is whole and exclusive, flagged, with the gap and the reason."""
-    census = synthetic.census(blocks=1500, seed=5)
-    drawn = ServiceAreas.from_frame(synthetic.service_areas(census, 6, seed=2), id="area_id")
+    census = synthetic.census(blocks=700, seed=5)
+    drawn = ServiceAreas.from_frame(synthetic.service_areas(census, 4, seed=2), id="area_id")
     known = pd.Series(5000.0, index=drawn.ids)
     b = fit_boundaries(
         census, drawn, unit="DB", rule="optimal", exclusive=True, contiguous=True,
