@@ -1,9 +1,9 @@
 """The geometry kernel: which part of each unit lies in each area, at the cost of the outlines.
 
-Boxes settle most units (:mod:`lipgeo.crosswalk.descent`): nobody looks at the polygon of a unit that no
-outline comes near. The others are measured from the edges near them (:mod:`lipgeo.crosswalk.edges`). Groups
-of rows, ordered by hierarchy and place, serve census levels and other zones alike: descending the
-polygons of coarser levels would add measurements, and the boxes of groups cost none.
+Boxes settle most units (``descent``): nobody looks at the polygon of a unit that no outline comes
+near. The others are measured from the edges near them (``edges``). Groups of rows, ordered by
+hierarchy and place, serve census levels and other zones alike: descending the polygons of coarser
+levels would add measurements, and the boxes of groups cost none.
 
 Arrays in, arrays out: no names, no frames, no files.
 """

@@ -60,8 +60,8 @@ def fewest_units(
     """Return the exact partition of each area into the fewest standard units.
 
     A unit may stand when all of its atoms (units of the finest level held) are in the area and it
-    is proven whole (:class:`~lipgeo.census.completeness.Completeness`) or was chosen itself. Units of
-    levels that do not nest overlap in part; where they do, a small integer program finds the
+    is proven whole (:mod:`lipgeo.census.completeness`) or was chosen itself. Units of levels that
+    do not nest overlap in part; where they do, a small integer program finds the
     partition with fewest units; among equals the one whose larger units come first (by the square
     roots of their ranks: most atoms, then the order of :data:`COVER_LEVELS`, then the id).
 

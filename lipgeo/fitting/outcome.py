@@ -61,7 +61,7 @@ def named(census: Census, units: pd.DataFrame) -> pd.DataFrame:
 
 
 def described(census: Census, units: pd.DataFrame) -> pd.DataFrame:
-    """Return :func:`named` units with their own counts: see :func:`lipgeo.fitting.misfit.unit_totals`."""
+    """Return :func:`named` units with their own counts, as ``misfit.unit_totals`` gives them."""
     text = named(census, units)
     for column in MEASURES:
         text[column] = np.nan
