@@ -18,7 +18,7 @@ from lipgeo.errors import FitError, MissingLevelError, TableError
 from lipgeo.readers import read_service_areas
 from lipgeo.readers.controls import read_controls
 from lipgeo.store import add_files, open_census
-from lipgeo.tradeoff import tradeoff
+from lipgeo.tradeoffs import tradeoff
 
 PEOPLE = toytown.POPULATION
 _TOWN = toytown.census()

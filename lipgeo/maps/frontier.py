@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 from lipgeo.words import number, say
 
 if TYPE_CHECKING:
-    from lipgeo.tradeoff import Tradeoff
+    from lipgeo.tradeoffs import Tradeoff
 
 __all__ = ["frontier"]
 
