@@ -1,0 +1,47 @@
+"""Run every benchmark and print its tables, one after the other.
+
+::
+
+    python3 dev.py bench              sizes that end in minutes
+    python3 dev.py bench --nation     the made nation at full size
+    python3 dev.py bench crosswalk    one of them
+
+Benchmarks on real data look for it beside the checkout and are left out, by name, without it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REAL = HERE.parents[1] / "shared" / "data"
+#: arguments of the benchmarks that have a size
+SIZES = {"crosswalk": ("--blocks", "30000", "--areas", "20"), "store": ("--blocks", "50000")}
+NATION = {"crosswalk": ("--blocks", "492768", "--areas", "90"), "store": ("--blocks", "492768")}
+NEED_REAL = {"estimates", "optimal", "order", "ottawa", "registry", "vintages", "maps"}
+
+
+def main(arguments: list[str]) -> int:
+    """Run them; return how many failed."""
+    nation = "--nation" in arguments
+    asked = [name for name in arguments if not name.startswith("-")]
+    names = asked or sorted(p.stem for p in HERE.glob("*.py") if p.stem != "run")
+    failed = 0
+    for name in names:
+        if name in NEED_REAL and not REAL.is_dir():
+            print(f"== {name}: left out, the real data are not beside the checkout")
+            continue
+        print(f"== {name}", flush=True)
+        began = time.perf_counter()
+        extra = (NATION if nation else SIZES).get(name, ())
+        code = subprocess.run([sys.executable, HERE / f"{name}.py", *extra], check=False).returncode
+        print(f"== {name}: {time.perf_counter() - began:.0f} s, exit status {code}", flush=True)
+        failed += bool(code)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
