@@ -561,3 +561,12 @@ def test_a_partnership_of_subdivisions_and_designated_places():
     people += made.units("DPL")["population"][other["DPL"]]
     rows = found.atoms(made)["row"]
     assert blocks["population"].iloc[rows].sum() == pytest.approx(people)
+
+
+def test_a_list_in_the_wrong_python_form_is_named():
+    """Numbers, blanks, a bare number or no census are told in words, never by an AttributeError."""
+    refused("A unit needs its level", {"east": [4806016]})
+    refused("Every row of a list needs a unit: rows 1", {"east": [None]})
+    refused("east came with int", {"east": 4806016})
+    refused("mapping of area ids to units.*list was given", [("east", P)])
+    refused("need the census they are of; NoneType was given", {"east": [P]}, None)

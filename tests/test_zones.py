@@ -479,3 +479,11 @@ def test_published_neighbourhoods_pass_the_door(realdata):
     frame = gpd.read_file(realdata / "ottawa_2021" / "neighbourhoods.gpkg")
     report = Zones.from_frame(frame, id="ONS_ID").check()
     assert set(checks(report)) <= {"datum", "to_grid", "overlap", "gap", "sliver", "invalid"}
+
+
+def test_a_table_without_polygons_is_named():
+    """A plain DataFrame, or a geometry column that is not set, is refused in words."""
+    with pytest.raises(ZoneError, match=r"need a GeoDataFrame.*DataFrame was given"):
+        Zones.from_frame(pd.DataFrame({"ID": [1]}), id="ID")
+    with pytest.raises(ZoneError, match=r"frame.set_geometry"):
+        Zones.from_frame(gpd.GeoDataFrame({"ID": [1]}), id="ID")

@@ -220,6 +220,8 @@ class ServiceAreas(Shown):
         >>> areas.units["level"].tolist()
         ['CSD']
         """
+        if not isinstance(census, Census):
+            raise AreaError("areas.list_needs_census", given=type(census).__name__)
         faults = Faults()
         findings = [*notes_of(units)] if isinstance(units, pd.DataFrame) else []
         given = entries(units, exclude, names)

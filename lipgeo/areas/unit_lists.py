@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,8 @@ def entries(
     if isinstance(units, pd.DataFrame):
         frame = _from_frame(units)
     else:
+        _require_lists(units)
+        _require_lists(exclude or {})
         modes = {"": units, "exclude": exclude or {}}
         rows = [
             (area, unit, mode)
@@ -58,6 +60,7 @@ def entries(
             for unit in ([listed] if isinstance(listed, str) else listed)
         ]
         frame = pd.DataFrame(rows, columns=["area_id", "unit", "mode"])
+        frame["unit"] = _text(frame["unit"].astype(object))  # a bare number may come
         frame.insert(0, "row", np.arange(1, len(frame) + 1))
         frame["level"] = frame["province"] = ""
         none = [area for area, listed in units.items() if len(listed) == 0]
@@ -84,6 +87,17 @@ def entries(
                 {area: pair[place] for area, pair in pairs.items()}
             )
     return _without_prefix(_one_a_row(frame))
+
+
+def _require_lists(units: object) -> None:
+    """Refuse what is no mapping of areas to texts or lists of them."""
+    if not isinstance(units, Mapping):
+        raise AreaError("areas.not_a_unit_list", given=type(units).__name__)
+    odd = [area for area, listed in units.items() if not isinstance(listed, Collection)]
+    if odd:
+        kinds = sorted({type(units[area]).__name__ for area in odd})
+        problems = [{"area_id": area} for area in odd]
+        raise AreaError("areas.units_not_listed", problems, areas=odd, kinds=kinds)
 
 
 def _one_a_row(frame: pd.DataFrame) -> pd.DataFrame:

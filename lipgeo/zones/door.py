@@ -52,8 +52,10 @@ def column_ids(frame: gpd.GeoDataFrame, id: str | None) -> Ids:
     Raises
     ------
     ZoneError
-        There is no such column; the message lists those there are.
+        The frame has no polygons, or no such column; the message lists those there are.
     """
+    if not isinstance(frame, gpd.GeoDataFrame) or frame.active_geometry_name is None:
+        raise ZoneError("door.not_a_geoframe", given=type(frame).__name__)
     if id is not None and id not in frame.columns:
         names = [str(name) for name in frame.columns if name != frame.geometry.name]
         raise ZoneError("door.no_column", column=id, columns=names)
