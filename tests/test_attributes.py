@@ -578,3 +578,11 @@ def test_a_correspondence_file_is_no_attribute_file(realdata):
     """92-156 is told from 92-151 by its two years of ids."""
     with pytest.raises(CensusError, match="correspondence file"):
         read_attributes(realdata / "canada" / "2021_92-156-X_DA_AD.zip")
+
+
+def test_a_table_with_names_and_no_rows_is_refused(tmp_path):
+    """A header alone is said to have no rows: it came as a KeyError from the store."""
+    path = tmp_path / "db_counts_2021.csv"
+    path.write_text("DBUID,dbpop2021,dbtdwell2021\n", encoding="utf-8")
+    with pytest.raises(CensusError, match=r"db_counts_2021\.csv needs a row for each unit"):
+        read_attributes(path, vintage=2021)

@@ -161,6 +161,8 @@ def _table(
     columns = recognise(raw.columns, mapping, raw.name)
     vintage = _vintage(raw, columns, name, said)
     reading = Reading(raw, columns, name, vintage)
+    if reading.text.empty:
+        raise CensusError("attributes.no_rows", name=raw.name)
     code = find_level(reading, None if level is None else geography.level(level).code)
     frame, names = reading.read(code)
     return AttributeTable(code, vintage, frame, names, CheckReport(reading.notes))
