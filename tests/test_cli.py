@@ -170,3 +170,10 @@ def test_language_of_the_process_is_left_alone():
     with words.speaking("fr"):
         pass
     assert words.language() == "en"
+
+
+def test_census_need_of_a_file_that_is_not_there(tmp_path):
+    """A mistyped name is told, not answered with the files of any drawn area."""
+    done = run("census", "need", "missing.gpkg", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "There is no file missing.gpkg" in done.stderr

@@ -10,7 +10,7 @@ import typer
 
 from lipgeo.cli import options as o
 from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
-from lipgeo.errors import InputError
+from lipgeo.errors import FileError, InputError
 from lipgeo.words import say
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def _needed(
     year = vintage or (max(years) if years else DEFAULT_VINTAGE)
     have = held_by(open_census(store, year)) if year in years else None
     named = registered_levels(areas) or named_levels(areas, year)
+    if named is None and not Path(areas).exists():
+        raise FileError("layers.missing", path=areas)
     levels = named if named is not None else ("DA", "DB") if unit == "mixed" else (unit,)
     return need(levels, year, by, have, lang, drawn=named is None)
 
