@@ -7,13 +7,16 @@
 
 Each tool works in a process of its own, frames in memory, and is timed from polygons to shares.
 Prints one table: seconds (the best of ``--repeat`` for lipgeo, one run for the others), the
-process's peak memory with the polygons in it, and how far pairs and shares agree with lipgeo's.
+process's peak memory while it works with the polygons of DB and DA in it, and how far pairs and
+shares agree with lipgeo's.
 Peers that are not installed are left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import json
 import os
 import pickle
@@ -23,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +37,7 @@ import pandas as pd
 import shapely
 
 import lipgeo
+from lipgeo.census import MemoryCensus
 
 #: tool -> distribution it needs
 NEEDS = {
@@ -51,7 +56,11 @@ SLIVER = 1e-9
 def made(blocks: int, areas: int, seed: int) -> tuple[lipgeo.Census, gpd.GeoDataFrame]:
     """Make the nation and its areas."""
     census = lipgeo.synthetic.census(blocks=blocks, seed=seed)
-    return census, lipgeo.synthetic.service_areas(census, count=areas, seed=seed)
+    drawn = lipgeo.synthetic.service_areas(census, count=areas, seed=seed)
+    levels = ("DB", "DA")
+    frames = {level: census.data.attributes(level) for level in levels}
+    polygons = {level: census.data.geometry(level) for level in levels}
+    return lipgeo.Census(MemoryCensus(census.vintage, frames, polygons, census.data.meta)), drawn
 
 
 def ours(census: lipgeo.Census, areas: gpd.GeoDataFrame, repeat: int, tool: str):
@@ -108,16 +117,35 @@ def theirs(census: lipgeo.Census, areas: gpd.GeoDataFrame, tool: str):
     return spent, source["source"].to_numpy()[i], target["target"].to_numpy()[j], share
 
 
+def forget_peak() -> None:
+    """Give back what loading left over and start the peak anew, where the system can (Linux)."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_bytes() -> int:
+    """Return the peak memory since :func:`forget_peak`, else of the whole process."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 def work(folder: Path, tool: str, repeat: int) -> None:
     """Run one tool in this process; leave its shares and print its figures."""
     census, areas = pickle.loads((folder / "nation").read_bytes())
+    forget_peak()
     result = ours(census, areas, repeat, tool) if tool.startswith("lipgeo") else theirs(
         census, areas, tool
     )  # fmt: skip
+    peak = peak_bytes()
     spent, source, target, share = result
     found = pd.DataFrame({"source": source, "target": target, "share": np.asarray(share)})
     found.groupby(["source", "target"], as_index=False).sum().to_pickle(folder / tool)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"seconds": spent, "peak_gb": peak / 1e9}))
 
 

@@ -1,6 +1,6 @@
 """``python -m lipgeo``: the same as the command ``lipgeo``."""
 
-from lipgeo.cli import main
+from lipgeo.cli import run_and_exit
 
 if __name__ == "__main__":
-    main()
+    run_and_exit()

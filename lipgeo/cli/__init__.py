@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from lipgeo import words
 from lipgeo.errors import LipgeoError
 
-__all__ = ["main"]
+__all__ = ["main", "run_and_exit"]
 
 #: a wrong call or wrong input, as the contract has it (0 done, 1 done with findings)
 _WRONG = 2
@@ -55,3 +56,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # `lipgeo find ... | head`
         sys.stderr.close()
         raise SystemExit(0) from None
+
+
+def run_and_exit() -> None:
+    """Run the command line as a process of its own: what the commands ``lipgeo`` and ``-m`` call.
+
+    The exit status is a promise to scripts. After an early error a native thread of the readers
+    can still be joinable when Python lets go of it, and the process then aborts with 134 in place
+    of 2: so the process ends at once when all is said, without tearing down what it loaded.
+    """
+    status: object = 0
+    try:
+        main()
+    except SystemExit as ended:
+        status = ended.code
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a closed pipe has nobody to tell
+            stream.flush()
+    os._exit(status if isinstance(status, int) else int(status is not None))
