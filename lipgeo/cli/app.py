@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from lipgeo.cli import census, registry
 from lipgeo.cli import options as o
 from lipgeo.cli import order as orders
+from lipgeo.cli.areas import read_areas
 from lipgeo.cli.compare import compare
 from lipgeo.cli.reporting import (
     exit_status,
@@ -21,10 +22,6 @@ from lipgeo.cli.reporting import (
 )
 from lipgeo.cli.weight import weight
 from lipgeo.words import say
-
-if TYPE_CHECKING:
-    from lipgeo.areas import ServiceAreas
-    from lipgeo.census import Census
 
 __all__ = ["app"]
 
@@ -66,16 +63,6 @@ def top(
     lang: o.Lang = o.LangChoice.EN,
 ) -> None:
     pass
-
-
-def _read_areas(
-    path: str, opened: Census | None, reading: dict[str, Any], *, draft: bool = False
-) -> ServiceAreas:
-    """Read AREAS: a file, registry ids, or a set that ``lipgeo compile`` wrote."""
-    from lipgeo.readers import read_service_areas
-
-    known = registry.registered_areas(path, opened, draft=draft)
-    return read_service_areas(path, census=opened, **reading) if known is None else known
 
 
 @app.command(help=say("cli.help_demo"))
@@ -203,7 +190,7 @@ def build(
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
         opened = open_census(store, vintage)
-        given = _read_areas(
+        given = read_areas(
             areas,
             opened,
             {

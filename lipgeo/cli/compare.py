@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lipgeo.cli import options as o
+from lipgeo.cli.areas import read_areas
 from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
 from lipgeo.words import say
 
@@ -55,10 +56,9 @@ def compare(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.atomic import file_in_one_step
-    from lipgeo.cli.registry import registered_areas
     from lipgeo.comparison import compare as compared
     from lipgeo.errors import OutputError
-    from lipgeo.readers import read_correspondence, read_service_areas
+    from lipgeo.readers import read_correspondence
     from lipgeo.spreadsheets import write_csv
 
     if out is not None and out.exists():
@@ -69,17 +69,19 @@ def compare(
         newest = max(files)
         opened = {year: _opened(store, year, needed=year == newest) for year in files}
         census = opened[newest]
-        given = registered_areas(areas, census) or read_service_areas(
+        given = read_areas(
             areas,
-            id=id_column,
-            name_en=name_en,
-            name_fr=name_fr,
-            layer=layer,
-            encoding=encoding,
-            crs=crs,
-            as_one=as_one,
-            group_by=group_by,
-            census=census,
+            census,
+            {
+                "id": id_column,
+                "name_en": name_en,
+                "name_fr": name_fr,
+                "layer": layer,
+                "encoding": encoding,
+                "crs": crs,
+                "as_one": as_one,
+                "group_by": group_by,
+            },
         )
         listed = list(given.units["level"].unique())
         legs = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lipgeo.cli import options as o
+from lipgeo.cli.areas import read_areas
 from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
 from lipgeo.words import say
 
@@ -70,10 +71,8 @@ def weight(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.build import read_build
-    from lipgeo.cli.registry import registered_areas
     from lipgeo.errors import InputError, OutputError
     from lipgeo.estimates_file import write_estimates
-    from lipgeo.readers import read_service_areas
     from lipgeo.store import open_census
     from lipgeo.tables import weight_areas, weight_table
 
@@ -95,17 +94,19 @@ def weight(
             found = weight_table(tables[0], xw, variables=wanted, min_observed=min_observed)
         else:
             census = open_census(store, vintage)
-            given = registered_areas(str(areas), census) or read_service_areas(
+            given = read_areas(
                 str(areas),
-                id=id_column,
-                name_en=name_en,
-                name_fr=name_fr,
-                layer=layer,
-                encoding=encoding,
-                crs=crs,
-                as_one=as_one,
-                group_by=group_by,
-                census=census,
+                census,
+                {
+                    "id": id_column,
+                    "name_en": name_en,
+                    "name_fr": name_fr,
+                    "layer": layer,
+                    "encoding": encoding,
+                    "crs": crs,
+                    "as_one": as_one,
+                    "group_by": group_by,
+                },
             )
             listed = [one for one in given.units["level"].unique() if one in census.levels]
             tables = _tables(table, level, census.vintage, listed, table_id)
