@@ -49,8 +49,6 @@ class Columns:
         Variance of ``n`` over ``n``; 0 where not sampled; one a column.
     ratio
         Which columns are N over D; one a column.
-    rate_sd, rate_range
-        Standard deviation and range of N / D among units; one a column.
     held
         What each source holds of what the variable counts (people, dwellings, households), else of
         the crosswalk's weight: the measure of what was observed.
@@ -66,8 +64,6 @@ class Columns:
     d_base: Floats
     sampling: Floats
     ratio: Flags
-    rate_sd: Floats
-    rate_range: Floats
     held: Floats
 
 
@@ -97,7 +93,6 @@ def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) 
         for values in (n, d, n_base, d_base):
             values[~seen, at] = 0.0
     observed = reason == 0
-    rate_sd, rate_range = _rates(n, d)
     return Columns(
         variables=tuple(variables),
         n=n,
@@ -111,20 +106,8 @@ def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) 
             [sampling_factor(table.vintage) if one.sampled else 0.0 for one in variables]
         ),
         ratio=np.array([one.is_ratio or bool(one.groups) for one in variables], dtype=bool),
-        rate_sd=rate_sd,
-        rate_range=rate_range,
         held=held,
     )
-
-
-def _rates(n: Floats, d: Floats) -> tuple[Floats, Floats]:
-    """Return the standard deviation of N / D among units, by their D, and its range."""
-    whole = d.sum(axis=0)
-    zero = np.zeros(n.shape[1])
-    mean = np.divide(n.sum(axis=0), whole, out=zero.copy(), where=whole > 0)
-    rate = np.divide(n, d, out=np.broadcast_to(mean, n.shape).copy(), where=d > 0)
-    variance = np.divide((d * (rate - mean) ** 2).sum(axis=0), whole, out=zero, where=whole > 0)
-    return np.sqrt(variance), np.ptp(rate, axis=0) if len(rate) else zero
 
 
 def parts_needed(one: Variable) -> list[str]:

@@ -15,9 +15,9 @@ from lipgeo.report import CheckReport, Finding
 from lipgeo.show import Card, Shown, flag_words, heads
 from lipgeo.tables.explaining import EXPLAIN as _EXPLAIN
 from lipgeo.tables.explaining import ROWS, added_up, missing_of, tail_of, units_of
+from lipgeo.tables.family import Family
 from lipgeo.tables.outcome import FLAGS, Outcome
 from lipgeo.tables.pairs import Pairs
-from lipgeo.tables.spread import Family
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import Variable
 from lipgeo.words import say

@@ -115,6 +115,12 @@ class Pairs:
         return self.crosswalk.weight == "area" or bool(apart.max(initial=0.0) <= _SAME)
 
     @cached_property
+    def shared_by_area(self) -> Flags:
+        """Sources that were shared by area for want of people; one a source."""
+        basis = self.crosswalk.sources["share_basis"].eq("area").to_numpy(dtype=bool)
+        return np.asarray(basis & (self.crosswalk.weight != "area"))
+
+    @cached_property
     def touched(self) -> Flags:
         """Sources of which some share is in a target."""
         hit = np.zeros(len(self.sources), dtype=bool)

@@ -15,17 +15,16 @@ percentile of the misses of whole targets asks.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import scipy.sparse
 
-from lipgeo.tables.columns import Columns
+from lipgeo.tables.family import Family
+from lipgeo.tables.gathered import Gathered, Parents
 from lipgeo.tables.pairs import Pairs
 
-__all__ = ["LEVEL", "NORMAL", "Family", "Spread", "learn"]
+__all__ = ["LEVEL", "NORMAL", "Spread", "learn"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,13 +71,15 @@ class Spread:
     targets: npt.NDArray[np.int64]
 
 
-def learn(pairs: Pairs, columns: Columns, family: Family | None) -> Spread:
+def learn(gathered: Gathered, pairs: Pairs, family: Family | None) -> Spread:
     """Learn the spread of each variable from the parents of the table's units.
 
     Parameters
     ----------
-    pairs, columns
-        The crosswalk, and the table in its order.
+    gathered
+        The sums of the table.
+    pairs
+        The crosswalk.
     family
         The parents that areas cut; ``None`` where there are none: all is borrowed.
 
@@ -87,18 +88,19 @@ def learn(pairs: Pairs, columns: Columns, family: Family | None) -> Spread:
     Where shares were calibrated, parents are split by those shares too: what is missed is only
     how a variable departs from the totals met.
     """
-    count = len(columns.variables)
-    variance = columns.rate_sd**2
+    count = len(gathered.variables)
+    ratio = gathered.ratio
+    variance = gathered.overall.rate_sd**2
     more, widest = BY_AREA if pairs.by_area else (1.0, WIDTH)
-    first = np.where(columns.ratio, RATIO[0], COUNT[0]) * more
-    second = np.where(columns.ratio, RATIO[1], COUNT[1]) * more
-    scale = np.where(columns.ratio, variance, 1.0)
+    first = np.where(ratio, RATIO[0], COUNT[0]) * more
+    second = np.where(ratio, RATIO[1], COUNT[1]) * more
+    scale = np.where(ratio, variance, 1.0)
     width = np.full(count, widest)
     splits = np.zeros(count, dtype=np.int64)
     targets = np.zeros(count, dtype=np.int64)
     phi, tau2 = first.copy(), second.copy()
-    if family is not None:
-        found = _one_level_up(pairs, columns, family)
+    if family is not None and gathered.parents is not None:
+        found = _one_level_up(gathered, gathered.parents, family, len(pairs.targets))
         expected = found.doubt[:, None] * scale * (first * found.size + second * found.size**2)
         usable = found.usable & (expected > 0)
         splits = usable.sum(axis=0)
@@ -118,92 +120,10 @@ def learn(pairs: Pairs, columns: Columns, family: Family | None) -> Spread:
         phi=phi * scale,
         tau2=tau2 * scale,
         width=width,
-        missing=np.where(columns.ratio, variance, _variance_of_value(columns)),
+        missing=np.where(ratio, variance, gathered.overall.variance),
         splits=splits,
         targets=targets,
     )
-
-
-@dataclass(frozen=True)
-class Family:
-    """Parents that areas cut, and how they are split: what learning needs of a crosswalk.
-
-    Attributes
-    ----------
-    rows
-        Sources that are members of such parents.
-    unions
-        1 where a source is part of a parent; parents by ``rows``, sparse.
-    fine
-        Shares of sources; splits by ``rows``, sparse. A split is a parent and a target.
-    parent, target
-        Positions; one a split.
-    share
-        Share of the parent in the target, taken as a unit's is; one a split.
-    doubt
-        How open the split is; 0 where it does not straddle.
-    peopled
-        Whether the parent holds anything; one a split.
-    """
-
-    rows: npt.NDArray[np.int64]
-    unions: Any
-    fine: Any
-    parent: npt.NDArray[np.int64]
-    target: npt.NDArray[np.int64]
-    share: Floats
-    doubt: Floats
-    peopled: npt.NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, pairs: Pairs, parents: pd.Series) -> Family | None:
-        """Find the parents that targets cut; ``None`` where there is nothing to learn."""
-        if not pairs.straddling.any() or not parents.notna().any():
-            return None
-        codes, known = pd.factorize(parents.reindex(pairs.sources))
-        cut = np.zeros(len(known), dtype=bool)
-        owner = codes[pairs.source]
-        cut[owner[(owner >= 0) & (pairs.area_share < 1)]] = True
-        whole = pd.Series(pairs.target[owner >= 0]).groupby(owner[owner >= 0]).nunique()
-        cut[whole.index[whole > 1]] = True
-        member = (codes >= 0) & cut[codes]
-        rows = np.flatnonzero(member)
-        place = np.cumsum(member) - 1
-        code, count = pd.factorize(codes[rows])[0], int(cut.sum())
-        unions = scipy.sparse.csr_matrix(
-            (np.ones(len(rows)), (code, np.arange(len(rows)))), shape=(count, len(rows))
-        )
-        mine = member[pairs.source]
-        at = place[pairs.source[mine]]
-        key = code[at] * len(pairs.targets) + pairs.target[mine]
-        split, which = np.unique(key, return_inverse=True)
-        parent, target = np.divmod(split, len(pairs.targets))
-        shape = (len(split), len(rows))
-
-        def gather(values: Floats) -> Any:
-            return scipy.sparse.csr_matrix((values[mine], (which, at)), shape)
-
-        held = pairs.held[rows]
-        total = (unions @ held)[parent]
-        calibrated = "calibration" in pairs.crosswalk.meta
-        part = gather(pairs.share if calibrated else pairs.area_share) @ held
-        share = np.divide(part, total, out=np.zeros(len(split)), where=total > 0)
-        surface = np.asarray(gather(pairs.area_share).sum(axis=1)).ravel()
-        surface = surface / np.asarray(unions.sum(axis=1)).ravel()[parent]
-        if pairs.by_area and pairs.counts_held:
-            # units are themselves shared by area: so are their parents, of units alike in size
-            share = surface
-        straddling = (surface > pairs.sliver) & (surface < 1 - pairs.sliver)
-        return cls(
-            rows=rows,
-            unions=unions,
-            fine=gather(pairs.share),
-            parent=parent,
-            target=target,
-            share=share,
-            doubt=np.where(straddling, share * (1 - share) + (share - surface) ** 2, 0.0),
-            peopled=total > 0,
-        )
 
 
 @dataclass(frozen=True)
@@ -235,24 +155,22 @@ class _Misses:
     count: int
 
 
-def _one_level_up(pairs: Pairs, columns: Columns, family: Family) -> _Misses:
+def _one_level_up(gathered: Gathered, sums: Parents, family: Family, targets: int) -> _Misses:
     """Estimate each parent in each target as if it were a unit, beside the answer."""
-    n, d = columns.n[family.rows], columns.d[family.rows]
-    whole_n, whole_d = (family.unions @ n)[family.parent], (family.unions @ d)[family.parent]
-    n_miss = whole_n * family.share[:, None] - family.fine @ n
-    d_miss = whole_d * family.share[:, None] - family.fine @ d
-    top, bottom = pairs.by_share @ columns.n, pairs.by_share @ columns.d
+    whole_n, whole_d = sums.n[family.parent], sums.d[family.parent]
+    n_miss = whole_n * family.share[:, None] - sums.fine_n
+    d_miss = whole_d * family.share[:, None] - sums.fine_d
+    top, bottom = gathered.totals.n, gathered.totals.d
     rate = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)[family.target]
-    lacking = family.unions @ (~columns.observed[family.rows]).astype(np.float64)
-    known = (lacking == 0)[family.parent] & family.peopled[:, None]
+    known = (sums.lost == 0)[family.parent] & family.peopled[:, None]
     return _Misses(
         target=family.target,
         doubt=family.doubt,
-        size=np.where(columns.ratio, whole_d, whole_n),
-        miss=np.where(columns.ratio, n_miss - rate * d_miss, n_miss),
+        size=np.where(gathered.ratio, whole_d, whole_n),
+        miss=np.where(gathered.ratio, n_miss - rate * d_miss, n_miss),
         usable=known & (family.doubt > 0)[:, None],
         known=known,
-        count=len(pairs.targets),
+        count=targets,
     )
 
 
@@ -293,15 +211,3 @@ def _widths(found: _Misses, phi: Floats, tau2: Floats) -> tuple[Floats, npt.NDAr
         errors = np.sort(missed[asked, at] / np.sqrt(variance[asked, at]))
         width[at] = errors[min(len(errors), int(np.ceil((len(errors) + 1) * LEVEL))) - 1]
     return width, np.where(targets >= _TARGETS, targets, 0).astype(np.int64)
-
-
-def _variance_of_value(columns: Columns) -> Floats:
-    """Return the variance of a count per what its unit holds, each as weighty as that."""
-    held = columns.held * columns.observed
-    whole = held.sum(axis=0)
-    zero = np.zeros(columns.n.shape[1])
-    mean = np.divide((columns.n * (held > 0)).sum(axis=0), whole, out=zero.copy(), where=whole > 0)
-    rate = np.divide(columns.n, held, out=np.zeros_like(columns.n), where=held > 0)
-    return np.asarray(
-        np.divide((held * (rate - mean) ** 2).sum(axis=0), whole, out=zero, where=whole > 0)
-    )

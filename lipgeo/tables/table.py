@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,11 @@ from lipgeo.geography import are_ids, require_level
 from lipgeo.report import CheckReport
 from lipgeo.tables.variables import MISSING, Variable, known_variables, variable
 from lipgeo.words import say
+
+if TYPE_CHECKING:
+    from lipgeo.tables.family import Family
+    from lipgeo.tables.gathered import Gathered
+    from lipgeo.tables.pairs import Pairs
 
 __all__ = ["CensusTable"]
 
@@ -191,6 +196,14 @@ class CensusTable:
             **changed,
         }
         return CensusTable(given.pop("frame"), given.pop("variables"), **given)
+
+    def gather(
+        self, variables: Sequence[Variable], pairs: Pairs, family: Family | None
+    ) -> Gathered:
+        """Take all sums that weighting needs (:class:`~lipgeo.tables.gathered.Gathered`)."""
+        from lipgeo.tables.gathered import gather  # it takes tables apart, and so imports this
+
+        return gather(self, variables, pairs, family)
 
     def observed(self, name: str) -> npt.NDArray[np.bool_]:
         """Return which units have a value of a variable that can be believed."""

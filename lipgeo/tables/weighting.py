@@ -15,13 +15,15 @@ from lipgeo.crosswalk import Crosswalk
 from lipgeo.errors import TableError
 from lipgeo.report import CheckReport, Finding
 from lipgeo.tables.calibration import residuals
-from lipgeo.tables.columns import Columns, columns_of, parts_needed
+from lipgeo.tables.columns import parts_needed
 from lipgeo.tables.estimates import Estimates, Leg, result_frame
 from lipgeo.tables.explaining import chunks
-from lipgeo.tables.medians import Classes, Range, classes_of, range_of
+from lipgeo.tables.family import Family
+from lipgeo.tables.gathered import Gathered
+from lipgeo.tables.medians import Classes, Range
 from lipgeo.tables.outcome import OUTSIDE, Outcome, outcome_of
 from lipgeo.tables.pairs import SLIVER, Pairs
-from lipgeo.tables.spread import Family, Spread, learn
+from lipgeo.tables.spread import Spread, learn
 from lipgeo.tables.sums import Sums, sums_of
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import Variable, variable
@@ -303,26 +305,24 @@ def _weighted(
     sums: Sums | None = None
     classes: dict[int, Classes] = {}
     ranges: dict[int, Range] = {}
-    parts: list[tuple[Columns, Spread]] = []
+    parts: list[tuple[Gathered, Spread]] = []
     outside = np.zeros(len(areas), dtype=bool)
     other = np.zeros((len(areas), len(chunk)), dtype=bool)
     for leg in legs:
         pairs = leg.pairs[_basis_of(chunk[0], leg)]
-        columns = columns_of(leg.table, chunk, pairs)
-        spread = learn(pairs, columns, leg.families[pairs.crosswalk.weight])
-        parts.append((columns, spread))
+        family = leg.families[pairs.crosswalk.weight]
+        gathered = leg.table.gather(chunk, pairs, family)
+        spread = learn(gathered, pairs, family)
+        parts.append((gathered, spread))
         rows = np.asarray(areas.get_indexer(pairs.targets), np.int64)
-        found = sums_of(pairs, columns, spread, leg.table.vintage).at(rows, len(areas))
+        found = sums_of(gathered, spread).at(rows, len(areas))
         sums = found if sums is None else sums + found
-        for at, one in enumerate(chunk):
-            if one.groups:
-                more = classes_of(leg.table, one, pairs, columns.observed[:, at])
-                merged = more.at(rows, len(areas))
-                classes[at] = classes[at] + merged if at in classes else merged
-            elif one.rule == "median":
-                own = range_of(columns.n[:, at], columns.observed[:, at], pairs)
-                spanned = own.at(rows, len(areas))
-                ranges[at] = ranges[at] + spanned if at in ranges else spanned
+        for at, grouped in gathered.classes.items():
+            merged = grouped.at(rows, len(areas))
+            classes[at] = classes[at] + merged if at in classes else merged
+        for at, own in gathered.ranges.items():
+            spanned = own.at(rows, len(areas))
+            ranges[at] = ranges[at] + spanned if at in ranges else spanned
         coverage = pairs.crosswalk.quality["coverage"].to_numpy()
         if len(legs) == 1:
             outside[rows] = coverage < 1 - OUTSIDE
@@ -334,8 +334,8 @@ def _weighted(
         sums,
         chunk,
         width=width,
-        rate_sd=np.max([columns.rate_sd for columns, _ in parts], axis=0),
-        rate_range=np.max([columns.rate_range for columns, _ in parts], axis=0),
+        rate_sd=np.max([one.overall.rate_sd for one, _ in parts], axis=0),
+        rate_range=np.max([one.overall.rate_range for one, _ in parts], axis=0),
         sampled=parts[0][0].sampling > 0,
         min_observed=min_observed,
     )
@@ -438,7 +438,7 @@ def _flag(outcome: Outcome, name: str, at: int, rows: npt.NDArray[np.bool_]) -> 
 
 
 def _model(
-    chunk: Sequence[Variable], parts: Sequence[tuple[Columns, Spread]], width: Floats
+    chunk: Sequence[Variable], parts: Sequence[tuple[Gathered, Spread]], width: Floats
 ) -> pd.DataFrame:
     """Return the error model of each variable: the first table's, and the width used."""
     spread = parts[0][1]
