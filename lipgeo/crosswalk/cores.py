@@ -13,8 +13,16 @@ __all__ = ["on_cores", "spread"]
 
 T = TypeVar("T")
 
-#: cores this process may use
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+def _cores() -> int:
+    """Return how many cores this process may use; who starts many processes says so."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+CORES = _cores()
 
 
 def on_cores(work: Callable[[int], T], count: int) -> list[T]:

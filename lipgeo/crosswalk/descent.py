@@ -83,28 +83,36 @@ class ArrayUnits:
 
 
 class LevelUnits:
-    """The units of a census level, or some rows of it, read as far as they are needed."""
+    """The units of a census level, or some rows of it, read as far as they are needed.
+
+    Attributes
+    ----------
+    data, level
+        Where they are read from.
+    rows
+        Their positions in the level; ``None`` for all.
+    """
 
     def __init__(self, data: CensusData, level: str, rows: Ints | None = None) -> None:
-        self._data, self._level, self._rows = data, level, rows
+        self.data, self.level, self.rows = data, level, rows
 
     def group_boxes(self) -> tuple[Ints, Floats]:
         """Give starts and boxes of the groups, by place."""
-        if self._rows is None:
-            return self._data.group_boxes(self._level)
-        return grouped(self._data.boxes(self._level, self._rows))
+        if self.rows is None:
+            return self.data.group_boxes(self.level)
+        return grouped(self.data.boxes(self.level, self.rows))
 
     def boxes(self, rows: Ints) -> Floats:
         """Boxes of rows."""
-        return self._data.boxes(self._level, self.original(rows))
+        return self.data.boxes(self.level, self.original(rows))
 
     def polygons(self, rows: Ints) -> Shapes:
         """Polygons of rows."""
-        return self._data.geometry(self._level, self.original(rows))
+        return self.data.geometry(self.level, self.original(rows))
 
     def original(self, rows: Ints) -> Ints:
         """Numbers the rows had in the array given."""
-        return rows if self._rows is None else self._rows[rows]
+        return rows if self.rows is None else self.rows[rows]
 
 
 class Outlines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,12 +29,15 @@ from lipgeo.report import Finding
 from lipgeo.words import say
 from lipgeo.zones import Zones
 
-__all__ = ["CHAINS", "Particles", "Shares", "by_area", "by_weight"]
+__all__ = ["CHAINS", "Lay", "Particles", "Shares", "by_area", "by_weight"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.object_]
+#: lays the units of a census level over areas: :func:`~lipgeo.crosswalk.kernel.overlay`, or the
+#: same in many places at once
+Lay = Callable[[LevelUnits, Outlines], Overlay]
 
 #: what a weight falls back to where it is missing or zero; the last resort is area
 CHAINS: dict[str, tuple[str, ...]] = {
@@ -87,7 +91,7 @@ class Particles:
     pairs: Overlay
 
 
-def by_area(source: Zones, targets: Targets) -> Shares:
+def by_area(source: Zones, targets: Targets, lay: Lay = overlay) -> Shares:
     """Return the shares by area of the polygons; by ids where a target is a set of units.
 
     A source without polygon is the union of its finest units; one that has no polygon at all goes
@@ -99,11 +103,11 @@ def by_area(source: Zones, targets: Targets) -> Shares:
         pairs = drawn
     else:
         census, level = source.census, str(source.level)
-        drawn = overlay(LevelUnits(census.data, level), targets.outlines)
+        drawn = lay(LevelUnits(census.data, level), targets.outlines)
         if level == census.atom_level:
             pairs = joined(drawn, targets.atom, targets.area, len(targets))
         elif len(targets.atom) or len(without):
-            pairs, without = _by_atoms(census, level, drawn, without, targets)
+            pairs, without = _by_atoms(census, level, drawn, without, targets, lay=lay)
         else:
             pairs = drawn
     basis = np.full(len(source), "area", dtype=object)
@@ -118,7 +122,7 @@ def by_area(source: Zones, targets: Targets) -> Shares:
 
 
 def _by_atoms(
-    census: Census, level: str, drawn: Overlay, without: Ints, targets: Targets
+    census: Census, level: str, drawn: Overlay, without: Ints, targets: Targets, *, lay: Lay
 ) -> tuple[Overlay, Ints]:
     """Add the targets that are sets, and the sources that have no polygon of their own."""
     count = len(census.zones(level))
@@ -133,7 +137,7 @@ def _by_atoms(
     # sources partly in a set, or without polygon: their finest units decide everything
     opened = np.union1d(unit[~whole], without)
     rows = np.flatnonzero(np.isin(atoms, opened))
-    inner = overlay(LevelUnits(census.data, census.atom_level, rows), targets.outlines)
+    inner = lay(LevelUnits(census.data, census.atom_level, rows), targets.outlines)
     ours = np.isin(targets.atom, rows)
     inner = joined(inner, targets.atom[ours], targets.area[ours], len(targets))
     size = np.zeros(len(atoms))
@@ -183,6 +187,7 @@ def by_weight(
     weight: str,
     placement: str,
     blocks: Zones | None,
+    lay: Lay = overlay,
 ) -> tuple[Shares, Floats, list[Finding]]:
     """Return shares by the weight asked for, what each source holds of its basis, and notes."""
     met = np.unique(area.pairs.unit)
@@ -201,7 +206,7 @@ def by_weight(
     held = counts_of(source)
     opened = np.unique(area.pairs.unit[area.pairs.share < 1])
     unknown = met[np.isnan(held[weight][met])]
-    parts = particles(source, blocks, np.union1d(opened, unknown), targets, placement)
+    parts = particles(source, blocks, np.union1d(opened, unknown), targets, placement, lay=lay)
     owned = parts.owner >= 0
     has = np.bincount(parts.owner[owned], minlength=len(source)) > 0
     for name in CHAINS[weight]:
@@ -231,7 +236,7 @@ def by_weight(
 
 
 def particles(
-    source: Zones, blocks: Zones, rows: Ints, targets: Targets, placement: str
+    source: Zones, blocks: Zones, rows: Ints, targets: Targets, placement: str, *, lay: Lay
 ) -> Particles:
     """Return what the sources ``rows`` are made of and where it lies.
 
@@ -252,7 +257,7 @@ def particles(
             name: _spread_to(len(mine), wanted, values)
             for name, values in counts_of(blocks, wanted).items()
         }
-        pairs = _placed(blocks, wanted, targets, placement)
+        pairs = _placed(blocks, wanted, targets, placement, lay)
         listed = mine[targets.atom] >= 0
         pairs = joined(pairs, targets.atom[listed], targets.area[listed], len(targets))
         return Particles(mine, counts, pairs)
@@ -285,11 +290,11 @@ def _cut_blocks(
     return Particles(np.concatenate([owner, by_point]), counts, pairs)
 
 
-def _placed(blocks: CensusZones, rows: Ints, targets: Targets, placement: str) -> Overlay:
+def _placed(blocks: CensusZones, rows: Ints, targets: Targets, placement: str, lay: Lay) -> Overlay:
     """Place blocks among the drawn targets by polygon, or by point where asked or needed."""
     data, level = blocks.census.data, str(blocks.level)
     if placement == "surface":
-        pairs = overlay(LevelUnits(data, level, rows), targets.outlines)
+        pairs = lay(LevelUnits(data, level, rows), targets.outlines)
         rows = rows[np.isnan(data.boxes(level, rows)[:, 0])]
     else:
         pairs = overlay(ArrayUnits(np.empty(0, dtype=object)), targets.outlines)

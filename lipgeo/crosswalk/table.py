@@ -18,9 +18,9 @@ from lipgeo import __version__
 from lipgeo.areas import ServiceAreas
 from lipgeo.areas.faults import finding
 from lipgeo.census import CensusZones
-from lipgeo.crosswalk.kernel import DUST
+from lipgeo.crosswalk.kernel import DUST, overlay
 from lipgeo.crosswalk.quality import counted, coverage_of, fit_of
-from lipgeo.crosswalk.shares import Shares, by_area, by_weight
+from lipgeo.crosswalk.shares import Lay, Shares, by_area, by_weight
 from lipgeo.crosswalk.targets import Targets, on_one_grid, targets_of
 from lipgeo.errors import CrosswalkError
 from lipgeo.report import CheckReport, Finding
@@ -28,7 +28,7 @@ from lipgeo.show import Card, Shown, heads
 from lipgeo.words import say
 from lipgeo.zones import Zones
 
-__all__ = ["Crosswalk", "Placement", "Weight", "build_crosswalk"]
+__all__ = ["Crosswalk", "Placement", "Weight", "build_crosswalk", "laid_out"]
 
 Weight = Literal["area", "population", "dwellings", "households"]
 Placement = Literal["surface", "point"]
@@ -441,16 +441,29 @@ def build_crosswalk(
     >>> build_crosswalk(fields, town).frame[["source_id", "share"]].to_numpy().tolist()
     [['a', 0.5], ['b', 1.0]]
     """
+    return laid_out(source, target, weight=weight, placement=placement, blocks=blocks, lay=overlay)
+
+
+def laid_out(
+    source: Zones,
+    target: Zones | ServiceAreas,
+    *,
+    weight: Weight,
+    placement: Placement,
+    blocks: Zones | None,
+    lay: Lay,
+) -> Crosswalk:
+    """Share out as :func:`build_crosswalk`, with ``lay`` to lay a census level over targets."""
     _require_option("weight", weight, Weight)
     _require_option("placement", placement, Placement)
     source, target, blocks = on_one_grid(source, target, blocks)
     targets = targets_of(source, target)
-    area = by_area(source, targets)
+    area = by_area(source, targets, lay)
     findings = [*target.report, *_met(source, targets, area)]
     if blocks is None and isinstance(source, CensusZones) and "DB" in source.census.levels:
         blocks = source.census.zones("DB")
     weighted, amount, notes = by_weight(
-        source, targets, area, weight=weight, placement=placement, blocks=blocks
+        source, targets, area, weight=weight, placement=placement, blocks=blocks, lay=lay
     )
     meta = {
         "source_level": source.level,
