@@ -9,15 +9,14 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from lipgeo.cores import on_cores, spread
+from lipgeo.coverage import joined_by_edges
 from lipgeo.zones.preflight import make_valid_polygons
 
 __all__ = ["Dissolved", "dissolve", "parts_and_holes"]
 
 _Geometries = npt.NDArray[np.object_]
 _Rows = npt.NDArray[np.int64]
-
-#: relative difference in area that a union may not show against its units
-_AREA_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,9 @@ def dissolve(
     """Return the union of the units of each area.
 
     Units that form a coverage (neighbours share their edges vertex by vertex, nothing overlaps)
-    are joined by dropping the shared edges, which is many times faster than a union and exact.
-    That way silently returns a wrong shape where the units are no coverage, so each area is
-    tested first: the units at fault are set apart and joined by the general union, and named in
+    are joined by dropping the edges they share (:mod:`lipgeo.coverage`), which is many times
+    faster than a general union, exact, and tells by its result whether they are one. Where they
+    are not, the units at fault are set apart and joined by the general union, and named in
     ``faults``.
 
     Parameters
@@ -85,17 +84,14 @@ def dissolve(
     order = np.argsort(areas, kind="stable")
     areas, units = areas[order], units[order]
     ends = np.searchsorted(areas, np.arange(count + 1))
+    unions = on_cores(lambda one: _union(shapes[units[ends[one] : ends[one + 1]]]), count)
     made = np.full(count, shapely.Polygon(), dtype=object)
-    faults = []
-    for position in range(count):
-        members = units[ends[position] : ends[position + 1]]
-        if not len(members):
-            continue
-        made[position], at_fault, lengths = _union(shapes[members])
-        if len(at_fault):
-            faults.append(
-                pd.DataFrame({"area": position, "unit": members[at_fault], "edge_m": lengths})
-            )
+    made[:] = [joined for joined, _, _ in unions]
+    faults = [
+        pd.DataFrame({"area": one, "unit": units[ends[one] + at_fault], "edge_m": lengths})
+        for one, (_, at_fault, lengths) in enumerate(unions)
+        if len(at_fault)
+    ]
     empty = pd.DataFrame({"area": _none(), "unit": _none(), "edge_m": np.array([], dtype=float)})
     return Dissolved(
         made, repaired, pd.concat(faults, ignore_index=True) if faults else empty, missing
@@ -115,45 +111,32 @@ def parts_and_holes(geometry: npt.ArrayLike) -> tuple[_Rows, _Rows]:
 
 def _union(shapes: _Geometries) -> tuple[shapely.Geometry, _Rows, npt.NDArray[np.float64]]:
     """Union of one area's units; positions and edge lengths of those that fit no coverage."""
-    if len(shapes) == 1:
-        return shapes[0], _none(), np.array([], dtype=np.float64)
-    at_fault, lengths = _none(), np.array([], dtype=np.float64)
-    apart = shapes[:0]
-    if shapely.coverage_is_valid(shapes):
-        joined = _coverage_union(shapes)
-    else:
-        edges = shapely.coverage_invalid_edges(shapes)
-        wrong = ~(shapely.is_missing(edges) | shapely.is_empty(edges))
-        at_fault, lengths = np.flatnonzero(wrong), shapely.length(edges[wrong])
-        apart, sound = shapes[wrong], shapes[~wrong]
-        joined = _coverage_union(sound) if shapely.coverage_is_valid(sound) else None
+    no_length = np.array([], dtype=np.float64)
+    if not len(shapes):
+        return shapely.Polygon(), _none(), no_length
+    joined, border = joined_by_edges(shapes)
+    if joined is not None:
+        return joined, _none(), no_length
+    # what is at fault has edges that no neighbour shares: nothing else need be looked at
+    edges = shapely.coverage_invalid_edges(shapes[border])
+    wrong = ~(shapely.is_missing(edges) | shapely.is_empty(edges))
+    at_fault, lengths = border[wrong], shapely.length(edges[wrong])
+    sound = np.delete(shapes, at_fault)
+    joined = joined_by_edges(sound)[0] if len(sound) else shapely.Polygon()
     if joined is None:
         return shapely.union_all(shapes), at_fault, lengths
-    if len(apart):
-        joined = shapely.union_all(np.append(apart, joined))
-    return joined, at_fault, lengths
-
-
-def _coverage_union(shapes: _Geometries) -> shapely.Geometry | None:
-    """Union of a coverage, or ``None`` where the units turn out not to be one after all."""
-    if not len(shapes):
-        return shapely.Polygon()
-    joined = shapely.coverage_union_all(shapes)
-    # a coverage has no overlap, so its union has exactly the area of its units
-    expected = float(shapely.area(shapes).sum())
-    if not shapely.is_valid(joined) or abs(joined.area - expected) > _AREA_TOLERANCE * expected:
-        return None
-    return joined
+    return shapely.union_all(np.append(shapes[at_fault], joined)), at_fault, lengths
 
 
 def _repair(shapes: _Geometries, used: _Rows) -> tuple[_Geometries, pd.DataFrame]:
     """Make the polygons used valid, on a copy, and say by how much each changed."""
-    valid, changed, change = make_valid_polygons(shapes[used])
-    fixed = shapes
-    if changed.any():
-        fixed = shapes.copy()
-        fixed[used[changed]] = valid[changed]
-    return fixed, pd.DataFrame({"unit": used[changed], "area_change": change[changed]})
+    valid = spread(lambda part: shapely.is_valid(shapes[used[part]]), len(used), 1024)
+    wrong = used[~valid & ~shapely.is_missing(shapes[used])]
+    if not len(wrong):
+        return shapes, pd.DataFrame({"unit": wrong, "area_change": np.zeros(0)})
+    fixed = shapes.copy()
+    fixed[wrong], _, change = make_valid_polygons(shapes[wrong])
+    return fixed, pd.DataFrame({"unit": wrong, "area_change": change})
 
 
 def _none() -> _Rows:

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toytown import draw
 
+from lipgeo.coverage import joined_by_edges
 from lipgeo.dissolve import dissolve, parts_and_holes
+from lipgeo.zones.preflight import make_valid_polygons
 
 
 def _grid(side: int) -> np.ndarray:
@@ -32,6 +34,86 @@ def test_equals_the_plain_union(pairs: list[tuple[int, int]]) -> None:
         assert shapely.symmetric_difference(made.geometry[area], plain).area < 1e-9
     assert made.faults.empty
     assert made.missing.empty
+
+
+def _plain(shapes: np.ndarray) -> shapely.Geometry:
+    """Return the union by the slow and general way, of polygons made valid."""
+    return shapely.union_all(make_valid_polygons(np.asarray(shapes, dtype=object))[0])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.integers(0, 5), min_size=49, max_size=49),
+    st.sets(st.integers(0, 5), min_size=1),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_coverage_is_joined_by_its_edges_alone(
+    owner: list[int], members: set[int], seed: int
+) -> None:
+    """Units in parts, with holes, in holes of others, touching at corners, jittered: no fault.
+
+    The union is that of the general way, and the same whatever the order of the units and the
+    direction of their rings.
+    """
+    random = np.random.default_rng(seed)
+    nodes = np.moveaxis(np.mgrid[:8, :8], 0, -1) * 100.0 + random.uniform(-30, 30, (8, 8, 2))
+    units = []
+    for unit in sorted(members):
+        cells = [divmod(k, 7) for k in np.flatnonzero(np.array(owner) == unit)]
+        rings = [[nodes[i, j], nodes[i + 1, j], nodes[i + 1, j + 1], nodes[i, j + 1]]
+                 for i, j in cells]  # fmt: skip
+        if rings:
+            units.append(shapely.coverage_union_all(shapely.polygons(np.array(rings))))
+    if not units:
+        return
+    shapes = np.array(units, dtype=object)
+    joined, border = joined_by_edges(shapes)
+    assert joined is not None
+    assert joined.is_valid
+    plain = _plain(shapes)
+    assert joined.area == pytest.approx(plain.area, rel=1e-12)
+    assert shapely.symmetric_difference(joined, plain).area < 1e-6
+    assert shapely.get_num_geometries(joined) == shapely.get_num_geometries(plain)
+    assert set(border) <= set(range(len(shapes)))
+    other = random.permutation(len(shapes))
+    turned = np.where(random.random(len(shapes)) < 0.5, shapely.reverse(shapes), shapes)[other]
+    assert joined_by_edges(turned)[0].equals_exact(joined)
+
+
+_CORNER = st.tuples(st.integers(0, 6), st.integers(0, 6))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(_CORNER, min_size=3, max_size=6), min_size=1, max_size=7))
+def test_whatever_the_polygons_the_union_is_right(rings: list[list[tuple[int, int]]]) -> None:
+    """Overlapping, crossing themselves, doubled, with spikes, touching within an edge: as slow."""
+    shapes = np.array([shapely.Polygon(ring) for ring in rings], dtype=object)
+    # a polygon that crosses itself has parts walked backwards: its repair says what it is
+    valid = make_valid_polygons(shapes)[0]
+    for given_shapes in (shapes, valid[~shapely.is_missing(valid)]):
+        if not len(given_shapes):
+            continue
+        members = np.arange(len(given_shapes))
+        made = dissolve(given_shapes, members * 0, members, count=1)
+        plain = _plain(given_shapes)
+        assert made.geometry[0].is_valid
+        assert shapely.symmetric_difference(made.geometry[0], plain).area < 1e-9
+
+
+def test_more_than_two_units_at_one_edge() -> None:
+    """Two units drawn twice overlap everywhere, though all their common edges cancel out."""
+    twice = np.array([*shapely.box([0, 1], 0, [1, 2], 1)] * 2, dtype=object)
+    assert joined_by_edges(twice)[0] is None
+    made = dissolve(twice, [0] * 4, range(4), count=1)
+    assert made.geometry[0].equals(shapely.box(0, 0, 2, 1))
+    assert made.faults["unit"].tolist() == [0, 1, 2, 3]
+
+
+def test_spikes_doubled_points_and_negative_zeros_are_no_fault() -> None:
+    """What takes up no place does not keep neighbours apart."""
+    left = shapely.Polygon([(-1, 0), (0.0, 0), (0, 0), (0, 1), (0, 2), (0, 1), (-1, 1)])
+    right = shapely.Polygon([(-0.0, 1), (-0.0, -0.0), (1, 0), (1, 1)])
+    assert joined_by_edges(np.array([left, right]))[0].equals(shapely.box(-1, 0, 1, 1))
 
 
 def test_edges_that_do_not_run_together_are_reported_and_still_joined_right() -> None:

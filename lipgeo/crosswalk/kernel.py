@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from lipgeo.crosswalk.cores import on_cores, spread
+from lipgeo.cores import on_cores, spread
 from lipgeo.crosswalk.descent import ArrayUnits, LevelUnits, Near, Outlines, Units, descend
 from lipgeo.crosswalk.edges import Pairs, base_points, edges_of, ranges, shares_of
 from lipgeo.crosswalk.polygons import polygonal, usable, without_none

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from lipgeo.crosswalk.cores import spread
+from lipgeo.cores import spread
 from lipgeo.zones.preflight import make_valid_polygons
 
 __all__ = ["polygonal", "usable", "without_none"]
