@@ -53,7 +53,7 @@ _ROOMS = {
     "write_template": "sets",
 }
 #: rooms reachable as ``lipgeo.room``
-_MODULES = ("errors", "geography", "registry", "synthetic", "words")
+_MODULES = ("errors", "geography", "registry", "spark", "synthetic", "words")
 
 __all__ = ["__version__", *_MODULES, *sorted(_ROOMS)]  # noqa: PLE0604
 

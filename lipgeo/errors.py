@@ -21,6 +21,7 @@ __all__ = [
     "CrosswalkError",
     "DatumError",
     "DownloadError",
+    "EngineError",
     "FileError",
     "FitError",
     "IdError",
@@ -173,3 +174,7 @@ class RegistryError(LipgeoError, LookupError):
 
 class MissingExtraError(LipgeoError, ImportError):
     """An optional dependency is needed; the message names the extra to install."""
+
+
+class EngineError(LipgeoError, RuntimeError):
+    """An engine that works beyond this process (Spark) is not there, not fit, or failed."""
