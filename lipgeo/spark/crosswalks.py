@@ -117,8 +117,8 @@ class OnWorkers:
         def work(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
             return shares(batches, areas.value)
 
-        frame = _units(self._session, units, self._by, self._folder)
         try:
+            frame = _units(self._session, units, self._by, self._folder)
             found = frame.mapInPandas(work, SCHEMA).toArrow()
         except PySparkException as error:
             reason = _last_line(error)

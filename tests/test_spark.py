@@ -1,0 +1,324 @@
+"""Apache Spark in local mode: the same shares and sums as on one machine, and clear refusals."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toytown import areas, draw
+
+import lipgeo
+import lipgeo.spark
+from lipgeo import ServiceAreas, synthetic
+from lipgeo.crosswalk.kernel import ArrayUnits, Outlines, overlay
+from lipgeo.errors import EngineError, MissingExtraError
+from lipgeo.spark import parts, sessions
+
+pytestmark = [
+    # one JVM: the tests of this file run one after the other in one process
+    pytest.mark.xdist_group("spark"),
+    # upstream: pyspark leaves its sockets to the garbage collector, and pandas 3 deprecated a
+    # keyword that pyspark 4.0 still uses
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),
+]
+
+TABLES = ("frame", "remainder", "overlaps", "quality", "sources")
+
+
+def absent() -> str:
+    """Return why Spark cannot run here, else nothing."""
+    try:
+        import pyspark  # noqa: F401
+    except ImportError:
+        return "pyspark is not installed: nothing was run on Spark (pip install lipgeo[spark])"
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        return "no Java on this machine: nothing was run on Spark (apt install openjdk-17-jre)"
+    return ""
+
+
+@pytest.fixture(scope="module")
+def session():
+    """Start Spark on two cores; stopped after the file, its JVM gone."""
+    why = absent()
+    if why and os.environ.get("CI", "").lower() == "true":
+        pytest.fail(why)
+    if why:
+        pytest.skip(why)
+    started = lipgeo.spark.open_session(
+        "local[2]", memory="1g", settings={"spark.sql.shuffle.partitions": "4"}
+    )
+    yield started
+    gateway = started.sparkContext._gateway
+    started.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()  # the JVM ends with its standard input
+    assert gateway.proc.wait(timeout=20) is not None
+    type(started.sparkContext)._gateway = type(started.sparkContext)._jvm = None
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Return a made census: units without polygon, polygons that cross themselves, provinces."""
+    return synthetic.census(blocks=2_000, seed=3)
+
+
+@pytest.fixture(scope="module")
+def stored(made, tmp_path_factory):
+    """Return the same census on disk."""
+    folder = tmp_path_factory.mktemp("spark")
+    files = synthetic.write_files(made, folder / "files", levels=["DA", "DB"])
+    lipgeo.add_census(folder / "store", files, made=True)
+    return lipgeo.open_census(folder / "store")
+
+
+@pytest.fixture(scope="module")
+def targets(stored):
+    """Return areas that overlap, two of them in a third, and one that is a list of units."""
+    drawn = ServiceAreas.from_frame(synthetic.service_areas(stored, count=6, seed=2), id="area_id")
+    x, y = (stored.units("DA")[axis] for axis in ("x", "y"))
+    half = (x.max() - x.min()) / 6
+    around = [shapely.Point(x.median() + dx, y.median()).buffer(half) for dx in (0, half / 2, half)]
+    round_ones = lipgeo.Zones(["round1", "round2", "round3"], around, "EPSG:3347")
+    frame = drawn.frame.iloc[:0].reset_index()[["area_id", "geometry"]]
+    frame = frame.reindex(range(3)).assign(area_id=round_ones.ids)
+    frame = frame.set_geometry(around, crs="EPSG:3347")
+    ids = stored.units("DA").index[:40:3]
+    listed = ServiceAreas.from_units({"listed": [f"DA:{one}" for one in ids]}, stored)
+    return ServiceAreas.concat([drawn, ServiceAreas.from_frame(frame, id="area_id"), listed])
+
+
+def difference(one: lipgeo.Crosswalk, other: lipgeo.Crosswalk) -> float:
+    """Return the largest difference of any number; everything else must be the same."""
+    largest = 0.0
+    for name in TABLES:
+        left, right = getattr(one, name), getattr(other, name)
+        numbers = left.select_dtypes("number").columns
+        pd.testing.assert_frame_equal(left.drop(columns=numbers), right.drop(columns=numbers))
+        a, b = left[numbers].to_numpy(), right[numbers].to_numpy()
+        np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
+        apart = np.nan_to_num(np.abs(a - b)) / np.maximum(1.0, np.nan_to_num(np.abs(b)))
+        largest = max(largest, apart.max(initial=0.0))
+    assert dict(one.meta) == dict(other.meta)
+    assert one.report == other.report
+    return largest
+
+
+# ---------------------------------------------------------------- the overlay
+
+
+@pytest.mark.parametrize(
+    ("level", "weight", "placement"),
+    [
+        ("DA", "area", "surface"),
+        ("DA", "population", "surface"),
+        ("DA", "dwellings", "point"),
+        ("DB", "area", "surface"),
+    ],
+)
+def test_crosswalk_is_the_one_of_one_machine(session, stored, targets, level, weight, placement):
+    """Shares, remainder, overlaps, quality, sources, notes: as without Spark, to 1e-12."""
+    source = stored.zones(level)
+    options = {"weight": weight, "placement": placement}
+    here = lipgeo.build_crosswalk(source, targets, **options)
+    there = lipgeo.spark.build_crosswalk(session, source, targets, **options)
+    assert len(here.overlaps)
+    assert difference(there, here) <= 1e-12
+    assert not there.check()
+
+
+def test_partition_does_not_matter(session, stored, targets):
+    """Partitioned by province, by division, or not at all: the same crosswalk."""
+    source = stored.zones("DA")
+    here = lipgeo.build_crosswalk(source, targets)
+    for by in ("CD", "DA", "none"):
+        assert difference(lipgeo.spark.build_crosswalk(session, source, targets, by=by), here) == 0
+
+
+def test_census_in_memory_goes_to_the_workers(session, made):
+    """A census in no store is sent; units without polygon and repaired ones are as elsewhere."""
+    crossed = made.data.meta["planted"]["invalid"]
+    west, south, east, north = made.data.boxes("DB", made.rows("DB", crossed[:1]))[0]
+    halves = [shapely.box(west - 1e5, south - 1e5, (west + east) / 2, (south + north) / 2)]
+    areas = lipgeo.Zones(["half"], halves, "EPSG:3347")
+    here = lipgeo.build_crosswalk(made.zones("DB"), areas)
+    there = lipgeo.spark.build_crosswalk(session, made.zones("DB"), areas)
+    assert here.report.only("repaired_source")
+    assert here.sources["share_basis"].eq("point").any()
+    assert difference(there, here) <= 1e-12
+
+
+def test_folder_says_where_workers_find_the_census(session, stored, targets):
+    """The files may stand elsewhere for the workers; where they do not, the message says so."""
+    source = stored.zones("DA")
+    elsewhere = stored.data.folder.resolve().as_uri()
+    here = lipgeo.build_crosswalk(source, targets)
+    there = lipgeo.spark.build_crosswalk(session, source, targets, folder=elsewhere)
+    assert difference(there, here) <= 1e-12
+    with pytest.raises(EngineError, match=r"level DA failed.*nowhere.*folder="):
+        lipgeo.spark.build_crosswalk(session, source, targets, folder="file:///nowhere")
+
+
+def test_workers_run_the_same_python(session):
+    """Every worker runs this interpreter, and is told that it has one core."""
+
+    def told(_):
+        yield sys.executable, os.environ.get("OMP_NUM_THREADS")
+
+    found = session.sparkContext.parallelize(range(2), 2).mapPartitions(told).collect()
+    assert {(Path(python), cores) for python, cores in found} == {(Path(sys.executable), "1")}
+
+
+def test_other_lipgeo_on_the_workers_is_refused(session, stored, targets, monkeypatch):
+    """Workers with another version of lipgeo do not work: their numbers could differ."""
+    monkeypatch.setattr(parts, "__version__", "0.0.7")
+    with pytest.raises(EngineError, match=r"lipgeo 0\.0\.7 sent work to lipgeo"):
+        lipgeo.spark.build_crosswalk(session, stored.zones("DA"), targets)
+
+
+# ---------------------------------------------------------------- what a worker does, without Spark
+
+
+@given(data=st.data())
+@settings(max_examples=25)
+def test_batches_in_any_order_make_the_overlay(data):
+    """However units are cut into partitions and batches, together they make the kernel's result."""
+    town = draw("aabb.c\naabbcc\nddeeff\nddeeff")
+    units = town.geometry.to_numpy()
+    outlines = Outlines(areas().geometry.to_numpy())
+    whole = overlay(ArrayUnits(units), outlines)
+    order = data.draw(st.permutations(range(len(units))))
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(units) - 1))))
+    rows = np.arange(len(units))[order]
+    frame = pd.DataFrame(shapely.bounds(units[order]), columns=parts.COLUMNS[1:5])
+    frame = frame.assign(row=rows, geometry=shapely.to_wkb(units[order]))
+    batches = [frame.iloc[i:j] for i, j in zip([0, *cuts], [*cuts, len(units)], strict=True)]
+    found = pd.concat(parts.shares(batches, parts.Areas.of(outlines, "here")))
+    merged = parts.merged(*(found[name].to_numpy() for name in found.columns))
+    for name, values in vars(whole).items():
+        np.testing.assert_array_equal(getattr(merged, name), values, err_msg=name)
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+def test_without_pyspark_the_extra_is_named(monkeypatch):
+    """Without pyspark, the message names the extra to install."""
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    with pytest.raises(MissingExtraError, match=r"lipgeo\[spark\]"):
+        lipgeo.spark.open_session("local[1]")
+    with pytest.raises(MissingExtraError, match=r"lipgeo\[spark\]"):
+        sessions.require_fit(None)
+
+
+def java(folder: Path, said: str, status: int = 0) -> Path:
+    """Write a java that says something about itself; return its JAVA_HOME."""
+    program = folder / "bin" / "java"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit {status}\n")
+    program.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("said", "match"),
+    [
+        ('openjdk version "11.0.2" 2019-01-15', r"Java 17 or later; .*bin/java is Java 11\."),
+        ('java version "1.8.0_402"', r"is Java 8\."),
+        ("Unrecognized option", r"does not say which Java it is.*Unrecognized option"),
+    ],
+)
+def test_java_too_old(said, match, tmp_path, monkeypatch):
+    """Another Java than 17 or later is refused: what is needed, what came, what to do."""
+    monkeypatch.setenv("JAVA_HOME", str(java(tmp_path / "jdk", said)))
+    with pytest.raises(EngineError, match=match):
+        sessions._require_java()
+
+
+@pytest.mark.parametrize("said", ['openjdk version "17.0.15"', 'java version "21" 2023-09-19'])
+def test_java_new_enough(said, tmp_path, monkeypatch):
+    """Java 17 and later are taken."""
+    monkeypatch.setenv("JAVA_HOME", str(java(tmp_path / "jdk", said)))
+    sessions._require_java()
+
+
+def test_no_java(tmp_path, monkeypatch):
+    """Without Java the message says which one, and how to say where it is."""
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError, match=r"needs Java 17 or later, and no java.*JAVA_HOME"):
+        sessions._require_java()
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "gone"))
+    with pytest.raises(EngineError, match=r"JAVA_HOME is .*gone, and there is no bin/java"):
+        sessions._require_java()
+
+
+def test_python_the_user_chose_is_kept(monkeypatch):
+    """Spark's processes run this Python unless the user named one, and nothing stays behind."""
+    monkeypatch.delenv("PYSPARK_PYTHON", raising=False)
+    monkeypatch.setenv("PYSPARK_DRIVER_PYTHON", "/opt/mine/python")
+    with sessions._same_python():
+        assert os.environ["PYSPARK_PYTHON"] == sys.executable
+        assert os.environ["PYSPARK_DRIVER_PYTHON"] == "/opt/mine/python"
+    assert "PYSPARK_PYTHON" not in os.environ
+    assert os.environ["PYSPARK_DRIVER_PYTHON"] == "/opt/mine/python"
+
+
+def test_what_is_no_session(session, stored, targets):
+    """Something else than a session, and sessions of Spark Connect, are refused by name."""
+    with pytest.raises(EngineError, match=r"Spark session is needed and str came"):
+        lipgeo.spark.build_crosswalk("local[2]", stored.zones("DA"), targets)
+    remote = type("SparkSession", (), {"__module__": "pyspark.sql.connect.session"})()
+    with pytest.raises(EngineError, match=r"Spark Connect, which cannot broadcast"):
+        lipgeo.spark.engine(remote)
+    with pytest.raises(EngineError, match=r"level of a census is needed.*Zones came"):
+        zones = lipgeo.Zones(["a"], [shapely.box(0, 0, 1, 1)], "EPSG:3347")
+        lipgeo.spark.build_crosswalk(session, zones, targets)
+
+
+def test_session_whose_workers_run_another_python(session, monkeypatch):
+    """A session of the user's own whose workers would take another Python is told so."""
+    context = session.sparkContext
+    monkeypatch.delenv("PYSPARK_PYTHON", raising=False)
+    monkeypatch.setattr(context, "pythonExec", "no-such-python3")
+    with pytest.raises(EngineError, match=r"would run no-such-python3, and this program runs"):
+        sessions.require_fit(session)
+    monkeypatch.setenv("PYSPARK_PYTHON", "no-such-python3")
+    assert sessions.require_fit(session) is session
+
+
+def test_stopped_session(session, monkeypatch):
+    """A stopped session is told from one that works."""
+    monkeypatch.setattr(session.sparkContext, "_jsc", None)
+    with pytest.raises(EngineError, match=r"has been stopped"):
+        sessions.require_fit(session)
+
+
+def test_spark_that_does_not_start(monkeypatch):
+    """Where Spark does not start, its own first line is said."""
+    monkeypatch.setattr(sessions, "_require_java", lambda: None)
+
+    class Builder:
+        def __getattr__(self, _name):
+            return lambda *_: self
+
+        def getOrCreate(self):  # noqa: N802
+            raise RuntimeError("Could not parse Master URL: 'nowhere'\nmore")
+
+    fake = types.SimpleNamespace(
+        SparkSession=types.SimpleNamespace(builder=Builder(), getActiveSession=lambda: None)
+    )
+    monkeypatch.setattr(sessions, "_pyspark", lambda: fake)
+    with pytest.raises(EngineError, match=r"did not start on nowhere: Could not parse Master URL"):
+        lipgeo.spark.open_session("nowhere")
