@@ -57,13 +57,18 @@ class CensusZones(Zones):
     """
 
     def __init__(self, census: Census, level: str) -> None:
-        ids = census.data.attributes(level, ["unit_id"])["unit_id"].to_numpy(dtype=object)
         self.census = census
-        # ids of a census are unique by construction of the store: no second look
-        self.ids = ids
         self.level = level
         self.vintage = census.vintage
         self.crs = census.crs
+
+    @cached_property
+    def ids(self) -> npt.NDArray[np.object_]:  # type: ignore[override]
+        """Unit ids; unique by construction of the store, read when first asked for."""
+        return self.census.ids(str(self.level))
+
+    def __len__(self) -> int:
+        return self.census.size(str(self.level))
 
     @property
     def geometry(self) -> npt.NDArray[np.object_]:
@@ -152,6 +157,18 @@ class Census(Shown):
             self._units[level] = frame.set_index("unit_id")
         return self._units[level].copy()
 
+    def size(self, level: str) -> int:
+        """Return the number of units of a level; no unit is read."""
+        return int(self.data.group_boxes(level)[0][-1])
+
+    def ids(self, level: str) -> npt.NDArray[np.object_]:
+        """Return the unit ids of a level in its order, text; not to be changed; (n,)."""
+        if level not in self._ids:
+            ids = self.data.attributes(level, ["unit_id"])["unit_id"]
+            self._ids[level] = ids.to_numpy(dtype=object)
+            self._ids[level].flags.writeable = False
+        return self._ids[level]
+
     def rows(self, level: str, unit_ids: Sequence[str] | pd.Index) -> Rows:
         """Return the positions of units in their level.
 
@@ -176,9 +193,12 @@ class Census(Shown):
 
     def _index(self, level: str) -> pd.Index:
         if level not in self._indexes:
-            ids = self.data.attributes(level, ["unit_id"])["unit_id"]
-            self._indexes[level] = pd.Index(ids.to_numpy(dtype=object))
+            self._indexes[level] = pd.Index(self.ids(level))
         return self._indexes[level]
+
+    @cached_property
+    def _ids(self) -> dict[str, npt.NDArray[np.object_]]:
+        return {}
 
     @cached_property
     def _indexes(self) -> dict[str, pd.Index]:
@@ -251,13 +271,11 @@ class Census(Shown):
         return CensusZones(self, level)
 
     def __repr__(self) -> str:
-        parts = ", ".join(
-            f"{len(self.data.attributes(level, ['unit_id'])):,} {level}" for level in self.levels
-        )
+        parts = ", ".join(f"{self.size(level):,} {level}" for level in self.levels)
         return f"<Census {self.vintage}: {parts}>"
 
     def _card(self) -> Card:
-        sizes = [len(self.data.attributes(level, ["unit_id"])) for level in self.levels]
+        sizes = [self.size(level) for level in self.levels]
         people = [self.counts(level)["population"].sum(min_count=1) for level in self.levels]
         table = pd.DataFrame({"level": self.levels, "units": sizes, "population": people})
         title = say("show.census", vintage=str(self.vintage), levels=" ".join(self.levels))
