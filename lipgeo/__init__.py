@@ -20,6 +20,7 @@ _ROOMS = {
     "Correspondence": "correspondence",
     "Crosswalk": "crosswalk",
     "Estimates": "tables",
+    "LongTable": "tables",
     "ServiceAreas": "areas",
     "Tradeoff": "tradeoffs",
     "Zones": "zones",

@@ -2,6 +2,7 @@
 
 from lipgeo.tables.calibration import calibrate, residuals
 from lipgeo.tables.estimates import Estimates
+from lipgeo.tables.long import LongTable
 from lipgeo.tables.own_rows import weight_areas
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import (
@@ -20,6 +21,7 @@ __all__ = [
     "Characteristic",
     "Estimates",
     "Group",
+    "LongTable",
     "Variable",
     "calibrate",
     "find_variables",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,15 @@ from lipgeo.tables.pairs import Pairs
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import MISSING, Group, Variable, sampling_factor
 
-__all__ = ["REASONS", "Columns", "columns_of", "parts_needed"]
+__all__ = [
+    "REASONS",
+    "Columns",
+    "Reader",
+    "Rounding",
+    "columns_of",
+    "parts_needed",
+    "rounding_of",
+]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -79,7 +88,7 @@ def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) 
         A denominator, numerator or group that a variable needs is not in the table.
     """
     _require_parts(table, variables)
-    reader = _Reader(table, pairs)
+    reader = Reader(table, pairs)
     shape = (len(pairs.sources), len(variables))
     # written column by column
     n, d, ceiling, n_base, d_base, held = (np.zeros(shape, order="F") for _ in range(6))
@@ -136,8 +145,26 @@ def _require_parts(table: CensusTable, variables: Sequence[Variable]) -> None:
         )
 
 
-class _Reader:
-    """Reads columns of a table in the order of the sources."""
+class Rounding(NamedTuple):
+    """How a count was rounded: base ``small`` up to ``limit``, base ``base`` above."""
+
+    base: float
+    limit: float
+    small: float
+
+
+def rounding_of(one: Variable, level: str | None) -> Rounding:
+    """Return how a count of a level was rounded; ``limit`` -1 where small counts are no other."""
+    base = float(one.rounding)
+    if one.sampled and one.rounding:
+        return Rounding(base, _SMALL, _SMALL)
+    if level == "DB" and one.ceiling == "population":
+        return Rounding(base, _SMALL_BLOCK, max(base, 5.0))
+    return Rounding(base, -1.0, base)
+
+
+class Reader:
+    """Reads columns of a table in the order of a crosswalk's sources."""
 
     def __init__(self, table: CensusTable, pairs: Pairs) -> None:
         self.table, self.pairs = table, pairs
@@ -219,13 +246,16 @@ class _Reader:
         values, reason = self.column(kind)
         return values if not reason[self.pairs.touched].any() else None
 
+    def held_kind(self, one: Variable) -> str | None:
+        """Return what measures what was observed: what is counted, else people, else nothing."""
+        kinds = (kind for kind in (one.ceiling, "population") if kind is not None)
+        return next((kind for kind in kinds if self.counted(kind) is not None), None)
+
     def held(self, one: Variable) -> Floats:
-        """Return the measure of what was observed: what is counted, else people, else land."""
-        for kind in (one.ceiling, "population"):
-            counted = None if kind is None else self.counted(kind)
-            if counted is not None:
-                return counted
-        return self.pairs.held
+        """Return that measure by source; the crosswalk's weight (land) where there is none."""
+        kind = self.held_kind(one)
+        counted = None if kind is None else self.counted(kind)
+        return self.pairs.held if counted is None else counted
 
     def bases(self, one: Variable, n: Floats) -> tuple[Floats, Floats]:
         """Return the bases of random rounding of numerators and denominators."""
@@ -246,12 +276,8 @@ class _Reader:
         return (nothing if one.rule == "average" else n_base), d_base
 
     def _base(self, one: Variable, values: Floats) -> Floats:
-        base = np.full(len(self.at), float(one.rounding))
-        if one.sampled and one.rounding:
-            base[values <= _SMALL] = _SMALL
-        if self.table.level == "DB" and one.ceiling == "population":
-            base[values <= _SMALL_BLOCK] = np.maximum(base[values <= _SMALL_BLOCK], 5.0)
-        return base
+        base, limit, small = rounding_of(one, self.table.level)
+        return np.where(values <= limit, small, base)
 
 
 def _below(groups: Sequence[Group], totals: Floats) -> Floats:

@@ -16,9 +16,10 @@ from lipgeo.show import Card, Shown, flag_words, heads
 from lipgeo.tables.explaining import EXPLAIN as _EXPLAIN
 from lipgeo.tables.explaining import ROWS, added_up, missing_of, tail_of, units_of
 from lipgeo.tables.family import Family
+from lipgeo.tables.gathered import Gathered
+from lipgeo.tables.long import AnyTable
 from lipgeo.tables.outcome import FLAGS, Outcome
 from lipgeo.tables.pairs import Pairs
-from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import Variable
 from lipgeo.words import say
 
@@ -61,7 +62,7 @@ class Leg:
         What was met when they were matched.
     """
 
-    table: CensusTable
+    table: AnyTable
     pairs: dict[str, Pairs]
     families: dict[str, Family | None]
     notes: list[Finding] = field(default_factory=list)
@@ -74,6 +75,11 @@ class Leg:
     def pairs_of(self, one: Variable) -> Pairs:
         """Return the pairs a variable goes by: its own basis, else the first."""
         return self.pairs.get(one.basis, next(iter(self.pairs.values())))
+
+    def gather(self, variables: Sequence[Variable]) -> Gathered:
+        """Take all sums of variables that go by the same pairs."""
+        pairs = self.pairs_of(variables[0])
+        return self.table.gather(variables, pairs, self.families[pairs.crosswalk.weight])
 
 
 class Estimates(Shown):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from lipgeo.tables.columns import REASONS, columns_of
+from lipgeo.tables.long import AnyTable
 from lipgeo.tables.medians import classes_of
 from lipgeo.tables.pairs import Pairs
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import Variable
 
-__all__ = ["EXPLAIN", "ROWS", "added_up", "chunks", "missing_of", "tail_of", "units_of"]
+__all__ = ["EXPLAIN", "ROWS", "added_up", "missing_of", "tail_of", "units_of"]
 
 #: columns of an explanation
 EXPLAIN = (
@@ -34,14 +35,13 @@ EXPLAIN = (
 )
 #: kinds of rows, in their order
 ROWS = ("unit", "class", "sum", "not_observed", "value", "rounding", "official")
-#: variables taken at a time
-_CHUNK = 64
 _MISSING = ("area_id", "variable", "source_id", "name", "symbol", "reason", "share", "held")
 _TEXTS = ("area_id", "row", "source_id", "name", "symbol", "status", "reason", "file", "sha256")
 
 
-def units_of(table: CensusTable, one: Variable, pairs: Pairs, areas: Iterable[str]) -> pd.DataFrame:
+def units_of(given: AnyTable, one: Variable, pairs: Pairs, areas: Iterable[str]) -> pd.DataFrame:
     """Return what each unit gives to a variable in some areas: ``area_id`` and ``EXPLAIN``."""
+    _, table = next(iter(given.pieces([one])))
     wanted = np.flatnonzero(pairs.targets.isin(list(areas)))
     met = (pairs.share > 0) | (pairs.area_share > pairs.sliver)
     rows = np.flatnonzero(np.isin(pairs.target, wanted) & met)
@@ -150,9 +150,9 @@ def _rows(row: str, areas: pd.Index, **columns: pd.Series | float) -> pd.DataFra
     return frame.reindex(columns=["area_id", *EXPLAIN])
 
 
-def missing_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) -> pd.DataFrame:
+def missing_of(table: AnyTable, variables: Sequence[Variable], pairs: Pairs) -> pd.DataFrame:
     """Return the cells of variables that were not observed, for each area they count in."""
-    parts = [_missing_of(table, chunk, pairs) for chunk in chunks(variables)]
+    parts = [_missing_of(piece, chunk, pairs) for chunk, piece in table.pieces(variables)]
     found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_MISSING))
     texts = ("area_id", "variable", "source_id", "name", "symbol", "reason")
     return found.astype(dict.fromkeys(texts, "string") | {"share": "float64", "held": "float64"})
@@ -181,12 +181,6 @@ def _missing_of(table: CensusTable, chunk: Sequence[Variable], pairs: Pairs) -> 
             "held": columns.held[source, at],
         }
     )
-
-
-def chunks(variables: Sequence[Variable]) -> Iterator[Sequence[Variable]]:
-    """Part variables into bounded numbers: that bounds what is held at once."""
-    for start in range(0, len(variables), _CHUNK):
-        yield variables[start : start + _CHUNK]
 
 
 def _symbols_of(table: CensusTable, one: Variable, ids: pd.Index) -> npt.NDArray[np.object_]:

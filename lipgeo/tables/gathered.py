@@ -7,8 +7,9 @@ column of weights, added up by group. So it does not matter who adds: arrays her
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,16 @@ from lipgeo.tables.pairs import Pairs
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import Variable
 
-__all__ = ["Gathered", "Overall", "Parents", "Totals", "gather", "kept_weight", "variance_of"]
+__all__ = [
+    "Gathered",
+    "Overall",
+    "Parents",
+    "Totals",
+    "gather",
+    "kept_weight",
+    "spread_of",
+    "variance_of",
+]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -167,6 +177,71 @@ class Gathered:
     classes: Mapping[int, Classes] = field(default_factory=dict)
     ranges: Mapping[int, Range] = field(default_factory=dict)
 
+    def some(self, which: slice) -> Gathered:
+        """Return what was gathered of some of the variables."""
+        chosen = range(len(self.variables))[which]
+
+        def part(sums: Any) -> Any:
+            return None if sums is None else _each(lambda values: values[..., which], sums)
+
+        return Gathered(
+            variables=self.variables[which],
+            ratio=self.ratio[which],
+            sampling=self.sampling[which],
+            totals=part(self.totals),
+            overall=part(self.overall),
+            parents=part(self.parents),
+            classes={at - chosen.start: one for at, one in self.classes.items() if at in chosen},
+            ranges={at - chosen.start: one for at, one in self.ranges.items() if at in chosen},
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Gathered], order: Sequence[int]) -> Gathered:
+        """Put together what was gathered of some variables each, of the same table and crosswalk.
+
+        Parameters
+        ----------
+        parts
+            The parts.
+        order
+            Position in the whole of the parts' variables, one after the other.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        back = np.argsort(order)
+
+        def whole(sums: Sequence[Any]) -> Any:
+            if sums[0] is None:
+                return None
+            return _each(lambda *values: np.concatenate(values, axis=-1)[..., back], *sums)
+
+        variables = [one for part in parts for one in part.variables]
+        starts = np.cumsum([0, *(len(part.variables) for part in parts)])
+        return cls(
+            variables=tuple(variables[at] for at in back),
+            ratio=np.concatenate([part.ratio for part in parts])[back],
+            sampling=np.concatenate([part.sampling for part in parts])[back],
+            totals=whole([part.totals for part in parts]),
+            overall=whole([part.overall for part in parts]),
+            parents=whole([part.parents for part in parts]),
+            classes={
+                order[start + at]: one
+                for start, part in zip(starts, parts, strict=False)
+                for at, one in part.classes.items()
+            },
+            ranges={
+                order[start + at]: one
+                for start, part in zip(starts, parts, strict=False)
+                for at, one in part.ranges.items()
+            },
+        )
+
+
+def _each(change: Callable[..., Floats], *sums: Any) -> Any:
+    """Apply a function to each array of one kind of sums."""
+    kind = type(sums[0])
+    return kind(*(change(*(getattr(one, f.name) for one in sums)) for f in fields(kind)))
+
 
 def gather(
     table: CensusTable, variables: Sequence[Variable], pairs: Pairs, family: Family | None
@@ -293,10 +368,17 @@ def _rates(n: Floats, d: Floats) -> tuple[Floats, Floats]:
 def _variance_of_value(columns: Columns) -> Floats:
     """Return the variance of a count per what its unit holds, each as weighty as that."""
     held = columns.held * columns.observed
-    whole = held.sum(axis=0)
-    zero = np.zeros(columns.n.shape[1])
-    mean = np.divide((columns.n * (held > 0)).sum(axis=0), whole, out=zero.copy(), where=whole > 0)
-    rate = np.divide(columns.n, held, out=np.zeros_like(columns.n), where=held > 0)
-    return np.asarray(
-        np.divide((held * (rate - mean) ** 2).sum(axis=0), whole, out=zero, where=whole > 0)
-    )
+    square = np.divide(columns.n**2, held, out=np.zeros_like(columns.n), where=held > 0)
+    return spread_of(held.sum(axis=0), (columns.n * (held > 0)).sum(axis=0), square.sum(axis=0))
+
+
+def spread_of(held: Floats, n: Floats, square: Floats) -> Floats:
+    """Return the variance of n / held, weighted by held, from sums of held, n and n² / held.
+
+    What is left of a difference of such sums where nothing varies is their rounding: below a
+    10^-10 of the mean's square there is no variance.
+    """
+    mean = np.divide(n, held, out=np.zeros_like(held), where=held > 0)
+    raw = np.divide(square, held, out=np.zeros_like(held), where=held > 0)
+    variance = raw - mean**2
+    return np.where(variance > 1e-10 * mean**2, variance, 0.0)

@@ -13,6 +13,7 @@ from lipgeo.crosswalk import Crosswalk, build_crosswalk
 from lipgeo.errors import TableError
 from lipgeo.report import Finding
 from lipgeo.tables.estimates import Estimates
+from lipgeo.tables.long import AnyTable, LongTable
 from lipgeo.tables.pairs import SLIVER
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import Variable, variable
@@ -27,7 +28,7 @@ _PARENTS = {"DB": ("DA",), "DA": ("CT", "CCS", "CSD")}
 def weight_areas(
     census: Census,
     areas: ServiceAreas,
-    tables: CensusTable | Iterable[CensusTable],
+    tables: AnyTable | Iterable[AnyTable],
     *,
     variables: Sequence[str | Variable] | None = None,
     min_observed: float = MIN_OBSERVED,
@@ -61,12 +62,14 @@ def weight_areas(
         A table has no level or is of another census, or two are of one level; and all that
         :func:`weight_table` raises.
     """
-    given = _by_level(census, [tables] if isinstance(tables, CensusTable) else list(tables))
+    given = _by_level(
+        census, [tables] if isinstance(tables, CensusTable | LongTable) else list(tables)
+    )
     base = next(level for level in census.levels if level in given)
     common = _common(list(given.values()), variables)
     weights = _weights(given[base], common)
     own, rest = _parted(census, areas, given, base)
-    legs: list[CensusTable] = []
+    legs: list[AnyTable] = []
     shares: list[dict[str, Crosswalk]] = []
     notes: list[Finding] = []
     for level, part in own.items():
@@ -88,9 +91,9 @@ def weight_areas(
     return result.ordered(areas.ids, notes)
 
 
-def _by_level(census: Census, tables: Sequence[CensusTable]) -> dict[str, CensusTable]:
+def _by_level(census: Census, tables: Sequence[AnyTable]) -> dict[str, AnyTable]:
     """Return the tables by level; refuse those that are of no level or census of these."""
-    found: dict[str, CensusTable] = {}
+    found: dict[str, AnyTable] = {}
     for one in tables:
         if one.level is None or one.vintage != census.vintage:
             raise TableError(
@@ -109,27 +112,27 @@ def _by_level(census: Census, tables: Sequence[CensusTable]) -> dict[str, Census
 
 
 def _common(
-    tables: Sequence[CensusTable], asked: Sequence[str | Variable] | None
+    tables: Sequence[AnyTable], asked: Sequence[str | Variable] | None
 ) -> Sequence[str | Variable] | None:
     """Return what all tables have, where nothing is asked for."""
     if asked is not None or len(tables) == 1:
         return asked
     first = tables[0]
-    shared = set.intersection(*(set(one.frame.columns) for one in tables))
+    shared = set.intersection(*(set(one.columns) for one in tables))
     return [
         name
-        for name in first.frame.columns
+        for name in first.columns
         if name in shared and name in first.variables and first.variables[name].rule != "index"
     ]
 
 
-def _weights(table: CensusTable, asked: Sequence[str | Variable] | None) -> list[str]:
+def _weights(table: AnyTable, asked: Sequence[str | Variable] | None) -> list[str]:
     """Return the weights that the variables go by, people first."""
     names = list(table.variables) if asked is None else asked
     found = []
     for name in names:
         one = name if isinstance(name, Variable) else table.variables.get(str(name))
-        if one is None and isinstance(name, str) and name not in table.frame.columns:
+        if one is None and isinstance(name, str) and name not in table.columns:
             one = variable(name, table.vintage)
         if one is not None:
             found.append(one.basis)
@@ -137,7 +140,7 @@ def _weights(table: CensusTable, asked: Sequence[str | Variable] | None) -> list
 
 
 def _parted(
-    census: Census, areas: ServiceAreas, tables: dict[str, CensusTable], base: str
+    census: Census, areas: ServiceAreas, tables: dict[str, AnyTable], base: str
 ) -> tuple[dict[str, ServiceAreas], ServiceAreas]:
     """Part listed units into those with a published row of their own, by level, and the rest."""
     units = areas.units
@@ -164,7 +167,7 @@ def _crosswalks(
     return {weight: build_crosswalk(zones, areas, weight=weight) for weight in weights}  # type: ignore[arg-type]
 
 
-def _with_parents(census: Census, table: CensusTable) -> CensusTable:
+def _with_parents(census: Census, table: AnyTable) -> AnyTable:
     """Return the table with what its units are part of, where it does not say so itself."""
     if table.parents.notna().any():
         return table

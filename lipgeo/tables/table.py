@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +80,9 @@ class CensusTable:
     >>> table.variables["immigrants"].denominator
     'immigrant_status_total'
     """
+
+    #: how many variables are summed at a time: that bounds what is held at once
+    at_a_time = 64
 
     def __init__(
         self,
@@ -196,6 +199,17 @@ class CensusTable:
             **changed,
         }
         return CensusTable(given.pop("frame"), given.pop("variables"), **given)
+
+    def greatest(self, name: str) -> float:
+        """Return the greatest value of a column, 0 where it has none."""
+        return float(np.nanmax(self.values(name), initial=0.0))
+
+    def pieces(
+        self, variables: Sequence[Variable]
+    ) -> Iterator[tuple[Sequence[Variable], CensusTable]]:
+        """Part variables into bounded numbers, each with a table of all they are made from."""
+        for start in range(0, len(variables), self.at_a_time):
+            yield variables[start : start + self.at_a_time], self
 
     def gather(
         self, variables: Sequence[Variable], pairs: Pairs, family: Family | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,17 +14,12 @@ from lipgeo.areas.faults import finding
 from lipgeo.crosswalk import Crosswalk
 from lipgeo.errors import TableError
 from lipgeo.report import CheckReport, Finding
-from lipgeo.tables.calibration import residuals
+from lipgeo.tables.calculating import Calculated, calculated
 from lipgeo.tables.columns import parts_needed
 from lipgeo.tables.estimates import Estimates, Leg, result_frame
-from lipgeo.tables.explaining import chunks
 from lipgeo.tables.family import Family
-from lipgeo.tables.gathered import Gathered
-from lipgeo.tables.medians import Classes, Range
-from lipgeo.tables.outcome import OUTSIDE, Outcome, outcome_of
+from lipgeo.tables.long import AnyTable, LongTable
 from lipgeo.tables.pairs import SLIVER, Pairs
-from lipgeo.tables.spread import Spread, learn
-from lipgeo.tables.sums import Sums, sums_of
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import Variable, variable
 
@@ -36,12 +31,14 @@ Floats = npt.NDArray[np.float64]
 _VOLUNTARY = 2011
 #: share of an area's people that must be observed for a number to be given
 MIN_OBSERVED = 0.5
+#: variables whose results are worked out at a time: that bounds what is held at once
+_RESULTS_AT_A_TIME = 256
 
 Crosswalks = Crosswalk | Mapping[str, Crosswalk]
 
 
 def weight_table(
-    table: CensusTable | Sequence[CensusTable],
+    table: AnyTable | Sequence[AnyTable],
     xw: Crosswalks | Sequence[Crosswalks],
     *,
     variables: Sequence[str | Variable] | None = None,
@@ -54,7 +51,8 @@ def weight_table(
     Parameters
     ----------
     table
-        The table; or several that share no ground (published rows of whole units, and the units
+        The table, in memory or in long form (:func:`lipgeo.open_table`); or several that share no
+        ground (published rows of whole units, and the units
         of the rest), each with its crosswalk.
     xw
         Shares of the table's units in the areas: a fit's ``crosswalk`` (areas as drawn) or its
@@ -123,10 +121,10 @@ def weight_table(
     areas = legs[0].areas
     for leg in legs[1:]:
         areas = areas.union(leg.areas, sort=False)
-    calculated = [_weighted(part, legs, areas, min_observed) for part in _chunks(chosen, legs)]
+    results = list(_calculated(chosen, legs, areas, min_observed))
     order = {one.name: at for at, one in enumerate(chosen)}
-    frame = result_frame([done.block for done in calculated], areas, order, _listed(legs))
-    model = pd.concat([done.model for done in calculated])
+    frame = result_frame([done.block for done in results], areas, order, _listed(legs))
+    model = pd.concat([done.model for done in results])
     return Estimates(
         frame=frame,
         legs=legs,
@@ -148,13 +146,13 @@ def weight_table(
 
 
 def _legs(
-    table: CensusTable | Sequence[CensusTable],
+    table: AnyTable | Sequence[AnyTable],
     xw: Crosswalks | Sequence[Crosswalks],
     sliver: float,
 ) -> list[Leg]:
-    tables = [table] if isinstance(table, CensusTable) else list(table)
+    tables = [table] if isinstance(table, CensusTable | LongTable) else list(table)
     given = [xw] if isinstance(xw, Crosswalk | Mapping) else list(xw)
-    wrong = [type(one).__name__ for one in tables if not isinstance(one, CensusTable)]
+    wrong = [type(one).__name__ for one in tables if not isinstance(one, CensusTable | LongTable)]
     if wrong or len(tables) != len(given) or not tables:
         raise TableError("tables.not_pairs", tables=len(tables), crosswalks=len(given), wrong=wrong)
     legs = []
@@ -168,7 +166,7 @@ def _legs(
     return legs
 
 
-def _matched(table: CensusTable, pairs: Pairs) -> list[Finding]:
+def _matched(table: AnyTable, pairs: Pairs) -> list[Finding]:
     """Refuse a table that is not of the crosswalk's units; note the units that differ."""
     xw = pairs.crosswalk
     if table.level is not None and xw.source_level not in (None, table.level):
@@ -213,7 +211,7 @@ def _matched(table: CensusTable, pairs: Pairs) -> list[Finding]:
 
 
 def _chosen(
-    table: CensusTable, asked: Sequence[str | Variable] | None
+    table: AnyTable, asked: Sequence[str | Variable] | None
 ) -> tuple[list[Variable], list[Finding]]:
     """Return the variables to weight; refuse those asked for that cannot be, note the others."""
     names = list(table.columns) if asked is None else list(asked)
@@ -252,7 +250,7 @@ def _chosen(
         if one.rule in ("rate", "percent")
         and one.part
         and one.numerator is None
-        and np.nanmax(table.values(name), initial=0.0) > one.per
+        and table.greatest(name) > one.per
     ]
     if apart:
         chosen |= {name: replace(chosen[name], part=False) for name in apart}
@@ -273,185 +271,23 @@ def _grouped_if_held(one: Variable, held: set[str]) -> Variable:
     return one
 
 
-def _basis_of(one: Variable, leg: Leg) -> str:
-    """Return which of a leg's crosswalks a variable goes by: its own basis, else the first."""
-    return one.basis if one.basis in leg.pairs else next(iter(leg.pairs))
-
-
-def _chunks(chosen: Sequence[Variable], legs: Sequence[Leg]) -> Iterator[Sequence[Variable]]:
-    """Part the variables by the crosswalks they go by, a bounded number at a time."""
+def _calculated(
+    chosen: Sequence[Variable], legs: Sequence[Leg], areas: pd.Index, min_observed: float
+) -> Iterator[Calculated]:
+    """Gather and calculate, variables parted by the crosswalks they go by, some at a time."""
     kinds: dict[tuple[str, ...], list[Variable]] = {}
     for one in chosen:
-        kinds.setdefault(tuple(_basis_of(one, leg) for leg in legs), []).append(one)
+        weights = tuple(leg.pairs_of(one).crosswalk.weight for leg in legs)
+        kinds.setdefault(weights, []).append(one)
+    at_a_time = min(leg.table.at_a_time for leg in legs)
     for many in kinds.values():
-        yield from chunks(many)
-
-
-# ---------------------------------------------------------------- one chunk
-
-
-@dataclass(frozen=True)
-class _Done:
-    """What weighting one chunk gave: a block of results, and the error model used."""
-
-    block: tuple[Sequence[Variable], Outcome]
-    model: pd.DataFrame
-
-
-def _weighted(
-    chunk: Sequence[Variable], legs: Sequence[Leg], areas: pd.Index, min_observed: float
-) -> _Done:
-    """Weight one chunk of variables over all legs."""
-    sums: Sums | None = None
-    classes: dict[int, Classes] = {}
-    ranges: dict[int, Range] = {}
-    parts: list[tuple[Gathered, Spread]] = []
-    outside = np.zeros(len(areas), dtype=bool)
-    other = np.zeros((len(areas), len(chunk)), dtype=bool)
-    for leg in legs:
-        pairs = leg.pairs[_basis_of(chunk[0], leg)]
-        family = leg.families[pairs.crosswalk.weight]
-        gathered = leg.table.gather(chunk, pairs, family)
-        spread = learn(gathered, pairs, family)
-        parts.append((gathered, spread))
-        rows = np.asarray(areas.get_indexer(pairs.targets), np.int64)
-        found = sums_of(gathered, spread).at(rows, len(areas))
-        sums = found if sums is None else sums + found
-        for at, grouped in gathered.classes.items():
-            merged = grouped.at(rows, len(areas))
-            classes[at] = classes[at] + merged if at in classes else merged
-        for at, own in gathered.ranges.items():
-            spanned = own.at(rows, len(areas))
-            ranges[at] = ranges[at] + spanned if at in ranges else spanned
-        coverage = pairs.crosswalk.quality["coverage"].to_numpy()
-        if len(legs) == 1:
-            outside[rows] = coverage < 1 - OUTSIDE
-        differs = np.array([one.basis != pairs.crosswalk.weight for one in chunk])
-        other[rows] |= differs & (found.straddling[rows] > 0)
-    assert sums is not None
-    width = np.max([spread.width for _, spread in parts], axis=0)
-    outcome = outcome_of(
-        sums,
-        chunk,
-        width=width,
-        rate_sd=np.max([one.overall.rate_sd for one, _ in parts], axis=0),
-        rate_range=np.max([one.overall.rate_range for one, _ in parts], axis=0),
-        sampled=parts[0][0].sampling > 0,
-        min_observed=min_observed,
-    )
-    outcome.flags["partly_outside"] = np.broadcast_to(outside[:, None], other.shape)
-    outcome.flags["other_basis"] = other
-    for at, grouped in classes.items():
-        _interpolate(outcome, at, chunk[at], grouped)
-    for at, spanned in ranges.items():
-        _span(outcome, at, spanned, sums)
-    for at, one in enumerate(chunk):
-        if one.rule == "index":
-            _refuse(outcome, at)
-    _hold_controls(outcome, chunk, legs, areas)
-    return _Done((chunk, outcome), _model(chunk, parts, width))
-
-
-def _interpolate(outcome: Outcome, at: int, one: Variable, classes: Classes) -> None:
-    """Turn how far the share below the middle can move into how far the median can."""
-    given = ~np.isnan(outcome.value[:, at])
-    down = outcome.value[:, at] - outcome.likely_lower[:, at]
-    up = outcome.likely_upper[:, at] - outcome.value[:, at]
-    half = {
-        "rounding_max": outcome.rounding_max[:, at].copy(),
-        "rounding_sd": outcome.rounding_sd[:, at].copy(),
-        "sampling_se": outcome.sampling_se[:, at].copy(),
-    }
-    median = classes.median(one)
-    low, high = classes.bounds(one)
-
-    def blank(values: Floats) -> Floats:
-        return np.where(given, values, np.nan)
-
-    def moved(share: Floats) -> Floats:
-        return blank((classes.quantile(one, 0.5 + share) - classes.quantile(one, 0.5 - share)) / 2)
-
-    outcome.value[:, at] = blank(median)
-    hidden = outcome.observed_share[:, at] < 1
-    outcome.lower[:, at] = np.where(hidden, np.nan, low)
-    outcome.upper[:, at] = np.where(hidden, np.nan, high)
-    outcome.likely_lower[:, at] = np.fmax(
-        blank(classes.quantile(one, 0.5 - down)), outcome.lower[:, at]
-    )
-    outcome.likely_upper[:, at] = np.fmin(
-        blank(classes.quantile(one, 0.5 + up)), outcome.upper[:, at]
-    )
-    for name, share in half.items():
-        getattr(outcome, name)[:, at] = moved(np.nan_to_num(share))
-    _flag(outcome, "open_class", at, given & np.isnan(median))
-    _flag(outcome, "no_bounds", at, np.isnan(outcome.lower[:, at]) & np.isnan(outcome.upper[:, at]))
-    outcome.flags["upper_unknown"][:, at] = np.isnan(outcome.upper[:, at]) & ~np.isnan(
-        outcome.lower[:, at]
-    )
-
-
-def _span(outcome: Outcome, at: int, spanned: Range, sums: Sums) -> None:
-    """Give the range of the units' medians; the median itself only where one whole unit is all."""
-    one_whole = (spanned.units == 1) & (sums.straddling[:, at] == 0) & (sums.units[:, at] == 1)
-    outcome.value[:, at] = np.where(one_whole, spanned.least, np.nan)
-    outcome.lower[:, at] = spanned.least
-    outcome.upper[:, at] = spanned.greatest
-    for name in ("likely_lower", "likely_upper", "rounding_max", "rounding_sd", "sampling_se"):
-        getattr(outcome, name)[:, at] = np.nan
-    _flag(outcome, "range_only", at, ~one_whole & (spanned.units > 0))
-    for name in ("no_bounds", "upper_unknown", "sampling_unknown", "zero_may_be_suppression"):
-        outcome.flags[name][:, at] = False
-
-
-def _hold_controls(
-    outcome: Outcome, chunk: Sequence[Variable], legs: Sequence[Leg], areas: pd.Index
-) -> None:
-    """Let the likely range hold the totals that shares were calibrated to: they are known."""
-    if len(legs) > 1:
-        return
-    pairs = legs[0].pairs[_basis_of(chunk[0], legs[0])]
-    known = residuals(pairs.crosswalk)
-    for at, one in enumerate(chunk):
-        totals = known[known["variable"].eq(one.name)].set_index("target_id")["control"]
-        control = totals.reindex(areas).to_numpy(dtype=np.float64)
-        given = ~np.isnan(outcome.value[:, at]) & ~np.isnan(control)
-        low, high = outcome.likely_lower[:, at], outcome.likely_upper[:, at]
-        outcome.likely_lower[:, at] = np.where(given, np.fmin(low, control), low)
-        outcome.likely_upper[:, at] = np.where(given, np.fmax(high, control), high)
-
-
-def _refuse(outcome: Outcome, at: int) -> None:
-    """Leave nothing of an index but the flag."""
-    for name in Outcome.__dataclass_fields__:
-        if name != "flags":
-            getattr(outcome, name)[:, at] = np.nan
-    for values in outcome.flags.values():
-        if values.flags.writeable:
-            values[:, at] = False
-    _flag(outcome, "index_refused", at, np.ones(len(outcome.value), dtype=bool))
-
-
-def _flag(outcome: Outcome, name: str, at: int, rows: npt.NDArray[np.bool_]) -> None:
-    if name not in outcome.flags:
-        outcome.flags[name] = np.zeros(outcome.value.shape, dtype=bool)
-    outcome.flags[name][:, at] = rows
-
-
-def _model(
-    chunk: Sequence[Variable], parts: Sequence[tuple[Gathered, Spread]], width: Floats
-) -> pd.DataFrame:
-    """Return the error model of each variable: the first table's, and the width used."""
-    spread = parts[0][1]
-    return pd.DataFrame(
-        {
-            "phi": spread.phi,
-            "tau2": spread.tau2,
-            "width": width,
-            "splits": spread.splits,
-            "targets": spread.targets,
-        },
-        index=pd.Index([one.name for one in chunk], name="variable"),
-    )
+        for start in range(0, len(many), at_a_time):
+            chunk = many[start : start + at_a_time]
+            gathered = [leg.gather(chunk) for leg in legs]
+            for first in range(0, len(chunk), _RESULTS_AT_A_TIME):
+                which = slice(first, first + _RESULTS_AT_A_TIME)
+                some = [one.some(which) for one in gathered]
+                yield calculated(chunk[which], legs, some, areas, min_observed)
 
 
 def _listed(legs: Sequence[Leg]) -> set[str]:

@@ -1,0 +1,260 @@
+"""``Plan``: which counts of a long table are summed, for whom, and by what weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lipgeo.tables.columns import Reader, rounding_of
+from lipgeo.tables.family import Family
+from lipgeo.tables.gathered import kept_weight
+from lipgeo.tables.pairs import Pairs
+from lipgeo.tables.variables import Variable
+
+__all__ = ["Cell", "Plan", "groups_of"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+#: measure of what nothing else is known of: what the crosswalk weighs by
+_WEIGHT = "weight"
+
+
+class Cell(NamedTuple):
+    """Where a variable stands in the long table, and what no cell of it can exceed.
+
+    Attributes
+    ----------
+    characteristic
+        Its characteristic.
+    column
+        Its column of values (``total``).
+    whole
+        Characteristic of its denominator, ``None`` where that is no ceiling.
+    """
+
+    characteristic: int
+    column: str
+    whole: int | None
+
+
+class _Rule(NamedTuple):
+    """What cells of one characteristic are summed by."""
+
+    characteristic: int
+    whole: int | None
+    limit: float
+    held: int
+    ceiling: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the expression joins the table with, and how its result is read.
+
+    Attributes
+    ----------
+    variables, cells
+        The counts asked for, and where they stand.
+    columns
+        Columns of values that are summed.
+    rules
+        ``v, characteristic, whole, limit, held, ceiling``: one row a way of summing.
+    rule
+        Row of ``rules`` by variable.
+    homes
+        One row a source in the table: ``unit, group`` (the target it lies in wholly, else -1) and
+        for each kind of measure ``held, inverse, ceiling``, numbered.
+    links
+        ``unit, group`` and weights of units that give less than all, or to more than one.
+    pairs, family
+        The crosswalk.
+    kinds
+        Measure by source, one a kind: people, dwellings, what the crosswalk weighs by.
+    absent
+        Sources that the table does not hold.
+    level, vintage
+        Of the table.
+    """
+
+    variables: tuple[Variable, ...]
+    cells: tuple[Cell, ...]
+    columns: tuple[str, ...]
+    rules: pd.DataFrame
+    rule: Ints
+    homes: pd.DataFrame
+    links: pd.DataFrame
+    pairs: Pairs
+    family: Family | None
+    kinds: Mapping[str, Floats]
+    absent: npt.NDArray[np.bool_]
+    level: str | None
+    vintage: int | None
+
+    @classmethod
+    def of(
+        cls,
+        variables: Sequence[Variable],
+        cells: Sequence[Cell],
+        units: Ints,
+        reader: Reader,
+        family: Family | None,
+    ) -> Plan:
+        """Plan the sums of some counts.
+
+        Parameters
+        ----------
+        variables, cells
+            The counts, and where each stands.
+        units
+            Number of each source in the long table, -1 where it is not in it.
+        reader
+            The table's people, dwellings and households by source, as far as it has them.
+        family
+            Parents to sum besides.
+        """
+        pairs = reader.pairs
+        held = [reader.held_kind(one) or _WEIGHT for one in variables]
+        ceilings = [
+            one.ceiling
+            if one.ceiling is not None and reader.counted(one.ceiling) is not None
+            else None
+            for one in variables
+        ]
+        kinds = {
+            kind: pairs.held if kind == _WEIGHT else np.asarray(reader.counted(kind))
+            for kind in dict.fromkeys([*held, *(c for c in ceilings if c is not None)])
+        }
+        number = {kind: at for at, kind in enumerate(kinds)}
+        table = reader.table
+        rules: dict[_Rule, int] = {}
+        rule = [
+            rules.setdefault(
+                _Rule(
+                    cell.characteristic,
+                    cell.whole,
+                    rounding_of(one, table.level).limit,
+                    number[measure],
+                    -1 if ceiling is None else number[ceiling],
+                ),
+                len(rules),
+            )
+            for one, cell, measure, ceiling in zip(variables, cells, held, ceilings, strict=True)
+        ]
+        home, whole = _homes(pairs)
+        frame = pd.DataFrame(list(rules), columns=list(_Rule._fields))
+        frame.insert(0, "v", np.arange(len(frame), dtype=np.int32))
+        return cls(
+            variables=tuple(variables),
+            cells=tuple(cells),
+            columns=tuple(dict.fromkeys(cell.column for cell in cells)),
+            rules=frame.astype({"characteristic": "int32", "whole": "Int32"}),
+            rule=np.array(rule, dtype=np.int64),
+            homes=_homes_frame(home, units, list(kinds.values())),
+            links=_links_frame(
+                pairs, family, units=units, home=home, whole=whole, kinds=list(kinds.values())
+            ),
+            pairs=pairs,
+            family=family,
+            kinds=kinds,
+            absent=units < 0,
+            level=table.level,
+            vintage=table.vintage,
+        )
+
+    @property
+    def by_whole(self) -> bool:
+        """Whether some denominator is a ceiling."""
+        return bool(self.rules["whole"].notna().any())
+
+
+def _homes(pairs: Pairs) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Return the target each source lies in wholly (-1 where in none), and the pairs that says."""
+    whole = np.asarray(pairs.inside & (pairs.share == 1.0))
+    first = np.zeros(len(whole), dtype=bool)
+    rows = np.flatnonzero(whole)
+    first[rows[np.unique(pairs.source[rows], return_index=True)[1]]] = True
+    home = np.full(len(pairs.sources), -1, dtype=np.int64)
+    home[pairs.source[first]] = pairs.target[first]
+    return home, first
+
+
+def _homes_frame(home: Ints, units: Ints, kinds: Sequence[Floats]) -> pd.DataFrame:
+    known = np.flatnonzero(units >= 0)
+    columns: dict[str, Any] = {
+        "unit": units[known].astype(np.int32),
+        "group": home[known].astype(np.int32),
+    }
+    for at, held in enumerate(kinds):
+        columns[f"held_{at}"] = held[known]
+        columns[f"inverse_{at}"] = np.divide(
+            1.0, held[known], out=np.zeros(len(known)), where=held[known] > 0
+        )
+    return pd.DataFrame(columns)
+
+
+def groups_of(pairs: Pairs, family: Family | None, kinds: int) -> dict[str, range]:
+    """Return the numbers of the groups: targets, parents, splits, and what is summed of all."""
+    sizes = {
+        "target": len(pairs.targets),
+        "parent": 0 if family is None else family.unions.shape[0],
+        "split": 0 if family is None else family.fine.shape[0],
+        "kept": 1,
+        "empty": kinds,
+    }
+    starts = np.concatenate([[0], np.cumsum(list(sizes.values()))])
+    return {name: range(starts[at], starts[at + 1]) for at, name in enumerate(sizes)}
+
+
+def _links_frame(
+    pairs: Pairs,
+    family: Family | None,
+    *,
+    units: Ints,
+    home: Ints,
+    whole: npt.NDArray[np.bool_],
+    kinds: Sequence[Floats],
+) -> pd.DataFrame:
+    groups = groups_of(pairs, family, len(kinds))
+    rest = np.flatnonzero(~whole)
+    touching = pairs.inside | pairs.straddling | (pairs.share > 0)
+    parts = [
+        pd.DataFrame(
+            {
+                "source": pairs.source[rest],
+                "group": pairs.target[rest],
+                "share": pairs.share[rest],
+                "inside": pairs.inside[rest].astype(np.float64),
+                "straddling": pairs.straddling[rest].astype(np.float64),
+                "touching": touching[rest].astype(np.float64),
+                "doubt": pairs.doubt[rest],
+            }
+        )
+    ]
+
+    def more(source: Any, group: Any, share: Any) -> None:
+        parts.append(pd.DataFrame({"source": source, "group": group, "share": share}))
+
+    if family is not None:
+        unions, fine = family.unions.tocoo(), family.fine.tocoo()
+        more(family.rows[unions.col], groups["parent"].start + unions.row, unions.data)
+        more(family.rows[fine.col], groups["split"].start + fine.row, fine.data)
+    # all that lies at home nowhere is kept but for what is shared out
+    kept = kept_weight(pairs) - (home < 0)
+    source = np.flatnonzero(kept)
+    more(source, groups["kept"].start, kept[source])
+    for at, held in enumerate(kinds):
+        source = np.flatnonzero(~(held > 0))
+        more(source, groups["empty"].start + at, np.ones(len(source)))
+    links = pd.concat(parts, ignore_index=True).fillna(0.0)
+    links["square"] = links["share"] ** 2
+    links["unit"] = units[links["source"]].astype(np.int32)
+    for at, held in enumerate(kinds):
+        links[f"held_{at}"] = held[links["source"]]
+    links = links[links["unit"] >= 0].drop(columns="source")
+    return links.astype({"group": "int32"}).reset_index(drop=True)
