@@ -84,6 +84,9 @@ class CensusData(Protocol):
     def boxes(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.float64]:
         """Boxes in EPSG:3347 metres, NaN where a unit has no polygon; (n, 4)."""
 
+    def without_polygon(self, level: str) -> Rows:
+        """Rows of the units that have no polygon, ascending."""
+
     def geometry(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.object_]:
         """Polygons in EPSG:3347, ``None`` where a unit has none; (n,)."""
 
@@ -177,6 +180,10 @@ class MemoryCensus:
     def boxes(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.float64]:
         """Boxes of a level, or of some rows of it."""
         return self._boxes[level] if rows is None else self._boxes[level][rows]
+
+    def without_polygon(self, level: str) -> Rows:
+        """Rows of the units that have no polygon."""
+        return np.flatnonzero(np.isnan(self._boxes[level][:, 0]))
 
     def geometry(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.object_]:
         """Polygons of a level, or of some rows of it."""

@@ -192,6 +192,15 @@ class StoreData:
         # flatten, unlike field, carries the nulls of units without a polygon to the sides
         return np.column_stack([side.to_numpy(zero_copy_only=False) for side in box.flatten()])
 
+    def without_polygon(self, level: str) -> Rows:
+        """Rows of the units that have no polygon; only groups that hold some are looked at."""
+        starts, _ = self.group_boxes(level)
+        groups = np.flatnonzero(self._file(level).lacking)
+        if not len(groups):
+            return np.empty(0, dtype=np.int64)
+        rows = np.concatenate([np.arange(starts[g], starts[g + 1]) for g in groups])
+        return np.asarray(rows[np.isnan(self.boxes(level, rows)[:, 0])], dtype=np.int64)
+
     def geometry(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.object_]:
         """Polygons of a level, or of some rows of it."""
         return np.asarray(shapely.from_wkb(self._file(level).polygons(rows)), dtype=object)
@@ -291,20 +300,33 @@ class _LevelFile:
     def bytes_read(self) -> int:
         return self._raw.bytes_read
 
-    @cached_property
+    @property
     def group_boxes(self) -> tuple[Rows, npt.NDArray[np.float64]]:
+        starts = np.arange(len(self._groups_said[0]) + 1, dtype=np.int64) * GROUP_ROWS
+        return np.minimum(starts, self.rows), self._groups_said[0]
+
+    @property
+    def lacking(self) -> npt.NDArray[np.bool_]:
+        """Which groups hold units without polygon, or do not say."""
+        return self._groups_said[1]
+
+    @cached_property
+    def _groups_said(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """What the footer says of each group: its box, and whether some unit has none."""
         metadata = self._parquet.metadata
         names = [metadata.schema.column(k).path for k in range(metadata.num_columns)]
         places = [names.index(f"bbox.{side}") for side in _SIDES]
         boxes = np.full((metadata.num_row_groups, 4), np.nan)
+        lacking = np.ones(metadata.num_row_groups, dtype=bool)
         for group in range(metadata.num_row_groups):
             row_group = metadata.row_group(group)
             for k, place in enumerate(places):
                 statistics = row_group.column(place).statistics
                 if statistics is not None and statistics.has_min_max:
                     boxes[group, k] = statistics.min if k < 2 else statistics.max
-        starts = np.minimum(np.arange(len(boxes) + 1, dtype=np.int64) * GROUP_ROWS, self.rows)
-        return starts, boxes
+                if statistics is not None and statistics.has_null_count:
+                    lacking[group] = statistics.null_count > 0
+        return boxes, lacking
 
     @cached_property
     def _ends(self) -> Rows:
