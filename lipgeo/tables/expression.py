@@ -55,9 +55,10 @@ def counts_expression(table: Any, plan: Plan) -> Any:
         sum. In no order.
     """
     import ibis
+    import pyarrow as pa
 
     rules, homes, links = (
-        ibis.memtable(frame.rename(columns={"group": "group_id"}))
+        ibis.memtable(pa.Table.from_pandas(frame, preserve_index=False))
         for frame in (plan.rules, plan.homes, plan.links)
     )
     low, high = int(plan.rules["characteristic"].min()), int(plan.rules["characteristic"].max())

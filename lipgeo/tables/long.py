@@ -60,7 +60,7 @@ class LongTable:
     ranges
         Index: names of columns; ``least, greatest``: of their values, missing where there is none.
     level, vintage
-        Of the units.
+        Of the units; ``None`` where they are zones of no census.
     sources
         ``file, sha256`` of the files read.
     parents
@@ -90,8 +90,8 @@ class LongTable:
         columns: Mapping[str, tuple[int, str]],
         variables: Mapping[str, Variable],
         ranges: pd.DataFrame,
-        level: str,
-        vintage: int,
+        level: str | None,
+        vintage: int | None,
         sources: pd.DataFrame,
         parents: pd.Series | None = None,
         notes: CheckReport | None = None,
@@ -241,7 +241,7 @@ class LongTable:
 
         Zeros of 2006 may stand for suppression, and a ceiling may be of another column of values.
         """
-        if one.rule != "count" or self.vintage <= _ZEROS:
+        if one.rule != "count" or (self.vintage is not None and self.vintage <= _ZEROS):
             return False
         whole = self._columns.get(str(one.denominator)) if one.part else None
         return whole is None or whole[1] == self._columns.get(one.name, whole)[1]
@@ -291,8 +291,8 @@ class LongTable:
     def __repr__(self) -> str:
         summary = say(
             "tables.long_summary",
-            vintage=f"{self.vintage} ",
-            level=self.level,
+            vintage="" if self.vintage is None else f"{self.vintage} ",
+            level=self.level or say("tables.zones"),
             units=len(self.units),
             variables=len(self._columns),
             ruled=len(self.variables),

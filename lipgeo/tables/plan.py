@@ -68,10 +68,10 @@ class Plan:
     rule
         Row of ``rules`` by variable.
     homes
-        One row a source in the table: ``unit, group`` (the target it lies in wholly, else -1) and
+        One row a source in the table: ``unit, group_id`` (the target it lies in wholly, else -1) and
         for each kind of measure ``held, inverse, ceiling``, numbered.
     links
-        ``unit, group`` and weights of units that give less than all, or to more than one.
+        ``unit, group_id`` and weights of units that give less than all, or to more than one.
     pairs, family
         The crosswalk.
     kinds
@@ -188,7 +188,7 @@ def _homes_frame(home: Ints, units: Ints, kinds: Sequence[Floats]) -> pd.DataFra
     known = np.flatnonzero(units >= 0)
     columns: dict[str, Any] = {
         "unit": units[known].astype(np.int32),
-        "group": home[known].astype(np.int32),
+        "group_id": home[known].astype(np.int32),
     }
     for at, held in enumerate(kinds):
         columns[f"held_{at}"] = held[known]
@@ -227,7 +227,7 @@ def _links_frame(
         pd.DataFrame(
             {
                 "source": pairs.source[rest],
-                "group": pairs.target[rest],
+                "group_id": pairs.target[rest],
                 "share": pairs.share[rest],
                 "inside": pairs.inside[rest].astype(np.float64),
                 "straddling": pairs.straddling[rest].astype(np.float64),
@@ -238,7 +238,7 @@ def _links_frame(
     ]
 
     def more(source: Any, group: Any, share: Any) -> None:
-        parts.append(pd.DataFrame({"source": source, "group": group, "share": share}))
+        parts.append(pd.DataFrame({"source": source, "group_id": group, "share": share}))
 
     if family is not None:
         unions, fine = family.unions.tocoo(), family.fine.tocoo()
@@ -257,4 +257,4 @@ def _links_frame(
     for at, held in enumerate(kinds):
         links[f"held_{at}"] = held[links["source"]]
     links = links[links["unit"] >= 0].drop(columns="source")
-    return links.astype({"group": "int32"}).reset_index(drop=True)
+    return links.astype({"group_id": "int32"}).reset_index(drop=True)

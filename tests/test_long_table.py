@@ -1,0 +1,243 @@
+"""Tables in long form: a database engine gives the numbers that memory gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lipgeo
+from lipgeo import CensusTable, LongTable, ServiceAreas, build_crosswalk, synthetic, weight_table
+from lipgeo.errors import TableError
+from lipgeo.tables import Variable
+
+ibis = pytest.importorskip("ibis", reason="needs the extra tables")
+
+SEXES = ("men", "women")
+
+
+def long_of(table: CensusTable, more: dict[str, CensusTable] | None = None) -> LongTable:
+    """Return a table in long form; ``more``: the same table of other columns of values."""
+    held = {"total": table, **(more or {})}
+    ids, names = table.unit_ids, list(table.columns)
+    cells: dict[str, pa.Array] = {
+        "unit": pa.array(np.tile(np.arange(len(ids), dtype=np.int32), len(names))),
+        "characteristic": pa.array(
+            np.repeat(np.arange(1, len(names) + 1, dtype=np.int32), len(ids))
+        ),
+    }
+    for kind, one in held.items():
+        values, marks = [], []
+        for name in names:
+            mark = one.marks(name)
+            mark = np.full(len(ids), "", dtype=object) if mark is None else mark
+            values.append(np.where(one.observed(name), one.values(name), np.nan))
+            marks += [text or None for text in mark]
+        cells[kind] = pa.array(np.concatenate(values), from_pandas=True)
+        cells[f"{kind}_symbol"] = pa.array(marks, pa.string())
+    engine = ibis.duckdb.connect()
+    engine.con.register("given", pa.table(cells))
+    engine.con.execute("CREATE TABLE cells AS SELECT * FROM given")
+    ending = {kind: "" if kind == "total" else f"_{kind}" for kind in held}
+    columns = {name + ending[kind]: (at, kind) for at, name in enumerate(names, 1) for kind in held}
+    ranges = pd.DataFrame(
+        [
+            (name + ending[kind], one.frame[name].min(), one.frame[name].max())
+            for kind, one in held.items()
+            for name in names
+        ],
+        columns=["name", "least", "greatest"],
+    ).set_index("name")
+    return LongTable(
+        engine.table("cells"),
+        units=pd.DataFrame(
+            {"unit": np.arange(len(ids)), "name": table.names, "origin": table.origin}, index=ids
+        ),
+        columns=columns,
+        variables=table.variables,
+        ranges=ranges,
+        level=table.level,
+        vintage=table.vintage,
+        sources=table.sources,
+        parents=table.parents,
+        notes=table.notes,
+    )
+
+
+def assert_equal(one: pd.DataFrame, two: pd.DataFrame, tolerance: float = 1e-12) -> None:
+    """Assert equal texts, and numbers equal to a relative tolerance, missing where missing."""
+    assert one.columns.tolist() == two.columns.tolist()
+    assert len(one) == len(two)
+    for name in one:
+        if one[name].dtype.kind == "f":
+            np.testing.assert_allclose(
+                one[name], two[name], rtol=tolerance, atol=1e-13, err_msg=name
+            )
+        else:
+            assert one[name].astype(str).tolist() == two[name].astype(str).tolist(), name
+
+
+@pytest.fixture(scope="module")
+def country():
+    """Return a made census, areas that overlap some, and its people."""
+    census = synthetic.census(3_000, seed=5)
+    areas = ServiceAreas.from_frame(synthetic.service_areas(census, count=9, seed=5), id="area_id")
+    return census, areas, synthetic.people(census)
+
+
+def made(country, suppressed: float, seed: int = 1) -> CensusTable:
+    """Return a table of the made census by dissemination area, within tracts."""
+    census, _, people = country
+    table = synthetic.table(census, "DA", people=people, suppressed=suppressed, seed=seed)
+    return CensusTable(
+        table.frame,
+        level="DA",
+        vintage=table.vintage,
+        symbols=table.symbols,
+        parents=census.units("DA")["CT"],
+    )
+
+
+@pytest.mark.parametrize("weight", ["population", "area"])
+@pytest.mark.parametrize("suppressed", [0.0, 0.05, 0.4])
+def test_the_engine_gives_what_memory_gives(country, suppressed, weight):
+    """Every number, bound, range, flag and finding, and the error model; units absent, too."""
+    census, areas, _ = country
+    table = made(country, suppressed)
+    crosswalk = build_crosswalk(census.zones("DA"), areas, weight=weight)
+    for part in (table, table.only(np.arange(len(table)) % 7 != 3)):
+        memory, engine = weight_table(part, crosswalk), weight_table(long_of(part), crosswalk)
+        assert_equal(memory.frame, engine.frame)
+        assert_equal(memory.error_model, engine.error_model)
+        assert memory.report.frame.equals(engine.report.frame)
+        assert memory.frame["value"].notna().sum() > 50
+
+
+def test_what_a_number_is_made_of_is_the_same(country):
+    """Explanations and missing cells come from the columns read."""
+    census, areas, _ = country
+    table = made(country, 0.1)
+    crosswalk = build_crosswalk(census.zones("DA"), areas, weight="population")
+    names = ["immigrants", "immigrants_pct", "median_income", "average_income"]
+    memory = weight_table(table, crosswalk, variables=names)
+    engine = weight_table(long_of(table), crosswalk, variables=names)
+    assert_equal(memory.frame, engine.frame)
+    assert_equal(memory.missing, engine.missing)
+    assert_equal(memory.explained(), engine.explained())
+    assert len(engine.missing) > 20
+
+
+def test_men_and_women_are_columns_beside_the_total(country):
+    """Each column of values is weighted as a table of its own would be, ceilings included."""
+    census, areas, _ = country
+    kinds = {"men": made(country, 0.05, 2), "women": made(country, 0.2, 3)}
+    total = made(country, 0.1)
+    crosswalk = build_crosswalk(census.zones("DA"), areas, weight="population")
+    counts = ["immigrants", "recent_immigrants", "refugees", "visible_minority"]
+    counts = [name for name in counts if name in total.columns]
+    rules = {
+        f"{name}_{kind}": _renamed(total.variables[name], kind, total)
+        for name in total.columns
+        for kind in SEXES
+        if total.variables[name].rule == "count"
+    }
+    long = long_of(total, kinds).with_variables(rules)
+    for kind, table in kinds.items():
+        names = [f"{name}_{kind}" for name in counts]
+        found = weight_table(long, crosswalk, variables=names).frame
+        frame = table.frame
+        # measures are those of the total: people are counted once
+        for measure in ("population", "dwellings", "households"):
+            frame[measure] = total.frame[measure]
+        alone = CensusTable(
+            frame, level="DA", vintage=2021, symbols=table.symbols, parents=table.parents
+        )
+        expected = weight_table(alone, crosswalk, variables=counts).frame
+        assert_equal(found.drop(columns="variable"), expected.drop(columns="variable"))
+
+
+def _renamed(one: Variable, kind: str, table: CensusTable) -> Variable:
+    from dataclasses import replace
+
+    whole = one.denominator
+    if whole is not None and whole in table.columns:
+        whole = f"{whole}_{kind}"
+    return replace(one, name=f"{one.name}_{kind}", denominator=whole)
+
+
+def test_own_rows_of_listed_units_and_areas_through_one_door(country):
+    """``weight_areas`` takes long tables as it takes others, two levels together."""
+    census, _, people = country
+    csd = census.units("CSD").index[:3]
+    areas = ServiceAreas.from_units({"three": [f"CSD:{one}" for one in csd]}, census)
+    tables = {}
+    for level in ("DA", "CSD"):
+        one = synthetic.table(census, level, people=people, suppressed=0.1)
+        tables[level] = CensusTable(one.frame, level=level, vintage=2021, symbols=one.symbols)
+    memory = lipgeo.weight_areas(census, areas, tables.values())
+    engine = lipgeo.weight_areas(census, areas, [long_of(one) for one in tables.values()])
+    assert_equal(memory.frame, engine.frame)
+
+
+cell = st.one_of(
+    st.integers(0, 40).map(lambda n: float(5 * n)), st.sampled_from(["x", "F", "..", "..."])
+)
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_any_cells_any_shares(data):
+    """Overlapping squares over a row of squares: whatever the cells, both ways agree."""
+    import shapely
+
+    count = 6
+    ids = [f"u{at}" for at in range(count)]
+    fields = lipgeo.Zones(
+        ids, shapely.box(np.arange(count) * 2.0, 0, np.arange(count) * 2.0 + 2, 2), "EPSG:26917"
+    )
+    starts = data.draw(st.lists(st.integers(0, 10), min_size=2, max_size=3))
+    widths = data.draw(st.lists(st.integers(1, 9), min_size=len(starts), max_size=len(starts)))
+    town = lipgeo.Zones(
+        [f"t{at}" for at in range(len(starts))],
+        [shapely.box(a, 0, a + w, 2) for a, w in zip(starts, widths, strict=True)],
+        "EPSG:26917",
+    )
+    rows = data.draw(st.lists(st.lists(cell, min_size=3, max_size=3), min_size=1, max_size=count))
+    index = pd.Index(ids[: len(rows)])
+    cells = pd.DataFrame(rows, index=index, columns=["a", "b", "whole"])
+    given_ = cells.map(lambda one: np.nan if isinstance(one, str) else one).astype(float)
+    marks = cells.map(lambda one: one if isinstance(one, str) else "")
+    variables = {
+        "a": Variable("a", "count", denominator="whole", sampled=True),
+        "b": Variable("b", "count", rounding=0.0),
+        "whole": Variable("whole", "count"),
+    }
+    table = CensusTable(given_, variables, level=None, vintage=None, symbols=marks)
+    long = long_of(table)
+    crosswalk = build_crosswalk(fields, town)
+    assert_equal(weight_table(table, crosswalk).frame, weight_table(long, crosswalk).frame)
+
+
+def test_a_count_below_zero_is_refused(country):
+    """What the file holds below 0 is known before anything is read."""
+    table = made(country, 0.0)
+    long = long_of(table)
+    ranges = long._ranges.copy()
+    ranges.loc["immigrants", "least"] = -5.0
+    with pytest.raises(TableError, match="immigrants"):
+        long._again(ranges=ranges)
+
+
+def test_a_column_that_is_not_there(country):
+    """Asking for it names it, and what there is."""
+    with pytest.raises(TableError, match="moon_landings"):
+        long_of(made(country, 0.0)).part(["moon_landings"])
+    census, areas, _ = country
+    crosswalk = build_crosswalk(census.zones("DA"), areas)
+    with pytest.raises(TableError, match="moon_landings"):
+        weight_table(
+            long_of(made(country, 0.0)), crosswalk, variables=[Variable("moon_landings", "count")]
+        )
