@@ -25,6 +25,7 @@ _ROOMS = {
     "Tradeoff": "tradeoffs",
     "Zones": "zones",
     "add_census": "store",
+    "add_table": "stored_tables",
     "build_crosswalk": "crosswalk",
     "calibrate": "tables",
     "compare": "comparison",

@@ -21,7 +21,7 @@ from lipgeo.report import CheckReport, Finding
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import find_variables, known_variables
 
-__all__ = ["is_profile", "read_profile"]
+__all__ = ["is_profile", "read_profile", "units_of", "variables_of"]
 
 #: ids shorter than those of the level the 2016 header names: the levels above it
 _ABOVE = {2: "PR", 3: "CMA", 4: "CD", 7: "CSD"}
@@ -119,9 +119,7 @@ def _wanted(
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Return ``id, variable`` of the characteristics wanted."""
     rows = _characteristics(path, layout)
-    found = find_variables(rows, layout.vintage)
-    if layout.french:
-        found = _by_id(rows, layout.vintage)
+    found = variables_of(rows, layout)
     findings = []
     unsure = found.loc[found["certainty"] != "verified"]
     if len(unsure):
@@ -157,6 +155,13 @@ def _wanted(
             known=sorted(variables),
         )
     return pd.DataFrame(picked, columns=["id", "variable"]).drop_duplicates("id"), findings
+
+
+def variables_of(rows: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """Return the variables of the dictionary among ``id, name`` of characteristics."""
+    if layout.french:
+        return _by_id(rows, layout.vintage)
+    return find_variables(rows, layout.vintage)
 
 
 def _by_id(rows: pd.DataFrame, vintage: int) -> pd.DataFrame:
@@ -211,7 +216,7 @@ def _rows(
             if not len(table):
                 continue
             frame = table.to_pandas()
-            places = _places(frame["id"], layout)
+            places = units_of(frame["id"], layout)
             frame = frame.assign(
                 **{name: places[name].reindex(frame["id"]).to_numpy() for name in places}
             )
@@ -223,7 +228,7 @@ def _rows(
     return (pd.concat(parts, ignore_index=True) if parts else empty), digest.hexdigest()
 
 
-def _places(ids: pd.Series, layout: Layout) -> pd.DataFrame:
+def units_of(ids: pd.Series, layout: Layout) -> pd.DataFrame:
     """Return ``unit_id, level`` by id as it stands in the file; missing for the country."""
     given = pd.Series(ids.unique(), dtype="string")
     if layout.vintage >= 2021:

@@ -16,7 +16,7 @@ import pyarrow.csv
 from lipgeo import geography
 from lipgeo.errors import FileError, InputError
 
-__all__ = ["TEXTS", "Layout", "batches", "layout_of", "opened", "words_of"]
+__all__ = ["TEXTS", "Layout", "batches", "layout_of", "opened", "text_bytes", "words_of"]
 
 _BLOCK = 1 << 22
 _HEAD = 1 << 16
@@ -41,7 +41,10 @@ _FRENCH = "IDUGD"
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a profile file keeps what; by position."""
+    """Where a profile file keeps what; by position.
+
+    ``sexes`` says where the counts of men and of women stand, beside the totals of ``columns``.
+    """
 
     vintage: int
     columns: dict[str, int]
@@ -49,6 +52,7 @@ class Layout:
     level: str | None
     delimiter: str
     french: bool
+    sexes: dict[str, int]
 
 
 @contextmanager
@@ -76,6 +80,14 @@ def opened(path: Path, digest: Any = None) -> Iterator[BinaryIO]:
                 digest.update(chunk)
 
 
+def text_bytes(path: Path) -> int:
+    """Return the bytes of a file's text, unzipped."""
+    if not zipfile.is_zipfile(path):
+        return path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        return archive.getinfo(_data_file(archive, path)).file_size
+
+
 def _data_file(archive: zipfile.ZipFile, path: Path) -> str:
     """Return the name of the table in a zip: the largest text that is no guide."""
     aside = ("meta", "geo_starting", "readme", "lisez")
@@ -100,7 +112,8 @@ def layout_of(path: Path) -> Layout | None:
     header = next(csv.reader([line], delimiter=delimiter), [])
     names = [str(name).strip().upper() for name in header]
     if len(names) == _2021_WIDTH and names[1] in ("DGUID", _FRENCH):
-        return Layout(2021, _2021, len(names), None, delimiter, names[1] == _FRENCH)
+        sexes = {"men": _2021["value"] + 2, "women": _2021["value"] + 4}
+        return Layout(2021, _2021, len(names), None, delimiter, names[1] == _FRENCH, sexes)
     if (
         len(names) > 9
         and names[1].startswith("GEO_CODE")
@@ -120,7 +133,13 @@ def layout_of(path: Path) -> Layout | None:
             "words": member - 1,
             "value": total,
         }
-        return Layout(2016, at, len(names), _level_of(words), delimiter, False)
+        sexes = {
+            sex: place
+            for sex, word in (("men", ": MALE"), ("women", ": FEMALE"))
+            for place, name in enumerate(names)
+            if name.startswith("DIM: SEX") and name.endswith(word)
+        }
+        return Layout(2016, at, len(names), _level_of(words), delimiter, False, sexes)
     return None
 
 

@@ -1,0 +1,183 @@
+"""A profile file as blocks of bytes, read ahead and hashed while they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from lipgeo.errors import FileError
+from lipgeo.readers.profile_files import opened
+
+__all__ = ["Blocks", "ChangedError", "sha256_of"]
+
+Bytes = npt.NDArray[np.uint8]
+
+BLOCK = 1 << 24
+#: room before a block for what the one before it left over: about four units
+_MARGIN = 1 << 21
+_AHEAD = 2
+
+
+class ChangedError(Exception):
+    """What was read of a file before is not what stands in it now."""
+
+
+@dataclass
+class _Block:
+    buffer: Bytes
+    size: int
+    end: int
+    digest: str
+    last: bool
+
+
+class Blocks:
+    """The rows of a file, some megabytes at a time; the header is passed over.
+
+    Iterating gives bytes that begin with a line; what is not used up (``rest``) comes again,
+    with more after it. After the last bytes, ``digest`` is the SHA-256 of the text.
+
+    Parameters
+    ----------
+    path
+        The file, zipped or not.
+    begin
+        Byte (of the text, unzipped) where to go on; 0 for the first row.
+    check
+        A place further on and the SHA-256 of all before it, as ``seen`` gave them.
+
+    Raises
+    ------
+    ChangedError
+        What stands before ``check`` has changed.
+    FileError
+        The file cannot be read.
+    """
+
+    def __init__(self, path: Path, begin: int = 0, check: tuple[int, str] | None = None) -> None:
+        self._path = path
+        self._begin = begin
+        self._check = check
+        self.digest = ""
+        #: byte of the text at which what was given last begins
+        self.at = 0
+        #: how far the text was read, and the SHA-256 so far
+        self.seen = (0, "")
+        self.last = False
+        self._rest: Bytes = np.empty(0, dtype=np.uint8)
+
+    def leave(self, rest: Bytes) -> None:
+        """Say what was not used up."""
+        self._rest = rest
+
+    def __iter__(self) -> Iterator[Bytes]:
+        full: queue.Queue[_Block | BaseException] = queue.Queue(_AHEAD)
+        free: queue.Queue[Bytes | None] = queue.Queue()
+        for _ in range(_AHEAD + 2):
+            free.put(np.empty(_MARGIN + BLOCK, dtype=np.uint8))
+        reader = threading.Thread(target=_read, args=(self._path, full, free), daemon=True)
+        reader.start()
+        try:
+            yield from self._given(full, free)
+        finally:
+            free.put(None)
+            while reader.is_alive():
+                try:
+                    full.get(timeout=0.05)
+                except queue.Empty:
+                    continue
+                free.put(None)
+            reader.join()
+
+    def _given(
+        self, full: queue.Queue[_Block | BaseException], free: queue.Queue[Bytes | None]
+    ) -> Iterator[Bytes]:
+        held: Bytes | None = None
+        header_seen = False
+        checked = self._check is None
+        while True:
+            block = full.get()
+            if isinstance(block, BaseException):
+                raise block
+            start, end = _MARGIN, _MARGIN + block.size
+            first = block.end - block.size
+            if not checked and self._check is not None and block.end >= self._check[0]:
+                if (block.end, block.digest) != self._check:
+                    raise ChangedError
+                checked = True
+            if not header_seen:
+                header_seen = True
+                lines = block.buffer[start:end]
+                newline = np.flatnonzero(lines[: 1 << 16] == 10)
+                begin = int(newline[0]) + 1 if len(newline) else block.size
+                self._begin = max(self._begin, begin)
+            skipped = min(max(self._begin - first, 0), block.size)
+            start += skipped
+            left = len(self._rest)
+            self.at = first + skipped - left
+            if left <= start:
+                block.buffer[start - left : start] = self._rest
+                text = block.buffer[start - left : end]
+            else:
+                text = np.concatenate([self._rest, block.buffer[start:end]])
+            if block.last and len(text) and text[-1] != 10:
+                text = np.append(text, np.uint8(10))
+            if held is not None:
+                free.put(held)
+            held = block.buffer
+            self.seen, self.last = (block.end, block.digest), block.last
+            self._rest = text[:0]
+            if len(text):
+                yield text
+            if block.last:
+                self.digest = block.digest
+                return
+
+
+def _read(path: Path, full: queue.Queue[Any], free: queue.Queue[Bytes | None]) -> None:
+    """Read a file into the buffers that are free, hashing it on the way."""
+    digest = hashlib.sha256()
+    end = 0
+    try:
+        with opened(path) as stream:
+            while True:
+                buffer = free.get()
+                if buffer is None:
+                    return
+                room = memoryview(buffer.data)[_MARGIN:]
+                size = _fill(stream, room)
+                digest.update(room[:size])
+                end += size
+                last = size < BLOCK
+                full.put(_Block(buffer, size, end, digest.copy().hexdigest(), last))
+                if last:
+                    return
+    except FileError as error:
+        full.put(error)
+    except Exception as error:
+        full.put(FileError("readers.unreadable", path=path, reason=str(error)))
+
+
+def _fill(stream: BinaryIO, room: memoryview) -> int:
+    """Fill a buffer from a stream, however little it gives at a time; return the bytes read."""
+    size = 0
+    while size < len(room):
+        got = stream.readinto(room[size:])  # type: ignore[attr-defined]
+        if not got:
+            break
+        size += got
+    return size
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, as hexadecimal text."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,155 @@
+"""The end of an import: what is left to write, and the table put in its place in one step."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lipgeo import geography
+from lipgeo.areas.faults import finding
+from lipgeo.report import CheckReport
+from lipgeo.stored_tables.intake import Intake
+from lipgeo.stored_tables.layout import (
+    CHARACTERISTICS,
+    MANIFEST,
+    TABLES,
+    UNITS,
+    old_folder,
+    table_folder,
+    write_manifest,
+)
+
+__all__ = ["finish", "put_right"]
+
+
+def finish(intake: Intake, work: Path, table: Path) -> CheckReport:
+    """Write units, characteristics and, last, the manifest; put the table in its place.
+
+    Parameters
+    ----------
+    intake
+        What was taken in.
+    work
+        The folder it stands in.
+    table
+        Where it goes; a table there gives way.
+
+    Returns
+    -------
+    CheckReport
+        What came in.
+    """
+    manifest = _manifest(intake, table.name)
+    members = intake.characteristics
+    pq.write_table(
+        pa.table(
+            {
+                "characteristic": pa.array(members.ids, pa.int32()),
+                "name": pa.array(members.names, pa.string()),
+                "depth": pa.array(members.depths, pa.int16()),
+            }
+        ),
+        work / CHARACTERISTICS,
+        compression="zstd",
+    )
+    levels, ids, names, origins = zip(*intake.units, strict=True)
+    pq.write_table(
+        pa.table(
+            {
+                "unit": pa.array(range(len(ids)), pa.int32()),
+                "level": pa.array(levels, pa.string()),
+                "unit_id": pa.array(ids, pa.string()),
+                "name": pa.array(names, pa.string()),
+                "origin": pa.array(origins, pa.int32()),
+            }
+        ),
+        work / UNITS,
+        compression="zstd",
+    )
+    write_manifest(work, manifest)
+    _sync(work)
+    old = old_folder(table)
+    if table.exists():
+        table.rename(old)
+    work.rename(table)
+    shutil.rmtree(old, ignore_errors=True)
+    return _summary(intake, manifest)
+
+
+def put_right(store: Path) -> None:
+    """Put back a table that was moved aside and never replaced; clear one that was."""
+    for old in (store / TABLES).glob("*/.*-old"):
+        name = old.name[1:].removesuffix("-old")
+        home = table_folder(store, int(old.parent.name), name)
+        if home.exists() or not (old / MANIFEST).is_file():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(home)
+
+
+def _manifest(intake: Intake, name: str) -> dict[str, Any]:
+    units = Counter(unit.level for unit in intake.units)
+    rows: Counter[str] = Counter()
+    for part in intake.parts:
+        rows[part["file"].split("level=")[1].split("/")[0]] += part["rows"]
+    levels = [level for level in geography.levels(intake.vintage) if level in units]
+    return {
+        "name": name,
+        "vintage": intake.vintage,
+        "levels": levels,
+        "values": intake.values,
+        "units": {level: units[level] for level in levels},
+        "rows": {level: rows[level] for level in levels},
+        "characteristics": len(intake.characteristics),
+        "sources": intake.sources,
+        "dropped": intake.dropped,
+        "parts": sorted(intake.parts, key=lambda part: part["file"]),
+        "finished": True,
+    }
+
+
+def _summary(intake: Intake, manifest: dict[str, Any]) -> CheckReport:
+    name = manifest["name"]
+    findings = [
+        finding(
+            "stored_tables.came_in",
+            "note",
+            level,
+            level=level,
+            units=manifest["units"][level],
+            rows=manifest["rows"][level],
+            value=manifest["rows"][level],
+        )
+        for level in manifest["levels"]
+    ]
+    if "country" in intake.dropped:
+        rows = intake.dropped["country"]
+        findings.append(finding("stored_tables.country", "note", name, rows=rows))
+    if "unknown_level" in intake.dropped:
+        rows = intake.dropped["unknown_level"]
+        findings.append(finding("stored_tables.unknown_level", "warning", name, rows=rows))
+    if intake.twice:
+        findings.append(finding("readtable.same_twice", "note", name, units=intake.twice))
+    for file, unit in intake.short.items():
+        findings.append(finding("stored_tables.short", "warning", unit, file=file, unit=unit))
+    return CheckReport(findings)
+
+
+def _sync(folder: Path) -> None:
+    """Have every file of a folder on disk before its name is."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            # Windows has nothing to sync in a file opened for reading
+            with suppress(OSError):
+                handle = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
