@@ -83,7 +83,7 @@ def surface_m2(zones: Zones, rows: Ints) -> Floats:
     if not len(unknown):
         return result
     measured = planar_area(zones, rows[unknown]).copy()  # from Parquet: read-only
-    boxes = zones.boxes[rows[unknown]]
+    boxes = _boxes(zones, rows[unknown])
     if on_grid(zones.crs):
         centre = lonlat((boxes[:, :2] + boxes[:, 2:]) / 2, STATCAN_LAMBERT)
         known = np.isfinite(centre).all(axis=1)
@@ -98,6 +98,12 @@ def surface_m2(zones: Zones, rows: Ints) -> Floats:
         measured *= zones.crs.axis_info[0].unit_conversion_factor ** 2
     result[unknown] = measured
     return result
+
+
+def _boxes(zones: Zones, rows: Ints) -> Floats:
+    if isinstance(zones, CensusZones):
+        return zones.census.data.boxes(str(zones.level), rows)
+    return zones.boxes[rows]
 
 
 def _polygons(zones: Zones, rows: Ints) -> npt.NDArray[np.object_]:

@@ -28,10 +28,10 @@ def counted(sources: pd.DataFrame, weight: str) -> Floats:
     That is the weight asked for, or land where every source was shared out by area.
     """
     basis = sources["share_basis"]
-    mine = basis.eq(weight) | basis.eq("point")
+    mine = basis.eq(weight).to_numpy(dtype=bool) | basis.eq("point").to_numpy(dtype=bool)
     if not mine.any():
-        mine = basis.eq("area")
-    held: Floats = np.where(mine, sources["weight"], 0.0)
+        mine = basis.eq("area").to_numpy(dtype=bool)
+    held: Floats = np.where(mine, sources["weight"].to_numpy(dtype=np.float64), 0.0)
     return np.asarray(np.nan_to_num(held), dtype=np.float64)
 
 

@@ -97,12 +97,13 @@ def by_area(source: Zones, targets: Targets, lay: Lay = overlay) -> Shares:
     A source without polygon is the union of its finest units; one that has no polygon at all goes
     whole to where its representative point lies.
     """
-    without = np.flatnonzero(np.isnan(source.boxes[:, 0]))
     if not isinstance(source, CensusZones):
+        without = np.flatnonzero(np.isnan(source.boxes[:, 0]))
         drawn = overlay(ArrayUnits(source.geometry, source.boxes), targets.outlines)
         pairs = drawn
     else:
         census, level = source.census, str(source.level)
+        without = census.data.without_polygon(level)
         drawn = lay(LevelUnits(census.data, level), targets.outlines)
         if level == census.atom_level:
             pairs = joined(drawn, targets.atom, targets.area, len(targets))
@@ -113,11 +114,11 @@ def by_area(source: Zones, targets: Targets, lay: Lay = overlay) -> Shares:
     basis = np.full(len(source), "area", dtype=object)
     unplaced = without
     if len(without):
-        x, y = points_of(source)
-        placed, area = locate(x[without], y[without], targets.outlines)
+        x, y = points_of(source, without)
+        placed, area = locate(x, y, targets.outlines)
         pairs = joined(pairs, without[placed], area, len(targets))
         basis[without] = "point"
-        unplaced = without[np.isnan(x[without])]
+        unplaced = without[np.isnan(x)]
     return Shares(pairs, basis, drawn.repaired, unplaced, np.empty(0, dtype=np.int64))
 
 
@@ -125,8 +126,10 @@ def _by_atoms(
     census: Census, level: str, drawn: Overlay, without: Ints, targets: Targets, *, lay: Lay
 ) -> tuple[Overlay, Ints]:
     """Add the targets that are sets, and the sources that have no polygon of their own."""
-    count = len(census.zones(level))
-    atoms = owners(census, level, np.arange(count, dtype=np.int64))
+    count = census.size(level)
+    # without sets, only what has no polygon is opened
+    looked = np.arange(count, dtype=np.int64) if len(targets.atom) else without
+    atoms = owners(census, level, looked)
     members = np.bincount(atoms[atoms >= 0], minlength=count)
     owner = atoms[targets.atom]
     key, hits = np.unique((owner * len(targets) + targets.area)[owner >= 0], return_counts=True)
@@ -136,7 +139,7 @@ def _by_atoms(
 
     # sources partly in a set, or without polygon: their finest units decide everything
     opened = np.union1d(unit[~whole], without)
-    rows = np.flatnonzero(np.isin(atoms, opened))
+    rows = np.flatnonzero(np.isin(atoms, opened) & (atoms >= 0))
     inner = lay(LevelUnits(census.data, census.atom_level, rows), targets.outlines)
     ours = np.isin(targets.atom, rows)
     inner = joined(inner, targets.atom[ours], targets.area[ours], len(targets))
@@ -313,7 +316,7 @@ def units_of(zones: Zones) -> Units:
 def owners(census: Census, level: str, rows: Ints) -> Ints:
     """Return, for each finest unit, which of these rows of a level it belongs to, else -1."""
     position, atom = census.atoms(level, rows)
-    owner = np.full(census.data.group_boxes(census.atom_level)[0][-1], -1, dtype=np.int64)
+    owner = np.full(census.size(census.atom_level), -1, dtype=np.int64)
     owner[atom] = rows[position]
     return owner
 

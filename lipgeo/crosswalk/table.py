@@ -534,35 +534,39 @@ def _assembled(
     order = np.argsort(ids.astype(str), kind="stable")
     rank = np.empty(len(ids), dtype=np.int64)
     rank[order] = np.arange(len(ids))
+    # texts are taken from their own array, so that no id is turned into text twice
+    named, targeted = _texts(ids[order]), _texts(targets.ids)
+    code, bases = pd.factorize(weighted.basis)
+    based = _texts(bases).take(code)
     pairs, surface = weighted.pairs, area.pairs
     place = np.lexsort((pairs.area, rank[pairs.unit]))
     unit, column = pairs.unit[place], pairs.area[place]
     frame = pd.DataFrame(
         {
-            "source_id": ids[unit],
-            "target_id": targets.ids[column],
+            "source_id": named.take(rank[unit]),
+            "target_id": targeted.take(column),
             "share": pairs.share[place],
             "area_share": surface.share[place],
             "weight": pairs.share[place] * amount[unit],
-            "share_basis": weighted.basis[unit],
+            "share_basis": based.take(unit),
         }
     )
     outside = np.ones(len(ids))
     outside[pairs.covered_unit] = _left(pairs.covered)
-    remainder = pd.DataFrame({"source_id": ids[order], "share": outside[order]})
+    remainder = pd.DataFrame({"source_id": named, "share": outside[order]})
     place = np.lexsort((rank[pairs.shared_unit], pairs.shared_other, pairs.shared_area))
     overlaps = pd.DataFrame(
         {
-            "target_id": targets.ids[pairs.shared_area[place]],
-            "other_id": targets.ids[pairs.shared_other[place]],
-            "source_id": ids[pairs.shared_unit[place]],
+            "target_id": targeted.take(pairs.shared_area[place]),
+            "other_id": targeted.take(pairs.shared_other[place]),
+            "source_id": named.take(rank[pairs.shared_unit[place]]),
             "share": pairs.shared[place],
             "area_share": surface.shared[place],
         }
     )
     sources = pd.DataFrame(
-        {"weight": amount[order], "share_basis": weighted.basis[order]},
-        index=pd.Index(ids[order], name="source_id"),
+        {"weight": amount[order], "share_basis": based.take(order)},
+        index=pd.Index(named, name="source_id"),
     )
     coverage = coverage_of(source, targets, area)
     held = counted(sources, meta["weight"])[rank]
@@ -593,6 +597,11 @@ def _assembled(
     return Crosswalk(
         frame, remainder, overlaps, quality, sources, meta=meta, report=CheckReport(findings)
     )
+
+
+def _texts(values: npt.NDArray[np.object_]) -> Any:
+    """Return texts as pandas keeps them."""
+    return pd.Series(values).array
 
 
 def _left(covered: Floats) -> Floats:

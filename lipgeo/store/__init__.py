@@ -6,8 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lipgeo.store.add import add_files as add_census
     from lipgeo.store.add import add_files
+    from lipgeo.store.add import add_files as add_census
     from lipgeo.store.read import StoreData, describe_store, open_census
 
 __all__ = ["StoreData", "add_census", "add_files", "describe_store", "open_census"]
