@@ -305,6 +305,35 @@ def test_stopped_session(session, monkeypatch):
         sessions.require_fit(session)
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "An error occurred while calling o1.getResult.\n: org.x.SparkException: Job aborted.\n"
+            "\tat org.x.Run(Run.java:1)\nCaused by: java.io.IOException: Cannot run program "
+            '"/no/python3": error=2, No such file\n\tat java.Process(Process.java:2)\n'
+            "Caused by: java.io.IOException: error=2, No such file\n",
+            'java.io.IOException: Cannot run program "/no/python3": error=2, No such file',
+        ),
+        (
+            "An error occurred while calling None.X.\n: org.x.SparkException: Could not parse\n",
+            "org.x.SparkException: Could not parse",
+        ),
+        (
+            "\n  An exception was thrown.\nTraceback (most recent call last):\n"
+            "  File \"w.py\", line 1, in f\nModuleNotFoundError: No module named 'lipgeo'\n",
+            "ModuleNotFoundError: No module named 'lipgeo'",
+        ),
+        ("[PATH_NOT_FOUND] Path does not exist: file:/x. SQLSTATE: 42K03;\n'Project [a]", None),
+        ("", "RuntimeError"),
+    ],
+)
+def test_one_line_of_what_spark_said(said, reason):
+    """Out of pages of Java and Python, the line that says what went wrong."""
+    expected = reason or said.splitlines()[0]
+    assert sessions.reason_of(RuntimeError(said)) == expected
+
+
 def test_spark_that_does_not_start(monkeypatch):
     """Where Spark does not start, its own first line is said."""
     monkeypatch.setattr(sessions, "_require_java", lambda: None)

@@ -18,7 +18,7 @@ from lipgeo.crosswalk.kernel import Overlay, overlay
 from lipgeo.crosswalk.table import Crosswalk, Placement, Weight, laid_out
 from lipgeo.errors import EngineError
 from lipgeo.spark.parts import COLUMNS, SCHEMA, Areas, merged, shares
-from lipgeo.spark.sessions import require_fit
+from lipgeo.spark.sessions import failures, reason_of, require_fit
 from lipgeo.store.layout import level_file
 from lipgeo.store.read import StoreData
 from lipgeo.zones import Zones
@@ -104,8 +104,6 @@ class OnWorkers:
 
     def __call__(self, units: LevelUnits, outlines: Outlines) -> Overlay:
         """Return what :func:`lipgeo.crosswalk.kernel.overlay` returns."""
-        from pyspark.errors import PySparkException
-
         if units.rows is not None and not len(units.rows):
             return overlay(units, outlines)
         if self._outlines is not outlines:
@@ -120,8 +118,8 @@ class OnWorkers:
         try:
             frame = _units(self._session, units, self._by, self._folder)
             found = frame.mapInPandas(work, SCHEMA).toArrow()
-        except PySparkException as error:
-            reason = _last_line(error)
+        except failures() as error:
+            reason = reason_of(error)
             raise EngineError("spark.failed", level=units.level, reason=reason) from error
         what, unit, area, other = (
             found.column(name).to_numpy().astype(np.int64) for name in found.column_names[:4]
@@ -173,12 +171,3 @@ def _in_memory(data: CensusData, units: LevelUnits, key: str | None) -> pa.Table
     columns |= dict(zip(_SIDES, boxes.T, strict=True))
     columns["geometry"] = pa.array(shapely.to_wkb(data.geometry(level, rows)), pa.binary())
     return pa.table(columns)
-
-
-def _last_line(error: Exception) -> str:
-    """Return what went wrong out of what Spark says: the last line of the worker's traceback."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    raised = [
-        line for line in lines if line and not line.startswith(("at ", "File ", "JVM", "..."))
-    ]
-    return raised[-1] if raised else type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from typing import Any
 
 from lipgeo.errors import EngineError, MissingExtraError
 
-__all__ = ["JAVA", "engine", "open_session", "require_fit"]
+__all__ = ["JAVA", "engine", "failures", "open_session", "reason_of", "require_fit"]
 
 #: the oldest Java that Spark 4 runs on
 JAVA = 17
@@ -79,8 +80,8 @@ def open_session(
         try:
             session = builder.getOrCreate()
         except Exception as error:  # Py4J wraps whatever the JVM says
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise EngineError("spark.not_started", master=master, reason=reason[0]) from error
+            reason = reason_of(error)
+            raise EngineError("spark.not_started", master=master, reason=reason) from error
     return require_fit(session)
 
 
@@ -142,6 +143,28 @@ def require_fit(session: Any) -> Any:
                 "spark.other_python", worker=worker or context.pythonExec, here=sys.executable
             )
     return session
+
+
+def reason_of(error: Exception) -> str:
+    """Return the one line that says what went wrong, out of the pages that Spark prints.
+
+    A worker's traceback says it last, Java by the last of its causes or after a colon.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    java = [line.removeprefix(": ") for line in lines if line.startswith(": ")]
+    if any(line.startswith("Traceback (most recent call last)") for line in lines):
+        frames = ("at ", "File ", "Caused by: ", "...")
+        return [line for line in lines if not line.startswith(frames)][-1]
+    # the last cause is often half of what the one before says
+    told = [one for one in causes if one.endswith(causes[-1].partition(": ")[2])]
+    return ([*lines[:1], *java[:1], *told[:1]] or [type(error).__name__])[-1]
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Return what Spark raises: its own errors, and those of the bridge to Java."""
+    own = importlib.import_module("pyspark.errors").PySparkException
+    return (own, importlib.import_module("py4j.protocol").Py4JError)
 
 
 def _pyspark() -> Any:
