@@ -158,7 +158,10 @@ def _hold_controls(
         return
     pairs = legs[0].pairs_of(chunk[0])
     known = residuals(pairs.crosswalk)
+    met = set(known["variable"])
     for at, one in enumerate(chunk):
+        if one.name not in met:
+            continue
         totals = known[known["variable"].eq(one.name)].set_index("target_id")["control"]
         control = totals.reindex(areas).to_numpy(dtype=np.float64)
         given = ~np.isnan(outcome.value[:, at]) & ~np.isnan(control)

@@ -64,17 +64,15 @@ def gathered_counts(result: pa.Table, plan: Plan) -> Gathered:
     def links(name: str) -> Floats:
         return got.sums("links", name, targets)
 
-    def lost(at_home: str, along: str | None = None) -> Floats:
-        return got.sums("home_lost", at_home, targets) + got.sums(
-            "links_lost", along or at_home, targets
-        )
+    def lost(name: str) -> Floats:
+        return got.sums("lost", name, targets)
 
     absent = _absent(plan)
     n = home("n")
     measure = _measures(plan)
     ones = np.ones(len(pairs.sources))
     share_lost = lost("lost") + absent.share
-    square_lost = lost("lost", "lost_square") + absent.square
+    square_lost = lost("lost_square") + absent.square
     share, square = _column(pairs.by_share @ ones), _column(pairs.by_square @ ones)
     seen, seen_square = share - share_lost, square - square_lost
     roundings = [rounding_of(one, plan.level) for one in plan.variables]
@@ -98,10 +96,8 @@ def gathered_counts(result: pa.Table, plan: Plan) -> Gathered:
         held_observed=(pairs.by_share @ measure.held)[:, measure.kind] - lost("held") - absent.held,
         share=np.broadcast_to(share, shape),
         share_observed=seen,
-        missing_in=got.sums("home_lost", "ceiling", targets)
-        + got.sums("links_lost", "ceiling_in", targets)
-        + absent.ceiling_in,
-        missing_str=got.sums("links_lost", "ceiling_str", targets) + absent.ceiling_str,
+        missing_in=lost("ceiling_in") + absent.ceiling_in,
+        missing_str=lost("ceiling_str") + absent.ceiling_str,
         unbounded=lost("unbounded") + absent.unbounded,
         lost_square=lost("held_square") + absent.held_square,
         doubt_size=links("q"),
@@ -124,7 +120,7 @@ def gathered_counts(result: pa.Table, plan: Plan) -> Gathered:
     empty = got.sums("links", "n", got.groups["empty"])
     count = len(plan.variables)
     held = measure.held.sum(axis=0)[measure.kind]
-    held = held - got.sums("home_lost", "held", everywhere).sum(axis=0) - absent.held_all
+    held = held - got.sums("lost", "held_once", everywhere).sum(axis=0) - absent.held_all
     return Gathered(
         variables=plan.variables,
         ratio=np.zeros(count, dtype=bool),
@@ -134,7 +130,7 @@ def gathered_counts(result: pa.Table, plan: Plan) -> Gathered:
         totals=totals,
         overall=Overall(
             given=given,
-            kept=outside + got.sums("links", "n", got.groups["kept"])[0],
+            kept=outside + got.sums("links", "kept", targets).sum(axis=0),
             rate_sd=np.zeros(count),
             rate_range=np.zeros(count),
             variance=spread_of(
@@ -157,7 +153,7 @@ def _parents(got: _Result, plan: Plan) -> Parents | None:
     return Parents(
         n=n,
         d=np.zeros_like(n),
-        lost=got.sums("links_lost", "lost", parents) + _column(absent),
+        lost=got.sums("lost", "lost", parents) + _column(absent),
         fine_n=fine,
         fine_d=np.zeros_like(fine),
     )

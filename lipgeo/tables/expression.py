@@ -3,26 +3,28 @@
 The table has one row a unit and characteristic. Most of the sums need no weights: a unit wholly in
 a target gives it what it holds. So units are summed by the target they lie in (*home*), and only
 those along outlines are multiplied by weights (*links*). What is 0 adds nothing and is passed over;
-what is missing is summed apart, so that only there anybody looks for the reason. That makes four
+what is missing is summed apart, so that only there anybody looks for the reason. That makes three
 aggregates of one shape, and their union is the expression.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lipgeo.tables.plan import Plan
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["BRANCHES", "SUMS", "counts_expression"]
 
-#: the four aggregates
-BRANCHES = ("home", "links", "home_lost", "links_lost")
+#: the three aggregates
+BRANCHES = ("home", "links", "lost")
 #: sums of each, in the order they stand in the union
 SUMS = {
     "home": ("n", "square", "big"),
-    "links": ("n", "n_in", "n_str", "n_square", "q", "qq", "big", "big_square"),
-    "home_lost": ("lost", "held", "held_square", "ceiling", "unbounded", "na"),
-    "links_lost": (
+    "links": ("n", "n_in", "n_str", "n_square", "q", "qq", "big", "big_square", "kept"),
+    "lost": (
         "lost",
         "lost_square",
         "held",
@@ -31,6 +33,7 @@ SUMS = {
         "ceiling_str",
         "unbounded",
         "na",
+        "held_once",
     ),
 }
 _WIDTH = max(len(names) for names in SUMS.values())
@@ -57,10 +60,14 @@ def counts_expression(table: Any, plan: Plan) -> Any:
     import ibis
     import pyarrow as pa
 
-    rules, homes, links = (
-        ibis.memtable(pa.Table.from_pandas(frame, preserve_index=False))
-        for frame in (plan.rules, plan.homes, plan.links)
-    )
+    keys = {name: table[name].type() for name in ("unit", "characteristic")}
+
+    def beside(frame: pd.DataFrame) -> Any:
+        """Return a frame for the engine; a key of another width would be slow to join by."""
+        given = ibis.memtable(pa.Table.from_pandas(frame, preserve_index=False))
+        return given.cast({name: kind for name, kind in keys.items() if name in frame})
+
+    rules, homes, links, places = map(beside, (plan.rules, plan.homes, plan.links, plan.places))
     low, high = int(plan.rules["characteristic"].min()), int(plan.rules["characteristic"].max())
     names = list(plan.columns)
     symbols = [f"{name}_symbol" for name in names]
@@ -114,22 +121,10 @@ def counts_expression(table: Any, plan: Plan) -> Any:
             doubt * value * value,
             share * big,
             row["square"] * big,
+            row["kept"] * value,
         ]
 
-    def of_home_lost(row: Any, name: str) -> list[Any]:
-        gone, ceiling, unbounded = lost_of(row, name)
-        held = picked(row, "held", "held")
-        applies = (row[f"{name}_symbol"] == "...").fill_null(False)
-        return [
-            gone,
-            gone * held,
-            gone * held * held,
-            ceiling,
-            unbounded,
-            gone * applies.cast("float64"),
-        ]
-
-    def of_links_lost(row: Any, name: str) -> list[Any]:
+    def of_lost(row: Any, name: str) -> list[Any]:
         gone, ceiling, unbounded = lost_of(row, name)
         held = picked(row, "held", "held")
         share, square = row["share"], row["square"]
@@ -143,6 +138,7 @@ def counts_expression(table: Any, plan: Plan) -> Any:
             row["straddling"] * ceiling,
             row["touching"] * unbounded,
             row["touching"] * gone * applies.cast("float64"),
+            row["once"] * held * gone,
         ]
 
     def aggregate(rows: Any, groups: Any, branch: str, sums: Any) -> Any:
@@ -162,8 +158,7 @@ def counts_expression(table: Any, plan: Plan) -> Any:
     return ibis.union(
         aggregate(counted, homes, "home", of_home),
         aggregate(counted, links, "links", of_links),
-        aggregate(lost, homes, "home_lost", of_home_lost),
-        aggregate(lost, links, "links_lost", of_links_lost),
+        aggregate(lost, places, "lost", of_lost),
     )
 
 

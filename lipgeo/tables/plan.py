@@ -68,10 +68,13 @@ class Plan:
     rule
         Row of ``rules`` by variable.
     homes
-        One row a source in the table: ``unit, group_id`` (the target it lies in wholly, else -1) and
-        for each kind of measure ``held, inverse, ceiling``, numbered.
+        One row a source in the table: ``unit, group_id`` (the target it lies in wholly, else -1)
+        and for each kind of measure ``held, inverse``, numbered.
     links
-        ``unit, group_id`` and weights of units that give less than all, or to more than one.
+        ``unit, group_id`` and weights of units that give less than all, or to more than one;
+        ``kept`` on the first of a unit's.
+    places
+        Homes and links together, as lost cells are summed: ``once`` is 1 for homes alone.
     pairs, family
         The crosswalk.
     kinds
@@ -89,6 +92,7 @@ class Plan:
     rule: Ints
     homes: pd.DataFrame
     links: pd.DataFrame
+    places: pd.DataFrame
     pairs: Pairs
     family: Family | None
     kinds: Mapping[str, Floats]
@@ -149,16 +153,18 @@ class Plan:
         home, whole = _homes(pairs)
         frame = pd.DataFrame(list(rules), columns=list(_Rule._fields))
         frame.insert(0, "v", np.arange(len(frame), dtype=np.int32))
+        measures = list(kinds.values())
+        homes = _homes_frame(home, units, measures)
+        links = _links_frame(pairs, family, units=units, home=home, whole=whole, kinds=measures)
         return cls(
             variables=tuple(variables),
             cells=tuple(cells),
             columns=tuple(dict.fromkeys(cell.column for cell in cells)),
             rules=frame.astype({"characteristic": "int32", "whole": "Int32"}),
             rule=np.array(rule, dtype=np.int64),
-            homes=_homes_frame(home, units, list(kinds.values())),
-            links=_links_frame(
-                pairs, family, units=units, home=home, whole=whole, kinds=list(kinds.values())
-            ),
+            homes=homes,
+            links=links.drop(columns=["touching", *_held(links)]),
+            places=_places(homes, links),
             pairs=pairs,
             family=family,
             kinds=kinds,
@@ -204,7 +210,6 @@ def groups_of(pairs: Pairs, family: Family | None, kinds: int) -> dict[str, rang
         "target": len(pairs.targets),
         "parent": 0 if family is None else family.unions.shape[0],
         "split": 0 if family is None else family.fine.shape[0],
-        "kept": 1,
         "empty": kinds,
     }
     starts = np.concatenate([[0], np.cumsum(list(sizes.values()))])
@@ -244,17 +249,33 @@ def _links_frame(
         unions, fine = family.unions.tocoo(), family.fine.tocoo()
         more(family.rows[unions.col], groups["parent"].start + unions.row, unions.data)
         more(family.rows[fine.col], groups["split"].start + fine.row, fine.data)
-    # all that lies at home nowhere is kept but for what is shared out
-    kept = kept_weight(pairs) - (home < 0)
-    source = np.flatnonzero(kept)
-    more(source, groups["kept"].start, kept[source])
     for at, held in enumerate(kinds):
         source = np.flatnonzero(~(held > 0))
         more(source, groups["empty"].start + at, np.ones(len(source)))
+    # what lies at home nowhere is kept but for what is shared out, which its first link says
+    kept = kept_weight(pairs) - (home < 0)
+    linked = np.zeros(len(kept), dtype=bool)
+    linked[pairs.source[rest]] = True
+    source = np.flatnonzero((kept != 0) & ~linked)
+    more(source, groups["target"].start, np.zeros(len(source)))
     links = pd.concat(parts, ignore_index=True).fillna(0.0)
     links["square"] = links["share"] ** 2
+    links["kept"] = np.where(links["source"].duplicated(), 0.0, kept[links["source"]])
     links["unit"] = units[links["source"]].astype(np.int32)
     for at, held in enumerate(kinds):
         links[f"held_{at}"] = held[links["source"]]
     links = links[links["unit"] >= 0].drop(columns="source")
     return links.astype({"group_id": "int32"}).reset_index(drop=True)
+
+
+def _held(frame: pd.DataFrame) -> list[str]:
+    return [name for name in frame.columns if name.startswith("held_")]
+
+
+def _places(homes: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
+    """Return homes and links as one frame of weights."""
+    whole = homes[["unit", "group_id", *_held(homes)]].assign(
+        share=1.0, square=1.0, inside=1.0, straddling=0.0, touching=1.0, once=1.0
+    )
+    part = links.drop(columns=["doubt", "kept"]).assign(once=0.0)
+    return pd.concat([whole, part[whole.columns]], ignore_index=True)

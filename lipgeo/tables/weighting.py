@@ -317,8 +317,10 @@ def _official(official: pd.DataFrame | None, areas: pd.Index) -> pd.DataFrame:
 def _said(frame: pd.DataFrame, areas: pd.Index) -> list[Finding]:
     """Return one finding a flag that the user must see: which areas, how many numbers."""
     found = []
+    code, texts = pd.factorize(frame["flag"])
     for flag in ("no_source", "too_little_observed", "partly_observed", "partly_outside"):
-        rows = frame[frame["flag"].str.split(";").map(lambda flags, flag=flag: flag in flags)]
+        bears = np.array([flag in text.split(";") for text in texts], dtype=bool)
+        rows = frame[bears[code]]
         if len(rows):
             which = rows["area_id"].unique()
             found.append(
