@@ -59,7 +59,7 @@ def gathered_counts(result: pa.Table, plan: Plan) -> Gathered:
     everywhere = range(-1, len(targets))
 
     def home(name: str) -> Floats:
-        return got.sums("home", name, targets)
+        return got.sums("home", name, targets) + got.sums("home", name, got.groups["again"])
 
     def links(name: str) -> Floats:
         return got.sums("links", name, targets)

@@ -150,19 +150,18 @@ class Plan:
             )
             for one, cell, measure, ceiling in zip(variables, cells, held, ceilings, strict=True)
         ]
-        home, whole = _homes(pairs)
         frame = pd.DataFrame(list(rules), columns=list(_Rule._fields))
         frame.insert(0, "v", np.arange(len(frame), dtype=np.int32))
         measures = list(kinds.values())
-        homes = _homes_frame(home, units, measures)
-        links = _links_frame(pairs, family, units=units, home=home, whole=whole, kinds=measures)
+        homes = _homes(pairs, units, measures)
+        links = _links(pairs, family, units, measures)
         return cls(
             variables=tuple(variables),
             cells=tuple(cells),
             columns=tuple(dict.fromkeys(cell.column for cell in cells)),
             rules=frame.astype({"characteristic": "int32", "whole": "Int32"}),
             rule=np.array(rule, dtype=np.int64),
-            homes=homes,
+            homes=homes.drop(columns=["target", "once"]),
             links=links.drop(columns=["touching", *_held(links)]),
             places=_places(homes, links),
             pairs=pairs,
@@ -179,35 +178,48 @@ class Plan:
         return bool(self.rules["whole"].notna().any())
 
 
-def _homes(pairs: Pairs) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """Return the target each source lies in wholly (-1 where in none), and the pairs that says."""
-    whole = np.asarray(pairs.inside & (pairs.share == 1.0))
-    first = np.zeros(len(whole), dtype=bool)
-    rows = np.flatnonzero(whole)
-    first[rows[np.unique(pairs.source[rows], return_index=True)[1]]] = True
+def _whole(pairs: Pairs) -> npt.NDArray[np.bool_]:
+    """Return the pairs that give all a source holds."""
+    return np.asarray(pairs.inside & (pairs.share == 1.0))
+
+
+def _home(pairs: Pairs) -> Ints:
+    """Return the first target each source lies in wholly, -1 where in none."""
+    rows = np.flatnonzero(_whole(pairs))[::-1]
     home = np.full(len(pairs.sources), -1, dtype=np.int64)
-    home[pairs.source[first]] = pairs.target[first]
-    return home, first
+    home[pairs.source[rows]] = pairs.target[rows]
+    return home
 
 
-def _homes_frame(home: Ints, units: Ints, kinds: Sequence[Floats]) -> pd.DataFrame:
-    known = np.flatnonzero(units >= 0)
-    columns: dict[str, Any] = {
-        "unit": units[known].astype(np.int32),
-        "group_id": home[known].astype(np.int32),
-    }
+def _homes(pairs: Pairs, units: Ints, kinds: Sequence[Floats]) -> pd.DataFrame:
+    """Return each source at home, and again for every other target it lies in wholly."""
+    home = _home(pairs)
+    rows = np.flatnonzero(_whole(pairs))
+    again = rows[pairs.target[rows] != home[pairs.source[rows]]]
+    source = np.concatenate([np.arange(len(home)), pairs.source[again]])
+    target = np.concatenate([home, pairs.target[again]])
+    once = np.arange(len(source)) < len(home)
+    frame = pd.DataFrame(
+        {
+            "unit": units[source].astype(np.int32),
+            "target": target.astype(np.int32),
+            "once": once.astype(np.float64),
+            # apart, so that a sum of homes counts nothing twice
+            "group_id": np.where(once, target, target + len(pairs.targets)).astype(np.int32),
+        }
+    )
     for at, held in enumerate(kinds):
-        columns[f"held_{at}"] = held[known]
-        columns[f"inverse_{at}"] = np.divide(
-            1.0, held[known], out=np.zeros(len(known)), where=held[known] > 0
-        )
-    return pd.DataFrame(columns)
+        frame[f"held_{at}"] = held[source]
+        inverse = np.divide(1.0, held, out=np.zeros(len(held)), where=held > 0)
+        frame[f"inverse_{at}"] = inverse[source]
+    return frame[frame["unit"] >= 0].reset_index(drop=True)
 
 
 def groups_of(pairs: Pairs, family: Family | None, kinds: int) -> dict[str, range]:
-    """Return the numbers of the groups: targets, parents, splits, and what is summed of all."""
+    """Return the numbers of the groups: targets, once more, parents, splits, and units of none."""
     sizes = {
         "target": len(pairs.targets),
+        "again": len(pairs.targets),
         "parent": 0 if family is None else family.unions.shape[0],
         "split": 0 if family is None else family.fine.shape[0],
         "empty": kinds,
@@ -216,17 +228,12 @@ def groups_of(pairs: Pairs, family: Family | None, kinds: int) -> dict[str, rang
     return {name: range(starts[at], starts[at + 1]) for at, name in enumerate(sizes)}
 
 
-def _links_frame(
-    pairs: Pairs,
-    family: Family | None,
-    *,
-    units: Ints,
-    home: Ints,
-    whole: npt.NDArray[np.bool_],
-    kinds: Sequence[Floats],
+def _links(
+    pairs: Pairs, family: Family | None, units: Ints, kinds: Sequence[Floats]
 ) -> pd.DataFrame:
+    """Return the pairs that give less than all, and what is summed for other groups."""
     groups = groups_of(pairs, family, len(kinds))
-    rest = np.flatnonzero(~whole)
+    rest = np.flatnonzero(~_whole(pairs))
     touching = pairs.inside | pairs.straddling | (pairs.share > 0)
     parts = [
         pd.DataFrame(
@@ -245,6 +252,12 @@ def _links_frame(
     def more(source: Any, group: Any, share: Any) -> None:
         parts.append(pd.DataFrame({"source": source, "group_id": group, "share": share}))
 
+    # what lies at home nowhere is kept but for what is shared out, which its first link says
+    kept = kept_weight(pairs) - (_home(pairs) < 0)
+    linked = np.zeros(len(kept), dtype=bool)
+    linked[pairs.source[rest]] = True
+    source = np.flatnonzero((kept != 0) & ~linked)
+    more(source, groups["target"].start, np.zeros(len(source)))
     if family is not None:
         unions, fine = family.unions.tocoo(), family.fine.tocoo()
         more(family.rows[unions.col], groups["parent"].start + unions.row, unions.data)
@@ -252,12 +265,6 @@ def _links_frame(
     for at, held in enumerate(kinds):
         source = np.flatnonzero(~(held > 0))
         more(source, groups["empty"].start + at, np.ones(len(source)))
-    # what lies at home nowhere is kept but for what is shared out, which its first link says
-    kept = kept_weight(pairs) - (home < 0)
-    linked = np.zeros(len(kept), dtype=bool)
-    linked[pairs.source[rest]] = True
-    source = np.flatnonzero((kept != 0) & ~linked)
-    more(source, groups["target"].start, np.zeros(len(source)))
     links = pd.concat(parts, ignore_index=True).fillna(0.0)
     links["square"] = links["share"] ** 2
     links["kept"] = np.where(links["source"].duplicated(), 0.0, kept[links["source"]])
@@ -274,8 +281,8 @@ def _held(frame: pd.DataFrame) -> list[str]:
 
 def _places(homes: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
     """Return homes and links as one frame of weights."""
-    whole = homes[["unit", "group_id", *_held(homes)]].assign(
-        share=1.0, square=1.0, inside=1.0, straddling=0.0, touching=1.0, once=1.0
+    whole = homes[["unit", "once", *_held(homes)]].assign(
+        group_id=homes["target"], share=1.0, square=1.0, inside=1.0, straddling=0.0, touching=1.0
     )
     part = links.drop(columns=["doubt", "kept"]).assign(once=0.0)
     return pd.concat([whole, part[whole.columns]], ignore_index=True)
