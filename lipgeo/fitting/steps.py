@@ -12,12 +12,11 @@ import pandas as pd
 from lipgeo.areas import ServiceAreas
 from lipgeo.census import Census
 from lipgeo.crosswalk import Crosswalk, build_crosswalk
-from lipgeo.crosswalk.shares import by_area
-from lipgeo.crosswalk.targets import targets_of
 from lipgeo.errors import AreaError, FitError
 from lipgeo.fitting.choosing import RULES, Terms
 from lipgeo.fitting.chosen import Drawn, atoms_in, childless, mixed_units, ruled_units
 from lipgeo.fitting.cover import fewest_units
+from lipgeo.fitting.inside import shares_and_inside
 from lipgeo.fitting.limits import DEFAULTS, Limits, limits_of
 from lipgeo.fitting.optimal import Choice, best_units, pool_of
 from lipgeo.fitting.outcome import described, named
@@ -209,21 +208,17 @@ def prepared(
     fine = census.atom_level
     level = fine if asked.level == "mixed" else asked.level
     by = cast("By", asked.by)
-    shares = build_crosswalk(census.zones(level), areas, weight=by)
+    if level == fine:
+        shares = build_crosswalk(census.zones(level), areas, weight=by)
+        inside = atoms_in(census, shares, given)
+    else:
+        shares, inside = shares_and_inside(census, level, areas, by)
     lost = areas.drawn.difference(pd.Index(shares.frame["target_id"]), sort=False)
     if len(lost):
         raise AreaError(
             "boundary.no_overlap", [{"area_id": area} for area in lost],
             areas=lost, vintage=str(census.vintage),
         )  # fmt: skip
-    if level == fine:
-        inside = atoms_in(census, shares, given)
-    else:  # only what blocks lie where is asked for: no crosswalk of half a million sources
-        zones = census.zones(fine)
-        targets = targets_of(zones, areas.select(areas.drawn))
-        pairs = by_area(zones, targets).pairs
-        place = np.asarray(areas.ids.get_indexer(targets.ids), dtype=np.int64)[pairs.area]
-        inside = pd.DataFrame({"area": place, "atom": pairs.unit, "share": pairs.share})
     return shares, inside
 
 
