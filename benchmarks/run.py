@@ -19,8 +19,16 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 REAL = HERE.parents[1] / "shared" / "data"
 #: arguments of the benchmarks that have a size
-SIZES = {"crosswalk": ("--blocks", "30000", "--areas", "20"), "store": ("--blocks", "50000")}
-NATION = {"crosswalk": ("--blocks", "492768", "--areas", "90"), "store": ("--blocks", "492768")}
+SIZES = {
+    "crosswalk": ("--blocks", "30000", "--areas", "20"),
+    "spark": ("--blocks", "30000", "--areas", "20", "--characteristics", "50"),
+    "store": ("--blocks", "50000"),
+}
+NATION = {
+    "crosswalk": ("--blocks", "492768", "--areas", "90"),
+    "spark": ("--blocks", "492768", "--areas", "90", "--characteristics", "300"),
+    "store": ("--blocks", "492768"),
+}
 NEED_REAL = {"estimates", "optimal", "order", "ottawa", "registry", "vintages", "maps"}
 
 

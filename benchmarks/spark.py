@@ -6,10 +6,11 @@
     python benchmarks/spark.py --blocks 492768
     python benchmarks/spark.py --store DIR          a made census that is stored already
 
-Prints what Spark costs to start, the overlay of dissemination areas by area and by people with
-the largest difference of any share, and the peak memory of this process, of Spark's Java and of
-its Python workers, each while Spark works. "First" is the first job of a session: Java compiles
-itself, and the workers import lipgeo.
+Prints what Spark costs to start; the overlay of dissemination areas by area and by people, with
+the largest difference of any share; a long table of made counts brought to the areas by the one
+expression on DuckDB and on Spark, with the largest relative difference of any number; and the peak
+memory of this process, of Spark's Java and of its Python workers while Spark works. "First" is the
+first job of its kind: Java compiles itself, and the workers import lipgeo.
 """
 
 from __future__ import annotations
@@ -24,14 +25,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import ibis
 import numpy as np
-import pyspark
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 import lipgeo
 import lipgeo.spark
 from lipgeo import synthetic
+from lipgeo.errors import EngineError, MissingExtraError
+from lipgeo.tables import Variable
 
 WEIGHTS = ("area", "population")
+#: units of a part of the long table
+PART_UNITS = 1024
+#: a cell in so many is suppressed
+SUPPRESSED = 0.02
 
 
 class Memory:
@@ -57,6 +67,11 @@ class Memory:
         finally:
             done.set()
             watcher.join()
+
+    def say(self, work: str) -> None:
+        """Print the peaks."""
+        held = ", ".join(f"{kind} {peak:.2f} GB" for kind, peak in self.peak.items())
+        print(f"peak memory while Spark works, {work}: {held}", flush=True)
 
     def _now(self) -> dict[str, float]:
         held = dict.fromkeys(self.peak, 0.0)
@@ -142,12 +157,77 @@ def overlays(session: Any, store: Path, areas: lipgeo.ServiceAreas, memory: Memo
         )
 
 
+def write_cells(folder: Path, units: int, characteristics: int, seed: int) -> None:
+    """Write a long table of made counts, in parts, as a store holds one."""
+    random = np.random.default_rng(seed)
+    folder.mkdir()
+    for first in range(0, units, PART_UNITS):
+        here = min(PART_UNITS, units - first)
+        gone = random.random(here * characteristics) < SUPPRESSED
+        count = 5.0 * random.poisson(8, here * characteristics)
+        marks = pa.DictionaryArray.from_arrays(pa.array(np.where(gone, 0, None)), ["x"])
+        cells = {
+            "unit": np.repeat(np.arange(first, first + here, dtype=np.int32), characteristics),
+            "characteristic": np.tile(np.arange(1, characteristics + 1, dtype=np.int32), here),
+            "total": pa.array(count, mask=gone),
+            "total_symbol": marks.cast(pa.string()),
+        }
+        pq.write_table(pa.table(cells), folder / f"part-{first // PART_UNITS:05d}.parquet")
+
+
+def long_table(cells: Any, census: lipgeo.Census, characteristics: int) -> lipgeo.LongTable:
+    """Return the long table, whoever reads its cells."""
+    names = [f"count_{number}" for number in range(1, characteristics + 1)]
+    ids = census.units("DA").index
+    return lipgeo.LongTable(
+        cells,
+        units=pd.DataFrame({"unit": np.arange(len(ids)), "name": ids, "origin": 0}, index=ids),
+        columns={name: (number, "total") for number, name in enumerate(names, 1)},
+        variables={name: Variable(name, "count") for name in names},
+        ranges=pd.DataFrame({"least": 0.0, "greatest": 200.0}, index=names),
+        level="DA",
+        vintage=census.vintage,
+        sources=pd.DataFrame({"file": ["made"], "sha256": [""]}),
+    )
+
+
+def sums(
+    session: Any, census: lipgeo.Census, areas: lipgeo.ServiceAreas, characteristics: int,
+    cells: Path, memory: Memory,
+) -> None:  # fmt: skip
+    """Print seconds and agreement of a table's sums."""
+    crosswalk = lipgeo.build_crosswalk(census.zones("DA"), areas, weight="population")
+
+    def weighted(engine: Any, path: Path) -> pd.DataFrame:
+        table = long_table(engine.read_parquet(str(path)), census, characteristics)
+        return lipgeo.weight_table(table, crosswalk).frame
+
+    alone, expected = min(
+        (timed(lambda: weighted(ibis.duckdb.connect(), cells / "*.parquet")) for _ in range(2)),
+        key=lambda one: one[0],
+    )
+    engine = lipgeo.spark.engine(session)
+    with memory.watched():
+        first, found = timed(lambda: weighted(engine, cells))
+        again, _ = timed(lambda: weighted(engine, cells))
+    numbers = expected.select_dtypes("number").columns
+    a, b = found[numbers].to_numpy(), expected[numbers].to_numpy()
+    assert found.drop(columns=numbers).equals(expected.drop(columns=numbers))
+    assert np.array_equal(np.isnan(a), np.isnan(b))
+    largest = np.nanmax(np.abs(a - b) / np.maximum(np.abs(b), 1.0))
+    print(f"{'sums of rows':>16} {'DuckDB s':>8} {'Spark s, first':>15} {'again':>7} "
+          f"{'numbers':>9} {'largest difference':>19}")  # fmt: skip
+    rows = len(census.zones("DA")) * characteristics
+    print(f"{rows:16,} {alone:8.2f} {first:15.2f} {again:7.2f} {a.size:9,} {largest:19.1e}")
+
+
 def main() -> None:
     """Make or open the census, start Spark, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--blocks", type=int, default=50_000)
     parser.add_argument("--areas", type=int, default=90)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--characteristics", type=int, default=100)
     parser.add_argument("--store", type=Path)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--memory", default="2g")
@@ -164,20 +244,28 @@ def main() -> None:
         drawn = synthetic.service_areas(census, count=asked.areas, seed=asked.seed)
         areas = lipgeo.ServiceAreas.from_frame(drawn, id="area_id")
         counts = ", ".join(f"{len(census.zones(level)):,} {level}" for level in ("DB", "DA"))
-        print(
-            f"made census of {counts}; {len(areas)} areas; Spark {pyspark.__version__} "
-            f"in local mode, {asked.cores} of {os.cpu_count()} cores"
-        )
         memory = Memory()
         master = f"local[{asked.cores}]"
-        seconds, session = timed(lambda: lipgeo.spark.open_session(master, memory=asked.memory))
-        print(f"start of Spark: {seconds:.1f} s")
+        try:
+            seconds, session = timed(lambda: lipgeo.spark.open_session(master, memory=asked.memory))
+        except (MissingExtraError, EngineError) as error:
+            print(f"left out: {error}")
+            return
+        print(
+            f"made census of {counts}; {len(areas)} areas; Spark {session.version} "
+            f"in local mode, {asked.cores} of {os.cpu_count()} cores, {asked.memory} for Java"
+        )
+        print(f"start of Spark: {seconds:.1f} s", flush=True)
         try:
             overlays(session, store, areas, memory)
+            memory.say("overlay")
+            cells = Path(place) / "cells"
+            write_cells(cells, len(census.zones("DA")), asked.characteristics, asked.seed)
+            memory = Memory()
+            sums(session, census, areas, asked.characteristics, cells, memory)
+            memory.say("sums")
         finally:
             session.stop()
-        held = ", ".join(f"{kind} {peak:.2f} GB" for kind, peak in memory.peak.items())
-        print(f"peak memory while Spark works: {held}")
 
 
 if __name__ == "__main__":
