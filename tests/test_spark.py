@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import shutil
 import sys
 import types
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sparkhere import MARKS, end_spark, require_spark
 from toytown import areas, draw
 
 import lipgeo
@@ -24,48 +23,23 @@ from lipgeo.crosswalk.kernel import ArrayUnits, Outlines, overlay
 from lipgeo.errors import EngineError, MissingExtraError
 from lipgeo.spark import parts, sessions
 
-pytestmark = [
-    # one JVM: the tests of this file run one after the other in one process
-    pytest.mark.xdist_group("spark"),
-    # upstream: pyspark leaves its sockets to the garbage collector, and pandas 3 deprecated a
-    # keyword that pyspark 4.0 still uses
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),
-]
+pytestmark = MARKS
 
 TABLES = ("frame", "remainder", "overlaps", "quality", "sources")
-
-
-def absent() -> str:
-    """Return why Spark cannot run here, else nothing."""
-    try:
-        import pyspark  # noqa: F401
-    except ImportError:
-        return "pyspark is not installed: nothing was run on Spark (pip install lipgeo[spark])"
-    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-        return "no Java on this machine: nothing was run on Spark (apt install openjdk-17-jre)"
-    return ""
 
 
 @pytest.fixture(scope="module")
 def session():
     """Start Spark on two cores; stopped after the file, its JVM gone."""
-    why = absent()
-    if why and os.environ.get("CI", "").lower() == "true":
-        pytest.fail(why)
-    if why:
-        pytest.skip(why)
+    require_spark()
     started = lipgeo.spark.open_session(
         "local[2]", memory="1g", settings={"spark.sql.shuffle.partitions": "4"}
     )
+    java = started.sparkContext._gateway.proc
     yield started
-    gateway = started.sparkContext._gateway
     started.stop()
-    gateway.shutdown()
-    gateway.proc.stdin.close()  # the JVM ends with its standard input
-    assert gateway.proc.wait(timeout=20) is not None
-    type(started.sparkContext)._gateway = type(started.sparkContext)._jvm = None
-    gc.collect()
+    end_spark()
+    assert java.poll() is not None, "Spark left its Java behind"
 
 
 @pytest.fixture(scope="module")
