@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -313,37 +313,34 @@ class Estimates(Shown):
 
 
 def result_frame(
-    blocks: Sequence[tuple[Sequence[Variable], Outcome]],
+    blocks: Iterable[tuple[Sequence[Variable], Outcome]],
     areas: pd.Index,
     order: Mapping[str, int],
     listed: set[str],
 ) -> pd.DataFrame:
-    """Put blocks of results into one long frame, area by area."""
-    parts = []
+    """Put blocks of results into one long frame, area by area; blocks are used up one by one."""
+    shape = (len(areas), len(order))
+    numbers = {
+        name: np.full(shape, np.nan) for name in COLUMNS if name in Outcome.__dataclass_fields__
+    }
+    flags, rules = np.full(shape, "", dtype=object), np.full(shape[1], "", dtype=object)
     for variables, outcome in blocks:
-        shape = outcome.value.shape
-        numbers = {
-            name: getattr(outcome, name).ravel()
-            for name in COLUMNS
-            if name in Outcome.__dataclass_fields__
-        }
-        parts.append(
-            pd.DataFrame(
-                {
-                    "area_id": np.repeat(areas.to_numpy(dtype=object), shape[1]),
-                    "variable": np.tile([one.name for one in variables], shape[0]),
-                    **numbers,
-                    "flag": _joined(outcome).ravel(),
-                    "rule": np.tile([one.rule for one in variables], shape[0]),
-                    "place": np.repeat(np.arange(shape[0]), shape[1]),
-                }
-            )
-        )
-    frame = pd.concat(parts, ignore_index=True)
-    frame["basis"] = np.where(frame["area_id"].isin(listed), "union", "drawn")
-    frame["order"] = frame["variable"].map(order)
-    frame = frame.sort_values(["place", "order"], kind="stable", ignore_index=True)
-    return frame[list(COLUMNS)]
+        at = [order[one.name] for one in variables]
+        for name, values in numbers.items():
+            values[:, at] = getattr(outcome, name)
+        flags[:, at] = _joined(outcome)
+        rules[at] = [one.rule for one in variables]
+    ids = areas.to_numpy(dtype=object)
+    basis = np.where(areas.isin(listed), "union", "drawn").astype(object)
+    columns = {
+        "area_id": np.repeat(ids, shape[1]),
+        "variable": np.tile(np.array(list(order), dtype=object), shape[0]),
+        **{name: values.ravel() for name, values in numbers.items()},
+        "flag": flags.ravel(),
+        "rule": np.tile(rules, shape[0]),
+        "basis": np.repeat(basis, shape[1]),
+    }
+    return pd.DataFrame({name: columns.pop(name) for name in COLUMNS})
 
 
 def _joined(outcome: Outcome) -> npt.NDArray[np.object_]:

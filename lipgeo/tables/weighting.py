@@ -19,6 +19,7 @@ from lipgeo.tables.columns import parts_needed
 from lipgeo.tables.estimates import Estimates, Leg, result_frame
 from lipgeo.tables.family import Family
 from lipgeo.tables.long import AnyTable, LongTable
+from lipgeo.tables.outcome import Outcome
 from lipgeo.tables.pairs import SLIVER, Pairs
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import Variable, variable
@@ -121,10 +122,16 @@ def weight_table(
     areas = legs[0].areas
     for leg in legs[1:]:
         areas = areas.union(leg.areas, sort=False)
-    results = list(_calculated(chosen, legs, areas, min_observed))
     order = {one.name: at for at, one in enumerate(chosen)}
-    frame = result_frame([done.block for done in results], areas, order, _listed(legs))
-    model = pd.concat([done.model for done in results])
+    models: list[pd.DataFrame] = []
+
+    def blocks() -> Iterator[tuple[Sequence[Variable], Outcome]]:
+        for done in _calculated(chosen, legs, areas, min_observed):
+            models.append(done.model)
+            yield done.block
+
+    frame = result_frame(blocks(), areas, order, _listed(legs))
+    model = pd.concat(models)
     return Estimates(
         frame=frame,
         legs=legs,
@@ -173,7 +180,7 @@ def _matched(table: AnyTable, pairs: Pairs) -> list[Finding]:
         raise TableError("tables.other_level_xw", table=table.level, xw=xw.source_level)
     if table.vintage is not None and xw.vintage not in (None, table.vintage):
         raise TableError("tables.other_vintage", table=str(table.vintage), xw=str(xw.vintage))
-    known = table.unit_ids.isin(pairs.sources)
+    known = pairs.sources.get_indexer(table.unit_ids) >= 0
     if not known.any():
         raise TableError(
             "tables.no_unit_shared",
@@ -195,7 +202,8 @@ def _matched(table: AnyTable, pairs: Pairs) -> list[Finding]:
                 total=len(table),
             )
         )
-    absent = pairs.sources[pairs.touched & ~pairs.sources.isin(table.unit_ids)]
+    held = table.unit_ids.get_indexer(pairs.sources) >= 0
+    absent = pairs.sources[pairs.touched & ~held]
     if len(absent):
         notes.append(
             finding(
