@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lipgeo.census.data import located
 from lipgeo.census.opened import Census, Rows
 from lipgeo.geography import nests_in
 
@@ -121,8 +122,7 @@ class Completeness:
             if parent not in self._census.levels or parent not in columns or proven.all():
                 continue
             ids = data.attributes(level, [parent], rows)[parent]
-            index = pd.Index(data.attributes(parent, ["unit_id"])["unit_id"])
-            above = index.get_indexer(pd.Index(ids))
+            above = located(data.attributes(parent, ["unit_id"])["unit_id"], ids)
             has = (above >= 0) & ~proven
             proven[has] = self.proven(parent, above[has])
         return proven

@@ -25,6 +25,7 @@ __all__ = [
     "Rows",
     "child_index",
     "expand",
+    "located",
     "require_membership",
     "typed",
 ]
@@ -232,12 +233,27 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 def child_index(parents: pd.Series, parent_of_child: pd.Series) -> tuple[Rows, Rows]:
     """Index children by parent: starts (n + 1,) into the returned order of child rows."""
-    codes = pd.Index(parents.to_numpy(dtype=object)).get_indexer(
-        pd.Index(parent_of_child.to_numpy(dtype=object))
-    )
+    codes = located(parents, parent_of_child)
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(len(parents) + 1))
     return starts.astype(np.int64), order.astype(np.int64)
+
+
+def located(ids: pd.Series, wanted: pd.Series) -> Rows:
+    """Return the position of each text among unique ids, -1 where it is missing or none of them.
+
+    Texts that repeat, as those of parents do, are looked for once.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from lipgeo.census.data import located
+    >>> located(pd.Series(["a", "b"]), pd.Series(["b", pd.NA, "b", "c"])).tolist()
+    [1, -1, 1, -1]
+    """
+    code, different = pd.factorize(wanted)
+    place = pd.Index(ids).get_indexer(pd.Index(different))
+    return np.asarray(np.append(place, -1)[code], dtype=np.int64)
 
 
 def expand(starts: Rows, order: Rows, rows: Rows) -> tuple[Rows, Rows]:

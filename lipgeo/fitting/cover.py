@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import scipy.sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from lipgeo.census import Census, Rows
 from lipgeo.census.completeness import Completeness
+from lipgeo.census.data import located
 
 __all__ = ["COVER_LEVELS", "Cover", "fewest_units"]
 
@@ -136,8 +138,8 @@ def _candidates(
     stopped = [_table(_none(), np.array([], dtype=object), _none())]
     known = 0
     for place, level in enumerate(levels):
-        ids = pd.Index(census.data.attributes(level, ["unit_id"])["unit_id"])
-        parent = ids.get_indexer(pd.Index(parents[level]))[inverse]
+        ids = census.data.attributes(level, ["unit_id"])["unit_id"]
+        parent = located(ids, parents[level])[inverse]
         has = np.flatnonzero(parent >= 0)
         keys, number, inside = np.unique(
             areas[has] * len(ids) + parent[has], return_inverse=True, return_counts=True
@@ -265,30 +267,50 @@ def _partition(
 ) -> tuple[Rows, Rows] | None:
     """Cover some cells exactly with fewest units; ``None`` where it cannot be done.
 
-    One variable a candidate (cost 1) and, with ``blocks``, one a cell for its atoms taken singly
-    (cost: their number); each cell is covered exactly once.
+    A cell is covered by a candidate it shares with others, or by itself: by the candidate that
+    holds it alone, else, with ``blocks``, by its atoms. Cells that share the same candidates are
+    covered alike, and stand as one. One variable a shared candidate (cost 1) and one a group of
+    cells that can be covered by themselves (cost: their units); each group is covered exactly once.
     """
-    row, column = np.nonzero(matrix[cells] >= 0)
-    candidates, variable = np.unique(matrix[cells][row, column], return_inverse=True)
-    cost = np.ones(len(candidates))
-    if blocks:
-        row = np.concatenate([row, np.arange(len(cells))])
-        variable = np.concatenate([variable, len(candidates) + np.arange(len(cells))])
-        cost = np.concatenate([cost, size[cells]])
-    once = LinearConstraint(
-        coo_array((np.ones(len(row)), (row, variable)), shape=(len(cells), len(cost))).tocsr(), 1, 1
-    )
+    held = matrix[cells]
+    row, column = np.nonzero(held >= 0)
+    candidates, variable = np.unique(held[row, column], return_inverse=True)
+    single = np.bincount(variable, minlength=len(candidates)) == 1
+    place = np.lexsort((units.row[candidates], units.level[candidates], -units.size[candidates]))
+    rank = np.empty(len(place))
+    rank[place] = np.sqrt((np.arange(len(place)) + 0.5) / (len(place) + 1))
+
+    # what a cell costs by itself: units, and how much they are wanted; atoms come last
+    alone = np.full(len(cells), -1, dtype=np.int64)
+    alone[row[single[variable]]] = variable[single[variable]]
+    cost = np.where(alone >= 0, 1.0, size[cells] if blocks else np.inf)
+    wish = np.where(alone >= 0, rank[alone], cost)
+    shared, number = np.unique(variable[~single[variable]], return_inverse=True)
+    link = np.zeros((len(cells), len(shared)), dtype=bool)
+    link[row[~single[variable]], number] = True
+    group = np.unique(np.packbits(link, axis=1), axis=0, return_inverse=True)[1].ravel()
+    firsts = np.unique(group, return_index=True)[1]
+    cost = np.bincount(group, cost)
+    filled = np.flatnonzero(np.isfinite(cost))
+    links = scipy.sparse.hstack(
+        [
+            coo_array(link[firsts].astype(np.float64)),
+            coo_array((np.ones(len(filled)), (filled, np.arange(len(filled)))),
+                      shape=(len(firsts), len(filled))),
+        ]
+    )  # fmt: skip
+    once = LinearConstraint(links.tocsr(), 1, 1)
+    cost = np.concatenate([np.ones(len(shared)), cost[filled]])
     fewest = _integer_program(cost, [once])
     if fewest is None:
         return None
-    place = np.lexsort((units.row[candidates], units.level[candidates], -units.size[candidates]))
-    weight = np.full(len(cost), 1.0)  # atoms come last
-    weight[place] = np.sqrt((np.arange(len(place)) + 0.5) / (len(place) + 1))
-    weight[len(place) :] = cost[len(place) :]
+    weight = np.concatenate([rank[shared], np.bincount(group, wish)[filled]])
     count = LinearConstraint(cost[None, :], 0, np.round(cost @ fewest) + 0.5)
     best = _integer_program(weight, [once, count])
     picked = fewest if best is None else best
-    return candidates[picked[: len(candidates)]], cells[picked[len(candidates) :].nonzero()[0]]
+    by_itself = np.isin(group, filled[picked[len(shared) :]])
+    taken = np.concatenate([shared[picked[: len(shared)]], alone[by_itself & (alone >= 0)]])
+    return np.sort(candidates[taken]), cells[by_itself & (alone < 0)]
 
 
 def _integer_program(

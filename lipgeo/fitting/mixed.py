@@ -11,6 +11,7 @@ import pandas as pd
 
 from lipgeo.census import CHAIN, Census, Rows
 from lipgeo.census.completeness import Completeness
+from lipgeo.census.data import located
 from lipgeo.crosswalk.amounts import planar_area
 from lipgeo.crosswalk.shares import CHAINS
 
@@ -127,10 +128,10 @@ def descend(census: Census, basis: Basis, *, accept: float, threshold: float) ->
     left = _Open(basis.area, basis.atom, basis.of_area)
     taken = []
     for level in [code for code in levels if code != finest]:
-        ids = pd.Index(census.data.attributes(level, ["unit_id"])["unit_id"])
+        ids = census.data.attributes(level, ["unit_id"])["unit_id"]
         rows, back = np.unique(left.atom, return_inverse=True)
         parents = census.data.attributes(finest, [level], rows)[level]
-        parent = np.asarray(ids.get_indexer(pd.Index(parents)), dtype=np.int64)[back]
+        parent = located(ids, parents)[back]
         has = parent >= 0
         span = max(len(ids), 1)
         keys, group = np.unique(left.area[has] * span + parent[has], return_inverse=True)

@@ -14,6 +14,7 @@ from lipgeo.areas import ServiceAreas
 from lipgeo.areas.faults import finding
 from lipgeo.areas.partition import codes_of, polygons_of
 from lipgeo.census import Census, Rows
+from lipgeo.census.data import located
 from lipgeo.dissolve import Dissolved, dissolve, parts_and_holes
 from lipgeo.fitting.misfit import MEASURES, unit_totals
 from lipgeo.geography import classify, dguids, floor_persons
@@ -260,9 +261,9 @@ def expressed_at(census: Census, union: pd.DataFrame, levels: Iterable[str]) -> 
             break
         if level not in census.levels or level not in columns:
             continue
-        ids = pd.Index(census.data.attributes(level, ["unit_id"])["unit_id"])
+        ids = census.data.attributes(level, ["unit_id"])["unit_id"]
         parents = census.data.attributes(finest, [level], atom)[level]
-        parent = np.asarray(ids.get_indexer(pd.Index(parents)), dtype=np.int64)[back]
+        parent = located(ids, parents)[back]
         key, inside = np.unique(area * max(len(ids), 1) + parent, return_counts=True)
         used, of = np.unique(key % max(len(ids), 1), return_inverse=True)
         total = np.bincount(census.atoms(level, used)[0], minlength=len(used))
