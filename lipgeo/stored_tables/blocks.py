@@ -20,10 +20,13 @@ __all__ = ["Blocks", "ChangedError", "sha256_of"]
 
 Bytes = npt.NDArray[np.uint8]
 
-BLOCK = 1 << 24
+#: small enough to be in the cache when it is hashed and looked through
+BLOCK = 1 << 22
 #: room before a block for what the one before it left over: about four units
 _MARGIN = 1 << 21
-_AHEAD = 2
+_AHEAD = 6
+#: bytes read and hashed at a time
+_STEP = 1 << 19
 
 
 class ChangedError(Exception):
@@ -153,8 +156,7 @@ def _read(path: Path, full: queue.Queue[Any], free: queue.Queue[Bytes | None]) -
                 if buffer is None:
                     return
                 room = memoryview(buffer.data)[_MARGIN:]
-                size = _fill(stream, room)
-                digest.update(room[:size])
+                size = _fill(stream, room, digest)
                 end += size
                 last = size < BLOCK
                 full.put(_Block(buffer, size, end, digest.copy().hexdigest(), last))
@@ -166,13 +168,14 @@ def _read(path: Path, full: queue.Queue[Any], free: queue.Queue[Bytes | None]) -
         full.put(FileError("readers.unreadable", path=path, reason=str(error)))
 
 
-def _fill(stream: BinaryIO, room: memoryview) -> int:
+def _fill(stream: BinaryIO, room: memoryview, digest: Any) -> int:
     """Fill a buffer from a stream, however little it gives at a time; return the bytes read."""
     size = 0
     while size < len(room):
-        got = stream.readinto(room[size:])  # type: ignore[attr-defined]
+        got = stream.readinto(room[size : size + _STEP])  # type: ignore[attr-defined]
         if not got:
             break
+        digest.update(room[size : size + got])
         size += got
     return size
 

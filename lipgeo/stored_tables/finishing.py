@@ -19,12 +19,14 @@ from lipgeo.stored_tables.intake import Intake
 from lipgeo.stored_tables.layout import (
     CHARACTERISTICS,
     MANIFEST,
+    RANGES,
     TABLES,
     UNITS,
     old_folder,
     table_folder,
     write_manifest,
 )
+from lipgeo.stored_tables.parts import whole_ranges
 
 __all__ = ["finish", "put_right"]
 
@@ -48,12 +50,15 @@ def finish(intake: Intake, work: Path, table: Path) -> CheckReport:
     """
     manifest = _manifest(intake, table.name)
     members = intake.characteristics
+    known = intake.variables().set_index("id").reindex(list(map(str, members.ids)))
     pq.write_table(
         pa.table(
             {
                 "characteristic": pa.array(members.ids, pa.int32()),
                 "name": pa.array(members.names, pa.string()),
                 "depth": pa.array(members.depths, pa.int16()),
+                "variable": pa.array(known["variable"], pa.string(), from_pandas=True),
+                "certainty": pa.array(known["certainty"], pa.string(), from_pandas=True),
             }
         ),
         work / CHARACTERISTICS,
@@ -73,6 +78,11 @@ def finish(intake: Intake, work: Path, table: Path) -> CheckReport:
         work / UNITS,
         compression="zstd",
     )
+    ranges = whole_ranges(work, intake.ranges, intake.values)
+    pq.write_table(pa.Table.from_pandas(ranges, preserve_index=False), work / RANGES)
+    for one in intake.ranges:
+        (work / one["file"]).unlink()
+    (work / intake.ranges[0]["file"]).parent.rmdir()
     write_manifest(work, manifest)
     _sync(work)
     old = old_folder(table)
@@ -110,6 +120,7 @@ def _manifest(intake: Intake, name: str) -> dict[str, Any]:
         "characteristics": len(intake.characteristics),
         "sources": intake.sources,
         "dropped": intake.dropped,
+        "not_believed": intake.not_believed,
         "parts": sorted(intake.parts, key=lambda part: part["file"]),
         "finished": True,
     }
@@ -135,6 +146,10 @@ def _summary(intake: Intake, manifest: dict[str, Any]) -> CheckReport:
     if "unknown_level" in intake.dropped:
         rows = intake.dropped["unknown_level"]
         findings.append(finding("stored_tables.unknown_level", "warning", name, rows=rows))
+    if intake.not_believed:
+        findings.append(
+            finding("stored_tables.not_believed", "warning", name, cells=intake.not_believed)
+        )
     if intake.twice:
         findings.append(finding("readtable.same_twice", "note", name, units=intake.twice))
     for file, unit in intake.short.items():

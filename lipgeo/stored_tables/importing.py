@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from lipgeo.areas.faults import finding
-from lipgeo.errors import InputError, StoreError, TableError
+from lipgeo.errors import FileError, InputError, StoreError, TableError
 from lipgeo.readers.profile_files import Layout, layout_of, text_bytes, words_of
 from lipgeo.report import CheckReport, Finding
 from lipgeo.store.lock import import_lock
 from lipgeo.stored_tables.blocks import BLOCK, Blocks, ChangedError, sha256_of
+from lipgeo.stored_tables.cells import Figured
 from lipgeo.stored_tables.finishing import finish, put_right
 from lipgeo.stored_tables.intake import Intake
 from lipgeo.stored_tables.journal import Journal
@@ -241,7 +243,7 @@ class _Import:
         intake = self._intake
         intake.open(place, path.name, layout)
         blocks = Blocks(path, intake.end, intake.check)
-        reader = Reader(path, layout, intake.characteristics, intake.vocabulary, intake.learn)
+        reader = Reader(path, layout, intake.characteristics, intake.learn)
         writing: Future[None] | None = None
         waiting: list[Rows] = []
         for text in blocks:
@@ -252,10 +254,10 @@ class _Import:
             blocks.leave(text[done:])
             batches, waiting = _batches(waiting, last=blocks.last)
             for rows in batches:
-                self._note_bad(rows, path, intake)
+                figured = self._figured(rows, path, layout)
                 if writing is not None:
                     writing.result()
-                job = intake.batch(rows, blocks.seen)
+                job = intake.batch(rows, figured, blocks.seen)
                 if not self._bad_count:
                     writing = writer.submit(self._write, job)
                 self._tell(place)
@@ -271,12 +273,20 @@ class _Import:
     def _write(self, job: Callable[[], dict[str, Any]]) -> None:
         self._journal.add(job())
 
-    def _note_bad(self, rows: Rows, path: Path, intake: Intake) -> None:
-        """Remember the cells that are neither number nor symbol."""
-        for name, one in rows.figures.items():
+    def _figured(self, rows: Rows, path: Path, layout: Layout) -> Figured:
+        """Read figures; remember the cells that are neither number nor symbol."""
+        intake = self._intake
+        try:
+            figured = intake.vocabulary.read(
+                rows.tails, layout, rows.places, intake.characteristics.counts
+            )
+        except pa.ArrowInvalid as error:
+            raise FileError("readtable.breaks_off", path=path, reason=str(error)) from error
+        for name, one in figured.columns.items():
             if one.bad is None:
                 continue
-            for row in np.flatnonzero(one.bad).tolist():
+            bad = one.bad[figured.codes]
+            for row in np.flatnonzero(bad).tolist():
                 self._bad_count += 1
                 if len(self._bad) < _REMEMBERED:
                     unit = int(np.searchsorted(np.cumsum(rows.counts), row, side="right"))
@@ -285,11 +295,12 @@ class _Import:
                             "file": path.name,
                             "line": intake.rows_read + row + 2,
                             "unit_id": words_of([rows.ids[unit]])[0],
-                            "characteristic": intake.characteristics.ids[rows.places[row]],
+                            "characteristic": intake.characteristics.ids[rows.each[row]],
                             "column": name,
-                            "given": intake.vocabulary.unread[one.bad[row]],
+                            "given": intake.vocabulary.unread[bad[row]],
                         }
                     )
+        return figured
 
     def _tell(self, place: int) -> None:
         if self._progress is not None:

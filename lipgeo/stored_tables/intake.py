@@ -13,7 +13,7 @@ import pandas as pd
 from lipgeo.errors import TableError
 from lipgeo.readers.profile import units_of, variables_of
 from lipgeo.readers.profile_files import Layout, words_of
-from lipgeo.stored_tables.cells import Vocabulary
+from lipgeo.stored_tables.cells import Figured, Vocabulary
 from lipgeo.stored_tables.parts import Long, earlier_rows, write_parts
 from lipgeo.stored_tables.rows import Characteristics, Rows
 from lipgeo.tables.variables import known_variables
@@ -46,8 +46,10 @@ class Intake:
         In the order they came.
     sources
         Files that are done: ``file, sha256, bytes, rows``.
-    parts
-        Parts written: ``file, bytes, rows``.
+    parts, ranges
+        Parts written, and the ranges of their values: ``file, bytes, rows``.
+    not_believed
+        Numbers beside a symbol that says there is none.
     dropped
         Rows left out, by reason.
     twice
@@ -65,6 +67,8 @@ class Intake:
         self.units: list[Unit] = []
         self.sources: list[dict[str, Any]] = []
         self.parts: list[dict[str, Any]] = []
+        self.ranges: list[dict[str, Any]] = []
+        self.not_believed = 0
         self.values: list[str] = []
         self.dropped: dict[str, int] = {}
         self.twice: list[str] = []
@@ -92,15 +96,21 @@ class Intake:
         mine = self.characteristics
         if len(mine.counts) == len(mine) or self._layout is None:
             return
-        rows = pd.DataFrame({"id": list(map(str, mine.ids)), "name": mine.names})
-        found = variables_of(rows, self._layout).drop_duplicates("id")
+        found = self.variables()
         known = known_variables(self.vintage)
         counts = {
             id
             for id, variable in zip(found["id"], found["variable"], strict=True)
             if known[variable].rule == "count"
         }
-        mine.counts += [id in counts for id in rows["id"][len(mine.counts) :]]
+        mine.counts += [str(id) in counts for id in mine.ids[len(mine.counts) :]]
+
+    def variables(self) -> pd.DataFrame:
+        """Return the variables of the dictionary: ``id, variable, certainty``, an id once."""
+        assert self._layout is not None
+        mine = self.characteristics
+        rows = pd.DataFrame({"id": list(map(str, mine.ids)), "name": mine.names})
+        return variables_of(rows, self._layout).drop_duplicates("id")
 
     def take_up(self, entry: dict[str, Any]) -> None:
         """Take up a batch that an earlier run imported."""
@@ -118,11 +128,15 @@ class Intake:
 
     def _written(self, entry: dict[str, Any]) -> None:
         self.parts += entry["parts"]
+        self.ranges += entry["ranges"]
+        self.not_believed += entry["not_believed"]
         self.twice += entry["twice"]
         for reason, rows in entry["dropped"].items():
             self.dropped[reason] = self.dropped.get(reason, 0) + rows
 
-    def batch(self, rows: Rows, check: tuple[int, str]) -> Callable[[], dict[str, Any]]:
+    def batch(
+        self, rows: Rows, figured: Figured, check: tuple[int, str]
+    ) -> Callable[[], dict[str, Any]]:
         """Return what writes a batch and says what it is; its units are numbered.
 
         Raises
@@ -139,18 +153,18 @@ class Intake:
         unit_ids = places["unit_id"].to_numpy(dtype=object, na_value="")
         numbers, new, again = self._number(levels, unit_ids, words_of(rows.names))
         self._look_at_last(rows, unit_ids)
-        long = Long(rows, numbers, self.characteristics)
+        long = Long(rows, figured, numbers, self.characteristics.ids)
         out = numbers < 0
         dropped = self._reasons(unit_ids[out], rows.counts[out])
         spare: Bools | None = None
         twice: list[str] = []
-        if again.any() or not long.alike:
+        if again.any() or not rows.alike:
             spare, twice = self._settle(long, again, unit_ids)
-        self.rows_read += len(rows.places)
+        self.rows_read += len(rows)
         self.end, self.check = int(rows.ends[-1]), check
         added = slice(self._told, len(self.characteristics))
         self._told = len(self.characteristics)
-        self.values = list(rows.figures)
+        self.values = list(figured.columns)
         entry = {
             "origin": self._origin,
             "end": self.end,
@@ -167,15 +181,16 @@ class Intake:
             ],
             "units": [[unit.level, unit.unit_id, unit.name] for unit in new],
             "dropped": dropped,
+            "not_believed": figured.not_believed,
             "twice": twice,
         }
         number, self._batches = self._batches, self._batches + 1
 
         def write() -> dict[str, Any]:
-            parts = write_parts(
+            parts, ranges = write_parts(
                 self._folder, number, long, levels=levels, spare=spare, vocabulary=self.vocabulary
             )
-            entry["parts"] = parts
+            entry["parts"], entry["ranges"] = parts, ranges
             self._written(entry)
             return entry
 
@@ -224,7 +239,7 @@ class Intake:
             Figures differ.
         """
         here = long.numbers >= 0
-        if long.alike:
+        if long.rows.alike:
             here &= np.isin(long.numbers, long.numbers[again])
         mine = long.frame(here, self.vocabulary.symbols)
         before = earlier_rows(self._folder, np.unique(long.numbers[again]), list(mine.columns))
@@ -246,6 +261,6 @@ class Intake:
                 name=", ".join([*(one["file"] for one in self.sources), self._file]),
                 units=units,
             )
-        spare = np.zeros(len(long.rows.places), dtype=bool)
+        spare = np.zeros(len(long.rows), dtype=bool)
         spare[both.index.to_numpy()[twice]] = True
         return spare, [self.units[unit].unit_id for unit in both["unit"][twice].unique()]

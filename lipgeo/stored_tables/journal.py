@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lipgeo.stored_tables.layout import DATA
-
 __all__ = ["Journal"]
 
 _NAME = "journal.jsonl"
@@ -45,12 +43,16 @@ class Journal:
             return None
         kept: list[dict[str, Any]] = []
         for entry in entries:
-            parts = entry.get("parts", [])
+            parts = [*entry.get("parts", []), *entry.get("ranges", [])]
             if any(_size(self._folder / part["file"]) != part["bytes"] for part in parts):
                 break
             kept.append(entry)
-        named = {part["file"] for entry in kept for part in entry.get("parts", [])}
-        for path in (self._folder / DATA).rglob("*.parquet"):
+        named = {
+            part["file"]
+            for entry in kept
+            for part in (*entry.get("parts", []), *entry.get("ranges", []))
+        }
+        for path in self._folder.rglob("*.parquet"):
             if path.relative_to(self._folder).as_posix() not in named:
                 path.unlink()
         self._path.write_text("".join(map(_line, [about, *kept])), encoding="utf-8", newline="\n")

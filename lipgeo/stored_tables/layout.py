@@ -1,9 +1,9 @@
 """Where imported tables stand in a store, and the manifest that says what they hold.
 
 ``STORE/tables/<vintage>/<NAME>/`` holds ``data/level=DA/part-00000.parquet`` (one row a unit and
-characteristic, split by level), ``units.parquet``, ``characteristics.parquet`` and
-``manifest.json``. It stands beside the vintages, not in them: every import of census files writes
-a vintage anew.
+characteristic, split by level), ``units.parquet``, ``characteristics.parquet``, ``ranges.parquet``
+(least and greatest value by level and characteristic) and ``manifest.json``. It stands beside the
+vintages, not in them: every import of census files writes a vintage anew.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ __all__ = [
     "DATA",
     "FORMAT",
     "MANIFEST",
+    "RANGES",
     "TABLES",
     "UNITS",
     "VALUES",
     "held_tables",
     "old_folder",
     "part_name",
+    "range_name",
     "read_manifest",
     "table_folder",
     "work_folder",
@@ -38,9 +40,11 @@ TABLES = "tables"
 MANIFEST = "manifest.json"
 CHARACTERISTICS = "characteristics.parquet"
 UNITS = "units.parquet"
+RANGES = "ranges.parquet"
 DATA = "data"
 #: columns of values; each has one of symbols beside it (``total_symbol``)
 VALUES = ("total", "men", "women")
+_PART_RANGES = "ranges"
 _WORK, _OLD = "-import", "-old"
 
 
@@ -62,6 +66,11 @@ def old_folder(table: Path) -> Path:
 def part_name(level: str, number: int) -> str:
     """Return a part's place in the folder of a table."""
     return f"{DATA}/level={level}/part-{number:05d}.parquet"
+
+
+def range_name(level: str, number: int) -> str:
+    """Return where the ranges of a part stand until the import is done."""
+    return f"{_PART_RANGES}/{level}-{number:05d}.parquet"
 
 
 def held_tables(store: Path) -> dict[tuple[int, str], Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,14 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from lipgeo.stored_tables.cells import Vocabulary
-from lipgeo.stored_tables.layout import DATA, part_name
-from lipgeo.stored_tables.rows import Characteristics, Rows
+from lipgeo.stored_tables.cells import Figured, Vocabulary
+from lipgeo.stored_tables.layout import DATA, part_name, range_name
+from lipgeo.stored_tables.rows import Rows
 
-__all__ = ["Long", "earlier_rows", "write_parts"]
+__all__ = ["Long", "earlier_rows", "whole_ranges", "write_parts"]
 
 Ints = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
 
 #: rows of a row group: one characteristic of all units of a part stands in one or two
 _GROUP = 131_072
@@ -31,21 +32,19 @@ class Long:
     ----------
     rows
         Rows of whole units.
+    figured
+        Their figures.
     numbers
         Number of each unit of ``rows`` in the table; -1 for units that are left out.
+    members
+        Ids of the table's characteristics, by their place.
     """
 
-    def __init__(self, rows: Rows, numbers: Ints, characteristics: Characteristics) -> None:
-        self.numbers = numbers
+    def __init__(self, rows: Rows, figured: Figured, numbers: Ints, members: list[int]) -> None:
         self.rows = rows
-        self.members = np.array(characteristics.ids, dtype=np.int32)
-        counts = rows.counts
-        each = int(counts[0])
-        self.alike = bool((counts == each).all()) and bool(
-            (rows.places.reshape(len(counts), -1) == rows.places[:each]).all()
-        )
-        if self.alike:
-            self.alike = len(np.unique(rows.places[:each])) == each
+        self.figured = figured
+        self.numbers = numbers
+        self.members = np.array(members, dtype=np.int32)
 
     @property
     def units(self) -> Ints:
@@ -55,23 +54,35 @@ class Long:
     @property
     def characteristics(self) -> Ints:
         """Id of each row's characteristic."""
-        return self.members[self.rows.places]
+        return self.members[self.rows.each]
 
-    def order(self, wanted: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, npt.NDArray[np.intp]]:
-        """Return units, characteristics and places of the rows of some units, sorted."""
-        if self.alike:
-            members = self.members[self.rows.places[: self.rows.counts[0]]]
+    def order(self, wanted: Bools, spare: Bools | None) -> tuple[Ints, Ints, Ints]:
+        """Return number, characteristic and code of rows, by characteristic, then unit.
+
+        Parameters
+        ----------
+        wanted
+            Units whose rows are wanted.
+        spare
+            Rows that are not.
+        """
+        if self.rows.alike and spare is None:
+            members = self.members[self.rows.places]
             columns = np.argsort(members, kind="stable")
-            units = np.flatnonzero(wanted)
-            rows = (columns[:, None] + units * len(members)).ravel()
-            numbers = np.tile(self.numbers[units], len(members))
-            return numbers, np.repeat(members[columns], len(units)), rows
-        rows = np.flatnonzero(np.repeat(wanted, self.rows.counts))
+            numbers = self.numbers[wanted]
+            codes = self.figured.codes.reshape(len(wanted), -1)[wanted].T[columns]
+            return (
+                np.tile(numbers, len(members)),
+                np.repeat(members[columns], len(numbers)),
+                codes.ravel(),
+            )
+        chosen = np.repeat(wanted, self.rows.counts)
+        rows = np.flatnonzero(chosen if spare is None else chosen & ~spare)
         numbers, members = self.units[rows], self.characteristics[rows]
         order = np.lexsort((numbers, members))
-        return numbers[order], members[order], rows[order]
+        return numbers[order], members[order], self.figured.codes[rows[order]]
 
-    def frame(self, wanted: npt.NDArray[np.bool_], symbols: list[str]) -> pd.DataFrame:
+    def frame(self, wanted: Bools, symbols: list[str]) -> pd.DataFrame:
         """Return rows of some units as a frame, in the order of the file; index is their place."""
         rows = np.flatnonzero(np.repeat(wanted, self.rows.counts))
         words = np.array([None, *symbols[1:]], dtype=object)
@@ -79,9 +90,10 @@ class Long:
             "unit": self.units[rows],
             "characteristic": self.characteristics[rows],
         }
-        for name, one in self.rows.figures.items():
-            columns[name] = one.values[rows]
-            columns[f"{name}_symbol"] = words[one.symbols[rows]]
+        codes = self.figured.codes[rows]
+        for name, one in self.figured.columns.items():
+            columns[name] = one.values[codes]
+            columns[f"{name}_symbol"] = words[one.symbols[codes]]
         return pd.DataFrame(columns, index=rows)
 
 
@@ -104,10 +116,10 @@ def write_parts(
     long: Long,
     *,
     levels: npt.NDArray[np.object_],
-    spare: npt.NDArray[np.bool_] | None,
+    spare: Bools | None,
     vocabulary: Vocabulary,
-) -> list[dict[str, Any]]:
-    """Write a batch, one part a level; return ``file, bytes, rows`` of each.
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Write a batch, one part a level, and the ranges of its values.
 
     Parameters
     ----------
@@ -123,45 +135,100 @@ def write_parts(
         Rows that repeat earlier ones.
     vocabulary
         What the codes of symbols stand for.
+
+    Returns
+    -------
+    parts, ranges : list of dict
+        ``file, bytes, rows`` of each.
     """
-    written = []
-    for level in sorted(
-        {one for one, place in zip(levels, long.numbers, strict=True) if place >= 0}
-    ):
+    parts, ranges = [], []
+    for level in sorted(set(levels[long.numbers >= 0])):
         wanted = (levels == level) & (long.numbers >= 0)
-        units, members, rows = long.order(wanted)
-        if spare is not None:
-            kept = ~spare[rows]
-            units, members, rows = units[kept], members[kept], rows[kept]
-        if not len(rows):
+        units, members, codes = long.order(wanted, spare)
+        if not len(codes):
             continue
         columns: dict[str, Any] = {"unit": pa.array(units), "characteristic": pa.array(members)}
-        for name, one in long.rows.figures.items():
-            values = one.values[rows]
-            columns[name] = pa.array(values, mask=np.isnan(values))
-            columns[f"{name}_symbol"] = _words(one.symbols[rows], vocabulary.symbols)
-        path = folder / part_name(level, number)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(
-            pa.table(columns),
-            path,
-            row_group_size=_GROUP,
-            compression="zstd",
-            write_statistics=["unit", "characteristic"],
-        )
-        written.append(
-            {"file": part_name(level, number), "bytes": path.stat().st_size, "rows": len(rows)}
-        )
-    return written
+        firsts = np.flatnonzero(np.diff(members, prepend=members[0] - 1))
+        seen: dict[str, Any] = {
+            "characteristic": members[firsts],
+            "cells": np.diff(firsts, append=len(members)),
+        }
+        met = np.zeros(len(next(iter(long.figured.columns.values())).values), dtype=bool)
+        met[codes] = True
+        for name, one in long.figured.columns.items():
+            values = one.values[codes]
+            missing = np.isnan(values)
+            columns[name] = pa.array(values, mask=missing)
+            columns[f"{name}_symbol"] = _words(one.symbols, met, vocabulary.symbols, codes)
+            seen[f"{name}_least"] = np.fmin.reduceat(values, firsts)
+            seen[f"{name}_greatest"] = np.fmax.reduceat(values, firsts)
+            seen[f"{name}_missing"] = np.add.reduceat(missing, firsts, dtype=np.int64)
+        parts.append(_written(folder, part_name(level, number), columns))
+        ranges.append(_written(folder, range_name(level, number), seen))
+    return parts, ranges
 
 
-def _words(codes: npt.NDArray[np.int16], symbols: list[str]) -> pa.DictionaryArray:
-    """Return symbols as a dictionary in their own order: equal rows give equal bytes."""
-    met = np.flatnonzero(np.bincount(codes, minlength=len(symbols))[1:]) + 1
-    words = sorted(symbols[code] for code in met)
-    table = np.zeros(len(symbols), dtype=np.int8)
-    for code in met:
-        table[code] = words.index(symbols[code])
-    return pa.DictionaryArray.from_arrays(
-        pa.array(table[codes], mask=codes == 0), pa.array(words, pa.string())
+def _written(folder: Path, name: str, columns: dict[str, Any]) -> dict[str, Any]:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(
+        pa.table(columns),
+        path,
+        row_group_size=_GROUP,
+        compression="zstd",
+        write_statistics=["unit", "characteristic"],
     )
+    rows = len(columns["characteristic"])
+    return {"file": name, "bytes": path.stat().st_size, "rows": rows}
+
+
+def whole_ranges(folder: Path, ranges: list[dict[str, Any]], values: list[str]) -> pd.DataFrame:
+    """Return ``level, characteristic, column, least, greatest, missing, cells`` of a table.
+
+    Parameters
+    ----------
+    folder
+        The folder of the table.
+    ranges
+        Ranges of its parts, as :func:`write_parts` told.
+    values
+        Columns of values.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``least`` and ``greatest`` float64, missing where no cell has a value; ``missing`` and
+        ``cells`` int64.
+    """
+    by_part = []
+    for one in ranges:
+        frame = pq.read_table(folder / one["file"]).to_pandas()
+        by_part.append(frame.assign(level=PurePosixPath(one["file"]).name.split("-")[0]))
+    parts = pd.concat(by_part)
+    long = pd.concat(
+        [
+            parts[["level", "characteristic", "cells"]].assign(
+                column=name,
+                least=parts[f"{name}_least"],
+                greatest=parts[f"{name}_greatest"],
+                missing=parts[f"{name}_missing"],
+            )
+            for name in values
+        ]
+    )
+    keys = ["level", "characteristic", "column"]
+    found = long.groupby(keys, as_index=False).agg(
+        {"least": "min", "greatest": "max", "missing": "sum", "cells": "sum"}
+    )
+    return found.astype({"characteristic": np.int32})
+
+
+def _words(codes: npt.NDArray[np.int16], met: Bools, symbols: list[str], rows: Ints) -> pa.Array:
+    """Return symbols of rows; those met, in their own order: equal rows give equal bytes."""
+    used = np.flatnonzero(np.bincount(codes[met], minlength=1)[1:]) + 1
+    words = sorted(symbols[code] for code in used)
+    table = np.zeros(len(symbols), dtype=np.int8)
+    for code in used:
+        table[code] = words.index(symbols[code])
+    indices = pa.array(table[codes][rows], mask=(codes == 0)[rows])
+    return pa.DictionaryArray.from_arrays(indices, pa.array(words, pa.string()), safe=False)

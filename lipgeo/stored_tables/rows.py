@@ -8,7 +8,7 @@ until it is known, all fields of all rows are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,32 +16,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv
+import pyarrow.compute as pc
 
 from lipgeo.errors import FileError, TableError
 from lipgeo.readers.profile_files import Layout, words_of
-from lipgeo.stored_tables.cells import Cells, Figures, Vocabulary, coded
-from lipgeo.stored_tables.layout import VALUES
+from lipgeo.stored_tables.csvbytes import coded, parsed
 from lipgeo.words import say
 
-__all__ = ["Characteristics", "Reader", "Rows", "cells_of"]
+__all__ = ["Characteristics", "Reader", "Rows"]
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int32]
 
 _NEWLINE = 10
-#: texts that repeat, kept once
-_TEXT = pa.dictionary(pa.int32(), pa.binary())
-
-
-def cells_of(layout: Layout) -> dict[str, Cells]:
-    """Return the columns of values a file has, and where their cells stand."""
-    counts = {"total": layout.columns["value"], **layout.sexes}
-    counts = {name: counts[name] for name in VALUES if name in counts}
-    if "symbol" not in layout.columns:
-        return {name: Cells(at) for name, at in counts.items()}
-    rate = layout.columns["rate"] - layout.columns["value"]
-    return {name: Cells(at, at + 1, at + rate, at + rate + 1) for name, at in counts.items()}
+#: lines parsed in full at first, where it is not known what units have in common
+_FIRST_LINES = 8192
+#: bytes looked at together: they stay in the cache
+_STRETCH = 1 << 18
+#: times a word whose byte k is 1, this has k in the top byte
+_WHICH_BYTE, _TOP_BYTE, _ONE = np.uint64(0x0001020304050607), np.uint64(56), np.uint64(1)
 
 
 class Characteristics:
@@ -86,11 +79,13 @@ class Rows:
     counts
         Rows of each unit.
     ends
-        Byte after the last row of each unit, from the first byte given.
+        Byte of the file after the last row of each unit.
     places
-        Place of each row's characteristic.
-    figures
-        The columns of values, each twice: from the count alone, and with rates.
+        Place of each row's characteristic; of one unit's rows where all units have the same.
+    alike
+        Whether they have.
+    tails
+        What stands in each row from its first figure on.
     """
 
     ids: list[bytes]
@@ -98,35 +93,46 @@ class Rows:
     counts: Ints
     ends: npt.NDArray[np.int64]
     places: Ints
-    figures: dict[str, Figures]
+    alike: bool
+    tails: pa.ChunkedArray
+
+    def __len__(self) -> int:
+        return len(self.tails)
+
+    @property
+    def each(self) -> Ints:
+        """Place of each row's characteristic."""
+        return np.tile(self.places, len(self.counts)) if self.alike else self.places
 
     def split(self, units: int) -> tuple[Rows, Rows]:
         """Return the first units, and the others."""
         cut = int(self.counts[:units].sum())
         return (
             self._part(slice(0, units), slice(0, cut)),
-            self._part(slice(units, None), slice(cut, None)),
+            self._part(slice(units, None), slice(cut, len(self))),
         )
 
     def _part(self, units: slice, rows: slice) -> Rows:
+        places = self.places if self.alike else self.places[rows]
+        tails = self.tails.slice(rows.start, rows.stop - rows.start)
         return Rows(
             self.ids[units], self.names[units], self.counts[units], self.ends[units],
-            self.places[rows], {name: one.take(rows) for name, one in self.figures.items()},
+            places, self.alike, tails,
         )  # fmt: skip
 
     @staticmethod
     def joined(parts: Sequence[Rows]) -> Rows:
         """Return the units of several, one after the other."""
+        first = parts[0].places
+        alike = all(part.alike and np.array_equal(part.places, first) for part in parts)
         return Rows(
             [one for part in parts for one in part.ids],
             [one for part in parts for one in part.names],
             np.concatenate([part.counts for part in parts]),
             np.concatenate([part.ends for part in parts]),
-            np.concatenate([part.places for part in parts]),
-            {
-                name: Figures.joined([part.figures[name] for part in parts])
-                for name in parts[0].figures
-            },
+            first if alike else np.concatenate([part.each for part in parts]),
+            alike,
+            pa.chunked_array([chunk for part in parts for chunk in part.tails.chunks]),
         )
 
 
@@ -148,8 +154,6 @@ class Reader:
         The file, and where its columns are.
     characteristics
         Those of the table; new ones are added.
-    vocabulary
-        Texts read so far.
     learn
         Called when characteristics were added.
     """
@@ -159,15 +163,12 @@ class Reader:
         path: Path,
         layout: Layout,
         characteristics: Characteristics,
-        vocabulary: Vocabulary,
         learn: Callable[[], None],
     ) -> None:
         self._path = path
         self._layout = layout
         self._characteristics = characteristics
-        self._vocabulary = vocabulary
         self._learn = learn
-        self._cells = cells_of(layout)
         #: fields of the unit alone, and fields before the figures
         self._unit_fields = min(layout.columns["member"], layout.columns["words"])
         self._head_fields = layout.columns["value"]
@@ -193,7 +194,7 @@ class Reader:
         TableError
             An id of a characteristic is no number.
         """
-        newlines = np.flatnonzero(text == _NEWLINE).astype(np.int32)
+        newlines = newlines_of(text)
         done = 0
         while len(newlines):
             rows = None
@@ -201,9 +202,14 @@ class Reader:
                 if len(newlines) < len(self._pattern.heads) and not last:
                     return
                 rows = self._alike(text, done, newlines, self._pattern)
-            rows = rows or self._any(text, done, newlines, last=last)
-            if rows is None:
-                return
+            lines = _FIRST_LINES
+            while rows is None:
+                # a few units tell what the others have in common
+                whole = lines >= len(newlines)
+                rows = self._any(text, done, newlines[:lines], last=last and whole)
+                if rows is None and whole:
+                    return
+                lines *= 4
             done = int(rows.ends[-1])
             newlines = newlines[np.searchsorted(newlines, done) :]
             yield replace(rows, ends=rows.ends + at)
@@ -222,39 +228,37 @@ class Reader:
         units = len(prefixes)
         rows = units * each
         starts, stops = starts[:rows], stops[:rows]
-        lengths = np.array([len(one) for one in prefixes], dtype=np.int32)
-        cuts = starts.reshape(units, each) + pattern.lengths + lengths[:, None]
-        cuts = cuts.ravel()
-        edges = np.empty(2 * rows + 1, dtype=np.int32)
-        edges[0:-1:2], edges[1::2], edges[-1] = starts, cuts, stops[-1]
-        if (cuts > stops).any():
+        sizes = np.array([len(one) for one in prefixes], dtype=np.int32)
+        heads = (starts.reshape(units, each) + sizes[:, None]).ravel()
+        tails = heads + np.tile(pattern.lengths, units)
+        if (tails > stops).any():
             return None
-        halves = pa.Array.from_buffers(
-            pa.binary(), 2 * rows, [None, pa.py_buffer(edges), pa.py_buffer(text)]
+        edges = np.empty(3 * rows + 1, dtype=np.int32)
+        edges[0:-1:3], edges[1::3], edges[2::3], edges[-1] = starts, heads, tails, stops[-1]
+        thirds = pa.Array.from_buffers(
+            pa.binary(), 3 * rows, [None, pa.py_buffer(edges), pa.py_buffer(text)]
         )
-        heads = halves.take(pa.array(np.arange(0, 2 * rows, 2, dtype=np.int32)))
-        units = _equal_units(heads, prefixes, pattern)
+        lines = pa.Array.from_buffers(
+            pa.binary(), rows, [None, pa.py_buffer(edges[::3].copy()), pa.py_buffer(text)]
+        )
+        units = _equal_units(lines, thirds, prefixes, pattern)
         if units == 0:
             return None
         rows = units * each
-        tails = halves.take(pa.array(np.arange(1, 2 * rows, 2, dtype=np.int32)))
-        tails = tails.dictionary_encode()
         try:
-            figures = self._figures_of(tails.dictionary)
             ids, names = self._units_of(prefixes[:units])
         except pa.ArrowInvalid:
             return None
-        if figures is None or len(ids) != units:
+        if len(ids) != units:
             return None
-        places = np.tile(pattern.places, units)
-        codes = tails.indices.to_numpy()
         return Rows(
             ids,
             names,
             np.full(units, each, dtype=np.int32),
             stops[each - 1 : rows : each].astype(np.int64),
-            places,
-            self._chosen(figures, codes, places),
+            pattern.places,
+            True,
+            pa.chunked_array([thirds.take(_every_third(2, rows))]),
         )
 
     def _prefixes(self, text: Bytes, starts: Ints, stops: Ints, pattern: _Pattern) -> list[bytes]:
@@ -268,18 +272,10 @@ class Reader:
             found.append(line[:size])
         return found
 
-    def _figures_of(self, tails: pa.Array) -> dict[str, tuple[Figures, Figures]] | None:
-        """Read rows cut down to their figures; ``None`` where one is not whole."""
-        columns = range(self._head_fields, self._layout.width)
-        table = _parsed(tails.buffers()[2], columns, self._wanted(), self._layout.delimiter)
-        if len(table) != len(tails):
-            return None
-        return {name: self._vocabulary.figures(table, cells) for name, cells in self._cells.items()}
-
     def _units_of(self, prefixes: list[bytes]) -> tuple[list[bytes], list[bytes | None]]:
         at = self._layout.columns
         # a prefix ends with a delimiter: one empty field more
-        table = _parsed(
+        table = parsed(
             pa.py_buffer(b"\n".join(prefixes) + b"\n"),
             range(self._unit_fields + 1),
             (at["id"], at["name"]),
@@ -296,10 +292,10 @@ class Reader:
         at = self._layout.columns
         fields = (at["id"], at["name"], at["member"], at["words"])
         try:
-            table = _parsed(
+            table = parsed(
                 pa.py_buffer(text[begin : newlines[-1] + 1]),
                 range(self._layout.width),
-                (*fields, *self._wanted()),
+                fields,
                 self._layout.delimiter,
                 invalid=_pass_over,
             )
@@ -315,29 +311,45 @@ class Reader:
             )
         if not len(table):
             return None
-        codes, texts = coded(table, at["id"])
-        firsts = np.flatnonzero(np.diff(codes, prepend=-2))
+        units, texts = coded(table, at["id"])
+        firsts = np.flatnonzero(np.diff(units, prepend=-2))
         if not last:
             # the last unit may go on in what comes next
             end = int(firsts[-1])
-            codes, starts, stops = codes[:end], starts[:end], stops[:end]
+            starts, stops = starts[:end], stops[:end]
             table, firsts = table.slice(0, end), firsts[:-1]
         if not len(firsts):
             return None
         places = self._places(table)
         self._pattern = self._common(text, starts[firsts[-1] :], stops[firsts[-1] :], places)
-        figures = {
-            name: self._vocabulary.figures(table, cells) for name, cells in self._cells.items()
-        }
-        ends = np.append(firsts[1:], len(codes))
+        last_rows = np.append(firsts[1:], len(table)) - 1
+        counts = np.diff(last_rows, prepend=-1).astype(np.int32)
+        unit = places[: counts[0]]
+        alike = bool((counts == counts[0]).all()) and len(np.unique(unit)) == len(unit)
+        alike = alike and bool((places.reshape(len(counts), -1) == unit).all())
         return Rows(
-            [texts[code] if code >= 0 else b"" for code in codes[firsts]],
+            [texts[code] if code >= 0 else b"" for code in units[firsts]],
             table.column(str(at["name"])).take(pa.array(firsts)).to_pylist(),
-            (ends - firsts).astype(np.int32),
-            stops[ends - 1].astype(np.int64),
-            places,
-            self._chosen(figures, np.arange(len(codes), dtype=np.int32), places),
+            counts,
+            stops[last_rows].astype(np.int64),
+            unit if alike else places,
+            alike,
+            self._tails(text, starts, stops),
         )
+
+    def _tails(self, text: Bytes, starts: Ints, stops: Ints) -> pa.ChunkedArray:
+        """Cut rows down to their figures."""
+        edges = np.empty(2 * len(starts) + 1, dtype=np.int32)
+        for row, (start, stop) in enumerate(zip(starts.tolist(), stops.tolist(), strict=True)):
+            line = text[start:stop].tobytes()
+            edges[2 * row] = start
+            edges[2 * row + 1] = start + (_field_end(line, self._delimiter, self._head_fields) or 0)
+        edges[-1] = stops[-1]
+        halves = pa.Array.from_buffers(
+            pa.binary(), 2 * len(starts), [None, pa.py_buffer(edges), pa.py_buffer(text)]
+        )
+        odd = np.arange(1, 2 * len(starts), 2, dtype=np.int32)
+        return pa.chunked_array([halves.take(pa.array(odd))])
 
     def _without_notes(self, text: Bytes, starts: Ints, stops: Ints) -> tuple[Ints, Ints]:
         """Leave out lines that are empty or a note: they hold one field."""
@@ -381,30 +393,23 @@ class Reader:
         lengths = np.array([len(head) for head in heads], dtype=np.int32)
         return _Pattern(heads, lengths, places)
 
-    # ------------------------------------------------------------------------------- figures
 
-    def _wanted(self) -> tuple[int, ...]:
-        """Return the columns of figures and symbols."""
-        return tuple(
-            place
-            for cells in self._cells.values()
-            for place in (cells.count, cells.symbol, cells.rate, cells.rate_symbol)
-            if place is not None
-        )
-
-    def _chosen(
-        self, figures: dict[str, tuple[Figures, Figures]], codes: Ints, places: Ints
-    ) -> dict[str, Figures]:
-        """Return the figures of rows: a rate only where the characteristic is no plain count."""
-        rated = ~np.array(self._characteristics.counts)[places]
-        chosen = {}
-        for name, (plain, with_rates) in figures.items():
-            if with_rates is plain:
-                chosen[name] = plain.take(codes)
-            else:
-                size = np.int32(len(plain.values))
-                chosen[name] = Figures.joined([plain, with_rates]).take(codes + size * rated)
-        return chosen
+def newlines_of(text: Bytes) -> Ints:
+    """Return where the newlines of a text are; a third faster than asking of every byte."""
+    found = []
+    for at in range(0, len(text), _STRETCH):
+        here = text[at : at + _STRETCH] == _NEWLINE
+        if len(here) % 8 == 0:
+            # eight bytes at a time: few hold a newline, and hardly one holds two
+            words = here.view("<u8")
+            places = np.flatnonzero(words != 0)
+            words = words[places]
+            if not (words & (words - _ONE)).any():
+                inside = (words * _WHICH_BYTE) >> _TOP_BYTE
+                found.append(places * 8 + (inside.astype(np.int64) + at))
+                continue
+        found.append(np.flatnonzero(here) + at)
+    return np.concatenate(found).astype(np.int32) if found else np.empty(0, np.int32)
 
 
 def _pass_over(row: Any) -> str:
@@ -428,43 +433,21 @@ def _field_end(line: bytes, delimiter: bytes, fields: int) -> int | None:
     return at
 
 
-def _equal_units(heads: pa.Array, prefixes: list[bytes], pattern: _Pattern) -> int:
-    """Return how many leading units begin their rows with their prefix and the common heads."""
-    data = heads.buffers()[2]
-    at = 0
+def _equal_units(
+    lines: pa.Array, thirds: pa.Array, prefixes: list[bytes], pattern: _Pattern
+) -> int:
+    """Return how many leading units begin all their rows as they should, byte for byte."""
+    each = len(pattern.heads)
+    heads = thirds.take(_every_third(1, len(lines))).buffers()[2]
+    wanted = pa.py_buffer(b"".join(pattern.heads))
     for place, prefix in enumerate(prefixes):
-        wanted = pa.py_buffer(prefix + prefix.join(pattern.heads))
-        if not wanted.equals(data.slice(at, len(wanted))):
+        mine = lines.slice(place * each, each)
+        if not pc.all(pc.starts_with(mine, pattern=prefix)).as_py():
             return place
-        at += len(wanted)
+        if not wanted.equals(heads.slice(place * len(wanted), len(wanted))):
+            return place
     return len(prefixes)
 
 
-def _parsed(
-    buffer: pa.Buffer,
-    columns: Iterable[int],
-    wanted: Iterable[int],
-    delimiter: str,
-    *,
-    kind: pa.DataType = _TEXT,
-    invalid: Callable[[Any], str] | None = None,
-) -> pa.Table:
-    """Parse rows of so many columns; keep those wanted, as bytes, null where empty."""
-    names = [str(place) for place in columns]
-    kept = [str(place) for place in wanted]
-    return pyarrow.csv.read_csv(
-        buffer,
-        read_options=pyarrow.csv.ReadOptions(
-            column_names=names, block_size=max(len(buffer), 1), use_threads=False
-        ),
-        parse_options=pyarrow.csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=False, invalid_row_handler=invalid
-        ),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(kept, kind),
-            include_columns=kept,
-            null_values=[""],
-            strings_can_be_null=True,
-            check_utf8=False,
-        ),
-    )
+def _every_third(first: int, rows: int) -> pa.Array:
+    return pa.array(np.arange(first, 3 * rows, 3, dtype=np.int32))
