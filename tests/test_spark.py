@@ -50,8 +50,9 @@ def made():
 
 @pytest.fixture(scope="module")
 def stored(made, tmp_path_factory):
-    """Return the same census on disk."""
-    folder = tmp_path_factory.mktemp("spark")
+    """Return the same census on disk, in a folder whose name is not all letters."""
+    folder = tmp_path_factory.mktemp("spark") / "dépôt [2021] à 100 %20"
+    folder.mkdir()
     files = synthetic.write_files(made, folder / "files", levels=["DA", "DB"])
     lipgeo.add_census(folder / "store", files, made=True)
     return lipgeo.open_census(folder / "store")
@@ -133,10 +134,11 @@ def test_census_in_memory_goes_to_the_workers(session, made):
     assert difference(there, here) <= 1e-12
 
 
-def test_folder_says_where_workers_find_the_census(session, stored, targets):
+def test_folder_says_where_workers_find_the_census(session, stored, targets, tmp_path):
     """The files may stand elsewhere for the workers; where they do not, the message says so."""
     source = stored.zones("DA")
-    elsewhere = stored.data.folder.resolve().as_uri()
+    (tmp_path / "there").symlink_to(stored.data.folder)
+    elsewhere = f"file://{tmp_path}/there/"
     here = lipgeo.build_crosswalk(source, targets)
     there = lipgeo.spark.build_crosswalk(session, source, targets, folder=elsewhere)
     assert difference(there, here) <= 1e-12
