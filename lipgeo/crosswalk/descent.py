@@ -9,6 +9,7 @@ outline comes near is wholly inside the area or wholly outside, and one point te
 from __future__ import annotations
 
 from functools import cached_property
+from threading import Lock
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import shapely
 
 from lipgeo.census import GROUP_ROWS, CensusData, hilbert
+from lipgeo.cores import on_cores
 from lipgeo.crosswalk.edges import PAD, edge_boxes, edges_of, ranges
 from lipgeo.crosswalk.polygons import usable
 
@@ -26,11 +28,14 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Shapes = npt.NDArray[np.object_]
 
-#: neighbouring units in a run; it divides the rows of a group
+#: neighbouring units in a run, which divides the rows of a group, and in a part of a run
 RUN = 16
+FEW = 4
 #: edges in a chain, and chains in a stretch, of an outline
 CHAIN = 8
 STRETCH = 16
+#: pairs of a group of units and an area that go down together: their boxes fit the cache
+TOGETHER = 4
 
 
 class Units(Protocol):
@@ -150,6 +155,8 @@ class Outlines:
         self.stretches, self.stretch_first = _cut(chain_first, np.diff(chain_first), STRETCH)
         self.stretch_boxes = _around(self.chain_boxes, self.stretches)
         shapely.prepare(self.areas)
+        # a prepared polygon answers one thread at a time: two at once break the heap of GEOS
+        self._asking = Lock()
 
     @cached_property
     def tree(self) -> shapely.STRtree:
@@ -157,8 +164,9 @@ class Outlines:
         return shapely.STRtree(self.areas)
 
     def hold(self, area: Ints, x: Floats, y: Floats) -> Flags:
-        """Return whether each area holds its point, strictly."""
-        return np.asarray(shapely.contains_xy(self.areas[area], x, y), dtype=bool)
+        """Return whether each area holds its point, strictly; any thread may ask."""
+        with self._asking:
+            return np.asarray(shapely.contains_xy(self.areas[area], x, y), dtype=bool)
 
 
 class Near(NamedTuple):
@@ -181,6 +189,14 @@ class Near(NamedTuple):
         """Return some of the pairs."""
         first, place = _all(self.first, which)
         return Near(self.at[which], self.area[which], first, self.part[place])
+
+    def part_of(self, start: int, count: int) -> Near:
+        """Return some neighbouring pairs."""
+        at = self.at[start : start + count]
+        first = self.first[start : start + len(at) + 1]
+        return Near(
+            at, self.area[start : start + count], first - first[0], self.part[first[0] : first[-1]]
+        )
 
 
 class Descent(NamedTuple):
@@ -218,28 +234,51 @@ def descend(units: Units, outlines: Outlines) -> Descent:
     opened, at = np.unique(near.at, return_inverse=True)
     length = np.diff(starts)[opened]
     _, rows = ranges(starts[opened], starts[opened + 1])
-    boxes = np.ascontiguousarray(units.boxes(rows).T)
-    runs, run_first = _cut(np.append(0, np.cumsum(length)), length, RUN)
-    run_boxes = _around(boxes, runs)
-    near = _into_children(near._replace(at=at), run_first)
-    near, held = _sifted(near, run_boxes, outlines.stretch_boxes, outlines)
-    found.append(_members(held, runs, boxes))
-    near = _into_parts(near, outlines.stretches)
-    near, held = _sifted(near, run_boxes, outlines.chain_boxes, outlines)
-    found.append(_members(held, runs, boxes))
+    family = _Family(np.ascontiguousarray(units.boxes(rows).T), length)
+    near = near._replace(at=at)
+    parts = -(-len(near.at) // TOGETHER)
+    done = on_cores(
+        lambda part: _down(near.part_of(part * TOGETHER, TOGETHER), family, outlines), parts
+    )
+    found += [(rows[at], area) for held, _ in done for at, area in held]
+    row, area = (np.concatenate(column) for column in zip(*found, strict=True))
+    near = _joined([near for _, near in done])
+    order = np.lexsort((near.area, near.at))
+    near = near.some(order)
+    return Descent(row, area, near._replace(at=rows[near.at]))
 
-    near = _into_children(near, runs)
+
+class _Family:
+    """Units of the open groups: in runs, the runs in parts; where each starts, and its box."""
+
+    def __init__(self, boxes: Floats, length: Ints) -> None:
+        self.boxes = boxes
+        self.runs, self.run_first = _cut(np.append(0, np.cumsum(length)), length, RUN)
+        self.run_boxes = _around(boxes, self.runs)
+        self.parts, self.part_first = _cut(self.runs, np.diff(self.runs), FEW)
+        self.part_boxes = _around(boxes, self.parts)
+
+
+def _down(near: Near, family: _Family, outlines: Outlines) -> tuple[list[tuple[Ints, Ints]], Near]:
+    """Go from groups and stretches to units and edges; units wholly inside come first."""
+    boxes, found = family.boxes, []
+    near = _into_children(near, family.run_first)
+    near, held = _sifted(near, family.run_boxes, outlines.stretch_boxes, outlines)
+    found.append(_members(held, family.runs, boxes))
+    near = _into_parts(near, outlines.stretches)
+    near, held = _sifted(near, family.run_boxes, outlines.chain_boxes, outlines)
+    found.append(_members(held, family.runs, boxes))
+
+    near = _into_children(near, family.part_first)
+    near, held = _sifted(near, family.part_boxes, outlines.chain_boxes, outlines)
+    found.append(_members(held, family.parts, boxes))
+    near = _into_children(near, family.parts)
     near, held = _sifted(near, boxes, outlines.chain_boxes, outlines)
     found.append((held.at, held.area))
     near = _into_parts(near, outlines.chains)
     near, held = _sifted(near, boxes, outlines.edge_boxes, outlines)
     found.append((held.at, held.area))
-
-    row = np.concatenate([found[0][0], *(rows[at] for at, _ in found[1:])])
-    area = np.concatenate([area for _, area in found])
-    order = np.lexsort((near.area, near.at))
-    near = near.some(order)
-    return Descent(row, area, near._replace(at=rows[near.at]))
+    return found, near
 
 
 def _sifted(near: Near, boxes: Floats, parts: Floats, outlines: Outlines) -> tuple[Near, Near]:
@@ -247,9 +286,12 @@ def _sifted(near: Near, boxes: Floats, parts: Floats, outlines: Outlines) -> tup
 
     Returns pairs still open, and pairs with the box wholly inside the area.
     """
-    pair, _ = ranges(near.first[:-1], near.first[1:])
-    meets = _meet(_padded(boxes)[:, near.at], pair, parts, near.part)
-    pair, part = pair[meets], near.part[meets]
+    pair = np.repeat(np.arange(len(near.at)), np.diff(near.first))
+    box, part = _padded(boxes)[:, near.at], near.part
+    for axis in (0, 1):
+        meets = parts[axis][part] <= box[axis + 2][pair]
+        meets &= parts[axis + 2][part] >= box[axis][pair]
+        pair, part = pair[meets], part[meets]
     count = np.bincount(pair, minlength=len(near.at))
     first = np.append(0, np.cumsum(count[count > 0]))
     still = Near(near.at[count > 0], near.area[count > 0], first, part)
@@ -261,13 +303,6 @@ def _sifted(near: Near, boxes: Floats, parts: Floats, outlines: Outlines) -> tup
     at, area = at[could], area[could]
     inside = outlines.hold(area, boxes[0, at], boxes[1, at])
     return still, Near(at[inside], area[inside], first[:1], part[:0])
-
-
-def _meet(one: Floats, i: Ints, two: Floats, j: Ints) -> Flags:
-    """Return whether boxes i of one set and boxes j of another meet."""
-    meets = (two[0][j] <= one[2][i]) & (two[2][j] >= one[0][i])
-    meets &= (two[1][j] <= one[3][i]) & (two[3][j] >= one[1][i])
-    return np.asarray(meets, dtype=bool)
 
 
 def _into_children(near: Near, first: Ints) -> Near:
@@ -283,6 +318,18 @@ def _into_parts(near: Near, first: Ints) -> Near:
     before = np.append(0, np.cumsum(counts))
     _, part = ranges(first[near.part], first[near.part + 1])
     return near._replace(first=before[near.first], part=part)
+
+
+def _joined(parts: list[Near]) -> Near:
+    """Put pairs one after another."""
+    if not parts:
+        none = np.empty(0, dtype=np.int64)
+        return Near(none, none, np.zeros(1, dtype=np.int64), none)
+    counts = np.concatenate([np.diff(near.first) for near in parts])
+    at, area, part = (
+        np.concatenate([getattr(near, name) for near in parts]) for name in ("at", "area", "part")
+    )
+    return Near(at, area, np.append(0, np.cumsum(counts)), part)
 
 
 def _all(first: Ints, which: Ints) -> tuple[Ints, Ints]:

@@ -47,6 +47,10 @@ PAD = 2e-4
 #: edges of a unit to a bin, and bins a unit may have
 _EDGES_A_BIN = 4
 _BINS = 1 << 14
+#: bands of height in a bin
+_BANDS = 4
+#: no height: kept from dividing nothing by nothing
+_TINY = 1e-300
 
 
 class Edges(NamedTuple):
@@ -81,8 +85,9 @@ class Pairs(NamedTuple):
         The unit's box; (p, 4).
     first, edge
         The edges near each pair are ``edge[first[i]:first[i + 1]]``.
-    turned
-        Whether the pair is looked at along y instead of x; (p,).
+    facing
+        How the pair is looked at: along x from below (0) or from above (2), along y from the west
+        (1) or from the east (3); (p,). Least work where the outline runs near the side looked from.
     """
 
     unit: Ints
@@ -90,7 +95,7 @@ class Pairs(NamedTuple):
     box: Floats
     first: Ints
     edge: Ints
-    turned: Flags
+    facing: Ints
 
 
 class _Lines(NamedTuple):
@@ -106,6 +111,17 @@ class _Lines(NamedTuple):
     rise: Floats
     start: Floats
     sign: Floats
+
+    def some(self, which: Ints) -> _Lines:
+        """Return some of the lines."""
+        return _Lines(
+            self.pair[which],
+            self.left[which],
+            self.right[which],
+            self.rise[which],
+            self.start[which],
+            self.sign[which],
+        )
 
 
 def edges_of(polygons: Shapes) -> Edges:
@@ -161,13 +177,15 @@ def edge_boxes(edges: Edges) -> Floats:
     return boxes
 
 
-def base_points(box: Floats, turned: Flags) -> Floats:
+def base_points(box: Floats, facing: Ints) -> Floats:
     """Return the point beside each unit at which the winding number of the area is needed."""
     side = box[:, 2:] - box[:, :2]
-    beside, above = box[:, :2] - _BESIDE * side, box[:, 2:] + _ABOVE * side
+    low, high = box[:, :2], box[:, 2:]
+    beside = low - _BESIDE * side
+    above = np.where((facing & 2 > 0)[:, None], low - _ABOVE * side, high + _ABOVE * side)
     along_x = np.column_stack([beside[:, 0], above[:, 1]])
     along_y = np.column_stack([above[:, 0], beside[:, 1]])
-    return np.where(turned[:, None], along_y, along_x)
+    return np.where((facing & 1 > 0)[:, None], along_y, along_x)
 
 
 def shares_of(pairs: Pairs, winding: Floats, units: Edges, areas: Edges) -> tuple[Floats, Flags]:
@@ -198,12 +216,17 @@ def _in_square(pairs: Pairs, pair: Ints, edges: Edges, point: Ints, *, across: b
     ``across`` gives the one looked along, x unless the pair is turned, else the other. Turning
     mirrors units and areas alike, so signs that are multiplied need no change.
     """
-    axis = (pairs.turned == across).astype(np.int64)
+    axis = ((pairs.facing & 1 > 0) == across).astype(np.int64)
     each = np.arange(len(axis))
-    low = pairs.box[each, axis]
-    scale = 1 / (pairs.box[each, axis + 2] - low)
-    places = edges.places[point + (axis * len(edges.turn))[pair]]
-    return np.asarray((places - low[pair]) * scale[pair], dtype=np.float64)
+    low, high = pairs.box[each, axis], pairs.box[each, axis + 2]
+    scale = 1 / (high - low)
+    if not across:
+        behind = pairs.facing & 2 > 0
+        low, scale = np.where(behind, high, low), np.where(behind, -scale, scale)
+    places: Floats = edges.places[point + (axis * len(edges.turn))[pair]]
+    places -= low[pair]
+    places *= scale[pair]
+    return places
 
 
 def _upper(pairs: Pairs, areas: Edges) -> tuple[_Lines, Ints]:
@@ -273,67 +296,103 @@ def _between(upper: _Lines, pairs: Pairs, units: Edges) -> Floats:
 
     That is, over every edge of the area and every edge of the unit, the area below the first and
     above the second. What lies above the first needs no look: of the unit's edges over one x as
-    many lead right as left. Edges meet in bins along x.
+    many lead right as left. Edges meet in bins along x, and there in bands from the ground up.
     """
-    count = len(pairs.unit)
-    pair, point = ranges(units.first[pairs.unit], units.first[pairs.unit + 1])
-    bins = np.clip(np.bincount(pair, minlength=count) // _EDGES_A_BIN, 1, _BINS)
-    base = np.cumsum(bins) - bins
-    first, last = _binned(upper.pair, upper.left, upper.right, bins, base)
+    bins = _Bins.of(units.first[pairs.unit + 1] - units.first[pairs.unit])
+    first, last = bins.under(upper.pair, upper.left, upper.right)
     entry, spot = ranges(first, last + 1)
-    busy = np.zeros(int(bins.sum()) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(spot, minlength=len(busy) - 1) > 0, out=busy[1:])
+    top = np.maximum(upper.start + upper.rise * upper.left, upper.start + upper.rise * upper.right)
+    lower, shelves = _shelved(pairs, units, bins, spot, ceiling=_highest(upper.pair, top, pairs))
 
-    # the unit's edges that stand over some edge of the area
-    x = _in_square(pairs, pair, units, point, across=True)
-    left, right = np.minimum(x[:-1], x[1:]), np.maximum(x[:-1], x[1:])
-    edge = np.flatnonzero((units.turn[point[:-1]] != 0) & (left < right))
-    first, last = _binned(pair[edge], left[edge], right[edge], bins, base)
-    met = busy[last + 1] > busy[first]
-    edge, first, last = edge[met], first[met], last[met]
-    y0 = _in_square(pairs, pair[edge], units, point[edge], across=False)
-    y1 = _in_square(pairs, pair[edge], units, point[edge] + 1, across=False)
-    lower = _lines(pair[edge], x[edge], y0, x[edge + 1], y1, units.turn[point[edge]])
-    held, bin_ = ranges(first, last + 1)
-    small = np.uint16 if len(busy) <= 1 << 16 else np.int64  # numpy sorts 16 bits by radix
-    held = held[np.argsort(bin_.astype(small), kind="stable")]
-    ends = np.cumsum(np.bincount(bin_, minlength=len(busy) - 1))
-    starts = np.append(0, ends)
-
-    # a piece of an edge of the area over one bin, against all edges of the unit in that bin
-    of, number = bins[upper.pair[entry]], spot - base[upper.pair[entry]]
-    from_x = np.maximum(upper.left[entry], number / of)
-    to_x = np.minimum(upper.right[entry], (number + 1) / of)
-    many = ends[spot] - starts[spot]
-    _, at = ranges(starts[spot], ends[spot])
-    from_x = np.maximum(np.repeat(from_x, many), lower.left[held][at])
-    to_x = np.minimum(np.repeat(to_x, many), lower.right[held][at])
+    # a piece of an edge of the area over one bin, against the unit's edges there that begin below
+    pair = upper.pair[entry]
+    number = spot - bins.base[pair]
+    from_x = np.maximum(upper.left[entry], number / bins.many[pair])
+    to_x = np.minimum(upper.right[entry], (number + 1) / bins.many[pair])
+    band = np.clip(np.floor(top * _BANDS), -1, _BANDS - 1).astype(np.int64)[entry]
+    spot *= _BANDS
+    owner, two = ranges(shelves[spot], shelves[spot + band + 1])
+    from_x = np.maximum(from_x[owner], lower.left[two])
+    to_x = np.minimum(to_x[owner], lower.right[two])
     over = np.flatnonzero(to_x > from_x)
     from_x, to_x = from_x[over], to_x[over]
-    one, two = np.repeat(entry, many)[over], held[at[over]]
+    one, two = entry[owner[over]], two[over]
     rise = upper.rise[one] - lower.rise[two]
     start = upper.start[one] - lower.start[two]
     gap_from, gap_to = rise * from_x + start, rise * to_x + start
     # the mean height of a straight line where it is above another
     high = np.maximum(gap_from, 0.0) + np.maximum(gap_to, 0.0)
-    span = np.abs(gap_from) + np.abs(gap_to)
-    mean = np.divide(high * high, 2 * span, out=np.zeros(len(high)), where=span > 0)
-    amount = upper.sign[one] * lower.sign[two] * (from_x - to_x) * mean
-    return np.asarray(np.bincount(upper.pair[one], amount, count), dtype=np.float64)
+    span = np.abs(gap_from) + np.abs(gap_to) + _TINY
+    amount = upper.sign[one] * lower.sign[two] * (from_x - to_x) * (high * high / (2 * span))
+    summed = np.bincount(upper.pair[one], amount, len(pairs.unit))
+    return np.asarray(summed, dtype=np.float64)
 
 
-def _binned(pair: Ints, left: Floats, right: Floats, bins: Ints, base: Ints) -> tuple[Ints, Ints]:
-    """Return the first and last bin each edge stands over, numbered through all pairs."""
-    of, start = bins[pair], base[pair]
-    low = np.clip((left * of).astype(np.int64), 0, of - 1)
-    high = np.clip((right * of).astype(np.int64), 0, of - 1)
-    return start + low, start + high
+def _highest(pair: Ints, top: Floats, pairs: Pairs) -> Floats:
+    """Return how high the area's edges reach near each unit."""
+    ceiling = np.full(len(pairs.unit), -np.inf)
+    np.maximum.at(ceiling, pair, top)
+    return ceiling
+
+
+class _Bins(NamedTuple):
+    """Bins of equal width along x: how many each pair has, and where they start among all."""
+
+    many: Ints
+    base: Ints
+
+    @classmethod
+    def of(cls, edges: Ints) -> _Bins:
+        """Give bins for so many edges a pair."""
+        count = np.clip(edges // _EDGES_A_BIN, 1, _BINS)
+        return cls(count, np.cumsum(count) - count)
+
+    def under(self, pair: Ints, left: Floats, right: Floats) -> tuple[Ints, Ints]:
+        """Return the first and last bin each edge stands over, numbered through all pairs."""
+        of, start = self.many[pair], self.base[pair]
+        low = np.clip((left * of).astype(np.int64), 0, of - 1)
+        high = np.clip((right * of).astype(np.int64), 0, of - 1)
+        return start + low, start + high
+
+
+def _shelved(
+    pairs: Pairs, units: Edges, bins: _Bins, spot: Ints, *, ceiling: Floats
+) -> tuple[_Lines, Ints]:
+    """Return the unit's edges by bin and band, and where those of each begin, the end last.
+
+    Edges are left out over bins that no edge of the area stands over (``spot`` names the others),
+    and where they begin above the area's highest.
+    """
+    total = int(bins.many.sum())
+    busy = np.zeros(total + 1, dtype=np.int64)
+    np.cumsum(np.bincount(spot, minlength=total) > 0, out=busy[1:])
+    pair, point = ranges(units.first[pairs.unit], units.first[pairs.unit + 1])
+    x = _in_square(pairs, pair, units, point, across=True)
+    left, right = np.minimum(x[:-1], x[1:]), np.maximum(x[:-1], x[1:])
+    edge = np.flatnonzero((units.turn[point[:-1]] != 0) & (left < right))
+    first, last = bins.under(pair[edge], left[edge], right[edge])
+    met = busy[last + 1] > busy[first]
+    edge, first, last = edge[met], first[met], last[met]
+    y0 = _in_square(pairs, pair[edge], units, point[edge], across=False)
+    y1 = _in_square(pairs, pair[edge], units, point[edge] + 1, across=False)
+    ground = np.minimum(y0, y1)
+    low = np.flatnonzero(ground < ceiling[pair[edge]])
+    edge, first, last = edge[low], first[low], last[low]
+    lines = _lines(pair[edge], x[edge], y0[low], x[edge + 1], y1[low], units.turn[point[edge]])
+    held, bin_ = ranges(first, last + 1)
+    shelf = bin_ * _BANDS
+    shelf += np.minimum(ground[low] * _BANDS, _BANDS - 1).astype(np.int64)[held]
+    small = np.uint16 if total * _BANDS <= 1 << 16 else np.int64  # numpy sorts 16 bits by radix
+    held = held[np.argsort(shelf.astype(small), kind="stable")]
+    starts = np.zeros(total * _BANDS + 1, dtype=np.int64)
+    np.cumsum(np.bincount(shelf, minlength=total * _BANDS), out=starts[1:])
+    return lines.some(held), starts
 
 
 def ranges(starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
     """Expand ranges: the position of the range and the number, one entry a number."""
     counts = ends - starts
     owner = np.repeat(np.arange(len(starts), dtype=np.int64), counts)
-    return owner, np.arange(len(owner), dtype=np.int64) + np.repeat(
-        starts - (np.cumsum(counts) - counts), counts
-    )
+    number = (starts - (np.cumsum(counts) - counts))[owner]
+    number += np.arange(len(owner), dtype=np.int64)
+    return owner, number

@@ -20,7 +20,7 @@ import shapely
 from lipgeo.cores import on_cores, spread
 from lipgeo.crosswalk.descent import ArrayUnits, LevelUnits, Near, Outlines, Units, descend
 from lipgeo.crosswalk.edges import Pairs, base_points, edges_of, ranges, shares_of
-from lipgeo.crosswalk.polygons import polygonal, usable, without_none
+from lipgeo.crosswalk.polygons import even_cuts, polygonal, usable, without_none
 
 __all__ = [
     "DUST",
@@ -46,7 +46,9 @@ Shapes = npt.NDArray[np.object_]
 DUST = 1e-9
 
 #: vertices handed to a core at a time: what it works on stays in the processor's cache
-CHUNK_VERTICES = 1 << 16
+CHUNK_VERTICES = 1 << 15
+#: one edge in this many tells which way an outline runs
+_GLANCE = 4
 
 
 @dataclass(frozen=True)
@@ -211,14 +213,11 @@ def _noise(near: Near, size: Floats, outlines: Outlines) -> Floats:
 def _along(near: Near, polygons: Shapes, size: Floats, outlines: Outlines) -> Floats:
     """Return the share of each unit near an outline in its area."""
     boxes = shapely.bounds(polygons).reshape(-1, 4)[near.at]
-    turned = _turned(near, boxes, outlines)
-    base = base_points(boxes, turned)
+    facing = _facing(near, boxes, outlines)
+    base = base_points(boxes, facing)
     winding = outlines.hold(near.area, base[:, 0], base[:, 1]).astype(np.float64)
 
-    vertices = np.cumsum(shapely.get_num_coordinates(polygons)[near.at])
-    total = int(vertices[-1]) if len(vertices) else 0
-    cuts = np.searchsorted(vertices, np.arange(0, total, CHUNK_VERTICES), side="left")
-    cuts = np.unique(np.append(cuts, len(vertices)))
+    cuts = even_cuts(shapely.get_num_coordinates(polygons)[near.at], CHUNK_VERTICES)
 
     def work(chunk: int) -> tuple[Floats, Flags]:
         start, end = cuts[chunk], cuts[chunk + 1]
@@ -230,7 +229,7 @@ def _along(near: Near, polygons: Shapes, size: Floats, outlines: Outlines) -> Fl
             boxes[start:end],
             near.first[start : end + 1],
             near.part,
-            turned[start:end],
+            facing[start:end],
         )
         return shares_of(pairs, winding[start:end], units, outlines.edges)
 
@@ -245,22 +244,23 @@ def _along(near: Near, polygons: Shapes, size: Floats, outlines: Outlines) -> Fl
     return share
 
 
-def _turned(near: Near, boxes: Floats, outlines: Outlines) -> Flags:
-    """Return which pairs to look at along y: where the outline runs along x."""
-    link, _ = ranges(near.first[:-1], near.first[1:])
-    if not len(link):
-        return np.zeros(0, dtype=bool)
-    x, y = outlines.edges.places.reshape(2, -1)
-    west, south, east, north = boxes[link].T
-    wide = np.clip(x[near.part], west, east)
-    high = np.clip(y[near.part], south, north)
-    extent_x = np.maximum.reduceat(wide, near.first[:-1]) - np.minimum.reduceat(
-        wide, near.first[:-1]
-    )
-    extent_y = np.maximum.reduceat(high, near.first[:-1]) - np.minimum.reduceat(
-        high, near.first[:-1]
-    )
-    return np.asarray(extent_x > extent_y, dtype=bool)
+def _facing(near: Near, boxes: Floats, outlines: Outlines) -> Ints:
+    """Return how to look at pairs: across the way the outline runs, from the side it is near."""
+    if not len(near.at):
+        return np.zeros(0, dtype=np.int64)
+    some = -(-np.diff(near.first) // _GLANCE)
+    pair, number = ranges(np.zeros_like(some), some)
+    point = near.part[near.first[:-1][pair] + number * _GLANCE]
+    first = np.cumsum(some) - some
+    extent, middle = [], []
+    for axis, places in enumerate(outlines.edges.places.reshape(2, -1)):
+        low, side = boxes[:, axis], boxes[:, axis + 2] - boxes[:, axis]
+        at = np.clip((places[point] - low[pair]) / side[pair], 0.0, 1.0)
+        extent.append((np.maximum.reduceat(at, first) - np.minimum.reduceat(at, first)) * side)
+        middle.append(np.add.reduceat(at, first) / some)
+    along_y = extent[1] >= extent[0]
+    above = np.where(along_y, middle[0], middle[1]) > 0.5
+    return np.asarray(along_y + 2 * above, dtype=np.int64)
 
 
 # ---------------------------------------------------------------- areas that overlap

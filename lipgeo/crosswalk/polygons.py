@@ -6,14 +6,16 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from lipgeo.cores import spread
+from lipgeo.cores import on_cores
 from lipgeo.zones.preflight import make_valid_polygons
 
-__all__ = ["polygonal", "usable", "without_none"]
+__all__ = ["even_cuts", "polygonal", "usable", "without_none"]
 
 Ints = npt.NDArray[np.int64]
 Shapes = npt.NDArray[np.object_]
 
+#: vertices a core looks at in one go
+_TOGETHER = 1 << 14
 _POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 
@@ -24,14 +26,25 @@ def without_none(polygons: Shapes) -> Shapes:
     return polygons
 
 
+def even_cuts(vertices: npt.NDArray[np.integer], size: int) -> Ints:
+    """Return where to cut polygons into runs of about ``size`` vertices; both ends included."""
+    before = np.cumsum(vertices)
+    total = int(before[-1]) if len(before) else 0
+    cuts = np.searchsorted(before, np.arange(0, total, size), side="left")
+    return np.unique(np.concatenate([[0], cuts, [len(vertices)]])).astype(np.int64)
+
+
 def usable(polygons: Shapes) -> tuple[Shapes, Ints]:
     """Return polygons that do not cross themselves, and positions of those that were repaired.
 
     ``None`` becomes an empty polygon.
     """
     polygons = without_none(polygons)
-    valid = spread(lambda part: shapely.is_valid(polygons[part]), len(polygons))
-    wrong = np.flatnonzero(~valid)
+    cuts = even_cuts(shapely.get_num_coordinates(polygons), _TOGETHER)
+    parts = on_cores(
+        lambda part: shapely.is_valid(polygons[cuts[part] : cuts[part + 1]]), len(cuts) - 1
+    )
+    wrong = np.flatnonzero(~np.concatenate([*parts, np.ones(0, dtype=bool)]))
     if len(wrong):
         polygons[wrong] = without_none(make_valid_polygons(polygons[wrong])[0])
     return polygons, wrong

@@ -697,7 +697,8 @@ def _require_sound(crosswalk: Crosswalk) -> None:
         )
     summed = np.bincount(row, weights=frame["share"], minlength=len(crosswalk._sources))
     more = np.flatnonzero(summed > 1 + _SUM)
-    more = more[~crosswalk._sources.index[more].isin(crosswalk._overlaps["source_id"].unique())]
+    if len(more):
+        more = more[~crosswalk._sources.index[more].isin(crosswalk._overlaps["source_id"].unique())]
     if len(more):
         ids = crosswalk._sources.index[more]
         raise CrosswalkError(
