@@ -24,7 +24,7 @@ Bytes = npt.NDArray[np.uint8]
 BLOCK = 1 << 22
 #: room before a block for what the one before it left over: about four units
 _MARGIN = 1 << 21
-_AHEAD = 6
+_AHEAD = 2
 #: bytes read and hashed at a time
 _STEP = 1 << 19
 

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -26,7 +28,6 @@ from lipgeo.stored_tables.layout import (
     table_folder,
     write_manifest,
 )
-from lipgeo.stored_tables.parts import whole_ranges
 
 __all__ = ["finish", "put_right"]
 
@@ -78,7 +79,7 @@ def finish(intake: Intake, work: Path, table: Path) -> CheckReport:
         work / UNITS,
         compression="zstd",
     )
-    ranges = whole_ranges(work, intake.ranges, intake.values)
+    ranges = _whole_ranges(work, intake)
     pq.write_table(pa.Table.from_pandas(ranges, preserve_index=False), work / RANGES)
     for one in intake.ranges:
         (work / one["file"]).unlink()
@@ -124,6 +125,31 @@ def _manifest(intake: Intake, name: str) -> dict[str, Any]:
         "parts": sorted(intake.parts, key=lambda part: part["file"]),
         "finished": True,
     }
+
+
+def _whole_ranges(work: Path, intake: Intake) -> pd.DataFrame:
+    """Return ``level, characteristic, column, least, greatest, missing, cells`` of the table."""
+    by_part = []
+    for one in intake.ranges:
+        frame = pq.read_table(work / one["file"]).to_pandas()
+        by_part.append(frame.assign(level=Path(one["file"]).name.split("-")[0]))
+    parts = pd.concat(by_part)
+    long = pd.concat(
+        [
+            parts[["level", "characteristic", "cells"]].assign(
+                column=name,
+                least=parts[f"{name}_least"],
+                greatest=parts[f"{name}_greatest"],
+                missing=parts[f"{name}_missing"],
+            )
+            for name in intake.values
+        ]
+    )
+    keys = ["level", "characteristic", "column"]
+    found = long.groupby(keys, as_index=False).agg(
+        {"least": "min", "greatest": "max", "missing": "sum", "cells": "sum"}
+    )
+    return found.astype({"characteristic": np.int32})
 
 
 def _summary(intake: Intake, manifest: dict[str, Any]) -> CheckReport:

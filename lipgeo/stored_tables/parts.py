@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,18 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from lipgeo.stored_tables.cells import Figured, Vocabulary
+from lipgeo.stored_tables.cells import Figured, Figures, Vocabulary
 from lipgeo.stored_tables.layout import DATA, part_name, range_name
 from lipgeo.stored_tables.rows import Rows
 
-__all__ = ["Long", "earlier_rows", "whole_ranges", "write_parts"]
+__all__ = ["Long", "earlier_rows", "write_parts"]
 
 Ints = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 
-#: rows of a row group: one characteristic of all units of a part stands in one or two
+#: rows of a row group
 _GROUP = 131_072
+_KEYS = ("unit", "characteristic")
 
 
 class Long:
@@ -56,8 +58,10 @@ class Long:
         """Id of each row's characteristic."""
         return self.members[self.rows.each]
 
-    def order(self, wanted: Bools, spare: Bools | None) -> tuple[Ints, Ints, Ints]:
-        """Return number, characteristic and code of rows, by characteristic, then unit.
+    def groups(self, wanted: Bools, spare: Bools | None) -> Iterator[tuple[Ints, Ints, Ints]]:
+        """Give number, characteristic and code of rows by characteristic, then unit.
+
+        Some rows at a time: whole characteristics, where all units have the same.
 
         Parameters
         ----------
@@ -70,17 +74,24 @@ class Long:
             members = self.members[self.rows.places]
             columns = np.argsort(members, kind="stable")
             numbers = self.numbers[wanted]
-            codes = self.figured.codes.reshape(len(wanted), -1)[wanted].T[columns]
-            return (
-                np.tile(numbers, len(members)),
-                np.repeat(members[columns], len(numbers)),
-                codes.ravel(),
-            )
+            codes = self.figured.codes.reshape(len(wanted), -1)[wanted]
+            step = max(1, _GROUP // max(1, len(numbers)))
+            for at in range(0, len(columns), step):
+                some = columns[at : at + step]
+                yield (
+                    np.tile(numbers, len(some)),
+                    np.repeat(members[some], len(numbers)),
+                    codes[:, some].T.ravel(),
+                )
+            return
         chosen = np.repeat(wanted, self.rows.counts)
         rows = np.flatnonzero(chosen if spare is None else chosen & ~spare)
         numbers, members = self.units[rows], self.characteristics[rows]
         order = np.lexsort((numbers, members))
-        return numbers[order], members[order], self.figured.codes[rows[order]]
+        numbers, members, codes = numbers[order], members[order], self.figured.codes[rows[order]]
+        for at in range(0, len(rows), _GROUP):
+            end = at + _GROUP
+            yield numbers[at:end], members[at:end], codes[at:end]
 
     def frame(self, wanted: Bools, symbols: list[str]) -> pd.DataFrame:
         """Return rows of some units as a frame, in the order of the file; index is their place."""
@@ -142,93 +153,97 @@ def write_parts(
         ``file, bytes, rows`` of each.
     """
     parts, ranges = [], []
+    columns = long.figured.columns
     for level in sorted(set(levels[long.numbers >= 0])):
-        wanted = (levels == level) & (long.numbers >= 0)
-        units, members, codes = long.order(wanted, spare)
-        if not len(codes):
+        part = _Part(folder / part_name(level, number), columns, vocabulary.symbols)
+        for group in long.groups((levels == level) & (long.numbers >= 0), spare):
+            part.write(*group)
+        if part.rows == 0:
             continue
+        path = folder / range_name(level, number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(part.close(), path)
+        parts.append(_record(folder, part_name(level, number), part.rows))
+        ranges.append(_record(folder, range_name(level, number), part.rows))
+    return parts, ranges
+
+
+def _record(folder: Path, name: str, rows: int) -> dict[str, Any]:
+    return {"file": name, "bytes": (folder / name).stat().st_size, "rows": rows}
+
+
+class _Part:
+    """A part that is being written, one group of rows after the other.
+
+    A group is small enough for its columns to stay in the cache while they are made and written.
+    """
+
+    def __init__(self, path: Path, columns: dict[str, Figures], symbols: list[str]) -> None:
+        self.rows = 0
+        self._path = path
+        self._columns = columns
+        self._words = {name: _Words(one.symbols, symbols) for name, one in columns.items()}
+        self._seen: list[pa.Table] = []
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, units: Ints, members: Ints, codes: Ints) -> None:
+        """Write rows as a row group."""
+        if not len(codes):
+            return
         columns: dict[str, Any] = {"unit": pa.array(units), "characteristic": pa.array(members)}
         firsts = np.flatnonzero(np.diff(members, prepend=members[0] - 1))
         seen: dict[str, Any] = {
             "characteristic": members[firsts],
             "cells": np.diff(firsts, append=len(members)),
         }
-        met = np.zeros(len(next(iter(long.figured.columns.values())).values), dtype=bool)
-        met[codes] = True
-        for name, one in long.figured.columns.items():
+        for name, one in self._columns.items():
             values = one.values[codes]
             missing = np.isnan(values)
             columns[name] = pa.array(values, mask=missing)
-            columns[f"{name}_symbol"] = _words(one.symbols, met, vocabulary.symbols, codes)
+            columns[f"{name}_symbol"] = self._words[name].of(codes)
             seen[f"{name}_least"] = np.fmin.reduceat(values, firsts)
             seen[f"{name}_greatest"] = np.fmax.reduceat(values, firsts)
             seen[f"{name}_missing"] = np.add.reduceat(missing, firsts, dtype=np.int64)
-        parts.append(_written(folder, part_name(level, number), columns))
-        ranges.append(_written(folder, range_name(level, number), seen))
-    return parts, ranges
-
-
-def _written(folder: Path, name: str, columns: dict[str, Any]) -> dict[str, Any]:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(
-        pa.table(columns),
-        path,
-        row_group_size=_GROUP,
-        compression="zstd",
-        write_statistics=["unit", "characteristic"],
-    )
-    rows = len(columns["characteristic"])
-    return {"file": name, "bytes": path.stat().st_size, "rows": rows}
-
-
-def whole_ranges(folder: Path, ranges: list[dict[str, Any]], values: list[str]) -> pd.DataFrame:
-    """Return ``level, characteristic, column, least, greatest, missing, cells`` of a table.
-
-    Parameters
-    ----------
-    folder
-        The folder of the table.
-    ranges
-        Ranges of its parts, as :func:`write_parts` told.
-    values
-        Columns of values.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``least`` and ``greatest`` float64, missing where no cell has a value; ``missing`` and
-        ``cells`` int64.
-    """
-    by_part = []
-    for one in ranges:
-        frame = pq.read_table(folder / one["file"]).to_pandas()
-        by_part.append(frame.assign(level=PurePosixPath(one["file"]).name.split("-")[0]))
-    parts = pd.concat(by_part)
-    long = pd.concat(
-        [
-            parts[["level", "characteristic", "cells"]].assign(
-                column=name,
-                least=parts[f"{name}_least"],
-                greatest=parts[f"{name}_greatest"],
-                missing=parts[f"{name}_missing"],
+        table = pa.table(columns)
+        if self._writer is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # numbers of units and characteristics are ranges: packing them takes longer than
+            # squeezing them, and does no better
+            self._writer = pq.ParquetWriter(
+                self._path,
+                table.schema,
+                compression="snappy",
+                use_dictionary=[name for name in columns if name not in _KEYS],
+                write_statistics=list(_KEYS),
             )
-            for name in values
-        ]
-    )
-    keys = ["level", "characteristic", "column"]
-    found = long.groupby(keys, as_index=False).agg(
-        {"least": "min", "greatest": "max", "missing": "sum", "cells": "sum"}
-    )
-    return found.astype({"characteristic": np.int32})
+        self._writer.write_table(table, row_group_size=len(table))
+        self._seen.append(pa.table(seen))
+        self.rows += len(table)
+
+    def close(self) -> pa.Table:
+        """End the part; return the ranges of its values."""
+        if self._writer is not None:
+            self._writer.close()
+        return pa.concat_tables(self._seen)
 
 
-def _words(codes: npt.NDArray[np.int16], met: Bools, symbols: list[str], rows: Ints) -> pa.Array:
-    """Return symbols of rows; those met, in their own order: equal rows give equal bytes."""
-    used = np.flatnonzero(np.bincount(codes[met], minlength=1)[1:]) + 1
-    words = sorted(symbols[code] for code in used)
-    table = np.zeros(len(symbols), dtype=np.int8)
-    for code in used:
-        table[code] = words.index(symbols[code])
-    indices = pa.array(table[codes][rows], mask=(codes == 0)[rows])
-    return pa.DictionaryArray.from_arrays(indices, pa.array(words, pa.string()), safe=False)
+class _Words:
+    """Symbols of a column as Parquet keeps them: its words, in their own order.
+
+    The order in which symbols were met is no matter: equal rows give equal bytes.
+    """
+
+    def __init__(self, codes: npt.NDArray[np.int16], symbols: list[str]) -> None:
+        used = [code for code in np.unique(codes).tolist() if code]
+        words = sorted(symbols[code] for code in used)
+        table = np.zeros(len(symbols), dtype=np.int8)
+        for code in used:
+            table[code] = words.index(symbols[code])
+        self._words = pa.array(words, pa.string())
+        self._indices = table[codes]
+        self._none = codes == 0
+
+    def of(self, rows: Ints) -> pa.Array:
+        """Return the symbols of some rows, null where there is none."""
+        indices = pa.array(self._indices[rows], mask=self._none[rows])
+        return pa.DictionaryArray.from_arrays(indices, self._words, safe=False)

@@ -8,6 +8,7 @@ until it is known, all fields of all rows are.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -245,12 +246,10 @@ class Reader:
         if units == 0:
             return None
         rows = units * each
-        try:
-            ids, names = self._units_of(prefixes[:units])
-        except pa.ArrowInvalid:
+        found = self._units_of(prefixes[:units])
+        if found is None:
             return None
-        if len(ids) != units:
-            return None
+        ids, names = found
         return Rows(
             ids,
             names,
@@ -272,18 +271,22 @@ class Reader:
             found.append(line[:size])
         return found
 
-    def _units_of(self, prefixes: list[bytes]) -> tuple[list[bytes], list[bytes | None]]:
-        at = self._layout.columns
+    def _units_of(self, prefixes: list[bytes]) -> tuple[list[bytes], list[bytes | None]] | None:
+        """Return ids and names; ``None`` where the fields of a unit are not as many as needed."""
+        # Latin-1 gives every byte back as it was
+        lines = [prefix.decode("latin-1") for prefix in prefixes]
+        try:
+            rows = list(csv.reader(lines, delimiter=self._layout.delimiter))
+        except csv.Error:
+            return None
         # a prefix ends with a delimiter: one empty field more
-        table = parsed(
-            pa.py_buffer(b"\n".join(prefixes) + b"\n"),
-            range(self._unit_fields + 1),
-            (at["id"], at["name"]),
-            self._layout.delimiter,
-            kind=pa.binary(),
+        if any(len(row) != self._unit_fields + 1 or row[-1] for row in rows):
+            return None
+        id, name = (self._layout.columns[column] for column in ("id", "name"))
+        return (
+            [row[id].encode("latin-1") for row in rows],
+            [row[name].encode("latin-1") for row in rows],
         )
-        ids, names = (table.column(str(at[name])).to_pylist() for name in ("id", "name"))
-        return [one or b"" for one in ids], names
 
     # ---------------------------------------------------------------------------- any units
 
