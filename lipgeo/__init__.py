@@ -35,6 +35,7 @@ _ROOMS = {
     "fit_boundaries": "boundary",
     "gaps": "registry",
     "open_census": "store",
+    "open_table": "stored_tables",
     "preview": "maps",
     "read_build": "build",
     "read_correspondence": "readers",

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import lipgeo
 from lipgeo import CensusTable, LongTable, ServiceAreas, build_crosswalk, synthetic, weight_table
-from lipgeo.errors import TableError
+from lipgeo.cli import main
+from lipgeo.errors import StoreError, TableError
 from lipgeo.tables import Variable
 
 ibis = pytest.importorskip("ibis", reason="needs the extra tables")
@@ -241,3 +242,82 @@ def test_a_column_that_is_not_there(country):
         weight_table(
             long_of(made(country, 0.0)), crosswalk, variables=[Variable("moon_landings", "count")]
         )
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """Return a store, under a name with every awkward letter, with a table; and its files."""
+    folder = tmp_path_factory.mktemp("long")
+    census = synthetic.census(3_000, seed=5)
+    made = [synthetic.table(census, one, suppressed=0.1) for one in ("PR", "CD", "CSD", "DA")]
+    files = synthetic.write_profile(census, made, folder / "files")
+    store = folder / "dépôt [1] *"
+    store.mkdir()
+    lipgeo.add_table(store, files)
+    return store, files, census
+
+
+def test_an_imported_table_is_the_table_read(imported):
+    """Import, open and weight: the numbers of ``read_profile``, drawn areas and listed units."""
+    store, files, census = imported
+    areas = ServiceAreas.concat(
+        [
+            ServiceAreas.from_frame(synthetic.service_areas(census, count=4, seed=5), id="area_id"),
+            ServiceAreas.from_units(
+                {"three": [f"CSD:{one}" for one in census.units("CSD").index[:3]]}, census
+            ),
+        ]
+    )
+    levels = ("DA", "CSD")
+    read = [lipgeo.read_profile(files, level=level) for level in levels]
+    opened = [lipgeo.open_table(store, level=level) for level in levels]
+    names = list(read[0].columns)
+    memory = lipgeo.weight_areas(census, areas, read, variables=names)
+    engine = lipgeo.weight_areas(census, areas, opened, variables=names)
+    assert_equal(memory.frame, engine.frame)
+    some = ["population", "immigrants"]
+    assert_equal(memory.explained(some), engine.explained(some), tolerance=1e-9)
+    assert engine.sources.equals(memory.sources)
+
+
+def test_men_and_women_have_columns_where_there_are_any(imported):
+    """Columns of men and women follow the total's; land has none."""
+    table = lipgeo.open_table(imported[0])
+    assert {"immigrants", "immigrants_men", "immigrants_women"} <= set(table.columns)
+    assert table.variables["immigrants_men"].denominator == "immigrant_status_total_men"
+    assert table.variables["immigrants_men"].name_fr.endswith("hommes+")
+    assert table.level == "DA"
+    assert "DA" in repr(table)
+
+
+def test_which_table_is_said_or_asked(imported, tmp_path):
+    """No store, no table, a level it has not, several that answer: what there is, is said."""
+    store, files, _ = imported
+    with pytest.raises(StoreError, match="98-401-X2021006"):
+        lipgeo.open_table(store, "another")
+    with pytest.raises(StoreError, match="ADA"):
+        lipgeo.open_table(store, level="ADA")
+    with pytest.raises(StoreError, match="nowhere"):
+        lipgeo.open_table(tmp_path / "nowhere")
+    lipgeo.add_table(tmp_path, files[:1], name="one")
+    lipgeo.add_table(tmp_path, files[1:2], name="two")
+    with pytest.raises(StoreError, match=r"one.*two"):
+        lipgeo.open_table(tmp_path)
+
+
+def test_a_stored_table_by_its_name_on_the_command_line(imported, tmp_path, capsys):
+    """``lipgeo weight NAME`` takes the store's table where no file is called so."""
+    _, files, census = imported
+    work = tmp_path / "census"
+    lipgeo.add_census(work, synthetic.write_files(census, tmp_path / "files"), made=True)
+    lipgeo.add_table(work, files)
+    areas = tmp_path / "areas.csv"
+    unit = census.units("CSD").index[0]
+    areas.write_text(f"area_id,level,unit_id\nx,CSD,{unit}\n", encoding="utf-8")
+    asked = ["--areas", str(areas), "--store", str(work), "--variables", "population,immigrants"]
+    with pytest.raises(SystemExit) as ended:
+        main(["weight", "98-401-X2021006", *asked, "--out", str(tmp_path / "out.csv"), "--quiet"])
+    assert ended.value.code in (0, 1), capsys.readouterr()
+    found = pd.read_csv(tmp_path / "out.csv").set_index("variable")["value"]
+    own = lipgeo.read_profile(files, level="CSD").frame.loc[unit]
+    assert found["population"] == own["population"]

@@ -17,7 +17,8 @@ from lipgeo.words import say
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lipgeo.tables import CensusTable, Estimates
+    from lipgeo.tables import Estimates
+    from lipgeo.tables.long import AnyTable
 
 __all__ = ["weight"]
 
@@ -88,7 +89,9 @@ def weight(
         if build is not None:
             fitted = read_build(build)
             xw = fitted.membership if basis is BasisChoice.UNION else fitted.crosswalk
-            tables = _tables(table, level or xw.source_level, xw.vintage, (), table_id)
+            tables = _stored(table, store, level or xw.source_level, xw.vintage, ()) or _tables(
+                table, level or xw.source_level, xw.vintage, (), table_id
+            )
             labels = fitted.service_areas.labels
             show(say("cli.step_weight"), 0.0)
             found = weight_table(tables[0], xw, variables=wanted, min_observed=min_observed)
@@ -109,7 +112,9 @@ def weight(
                 },
             )
             listed = [one for one in given.units["level"].unique() if one in census.levels]
-            tables = _tables(table, level, census.vintage, listed, table_id)
+            tables = _stored(table, store, level, census.vintage, listed) or _tables(
+                table, level, census.vintage, listed, table_id
+            )
             labels = given.labels
             show(say("cli.step_weight"), 0.0)
             found = weight_areas(census, given, tables, variables=wanted, min_observed=min_observed)
@@ -125,13 +130,35 @@ def _names(given: str | None) -> list[str] | None:
     return [name.strip() for name in given.split(",") if name.strip()]
 
 
+def _stored(
+    paths: Sequence[Path],
+    store: Path,
+    level: str | None,
+    vintage: int | None,
+    listed: Sequence[str],
+) -> list[AnyTable]:
+    """Open the table of the store that is named, at its levels; nothing where a file is meant."""
+    from lipgeo.stored_tables import describe_tables, open_table
+
+    if len(paths) > 1 or paths[0].exists() or not store.is_dir():
+        return []
+    name = str(paths[0])
+    held = describe_tables(store)
+    held = held[held["name"].eq(name) & ((vintage is None) | held["vintage"].eq(vintage))]
+    if held.empty:
+        return []
+    first = open_table(store, name, level=level, vintage=vintage)
+    others = [one for one in listed if one in set(held["level"]) and one != first.level]
+    return [first, *(open_table(store, name, level=one, vintage=vintage) for one in others)]
+
+
 def _tables(
     paths: Sequence[Path],
     level: str | None,
     vintage: int | None,
     listed: Sequence[str],
     id: str | None,
-) -> list[CensusTable]:
+) -> list[AnyTable]:
     """Read the table, and its rows of the levels that areas list where it has them."""
     from lipgeo.errors import TableError
     from lipgeo.readers import read_profile, read_table
@@ -140,7 +167,7 @@ def _tables(
     if len(paths) == 1 and not is_profile(paths[0]):
         return [read_table(paths[0], id=id, level=level, vintage=vintage)]
     first = read_profile(list(paths), level=level)
-    tables = [first]
+    tables: list[AnyTable] = [first]
     for other in listed:
         if other != first.level:
             try:
@@ -152,7 +179,7 @@ def _tables(
 
 def _print(
     found: Estimates,
-    tables: Sequence[CensusTable],
+    tables: Sequence[AnyTable],
     written: Sequence[Path],
     *,
     as_json: bool,

@@ -38,7 +38,7 @@ class Leg:
             needed = set(parts_needed(as_of(name, self)))
         except TableError:  # another census's table has it under a name of its own
             return False
-        return all(needed <= set(table.frame.columns) for table in self.tables.values())
+        return all(needed <= set(table.columns) for table in self.tables.values())
 
 
 def legs_of(given: Mapping[int, tuple[Census | None, Tables | None]]) -> list[Leg]:

@@ -1,0 +1,207 @@
+"""``open_table``: an imported table, left where it is, with the engine that adds it up."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet
+
+from lipgeo import geography
+from lipgeo.errors import MissingExtraError, StoreError
+from lipgeo.stored_tables.layout import (
+    CHARACTERISTICS,
+    DATA,
+    RANGES,
+    UNITS,
+    held_tables,
+    read_manifest,
+)
+from lipgeo.tables import LongTable, Variable, known_variables
+from lipgeo.words import Language, say, speaking
+
+__all__ = ["open_table"]
+
+#: what DuckDB may hold; beyond it goes to disk
+_MEMORY = "350MB"
+_TOTAL = "total"
+
+
+def open_table(
+    store: str | Path,
+    name: str | None = None,
+    *,
+    level: str | None = None,
+    vintage: int | None = None,
+    engine: Any = None,
+) -> LongTable:
+    """Open a table that :func:`lipgeo.add_table` (``lipgeo census table add``) imported.
+
+    Nothing but names is read. :func:`lipgeo.weight_table` takes what is returned as it takes a
+    table in memory and gives the same numbers, in bounded memory whatever its size.
+
+    Parameters
+    ----------
+    store
+        The store's folder.
+    name
+        Name of the table; may be left out where the store holds one.
+    level
+        Level of its units; the finest it holds unless given.
+    vintage
+        Census year; needed where tables of several bear the name.
+    engine
+        An ibis backend that reads Parquet: DuckDB in this process unless given (extra ``tables``);
+        for Apache Spark see :func:`lipgeo.spark.engine`.
+
+    Returns
+    -------
+    LongTable
+        Columns: each characteristic by its name in the dictionary of variables, by its id
+        (``"1527"``) where the dictionary does not know it; men's and women's counts with
+        ``_men`` and ``_women`` at the end, where there are any. Only the dictionary's have a rule:
+        give others theirs with :meth:`~lipgeo.LongTable.with_variables`.
+
+    Raises
+    ------
+    StoreError
+        There is no store or table, several answer, the level is not in it, or it is damaged.
+    MissingExtraError
+        The extra ``tables`` is not installed.
+    """
+    folder = _found(Path(store), name, vintage)
+    manifest = read_manifest(folder)
+    levels = manifest["levels"]
+    code = levels[0] if level is None else geography.require_level(level, manifest["vintage"]).code
+    if code not in levels:
+        raise StoreError("stored_tables.no_level", name=folder.name, level=code, held=levels)
+    backend = _duckdb() if engine is None else engine
+    units = _read(folder / UNITS)
+    units = units[units["level"].eq(code)].set_index("unit_id")[["unit", "name", "origin"]]
+    columns = _columns(_read(folder / CHARACTERISTICS), manifest["values"])
+    ranges = _ranges(_read(folder / RANGES), code, columns)
+    # what is not told apart by gender has no cells of men and women
+    told = ranges["least"].notna()
+    columns = {name: at for name, at in columns.items() if at[1] == _TOTAL or told[name]}
+    return LongTable(
+        _cells(backend, (folder / DATA / f"level={code}").resolve()),
+        units=units,
+        columns=columns,
+        variables=_variables(columns, manifest["vintage"]),
+        ranges=ranges,
+        level=code,
+        vintage=manifest["vintage"],
+        sources=pd.DataFrame(manifest["sources"])[["file", "sha256"]].astype("string"),
+    )
+
+
+def _found(store: Path, name: str | None, vintage: int | None) -> Path:
+    """Return the folder of the one table that answers."""
+    if not store.is_dir():
+        raise StoreError("store.missing", path=store)
+    held = held_tables(store)
+    answering = {
+        key: folder
+        for key, folder in held.items()
+        if (vintage is None or key[0] == int(vintage)) and (name is None or key[1] == name)
+    }
+    if len(answering) != 1:
+        raise StoreError(
+            "stored_tables.several" if answering else "stored_tables.no_table",
+            path=store,
+            asked=" ".join(str(one) for one in (vintage, name) if one is not None) or "-",
+            held=[f"{name} ({year})" for year, name in answering or held],
+        )
+    return next(iter(answering.values()))
+
+
+def _duckdb() -> Any:
+    """Return DuckDB in this process, with bounds to its memory."""
+    try:
+        import ibis
+
+        backend = ibis.duckdb.connect()
+    except ImportError as error:
+        raise MissingExtraError("stored_tables.no_ibis") from error
+    backend.raw_sql(f"SET memory_limit = '{_MEMORY}'")
+    backend.raw_sql("SET preserve_insertion_order = false")
+    return backend
+
+
+def _cells(backend: Any, folder: Path) -> Any:
+    """Return the parts of one level as one table of an engine, whatever the folder is called."""
+    if backend.name == "pyspark":
+        # the file system is said, for on a cluster it may be another; Spark escapes by backslash
+        return backend.read_parquet("file://" + re.sub(r"([][*?{}\\])", r"\\\1", str(folder)))
+    return backend.read_parquet(f"{glob.escape(str(folder))}/*.parquet")
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pyarrow.parquet.ParquetFile(path).read().to_pandas()
+    except FileNotFoundError as error:
+        raise StoreError(
+            "stored_tables.half_written", folder=path.parent, missing=path.name
+        ) from error
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise StoreError("stored_tables.damaged", file=path, reason=str(error)) from error
+
+
+def _columns(characteristics: pd.DataFrame, values: list[str]) -> dict[str, tuple[int, str]]:
+    """Return the names of columns: characteristic by characteristic, as they are stored."""
+    ordered = characteristics.sort_values("characteristic")
+    ids = ordered["characteristic"].astype(int)
+    names = ordered["variable"].fillna(ids.astype(str)).astype(str)
+    return {
+        _named(name, kind): (id, kind)
+        for name, id in zip(names, ids, strict=True)
+        for kind in values
+    }
+
+
+def _named(name: str, kind: str) -> str:
+    return name if kind == _TOTAL else f"{name}_{kind}"
+
+
+def _variables(columns: Mapping[str, tuple[int, str]], vintage: int) -> dict[str, Variable]:
+    """Return what the dictionary knows of the columns; men and women as the total."""
+    known = known_variables(vintage)
+    found = {}
+    for name, (_, kind) in columns.items():
+        one = known.get(name if kind == _TOTAL else name.removesuffix(f"_{kind}"))
+        if one is None:
+            continue
+        if kind == _TOTAL:
+            found[name] = one
+            continue
+        found[name] = replace(
+            one,
+            name=name,
+            denominator=None if one.denominator is None else _named(one.denominator, kind),
+            groups=tuple(replace(of, variable=_named(of.variable, kind)) for of in one.groups),
+            characteristics=(),
+            name_en=_labelled(one.name_en, kind, "en"),
+            name_fr=_labelled(one.name_fr, kind, "fr"),
+        )
+    return found
+
+
+def _labelled(name: str, kind: str, lang: Language) -> str:
+    if not name:
+        return name
+    with speaking(lang):
+        return say(f"stored_tables.{kind}_of", name=name)
+
+
+def _ranges(
+    ranges: pd.DataFrame, level: str, columns: Mapping[str, tuple[int, str]]
+) -> pd.DataFrame:
+    """Return ``least, greatest`` by column of one level."""
+    mine = ranges[ranges["level"].eq(level)].set_index(["characteristic", "column"])
+    at = pd.MultiIndex.from_tuples(list(columns.values()), names=["characteristic", "column"])
+    return mine.reindex(at)[["least", "greatest"]].set_axis(pd.Index(list(columns)), axis=0)
