@@ -30,6 +30,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import shapely
 
 import lipgeo
 import lipgeo.spark
@@ -255,7 +256,8 @@ def main() -> None:
             f"made census of {counts}; {len(areas)} areas; Spark {session.version} "
             f"in local mode, {asked.cores} of {os.cpu_count()} cores, {asked.memory} for Java"
         )
-        print(f"start of Spark: {seconds:.1f} s", flush=True)
+        sent = sum(map(len, shapely.to_wkb(areas.frame.geometry.to_numpy()))) / 1e6
+        print(f"start of Spark: {seconds:.1f} s; outlines broadcast: {sent:.1f} MB", flush=True)
         try:
             overlays(session, store, areas, memory)
             memory.say("overlay")

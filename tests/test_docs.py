@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import sparkhere
 
 from lipgeo import errors, words
 from lipgeo.cli import main
@@ -70,6 +71,10 @@ def _has_code(page: Path) -> bool:
     return not french_twin and any(block.kind in ran for block in blocks(page))
 
 
+def _on_spark(page: Path) -> bool:
+    return any("lipgeo.spark" in block.body for block in blocks(page) if block.kind == "python")
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory) -> Path:
     """Return what ``lipgeo demo`` leaves: every page works on it."""
@@ -121,7 +126,23 @@ def run_python(source: str, names: dict[str, object], page: Path, line: int) -> 
     exec(compile("\n" * line + source, str(page), "exec"), names)
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if _has_code(p)], ids=_name)
+@pytest.fixture
+def engine(page):
+    """Where a page works on Spark: skip it without Java, and end Spark's Java after it."""
+    if not _on_spark(page):
+        yield
+        return
+    sparkhere.require_spark()
+    yield
+    sparkhere.end_spark()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, marks=sparkhere.MARKS if _on_spark(p) else []) for p in PAGES if _has_code(p)],
+    ids=_name,
+)
+@pytest.mark.usefixtures("engine")
 def test_code_of_a_page_runs(page, workplace, capsys):
     """Every block of a page runs, in order, in one folder, as a reader would type it."""
     names: dict[str, object] = {"__name__": "__page__"}

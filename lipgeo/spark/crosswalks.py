@@ -58,9 +58,10 @@ def build_crosswalk(
     target, weight, placement
         As in :func:`lipgeo.build_crosswalk`; blocks are the census's own.
     by
-        Level by which units are partitioned. Ontario holds four units of ten; ``"CD"`` cuts finer
-        where more cores wait for it. A level that does not say its ``by`` is taken as its file
-        lies. The result does not depend on it: no unit's shares depend on another unit.
+        Level by which units are partitioned. Ontario holds more than a third of the country;
+        ``"CD"`` cuts finer where many cores would wait for it. A level that does not say its
+        ``by`` is taken as its file lies. The result does not depend on it: no unit's shares
+        depend on another unit.
     folder
         The folder of the census's files as Spark addresses it (``"s3a://bucket/store/2021"``),
         where that is not the path it was opened by.
