@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toytown import draw
 
-from lipgeo.crosswalk import edges, kernel
+from lipgeo.crosswalk import along, descent, edges
 from lipgeo.crosswalk.kernel import DUST, ArrayUnits, Outlines, locate, overlay, pieces
 
 RNG = np.random.default_rng(7)
@@ -235,7 +235,8 @@ def test_chunks_and_cores_change_nothing(monkeypatch):
     """However the work is cut, results are the same bit by bit."""
     units, areas = blobs(150, 5, 0.4), blobs(9, 6, 2.5)
     whole = overlay(ArrayUnits(units), Outlines(areas))
-    monkeypatch.setattr(kernel, "CHUNK_VERTICES", 64)
+    monkeypatch.setattr(along, "CHUNK_VERTICES", 64)
+    monkeypatch.setattr(descent, "TOGETHER", 1)
     parts = overlay(ArrayUnits(units), Outlines(areas))
     assert whole.share.tobytes() == parts.share.tobytes()
     assert whole.unit.tobytes() == parts.unit.tobytes()
