@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,8 +20,8 @@ from lipgeo.report import CheckReport, Finding
 __all__ = ["read_crosswalk", "write_crosswalk"]
 
 #: of the layout of the file, raised when an older lipgeo could not read it
-VERSION = 1
-_PARTS = ("remainder", "overlaps", "quality", "sources")
+VERSION = 2
+_PARTS = ("overlaps", "quality", "sources")
 
 
 def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
@@ -34,11 +35,19 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
     OutputError
         The file cannot be written; what was there stays.
     """
+    remainder, sources = crosswalk.remainder, crosswalk.sources
+    # both have one row a source: its id, the most of them, stands once
+    rest = remainder.set_index("source_id")["share"].reindex(sources.index)
+    parts = {
+        "overlaps": crosswalk.overlaps,
+        "quality": crosswalk.quality,
+        "sources": sources.assign(remainder=rest.to_numpy(np.float64)),
+    }
     document = {
         "version": VERSION,
         "meta": dict(crosswalk.meta),
         "report": crosswalk.report.to_records(),
-        "parts": {name: _packed(getattr(crosswalk, name)) for name in _PARTS},
+        "parts": {name: _packed(parts[name]) for name in _PARTS},
     }
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False)
     schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
@@ -66,6 +75,9 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     if version > VERSION:
         raise FileError("crosswalk_file.newer", path=place, found=version, known=VERSION)
     parts = {name: _unpacked(text) for name, text in document["parts"].items()}
+    if version > 1:
+        rest = parts["sources"].pop("remainder")
+        parts["remainder"] = rest.rename("share").reset_index()
     return Crosswalk(
         table.replace_schema_metadata({b"pandas": table.schema.metadata[b"pandas"]}).to_pandas(),
         **parts,

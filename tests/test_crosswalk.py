@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import pickle
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 from toytown import DA_IDS, DB_IDS, areas, blocks, census, draw
@@ -495,6 +501,69 @@ def test_two_builds_give_one_file(tmp_path, town, drawn):
     for name in "ab":
         build_crosswalk(town.zones("DA"), drawn, weight="population").save(tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_file_of_the_first_layout_is_still_read(tmp_path, town, drawn):
+    """The first layout kept the remainder as a part of its own, ids and all."""
+    made = build_crosswalk(town.zones("DA"), drawn, weight="population")
+    path = tmp_path / "old.parquet"
+    made.save(path)
+    table = pq.read_table(path)
+    document = json.loads(table.schema.metadata[b"lipgeo"])
+    parts = {name: pq.read_table(_opened(text)) for name, text in document["parts"].items()}
+    parts["sources"] = parts["sources"].drop_columns("remainder")
+    parts["remainder"] = pa.Table.from_pandas(made.remainder)
+    document |= {"version": 1, "parts": {name: _closed(one) for name, one in parts.items()}}
+    about = {**table.schema.metadata, b"lipgeo": json.dumps(document).encode()}
+    pq.write_table(table.replace_schema_metadata(about), path)
+    assert read_crosswalk(path) == made
+
+
+def _opened(text):
+    return pa.BufferReader(base64.b64decode(text))
+
+
+def _closed(table):
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    return base64.b64encode(sink.getvalue().to_pybytes()).decode()
+
+
+@pytest.mark.parametrize("weight", ["area", "population", "dwellings"])
+def test_sources_are_named_when_they_are_asked_for(town, weight):
+    """A crosswalk of one area is the same whether all its sources were named at once or later."""
+    one = ServiceAreas.from_frame(areas(), id="area_id").select(["1"])
+    made = build_crosswalk(town.zones("DA"), one, weight=weight)
+    assert "_every" not in vars(made)
+    again = build_crosswalk(town.zones("DA"), one, weight=weight)
+    parts = ("frame", "remainder", "overlaps", "quality", "sources")
+    told = Crosswalk(
+        *(getattr(again, name) for name in parts), meta=again.meta, report=again.report
+    )
+    assert made == told
+    assert "_make" not in vars(made)
+    assert pickle.loads(pickle.dumps(build_crosswalk(town.zones("DA"), one, weight=weight))) == told
+
+
+def test_quality_asks_all_sources_what_they_are_counted_by():
+    """An area where nobody lives has no quality by people, though its land could be measured."""
+    frame = areas()
+    where = frame.geometry.iloc[0].centroid
+    empty = shapely.box(where.x, where.y, where.x + 1, where.y + 1)
+    blocks = pd.DataFrame({"unit_id": ["b1", "b2"], "DA": ["d1", "d2"], "population": [0.0, 9.0]})
+    above = pd.DataFrame({"unit_id": ["d1", "d2"], "population": [0.0, 9.0]})
+    shapes = np.array([empty, shapely.box(where.x + 1, where.y, where.x + 2, where.y + 1)])
+    level = {"DB": blocks, "DA": above}
+    country = Census(MemoryCensus(2021, level, dict.fromkeys(level, shapes)))
+    cut = gpd.GeoDataFrame(
+        {"id": ["half"]}, geometry=[shapely.box(where.x, where.y, where.x + 0.5, where.y + 1)],
+        crs=3347,
+    )  # fmt: skip
+    made = build_crosswalk(country.zones("DA"), ServiceAreas.from_frame(cut), weight="population")
+    assert made.frame["share_basis"].tolist() == ["area"]
+    assert made.sources["share_basis"].tolist() == ["area", "population"]
+    assert made.quality["quality_index"].isna().all()
+    assert made.check().findings == ()
 
 
 def test_files_that_are_no_crosswalk(tmp_path, town, drawn):

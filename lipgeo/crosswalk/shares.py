@@ -29,7 +29,7 @@ from lipgeo.report import Finding
 from lipgeo.words import say
 from lipgeo.zones import Zones
 
-__all__ = ["CHAINS", "Lay", "Particles", "Shares", "by_area", "by_weight"]
+__all__ = ["CHAINS", "Held", "Lay", "Particles", "Shares", "by_area", "by_weight"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -38,6 +38,8 @@ Texts = npt.NDArray[np.object_]
 #: lays the units of a census level over areas: :func:`~lipgeo.crosswalk.kernel.overlay`, or the
 #: same in many places at once
 Lay = Callable[[LevelUnits, Outlines], Overlay]
+#: what some sources hold of the basis they stand by, and that basis; asked by position
+Held = Callable[[Ints], tuple[Floats, Texts]]
 
 #: what a weight falls back to where it is missing or zero; the last resort is area
 CHAINS: dict[str, tuple[str, ...]] = {
@@ -56,7 +58,7 @@ class Shares:
     pairs
         The shares, of the pairs, of the union and of two targets at once.
     basis
-        What each source was shared out by; text, one a source.
+        What each source was shared out by where an outline cuts it; text, one a source.
     repaired
         Sources (or blocks, in a second pass) whose polygon had to be repaired.
     unplaced
@@ -191,48 +193,58 @@ def by_weight(
     placement: str,
     blocks: Zones | None,
     lay: Lay = overlay,
-) -> tuple[Shares, Floats, list[Finding]]:
-    """Return shares by the weight asked for, what each source holds of its basis, and notes."""
+) -> tuple[Shares, Held, list[Finding]]:
+    """Return shares by the weight asked for, what sources hold of their basis, and notes."""
     met = np.unique(area.pairs.unit)
     if weight == "area":
-        return area, surface_m2(source, np.arange(len(source), dtype=np.int64)), []
+        return area, lambda rows: (surface_m2(source, rows), area.basis[rows]), []
     surface = np.full(len(source), np.nan)
     surface[met] = surface_m2(source, met)
     label = say(f"crosswalk.{weight}")
     if blocks is None:
-        return area, surface, [finding("crosswalk.no_blocks", "warning", "", weight=label)]
+        notes = [finding("crosswalk.no_blocks", "warning", "", weight=label)]
+        return area, lambda rows: (surface[rows], area.basis[rows]), notes
     if not isinstance(blocks, CensusZones) and weight not in blocks.data:
         raise CrosswalkError(
             "crosswalk.no_counts", weight=weight, label=label, held=list(blocks.data.columns)
         )
 
-    held = counts_of(source)
     opened = np.unique(area.pairs.unit[area.pairs.share < 1])
-    unknown = met[np.isnan(held[weight][met])]
+    unknown = met[np.isnan(counts_of(source, met)[weight])]
     parts = particles(source, blocks, np.union1d(opened, unknown), targets, placement, lay=lay)
     owned = parts.owner >= 0
     has = np.bincount(parts.owner[owned], minlength=len(source)) > 0
-    for name in CHAINS[weight]:
-        summed = np.bincount(
+    summed = {
+        name: np.bincount(
             parts.owner[owned], weights=parts.counts[name][owned], minlength=len(source)
         )
-        held[name] = np.where(np.isnan(held[name]) & has, summed, held[name])
+        for name in CHAINS[weight]
+    }
     weighted = by_people(area, parts, weight, len(source), len(targets))
-    # a source wholly inside, or wholly outside, was not opened: it stands by the first it holds
-    basis = weighted.basis.copy()
-    closed = basis == "area"
-    closed[opened] = False
-    for name in reversed(CHAINS[weight]):
-        basis[closed & (held[name] > 0)] = name
-    amount = surface.copy()
-    amount[basis == "point"] = held[weight][basis == "point"]
-    for name in CHAINS[weight]:
-        amount[basis == name] = held[name][basis == name]
+    cut = np.zeros(len(source), dtype=bool)
+    cut[opened] = True
+
+    def held(rows: Ints) -> tuple[Floats, Texts]:
+        counts = counts_of(source, rows)
+        for name in CHAINS[weight]:
+            unsaid = np.isnan(counts[name]) & has[rows]
+            counts[name] = np.where(unsaid, summed[name][rows], counts[name])
+        # a source wholly inside, or wholly outside, was not opened: it stands by the first it holds
+        basis = weighted.basis[rows]
+        closed = (basis == "area") & ~cut[rows]
+        for name in reversed(CHAINS[weight]):
+            basis[closed & (counts[name] > 0)] = name
+        amount = surface[rows]
+        amount[basis == "point"] = counts[weight][basis == "point"]
+        for name in CHAINS[weight]:
+            amount[basis == name] = counts[name][basis == name]
+        return amount, basis
+
     notes = [
         finding("crosswalk.missing_counts", "warning", one, id=one, weight=label)
         for one in source.ids[weighted.missing]
     ]
-    return replace(weighted, basis=basis), amount, notes
+    return weighted, held, notes
 
 
 # ---------------------------------------------------------------- particles

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -20,7 +20,7 @@ from lipgeo.areas.faults import finding
 from lipgeo.census import CensusZones
 from lipgeo.crosswalk.kernel import DUST, overlay
 from lipgeo.crosswalk.quality import counted, coverage_of, fit_of
-from lipgeo.crosswalk.shares import Lay, Shares, by_area, by_weight
+from lipgeo.crosswalk.shares import Held, Lay, Shares, by_area, by_weight
 from lipgeo.crosswalk.targets import Targets, on_one_grid, targets_of
 from lipgeo.errors import CrosswalkError
 from lipgeo.report import CheckReport, Finding
@@ -105,11 +105,59 @@ class Crosswalk(Shown):
         meta: Mapping[str, Any],
         report: CheckReport | None = None,
     ) -> None:
-        self._frame, self._remainder = frame, remainder
-        self._overlaps, self._quality, self._sources = overlaps, quality, sources
+        self._frame, self._overlaps, self._quality = frame, overlaps, quality
+        self._every = (remainder, sources)
         self.meta: Mapping[str, Any] = MappingProxyType(dict(meta))
         self.report = CheckReport() if report is None else report
         _require_sound(self)
+
+    #: makes :attr:`_every`
+    _make: Callable[[], tuple[pd.DataFrame, pd.DataFrame]]
+
+    @classmethod
+    def _met(
+        cls,
+        frame: pd.DataFrame,
+        overlaps: pd.DataFrame,
+        quality: pd.DataFrame,
+        every: Callable[[], tuple[pd.DataFrame, pd.DataFrame]],
+        *,
+        meta: Mapping[str, Any],
+        report: CheckReport,
+    ) -> Crosswalk:
+        """Make a crosswalk of which only the sources that targets meet are known yet.
+
+        ``every`` gives :attr:`remainder` and :attr:`sources` when they are first asked for: one
+        area must not cost what naming a whole country costs.
+        """
+        made = object.__new__(cls)
+        made._frame, made._overlaps, made._quality = frame, overlaps, quality
+        made._make = every
+        made.meta, made.report = MappingProxyType(dict(meta)), report
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**self.__dict__, "_every": self._every, "meta": dict(self.meta)}
+        state.pop("_make", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, meta=MappingProxyType(state["meta"]))
+
+    @cached_property
+    def _every(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Remainder and sources."""
+        every = self._make()
+        del self._make  # and with it all it was made from
+        return every
+
+    @property
+    def _remainder(self) -> pd.DataFrame:
+        return self._every[0]
+
+    @property
+    def _sources(self) -> pd.DataFrame:
+        return self._every[1]
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -462,7 +510,7 @@ def laid_out(
     findings = [*target.report, *_met(source, targets, area)]
     if blocks is None and isinstance(source, CensusZones) and "DB" in source.census.levels:
         blocks = source.census.zones("DB")
-    weighted, amount, notes = by_weight(
+    weighted, held, notes = by_weight(
         source, targets, area, weight=weight, placement=placement, blocks=blocks, lay=lay
     )
     meta = {
@@ -475,7 +523,7 @@ def laid_out(
         "placement": placement,
     }
     return _assembled(
-        source, targets, area, weighted, amount, meta=meta, findings=[*findings, *notes]
+        source, targets, area, weighted, held, meta=meta, findings=[*findings, *notes]
     )
 
 
@@ -524,59 +572,66 @@ def _assembled(
     targets: Targets,
     area: Shares,
     weighted: Shares,
-    amount: Floats,
+    held: Held,
     *,
     meta: dict[str, Any],
     findings: list[Finding],
 ) -> Crosswalk:
     """Put ids to positions; order everything by ids."""
-    ids = np.asarray(source.ids, dtype=object)
-    order = np.argsort(ids.astype(str), kind="stable")
-    rank = np.empty(len(ids), dtype=np.int64)
-    rank[order] = np.arange(len(ids))
-    # texts are taken from their own array, so that no id is turned into text twice
-    named, targeted = _texts(ids[order]), _texts(targets.ids)
-    code, bases = pd.factorize(weighted.basis)
-    based = _texts(bases).take(code)
     pairs, surface = weighted.pairs, area.pairs
-    place = np.lexsort((pairs.area, rank[pairs.unit]))
-    unit, column = pairs.unit[place], pairs.area[place]
+    met = np.unique(pairs.unit)
+    named, rank = _ranked(_ids(source, met))
+    amount, basis = held(met)
+    code, bases = pd.factorize(basis)
+    targeted, based = _texts(targets.ids), _texts(bases).take(code)
+    at = np.searchsorted(met, pairs.unit)
+    place = np.lexsort((pairs.area, rank[at]))
+    at, column = at[place], pairs.area[place]
     frame = pd.DataFrame(
         {
-            "source_id": named.take(rank[unit]),
+            "source_id": named.take(rank[at]),
             "target_id": targeted.take(column),
             "share": pairs.share[place],
             "area_share": surface.share[place],
-            "weight": pairs.share[place] * amount[unit],
-            "share_basis": based.take(unit),
+            "weight": pairs.share[place] * amount[at],
+            "share_basis": based.take(at),
         }
     )
-    outside = np.ones(len(ids))
-    outside[pairs.covered_unit] = _left(pairs.covered)
-    remainder = pd.DataFrame({"source_id": named, "share": outside[order]})
-    place = np.lexsort((rank[pairs.shared_unit], pairs.shared_other, pairs.shared_area))
+    both = np.searchsorted(met, pairs.shared_unit)
+    place = np.lexsort((rank[both], pairs.shared_other, pairs.shared_area))
     overlaps = pd.DataFrame(
         {
             "target_id": targeted.take(pairs.shared_area[place]),
             "other_id": targeted.take(pairs.shared_other[place]),
-            "source_id": named.take(rank[pairs.shared_unit[place]]),
+            "source_id": named.take(rank[both[place]]),
             "share": pairs.shared[place],
             "area_share": surface.shared[place],
         }
     )
-    sources = pd.DataFrame(
-        {"weight": amount[order], "share_basis": based.take(order)},
-        index=pd.Index(named, name="source_id"),
-    )
+    _require_sums(pairs.unit, pairs.share, pairs.shared_unit, lambda rows: _ids(source, rows))
+    outside = np.ones(len(source))
+    outside[pairs.covered_unit] = _left(pairs.covered)
+
+    def every() -> tuple[pd.DataFrame, pd.DataFrame]:
+        named, rank = _ranked(np.asarray(source.ids, dtype=object))
+        order = np.argsort(rank)
+        amount, basis = held(np.arange(len(source), dtype=np.int64))
+        code, bases = pd.factorize(basis)
+        remainder = pd.DataFrame({"source_id": named, "share": outside[order]})
+        sources = pd.DataFrame(
+            {"weight": amount[order], "share_basis": _texts(bases).take(code[order])},
+            index=pd.Index(named, name="source_id"),
+        )
+        return remainder, sources
+
     coverage = coverage_of(source, targets, area)
-    held = counted(sources, meta["weight"])[rank]
     fit = fit_of(
         pairs.unit,
         pairs.area,
         pairs.share,
         surface.share,
         remainder=outside,
-        held=held,
+        held=_counted_here(met, amount, basis, meta["weight"], len(source), every),
         coverage=coverage,
     )
     quality = fit.assign(target_id=targets.ids)[list(_QUALITY)]
@@ -586,7 +641,7 @@ def _assembled(
         if share > 1 + _OVER
     ]
     meta |= {
-        "sources": len(sources),
+        "sources": len(source),
         "targets": len(quality),
         "pairs": len(frame),
         "lipgeo": __version__,
@@ -594,9 +649,43 @@ def _assembled(
         "geos": shapely.geos_version_string,
         "dust": DUST,
     }
-    return Crosswalk(
-        frame, remainder, overlaps, quality, sources, meta=meta, report=CheckReport(findings)
-    )
+    return Crosswalk._met(frame, overlaps, quality, every, meta=meta, report=CheckReport(findings))
+
+
+def _counted_here(
+    met: Ints,
+    amount: Floats,
+    basis: npt.NDArray[np.object_],
+    weight: str,
+    count: int,
+    every: Callable[[], tuple[pd.DataFrame, pd.DataFrame]],
+) -> Floats:
+    """Return :func:`counted` by position, 0 for sources that were not met."""
+    mine = pd.DataFrame({"weight": amount, "share_basis": pd.Series(basis, dtype=object)})
+    if weight != "area" and not np.isin(basis, [weight, "point"]).any():
+        # by land only where nobody is counted anywhere: the rest of the sources says so
+        others = every()[1]["share_basis"]
+        if (others.eq(weight) | others.eq("point")).any():
+            mine["weight"] = 0.0
+    held = np.zeros(count)
+    held[met] = counted(mine, weight)
+    return held
+
+
+def _ids(source: Zones, rows: Ints) -> npt.NDArray[np.object_]:
+    """Return the ids of some sources; a census is asked for no others."""
+    if isinstance(source, CensusZones):
+        held = source.census.data.attributes(str(source.level), ["unit_id"], rows)
+        return np.asarray(held["unit_id"].to_numpy(dtype=object))
+    return np.asarray(source.ids[rows], dtype=object)
+
+
+def _ranked(ids: npt.NDArray[np.object_]) -> tuple[Any, Ints]:
+    """Return ids in their order, as pandas keeps texts, and the place of each in it."""
+    order = np.argsort(ids.astype(str), kind="stable")
+    rank = np.empty(len(ids), dtype=np.int64)
+    rank[order] = np.arange(len(ids))
+    return _texts(ids[order]), rank
 
 
 def _texts(values: npt.NDArray[np.object_]) -> Any:
@@ -695,14 +784,25 @@ def _require_sound(crosswalk: Crosswalk) -> None:
             remainder=len(crosswalk._remainder),
             sources=len(crosswalk._sources),
         )
-    summed = np.bincount(row, weights=frame["share"], minlength=len(crosswalk._sources))
-    more = np.flatnonzero(summed > 1 + _SUM)
+    index = crosswalk._sources.index
+    overlapped = index.get_indexer(pd.Index(crosswalk._overlaps["source_id"].unique()))
+    share = frame["share"].to_numpy(dtype=np.float64)
+    _require_sums(row, share, overlapped, lambda rows: index[rows].to_numpy(dtype=object))
+
+
+def _require_sums(
+    row: Ints,
+    share: Floats,
+    overlapped: Ints,
+    ids: Callable[[Ints], npt.NDArray[np.object_]],
+) -> None:
+    """Raise where the shares of a source in targets that do not overlap are more than all of it."""
+    summed = np.bincount(row, weights=share)
+    more = np.setdiff1d(np.flatnonzero(summed > 1 + _SUM), overlapped)
     if len(more):
-        more = more[~crosswalk._sources.index[more].isin(crosswalk._overlaps["source_id"].unique())]
-    if len(more):
-        ids = crosswalk._sources.index[more]
+        named = ids(more)
         raise CrosswalkError(
             "crosswalk.sums",
-            [{"source_id": i, "sum": float(s)} for i, s in zip(ids, summed[more], strict=True)],
-            ids=ids,
+            [{"source_id": i, "sum": float(s)} for i, s in zip(named, summed[more], strict=True)],
+            ids=named,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -323,7 +324,7 @@ def lonlat(points: Floats, crs: Any) -> Floats:
     [[-91.8667, 63.3907]]
     """
     source = accept_crs(crs).crs
-    back = pyproj.Transformer.from_crs(source, _degrees(source), always_xy=True)
+    back = _transformer(source, _degrees(source))
     return np.column_stack(back.transform(points[:, 0], points[:, 1]))
 
 
@@ -332,8 +333,8 @@ def _projector(source: pyproj.CRS, target: pyproj.CRS) -> Projector:
 
     PROJ would choose among transformations by the grids that happen to be installed.
     """
-    back = pyproj.Transformer.from_crs(source, _degrees(source), always_xy=True)
-    forth = pyproj.Transformer.from_crs(_degrees(target), target, always_xy=True)
+    back = _transformer(source, _degrees(source))
+    forth = _transformer(_degrees(target), target)
 
     def project(coordinates: Floats) -> Floats:
         degrees = back.transform(coordinates[:, 0], coordinates[:, 1])
@@ -342,6 +343,13 @@ def _projector(source: pyproj.CRS, target: pyproj.CRS) -> Projector:
     return project
 
 
+@functools.lru_cache(maxsize=32)
+def _transformer(source: pyproj.CRS, target: pyproj.CRS) -> pyproj.Transformer:
+    """Return the way between two systems; PROJ takes milliseconds to find it, so it is kept."""
+    return pyproj.Transformer.from_crs(source, target, always_xy=True)
+
+
+@functools.lru_cache(maxsize=32)
 def _degrees(crs: pyproj.CRS) -> pyproj.CRS:
     """Return longitude and latitude in degrees on a CRS's own datum."""
     return pyproj.crs.GeographicCRS(name=crs.name, datum=crs.datum)
