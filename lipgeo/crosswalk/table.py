@@ -631,7 +631,7 @@ def _assembled(
         pairs.share,
         surface.share,
         remainder=outside,
-        held=_counted_here(met, amount, basis, meta["weight"], len(source), every),
+        held=_counted_here(met, (amount, basis), meta["weight"], len(source), every),
         coverage=coverage,
     )
     quality = fit.assign(target_id=targets.ids)[list(_QUALITY)]
@@ -654,13 +654,13 @@ def _assembled(
 
 def _counted_here(
     met: Ints,
-    amount: Floats,
-    basis: npt.NDArray[np.object_],
+    told: tuple[Floats, npt.NDArray[np.object_]],
     weight: str,
     count: int,
     every: Callable[[], tuple[pd.DataFrame, pd.DataFrame]],
 ) -> Floats:
     """Return :func:`counted` by position, 0 for sources that were not met."""
+    amount, basis = told
     mine = pd.DataFrame({"weight": amount, "share_basis": pd.Series(basis, dtype=object)})
     if weight != "area" and not np.isin(basis, [weight, "point"]).any():
         # by land only where nobody is counted anywhere: the rest of the sources says so
