@@ -33,9 +33,9 @@ CONSTRAINTS = ROOT / "constraints.txt"
 EXTRAS: dict[str, list[str]] = {
     "demo": [],
     "lint": ["test"],
-    "test": ["test", "tables"],
+    "test": ["test", "tables", "spark"],
     "docs": ["docs"],
-    "bench": ["tables", "bench"],
+    "bench": ["tables", "spark", "bench"],
     "golden": ["test"],
     "lock": ["lock"],
 }
@@ -130,7 +130,9 @@ def lint() -> int:
 def test(arguments: list[str]) -> int:
     """Run the checks and the tests; the tests' own closing line comes last."""
     failed = lint() if not arguments else 0
-    workers = [] if any(a.startswith("-n") for a in arguments) else ["-n", "auto"]
+    # Spark's tests share one session: a group stays with one worker
+    several = ["-n", "auto", "--dist", "loadgroup"]
+    workers = [] if any(a.startswith("-n") for a in arguments) else several
     code = run(PYTHON, "-m", "pytest", *workers, *arguments, check=False)
     if failed:
         print(f"{failed} of the static checks failed; see above", file=sys.stderr)
