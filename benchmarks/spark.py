@@ -9,8 +9,9 @@
 Prints what Spark costs to start; the overlay of dissemination areas by area and by people, with
 the largest difference of any share; a long table of made counts brought to the areas by the one
 expression on DuckDB and on Spark, with the largest relative difference of any number; and the peak
-memory of this process, of Spark's Java and of its Python workers while Spark works. "First" is the
-first job of its kind: Java compiles itself, and the workers import lipgeo.
+memory of this process, of Spark's Java and of its Python workers while Spark works. Seconds are by
+the clock and, in brackets, of all cores together, which a busy machine changes less. "First" is
+the first job of its kind: Java compiles itself, and the workers import lipgeo.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ibis
 import numpy as np
@@ -115,11 +116,44 @@ def proportional(process: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1e6
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Return the seconds some work takes, and what it gives."""
-    began = time.perf_counter()
+def spent() -> float:
+    """Return the seconds all cores together have worked for this process and its family."""
+    ticks = 0
+    for process in family():
+        try:
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        ticks += sum(map(int, fields[11:15]))  # its own and its ended children's
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Cost(NamedTuple):
+    """Seconds by the clock, and of all cores together."""
+
+    clock: float
+    cores: float
+
+    def __str__(self) -> str:
+        return f"{self.clock:.1f} ({self.cores:.1f})"
+
+
+def timed(work: Callable[[], Any]) -> tuple[Cost, Any]:
+    """Return what some work costs, and what it gives."""
+    began, before = time.perf_counter(), spent()
     result = work()
-    return time.perf_counter() - began, result
+    return Cost(time.perf_counter() - began, spent() - before), result
+
+
+def head(work: str, here: str, count: str) -> None:
+    """Print the head of a table."""
+    print(f"{work:>16} {here:>12} {'Spark, first':>14} {'again':>14} {count:>9} {'apart by':>9}")
+
+
+def row(work: str, costs: list[Cost], count: int, apart: float) -> None:
+    """Print a row of a table."""
+    alone, first, again = map(str, costs)
+    print(f"{work:>16} {alone:>12} {first:>14} {again:>14} {count:9,} {apart:9.1e}", flush=True)
 
 
 def apart(one: lipgeo.Crosswalk, other: lipgeo.Crosswalk) -> float:
@@ -133,10 +167,7 @@ def apart(one: lipgeo.Crosswalk, other: lipgeo.Crosswalk) -> float:
 
 def overlays(session: Any, store: Path, areas: lipgeo.ServiceAreas, memory: Memory) -> None:
     """Print seconds and agreement of the overlay."""
-    print(
-        f"{'shares of DA by':>16} {'here s':>8} {'Spark s, first':>15} {'again':>7} "
-        f"{'pairs':>9} {'largest difference':>19}"
-    )
+    head("shares of DA by", "here", "pairs")
     for weight in WEIGHTS:
 
         def here(weight: str = weight) -> lipgeo.Crosswalk:
@@ -151,11 +182,7 @@ def overlays(session: Any, store: Path, areas: lipgeo.ServiceAreas, memory: Memo
         with memory.watched():
             first, found = timed(there)
             again, _ = timed(there)
-        print(
-            f"{weight:>16} {alone:8.2f} {first:15.2f} {again:7.2f} {len(found.frame):9,} "
-            f"{apart(found, expected):19.1e}",
-            flush=True,
-        )
+        row(weight, [alone, first, again], len(found.frame), apart(found, expected))
 
 
 def write_cells(folder: Path, units: int, characteristics: int, seed: int) -> None:
@@ -216,10 +243,9 @@ def sums(
     assert found.drop(columns=numbers).equals(expected.drop(columns=numbers))
     assert np.array_equal(np.isnan(a), np.isnan(b))
     largest = np.nanmax(np.abs(a - b) / np.maximum(np.abs(b), 1.0))
-    print(f"{'sums of rows':>16} {'DuckDB s':>8} {'Spark s, first':>15} {'again':>7} "
-          f"{'numbers':>9} {'largest difference':>19}")  # fmt: skip
     rows = len(census.zones("DA")) * characteristics
-    print(f"{rows:16,} {alone:8.2f} {first:15.2f} {again:7.2f} {a.size:9,} {largest:19.1e}")
+    head("sums of rows", "DuckDB", "numbers")
+    row(f"{rows:,}", [alone, first, again], a.size, largest)
 
 
 def main() -> None:
@@ -248,7 +274,7 @@ def main() -> None:
         memory = Memory()
         master = f"local[{asked.cores}]"
         try:
-            seconds, session = timed(lambda: lipgeo.spark.open_session(master, memory=asked.memory))
+            start, session = timed(lambda: lipgeo.spark.open_session(master, memory=asked.memory))
         except (MissingExtraError, EngineError) as error:
             print(f"left out: {error}")
             return
@@ -257,7 +283,7 @@ def main() -> None:
             f"in local mode, {asked.cores} of {os.cpu_count()} cores, {asked.memory} for Java"
         )
         sent = sum(map(len, shapely.to_wkb(areas.frame.geometry.to_numpy()))) / 1e6
-        print(f"start of Spark: {seconds:.1f} s; outlines broadcast: {sent:.1f} MB", flush=True)
+        print(f"start of Spark: {start} s; outlines broadcast: {sent:.1f} MB", flush=True)
         try:
             overlays(session, store, areas, memory)
             memory.say("overlay")
