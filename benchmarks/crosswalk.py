@@ -15,18 +15,14 @@ Peers that are not installed, or do not load, are named and left out.
 from __future__ import annotations
 
 import argparse
-import ctypes
-import gc
 import json
 import os
 import pickle
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +31,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from measuring import forget_peak, peak_bytes
 
 import lipgeo
 from lipgeo.census import MemoryCensus
@@ -169,24 +166,6 @@ def in_duckdb(source: gpd.GeoDataFrame, target: gpd.GeoDataFrame) -> pd.DataFram
 
 class UnavailableError(Exception):
     """A peer is installed and cannot be used here."""
-
-
-def forget_peak() -> None:
-    """Give back what loading left over and start the peak anew, where the system can (Linux)."""
-    gc.collect()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_bytes() -> int:
-    """Return the peak memory since :func:`forget_peak`, else of the whole process."""
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def work(folder: Path, tool: str, repeat: int) -> None:

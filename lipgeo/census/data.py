@@ -147,6 +147,7 @@ class MemoryCensus:
             self._frames[level] = self._frames[level].iloc[order].reset_index(drop=True)
             self._geometry[level] = self._geometry[level][order]
             self._boxes[level] = self._boxes[level][order]
+        self._groups: dict[str, tuple[Rows, npt.NDArray[np.float64]]] = {}
         self._children: dict[tuple[str, str], tuple[Rows, Rows]] = {}
 
     def columns(self, level: str) -> tuple[str, ...]:
@@ -166,17 +167,13 @@ class MemoryCensus:
 
     def group_boxes(self, level: str) -> tuple[Rows, npt.NDArray[np.float64]]:
         """Return starts and boxes of the groups of rows."""
-        boxes = self._boxes[level]
-        starts = np.arange(0, len(boxes), GROUP_ROWS, dtype=np.int64)
-        grouped = np.column_stack(
-            [
-                np.fmin.reduceat(boxes[:, 0], starts),
-                np.fmin.reduceat(boxes[:, 1], starts),
-                np.fmax.reduceat(boxes[:, 2], starts),
-                np.fmax.reduceat(boxes[:, 3], starts),
-            ]
-        )
-        return np.append(starts, len(boxes)).astype(np.int64), grouped
+        if level not in self._groups:
+            boxes = self._boxes[level]
+            starts = np.arange(0, len(boxes), GROUP_ROWS, dtype=np.int64)
+            low = np.fmin.reduceat(boxes[:, :2], starts, axis=0)
+            high = np.fmax.reduceat(boxes[:, 2:], starts, axis=0)
+            self._groups[level] = np.append(starts, len(boxes)), np.hstack([low, high])
+        return self._groups[level]
 
     def boxes(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.float64]:
         """Boxes of a level, or of some rows of it."""
