@@ -140,7 +140,7 @@ def _stored(
     """Open the table of the store that is named, at its levels; nothing where a file is meant."""
     from lipgeo.stored_tables import describe_tables, open_table
 
-    if len(paths) > 1 or paths[0].exists() or not store.is_dir():
+    if len(paths) > 1 or paths[0].is_file() or not store.is_dir():
         return []
     name = str(paths[0])
     held = describe_tables(store)

@@ -28,7 +28,7 @@ from lipgeo.words import Language, say, speaking
 __all__ = ["open_table"]
 
 #: what DuckDB may hold; beyond it goes to disk
-_MEMORY = "350MB"
+_MEMORY = "150MB"
 _TOTAL = "total"
 
 
