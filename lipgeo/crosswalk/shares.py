@@ -105,14 +105,21 @@ def by_area(source: Zones, targets: Targets, lay: Lay = overlay) -> Shares:
         pairs = drawn
     else:
         census, level = source.census, str(source.level)
-        without = census.data.without_polygon(level)
         drawn = lay(LevelUnits(census.data, level), targets.outlines)
+        without, held = census.data.without_polygon(level)
         if level == census.atom_level:
             pairs = joined(drawn, targets.atom, targets.area, len(targets))
-        elif len(targets.atom) or len(without):
-            pairs, without = _by_atoms(census, level, drawn, without, targets, lay=lay)
         else:
+            # what holds no polygon anywhere is placed by its point
+            bare = np.isnan(held[:, 0])
+            if not len(targets.atom):
+                # and what no area comes near is not looked at
+                bare, without = _near(bare, without, held, targets.outlines)
+            opened, without = without[~bare], without[bare]
             pairs = drawn
+            if len(targets.atom) or len(opened):
+                pairs, flat = _by_atoms(census, level, drawn, opened, targets, lay=lay)
+                without = np.union1d(without, flat)
     basis = np.full(len(source), "area", dtype=object)
     unplaced = without
     if len(without):
@@ -122,6 +129,15 @@ def by_area(source: Zones, targets: Targets, lay: Lay = overlay) -> Shares:
         basis[without] = "point"
         unplaced = without[np.isnan(x)]
     return Shares(pairs, basis, drawn.repaired, unplaced, np.empty(0, dtype=np.int64))
+
+
+def _near(bare: Flags, rows: Ints, boxes: Floats, outlines: Outlines) -> tuple[Flags, Ints]:
+    """Leave out the units whose box lies beyond those of all areas."""
+    west, south, east, north = (side[None, :] for side in outlines.boxes)
+    meets = (boxes[:, :1] <= east) & (boxes[:, 2:3] >= west)
+    meets &= (boxes[:, 1:2] <= north) & (boxes[:, 3:] >= south)
+    stay = bare | meets.any(axis=1)
+    return bare[stay], rows[stay]
 
 
 def _by_atoms(
@@ -242,7 +258,7 @@ def by_weight(
 
     notes = [
         finding("crosswalk.missing_counts", "warning", one, id=one, weight=label)
-        for one in source.ids[weighted.missing]
+        for one in (source.ids[weighted.missing] if len(weighted.missing) else ())
     ]
     return weighted, held, notes
 

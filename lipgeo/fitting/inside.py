@@ -10,9 +10,10 @@ from lipgeo.areas import ServiceAreas
 from lipgeo.census import Census, Rows
 from lipgeo.crosswalk import Crosswalk
 from lipgeo.crosswalk.amounts import points_of
+from lipgeo.crosswalk.building import laid_out
 from lipgeo.crosswalk.descent import LevelUnits, Outlines
 from lipgeo.crosswalk.kernel import Overlay, locate, overlay
-from lipgeo.crosswalk.table import Weight, laid_out
+from lipgeo.crosswalk.table import Weight
 
 __all__ = ["shares_and_inside"]
 
@@ -107,7 +108,7 @@ class _Blocks:
         ours = np.isin(found.unit, rows)
         drawn = _table(found.area[ours], found.unit[ours], found.share[ours])
         # what has no polygon lies where its point is
-        bare = np.intersect1d(rows, data.without_polygon(level))
+        bare = np.intersect1d(rows, data.without_polygon(level)[0])
         x, y = points_of(self._census.zones(level), bare)
         point, area = locate(x, y, outlines)
         return pd.concat([drawn, _table(area, bare[point], np.ones(len(area)))], ignore_index=True)

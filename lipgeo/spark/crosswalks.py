@@ -15,9 +15,10 @@ import shapely
 
 from lipgeo.areas import ServiceAreas
 from lipgeo.census import CensusData, CensusZones
+from lipgeo.crosswalk.building import laid_out
 from lipgeo.crosswalk.descent import LevelUnits, Outlines
 from lipgeo.crosswalk.kernel import Overlay, overlay
-from lipgeo.crosswalk.table import Crosswalk, Placement, Weight, laid_out
+from lipgeo.crosswalk.table import Crosswalk, Placement, Weight
 from lipgeo.errors import EngineError
 from lipgeo.spark.parts import COLUMNS, SCHEMA, Areas, merged, shares
 from lipgeo.spark.sessions import failures, reason_of, require_fit
