@@ -23,6 +23,8 @@ __all__ = [
     "CensusData",
     "MemoryCensus",
     "Rows",
+    "boxes_around",
+    "boxes_held",
     "child_index",
     "expand",
     "located",
@@ -85,8 +87,12 @@ class CensusData(Protocol):
     def boxes(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.float64]:
         """Boxes in EPSG:3347 metres, NaN where a unit has no polygon; (n, 4)."""
 
-    def without_polygon(self, level: str) -> Rows:
-        """Rows of the units that have no polygon, ascending."""
+    def without_polygon(self, level: str) -> tuple[Rows, npt.NDArray[np.float64]]:
+        """Rows of the units that have no polygon, ascending, and the boxes of what they hold.
+
+        The box is that of their units of the finest level, NaN where those have no polygon either;
+        (n,) and (n, 4).
+        """
 
     def geometry(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.object_]:
         """Polygons in EPSG:3347, ``None`` where a unit has none; (n,)."""
@@ -179,9 +185,10 @@ class MemoryCensus:
         """Boxes of a level, or of some rows of it."""
         return self._boxes[level] if rows is None else self._boxes[level][rows]
 
-    def without_polygon(self, level: str) -> Rows:
-        """Rows of the units that have no polygon."""
-        return np.flatnonzero(np.isnan(self._boxes[level][:, 0]))
+    def without_polygon(self, level: str) -> tuple[Rows, npt.NDArray[np.float64]]:
+        """Rows of the units that have no polygon, and the boxes of what they hold."""
+        rows = np.flatnonzero(np.isnan(self._boxes[level][:, 0]))
+        return rows, boxes_held(self, level, rows)
 
     def geometry(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.object_]:
         """Polygons of a level, or of some rows of it."""
@@ -226,6 +233,26 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
         else:
             kinds[column] = TEXT
     return frame.astype(kinds)
+
+
+def boxes_held(data: CensusData, level: str, rows: Rows) -> npt.NDArray[np.float64]:
+    """Return the boxes around the finest units of each unit, NaN where none has a polygon."""
+    finest = data.levels[0]
+    if level == finest or not len(rows) or level not in data.columns(finest):
+        return np.full((len(rows), 4), np.nan)
+    owner, atom = data.children(level, rows, finest)
+    return boxes_around(data.boxes(finest, atom), owner, len(rows))
+
+
+def boxes_around(
+    boxes: npt.NDArray[np.float64], owner: Rows, count: int
+) -> npt.NDArray[np.float64]:
+    """Return the box around the boxes of each owner, NaN where it has none; (count, 4)."""
+    around = np.full((count, 4), np.inf) * [1, 1, -1, -1]
+    there = ~np.isnan(boxes[:, 0])
+    np.minimum.at(around[:, :2], owner[there], boxes[there, :2])
+    np.maximum.at(around[:, 2:], owner[there], boxes[there, 2:])
+    return np.where(np.isfinite(around), around, np.nan)
 
 
 def child_index(parents: pd.Series, parent_of_child: pd.Series) -> tuple[Rows, Rows]:

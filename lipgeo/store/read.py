@@ -27,6 +27,7 @@ from lipgeo.census.data import (
     MEASURES,
     TEXT,
     Rows,
+    boxes_held,
     child_index,
     expand,
     require_membership,
@@ -192,14 +193,22 @@ class StoreData:
         # flatten, unlike field, carries the nulls of units without a polygon to the sides
         return np.column_stack([side.to_numpy(zero_copy_only=False) for side in box.flatten()])
 
-    def without_polygon(self, level: str) -> Rows:
-        """Rows of the units that have no polygon; only groups that hold some are looked at."""
+    def without_polygon(self, level: str) -> tuple[Rows, npt.NDArray[np.float64]]:
+        """Rows of the units that have no polygon, and the boxes of what they hold.
+
+        The manifest says it where such units are few; else only groups that hold some are looked
+        at.
+        """
+        said = self._manifest["levels"][level].get("bare")
+        if said is not None:
+            table = np.array(said, dtype=np.float64).reshape(-1, 5)
+            return table[:, 0].astype(np.int64), table[:, 1:]
         starts, _ = self.group_boxes(level)
         groups = np.flatnonzero(self._file(level).lacking)
-        if not len(groups):
-            return np.empty(0, dtype=np.int64)
-        rows = np.concatenate([np.arange(starts[g], starts[g + 1]) for g in groups])
-        return np.asarray(rows[np.isnan(self.boxes(level, rows)[:, 0])], dtype=np.int64)
+        rows = np.concatenate([[], *(np.arange(starts[g], starts[g + 1]) for g in groups)])
+        rows = rows.astype(np.int64)
+        bare = rows[np.isnan(self.boxes(level, rows)[:, 0])] if len(rows) else rows
+        return bare, boxes_held(self, level, bare)
 
     def geometry(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.object_]:
         """Polygons of a level, or of some rows of it."""

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 
-from lipgeo.census.data import COUNTS, GRID, GROUP_ROWS
+from lipgeo.census.data import COUNTS, GRID, GROUP_ROWS, boxes_around, located
 from lipgeo.census.roworder import CHAIN
 from lipgeo.crs import STATCAN_LAMBERT
 from lipgeo.store.assemble import Assembled
@@ -68,6 +68,7 @@ def write_vintage(
             "columns": list(frame.columns),
             "ranges": list(ranges),
             "addressable": _addressable(path),
+            **_bare(level, census),
             "sums": {
                 name: _sum(frame[name]) for name in (*COUNTS, "land_km2") if name in frame.columns
             },
@@ -116,6 +117,25 @@ def row_ranges(level: str, frames: Mapping[str, pd.DataFrame]) -> dict[str, _Ran
         first[runs], count[runs] = firsts, counts
         found[child] = (first, count)
     return found
+
+
+def _bare(level: str, census: Assembled) -> dict[str, Any]:
+    """Return the rows without polygon and the boxes of what they hold, where they are few.
+
+    ``None`` stands for a side that is not known, as JSON has no NaN.
+    """
+    bare = np.flatnonzero(np.isnan(census.boxes[level][:, 0]))
+    finest = next(iter(census.frames))
+    boxes = np.full((len(bare), 4), np.nan)
+    if len(bare) > GROUP_ROWS:
+        return {}
+    if level != finest and level in census.frames[finest]:
+        ids = census.frames[level]["unit_id"].iloc[bare]
+        owner = located(ids, census.frames[finest][level])
+        held = np.flatnonzero(owner >= 0)
+        boxes = boxes_around(census.boxes[finest][held], owner[held], len(bare))
+    sides = [[None if np.isnan(side) else side for side in box] for box in boxes.tolist()]
+    return {"bare": [[row, *box] for row, box in zip(bare.tolist(), sides, strict=True)]}
 
 
 def _write_level(path: Path, level: str, census: Assembled, ranges: Mapping[str, _Range]) -> None:
