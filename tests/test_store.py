@@ -100,6 +100,28 @@ def test_a_level_without_polygons_is_a_file_too(store: Path):
     assert np.isnan(census.data.boxes("CD")).all()
 
 
+def test_what_units_without_polygon_hold_is_known_without_reading_blocks(store: Path, own: Path):
+    """The manifest says it; a store from before it did, and a census in memory, say the same."""
+    census = open_census(store)
+    rows, boxes = census.data.without_polygon("CD")
+    assert rows.tolist() == [0]
+    blocks = shapely.total_bounds(census.data.geometry("DB"))
+    assert boxes.tolist() == [blocks.tolist()]
+    assert set(census.data._files) == {"DB"}  # opened by this test alone
+    manifest = json.loads((own / "2021" / "manifest.json").read_text(encoding="utf-8"))
+    for entry in manifest["levels"].values():
+        del entry["bare"]
+    (own / "2021" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    older = open_census(own)
+    for level in census.levels:
+        for one, other in zip(
+            census.data.without_polygon(level), older.data.without_polygon(level), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+    none, nowhere = census.data.without_polygon("DB")
+    assert (none.shape, nowhere.shape) == ((0,), (0, 4))
+
+
 def test_row_groups_follow_place(county: Path):
     """Groups of 1,024 rows have small boxes: Hilbert order, one group covers part of the county."""
     metadata = pq.ParquetFile(county / "2021" / "DB.parquet").metadata
