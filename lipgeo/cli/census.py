@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lipgeo.cli import options as o
+from lipgeo.cli import tables
 from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
 from lipgeo.errors import FileError, InputError
 from lipgeo.words import say
@@ -23,6 +24,7 @@ DEFAULT_DOWNLOADS = Path("lipgeo-downloads")
 DEFAULT_VINTAGE = 2021
 
 app = typer.Typer(help=say("cli.help_census"), no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(tables.app, name="table")
 
 
 def _mapping(pairs: list[str]) -> dict[str, str] | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +19,6 @@ def parsed(
     columns: Iterable[int],
     wanted: Iterable[int],
     delimiter: str,
-    *,
-    kind: pa.DataType = _TEXT,
-    invalid: Callable[[Any], str] | None = None,
 ) -> pa.Table:
     """Parse rows of so many columns; keep those wanted, as bytes, null where empty."""
     names = [str(place) for place in columns]
@@ -32,11 +28,9 @@ def parsed(
         read_options=pyarrow.csv.ReadOptions(
             column_names=names, block_size=max(len(buffer), 1), use_threads=False
         ),
-        parse_options=pyarrow.csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=False, invalid_row_handler=invalid
-        ),
+        parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=False),
         convert_options=pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(kept, kind),
+            column_types=dict.fromkeys(kept, _TEXT),
             include_columns=kept,
             null_values=[""],
             strings_can_be_null=True,

@@ -11,8 +11,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -221,6 +221,8 @@ class Reader:
         """Return the leading units whose rows have the pattern; ``None`` where none has."""
         each = len(pattern.heads)
         units = len(newlines) // each
+        if units == 0:
+            return None
         stops = newlines[: units * each] + np.int32(1)
         starts = np.append(np.int32(begin), stops[:-1])
         prefixes = self._prefixes(text, starts[::each], stops[::each], pattern)
@@ -293,25 +295,15 @@ class Reader:
     def _any(self, text: Bytes, begin: int, newlines: Ints, *, last: bool) -> Rows | None:
         """Return the units of a text, of whatever rows; the last may go on in the next text."""
         at = self._layout.columns
-        fields = (at["id"], at["name"], at["member"], at["words"])
-        try:
-            table = parsed(
-                pa.py_buffer(text[begin : newlines[-1] + 1]),
-                range(self._layout.width),
-                fields,
-                self._layout.delimiter,
-                invalid=_pass_over,
-            )
-        except pa.ArrowInvalid as error:
-            raise FileError("readtable.breaks_off", path=self._path, reason=str(error)) from error
         starts = np.append(np.int32(begin), newlines[:-1] + 1)
         stops = newlines + np.int32(1)
-        if len(stops) != len(table):
-            starts, stops = self._without_notes(text, starts, stops)
-        if len(stops) != len(table):
-            raise FileError(
-                "readtable.breaks_off", path=self._path, reason=say("stored_tables.line_breaks")
-            )
+        table, reason = self._fields(pa.py_buffer(text[begin : stops[-1]]))
+        if table is None or len(table) != len(stops):
+            starts, stops, lines = self._without_notes(text, starts, stops)
+            table, reason = self._fields(pa.py_buffer(b"".join(lines)))
+        if table is None or len(table) != len(stops):
+            reason = reason or say("stored_tables.line_breaks")
+            raise FileError("readtable.breaks_off", path=self._path, reason=reason)
         if not len(table):
             return None
         units, texts = coded(table, at["id"])
@@ -354,11 +346,24 @@ class Reader:
         odd = np.arange(1, 2 * len(starts), 2, dtype=np.int32)
         return pa.chunked_array([halves.take(pa.array(odd))])
 
-    def _without_notes(self, text: Bytes, starts: Ints, stops: Ints) -> tuple[Ints, Ints]:
+    def _fields(self, text: pa.Buffer) -> tuple[pa.Table | None, str]:
+        """Parse the fields that say what a row is of; or say why they cannot be parsed."""
+        if not len(text):
+            return pa.table({}), ""
+        at = self._layout.columns
+        fields = (at["id"], at["name"], at["member"], at["words"])
+        try:
+            return parsed(text, range(self._layout.width), fields, self._layout.delimiter), ""
+        except pa.ArrowInvalid as error:
+            return None, str(error)
+
+    def _without_notes(
+        self, text: Bytes, starts: Ints, stops: Ints
+    ) -> tuple[Ints, Ints, list[bytes]]:
         """Leave out lines that are empty or a note: they hold one field."""
         lines = [text[start:stop].tobytes() for start, stop in zip(starts, stops, strict=True)]
         kept = np.array([_field_end(line, self._delimiter, 1) is not None for line in lines])
-        return starts[kept], stops[kept]
+        return starts[kept], stops[kept], list(compress(lines, kept))
 
     def _places(self, table: pa.Table) -> Ints:
         """Return the place of each row's characteristic, adding new ones."""
@@ -413,11 +418,6 @@ def newlines_of(text: Bytes) -> Ints:
                 continue
         found.append(np.flatnonzero(here) + at)
     return np.concatenate(found).astype(np.int32) if found else np.empty(0, np.int32)
-
-
-def _pass_over(row: Any) -> str:
-    """Pass over notes; anything else that is no row is an error."""
-    return "skip" if row.actual_columns <= 1 else "error"
 
 
 def _field_end(line: bytes, delimiter: bytes, fields: int) -> int | None:
