@@ -216,7 +216,8 @@ def polygons_of(
     for level in units["level"].unique():
         these = np.flatnonzero(units["level"].eq(level).to_numpy())
         rows = census.rows(level, units["unit_id"].iloc[these].to_numpy(dtype=object))
-        polygons = census.data.geometry(level, rows)
+        different, back = np.unique(rows, return_inverse=True)
+        polygons = census.data.geometry(level, different)[back]
         bare = np.array([polygon is None for polygon in polygons], dtype=bool)
         shapes.append(polygons[~bare])
         owners.append(these[~bare])

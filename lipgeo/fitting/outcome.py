@@ -9,13 +9,14 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import shapely
 
 from lipgeo.areas import ServiceAreas
 from lipgeo.areas.faults import finding
 from lipgeo.areas.partition import codes_of, polygons_of
 from lipgeo.census import Census, Rows
 from lipgeo.census.data import located
-from lipgeo.dissolve import Dissolved, dissolve, parts_and_holes
+from lipgeo.dissolve import dissolve, parts_and_holes
 from lipgeo.fitting.misfit import MEASURES, unit_totals
 from lipgeo.geography import classify, dguids, floor_persons
 from lipgeo.report import Finding
@@ -40,6 +41,8 @@ _UNITS = (
 )  # fmt: skip
 _COVER = ("area_id", "level", "unit_id", "unit_name", "unit_type", "dguid", "population")
 _NAMES = ("unit_name", "unit_type", "dguid")
+#: units whose polygons are held at once
+_TOGETHER = 40_000
 
 
 def named(census: Census, units: pd.DataFrame) -> pd.DataFrame:
@@ -100,42 +103,66 @@ def joined(census: Census, units: pd.DataFrame, ids: pd.Index) -> Joined:
     is drawn from its finest units; one that has none there either is in the union by id only.
     """
     units = units.reset_index(drop=True)
-    polygons, owner = polygons_of(units, census)
     area = units["area"].to_numpy(np.int64)
-    made = dissolve(polygons, area[owner], np.arange(len(polygons)), len(ids))
+    shapes = np.full(len(ids), shapely.Polygon(), dtype=object)
     drawn = np.zeros(len(units), dtype=bool)
-    drawn[owner[[polygon is not None for polygon in polygons]]] = True
-    flags = {name: np.zeros(len(ids), dtype=bool) for name in ("no_polygon",)}
+    repaired, faults = [], []
+    # some areas at a time: the polygons of a country are never held at once
+    for batch in _batches(area, len(ids)):
+        these = np.flatnonzero((area >= batch.start) & (area < batch.stop))
+        polygons, owner = polygons_of(units.iloc[these], census)
+        owner = these[owner]
+        made = dissolve(polygons, area[owner] - batch.start, np.arange(len(polygons)), len(batch))
+        shapes[batch.start : batch.stop] = made.geometry
+        drawn[owner[[polygon is not None for polygon in polygons]]] = True
+        repaired.append(made.repaired.assign(unit=owner[made.repaired["unit"]]))
+        faults.append(
+            made.faults.assign(
+                unit=owner[made.faults["unit"]], area=made.faults["area"] + batch.start
+            )
+        )
+    mended, wrong = pd.concat(repaired), pd.concat(faults)
+    flags = {name: np.zeros(len(ids), dtype=bool) for name in ("no_polygon", "unit_repaired")}
     flags["no_polygon"][area[~drawn]] = True
+    flags["unit_repaired"][area[mended["unit"].to_numpy()]] = True
+    flags["edges_disagree"] = np.isin(np.arange(len(ids)), wrong["area"].to_numpy())
     findings = [
         finding(
             "boundary.no_polygon", "note", ids[position], area=ids[position], units=codes_of(group)
         )
         for position, group in units[~drawn].groupby("area")
     ]
-    findings += _geometry_notes(units, owner, made, ids)
-    flags["unit_repaired"] = np.zeros(len(ids), dtype=bool)
-    flags["unit_repaired"][area[owner[made.repaired["unit"].to_numpy()]]] = True
-    flags["edges_disagree"] = np.isin(np.arange(len(ids)), made.faults["area"].to_numpy())
-    return Joined(made.geometry, findings, flags)
+    return Joined(shapes, findings + _geometry_notes(units, mended, wrong, ids), flags)
+
+
+def _batches(area: Rows, count: int) -> list[range]:
+    """Put neighbouring areas together, up to so many units; one may have more."""
+    size = np.bincount(area, minlength=count)
+    batches, first, held = [], 0, 0
+    for position in range(count):
+        if held and held + size[position] > _TOGETHER:
+            batches.append(range(first, position))
+            first, held = position, 0
+        held += int(size[position])
+    return [*batches, range(first, count)]
 
 
 def _geometry_notes(
-    units: pd.DataFrame, owner: Rows, made: Dissolved, ids: pd.Index
+    units: pd.DataFrame, repaired: pd.DataFrame, faults: pd.DataFrame, ids: pd.Index
 ) -> list[Finding]:
+    """Say what was repaired and what does not fit; ``unit`` is a position in ``units``."""
     notes = []
-    if len(made.repaired):
-        repaired = units.iloc[np.unique(owner[made.repaired["unit"].to_numpy()])]
-        change = float(made.repaired["area_change"].max())
-        codes = sorted(set(codes_of(repaired)))
+    if len(repaired):
+        change = float(repaired["area_change"].max())
+        codes = sorted(set(codes_of(units.iloc[np.unique(repaired["unit"].to_numpy())])))
         notes.append(
             finding(
                 "boundary.unit_repaired", "note", "", value=change,
                 units=codes, count=len(codes), change=change,
             )
         )  # fmt: skip
-    for position, group in made.faults.groupby("area"):
-        codes = sorted(set(codes_of(units.iloc[owner[group["unit"].to_numpy()]])))
+    for position, group in faults.groupby("area"):
+        codes = sorted(set(codes_of(units.iloc[group["unit"].to_numpy()])))
         length = float(group["edge_m"].sum())
         notes.append(
             finding(

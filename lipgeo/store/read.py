@@ -40,7 +40,10 @@ __all__ = ["StoreData", "describe_store", "open_census"]
 
 #: bytes in memory of a level's columns kept for the next reader
 _KEPT_BYTES = 32_000_000
+#: polygons decoded at a time
+_DECODED = 16 * GROUP_ROWS
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
+_POLYGONS = ("geometry",)
 
 
 def open_census(path: str | Path, vintage: int | None = None) -> Census:
@@ -212,7 +215,14 @@ class StoreData:
 
     def geometry(self, level: str, rows: Rows | None = None) -> npt.NDArray[np.object_]:
         """Polygons of a level, or of some rows of it."""
-        return np.asarray(shapely.from_wkb(self._file(level).polygons(rows)), dtype=object)
+        file = self._file(level)
+        wanted = np.arange(file.rows) if rows is None else np.asarray(rows, dtype=np.int64)
+        order = np.argsort(wanted, kind="stable")
+        shapes = np.empty(len(wanted), dtype=object)
+        # a few groups at a time: what is read is never held beside all that is made of it
+        for part in np.array_split(order, max(1, -(-len(order) // _DECODED))):
+            shapes[part] = shapely.from_wkb(file.polygons(wanted[part]))
+        return shapes
 
     def children(self, level: str, rows: Rows, child: str) -> tuple[Rows, Rows]:
         """Pairs (position in ``rows``, row of ``child``).
@@ -352,7 +362,7 @@ class _LevelFile:
         return table.take(before + rows % GROUP_ROWS)
 
     def _groups(self, columns: tuple[str, ...], groups: Rows | None) -> pa.Table:
-        """Read whole row groups; what was read last is kept, up to a limit."""
+        """Read whole row groups; what was read last is kept, up to a limit, but polygons."""
         key = (columns, None if groups is None else groups.tobytes())
         with self._lock, self._explained():
             if key in self._kept:
@@ -362,18 +372,17 @@ class _LevelFile:
                 table = self._parquet.read(list(columns))
             else:
                 table = self._parquet.read_row_groups(groups.tolist(), list(columns))
-            if table.nbytes <= _KEPT_BYTES:
+            if table.nbytes <= _KEPT_BYTES and columns != _POLYGONS:
                 self._kept[key] = table
                 while sum(kept.nbytes for kept in self._kept.values()) > _KEPT_BYTES:
                     self._kept.popitem(last=False)
             return table
 
-    def polygons(self, rows: Rows | None) -> Any:
-        """Read the WKB of all rows, or of some: then little else is read."""
-        if rows is None or not self._addressable or 2 * len(rows) > self.rows:
-            return self.read(("geometry",), rows).column("geometry").to_numpy()
-        rows = np.asarray(rows, dtype=np.int64)
+    def polygons(self, rows: Rows) -> Any:
+        """Read the WKB of rows; little else is read where they are few of their groups."""
         groups = np.unique(rows // GROUP_ROWS)
+        if not self._addressable or 4 * len(rows) > 3 * len(groups) * GROUP_ROWS:
+            return self.read(_POLYGONS, rows).column("geometry").to_numpy()
         sizes = self._groups((SIZES,), groups).column(SIZES).to_numpy()
         with self._lock, self._explained():
             values = read_values(rows, groups, sizes, self._ends, self._raw.read_at)
