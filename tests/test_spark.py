@@ -20,7 +20,7 @@ import lipgeo
 import lipgeo.spark
 from lipgeo import ServiceAreas, synthetic
 from lipgeo.crosswalk.kernel import ArrayUnits, Outlines, overlay
-from lipgeo.errors import EngineError, MissingExtraError
+from lipgeo.errors import EngineError, InputError, MissingExtraError
 from lipgeo.spark import parts, sessions
 
 pytestmark = MARKS
@@ -100,6 +100,7 @@ def difference(one: lipgeo.Crosswalk, other: lipgeo.Crosswalk) -> float:
         ("DA", "population", "surface"),
         ("DA", "dwellings", "point"),
         ("DB", "area", "surface"),
+        ("CT", "population", "surface"),  # no polygons of its own: all by blocks
     ],
 )
 def test_crosswalk_is_the_one_of_one_machine(session, stored, targets, level, weight, placement):
@@ -117,7 +118,7 @@ def test_partition_does_not_matter(session, stored, targets):
     """Partitioned by province, by division, or not at all: the same crosswalk."""
     source = stored.zones("DA")
     here = lipgeo.build_crosswalk(source, targets)
-    for by in ("CD", "none"):
+    for by in ("CD", None):
         assert difference(lipgeo.spark.build_crosswalk(session, source, targets, by=by), here) == 0
 
 
@@ -227,6 +228,14 @@ def test_without_pyspark_the_extra_is_named(monkeypatch):
         sessions.require_fit(None)
 
 
+def test_without_ibis_the_extra_is_named(monkeypatch):
+    """Without ibis no table can be summed on Spark; the message names the extra."""
+    monkeypatch.setattr(sessions, "require_fit", lambda session: session)
+    monkeypatch.setitem(sys.modules, "ibis", None)
+    with pytest.raises(MissingExtraError, match=r"ibis-framework.*lipgeo\[spark\]"):
+        lipgeo.spark.engine(None)
+
+
 def java(folder: Path, said: str, status: int = 0) -> Path:
     """Write a java that says something about itself; return its JAVA_HOME."""
     program = folder / "bin" / "java"
@@ -287,6 +296,8 @@ def test_what_is_no_session(session, stored, targets):
     remote = type("SparkSession", (), {"__module__": "pyspark.sql.connect.session"})()
     with pytest.raises(EngineError, match=r"Spark Connect, which cannot broadcast"):
         lipgeo.spark.engine(remote)
+    with pytest.raises(InputError, match="planet"):
+        lipgeo.spark.build_crosswalk(session, stored.zones("DA"), targets, by="planet")
     with pytest.raises(EngineError, match=r"level of a census is needed.*Zones came"):
         zones = lipgeo.Zones(["a"], [shapely.box(0, 0, 1, 1)], "EPSG:3347")
         lipgeo.spark.build_crosswalk(session, zones, targets)

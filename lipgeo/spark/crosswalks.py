@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import shapely
 
+from lipgeo import geography
 from lipgeo.areas import ServiceAreas
 from lipgeo.census import CensusData, CensusZones
 from lipgeo.crosswalk.building import laid_out
@@ -38,7 +39,7 @@ def build_crosswalk(
     *,
     weight: Weight = "area",
     placement: Placement = "surface",
-    by: str = "PR",
+    by: str | None = "PR",
     folder: str | None = None,
 ) -> Crosswalk:
     """Share out a census level among targets, the overlay worked on Spark.
@@ -60,9 +61,9 @@ def build_crosswalk(
         As in :func:`lipgeo.build_crosswalk`; blocks are the census's own.
     by
         Level by which units are partitioned. Ontario holds more than a third of the country;
-        ``"CD"`` cuts finer where many cores would wait for it. A level that does not say its
-        ``by`` is taken as its file lies. The result does not depend on it: no unit's shares
-        depend on another unit.
+        ``"CD"`` cuts finer where many cores would wait for it. With ``None``, and where units do
+        not say what they are part of, they are taken as their file lies. The result does not
+        depend on it: no unit's shares depend on another unit.
     folder
         The folder of the census's files as Spark addresses it (``"s3a://bucket/store/2021"``),
         where that is not the path it was opened by.
@@ -79,13 +80,15 @@ def build_crosswalk(
     EngineError
         ``source`` is no census level, the session is not fit, or the work failed on the workers;
         the message says what Spark said.
+    InputError
+        ``by`` is no level.
     CrosswalkError, CRSError, DatumError
         As :func:`lipgeo.build_crosswalk`.
     """
     require_fit(session)
     if not isinstance(source, CensusZones):
         raise EngineError("spark.not_a_level", given=type(source).__name__)
-    lay = OnWorkers(session, by, folder)
+    lay = OnWorkers(session, None if by is None else geography.level(by).code, folder)
     try:
         return laid_out(source, target, weight=weight, placement=placement, blocks=None, lay=lay)
     finally:
@@ -101,7 +104,7 @@ class OnWorkers:
         As in :func:`build_crosswalk`.
     """
 
-    def __init__(self, session: Any, by: str, folder: str | None) -> None:
+    def __init__(self, session: Any, by: str | None, folder: str | None) -> None:
         self._session, self._by, self._folder = session, by, folder
         self._outlines: Outlines | None = None
         self._areas: Any = None
@@ -137,7 +140,7 @@ class OnWorkers:
         self._outlines = self._areas = None
 
 
-def _units(session: Any, units: LevelUnits, by: str, folder: str | None) -> Any:
+def _units(session: Any, units: LevelUnits, by: str | None, folder: str | None) -> Any:
     """Return units with a polygon as a Spark frame of :data:`COLUMNS`, partitioned."""
     from pyspark.sql import functions
 
