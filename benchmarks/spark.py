@@ -9,9 +9,10 @@
 Prints what Spark costs to start; the overlay of dissemination areas by area and by people, with
 the largest difference of any share; a long table of made counts brought to the areas by the one
 expression on DuckDB and on Spark, with the largest relative difference of any number; and the peak
-memory of this process, of Spark's Java and of its Python workers while Spark works. Seconds are by
-the clock and, in brackets, of all cores together, which a busy machine changes less. "First" is
-the first job of its kind: Java compiles itself, and the workers import lipgeo.
+memory of this process (the work without Spark included), of Spark's Java and of its Python
+workers. Seconds are by the clock and, in brackets, of all cores together, which a busy machine
+changes less. "First" is the first job of its kind: Java compiles itself, and the workers import
+lipgeo.
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,42 +46,46 @@ PART_UNITS = 1024
 SUPPRESSED = 0.02
 
 
-class Memory:
-    """Peak memory of this process's family while it is watched, in GB; Linux only."""
+class Family:
+    """This process and all it started: what they hold at most, what they worked. Linux only.
+
+    Looks five times a second; what a process had worked when it was last seen still counts when
+    it has ended.
+    """
 
     def __init__(self) -> None:
+        self.worked: dict[int, float] = {}
+        self.forget()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def forget(self) -> None:
+        """Begin anew with the peaks."""
         self.peak = {"this process": 0.0, "Java": 0.0, "Python workers": 0.0}
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Look five times a second."""
-        done = threading.Event()
-
-        def look() -> None:
-            while not done.wait(0.2):
-                for kind, held in self._now().items():
-                    self.peak[kind] = max(self.peak[kind], held)
-
-        watcher = threading.Thread(target=look, daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watcher.join()
 
     def say(self, work: str) -> None:
         """Print the peaks."""
         held = ", ".join(f"{kind} {peak:.2f} GB" for kind, peak in self.peak.items())
-        print(f"peak memory while Spark works, {work}: {held}", flush=True)
+        print(f"peak memory, {work}: {held}", flush=True)
 
-    def _now(self) -> dict[str, float]:
+    def cores(self) -> float:
+        """Return the seconds that all cores together have worked for the family."""
+        self._look()
+        return sum(self.worked.copy().values())
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(0.2)
+            self._look()
+
+    def _look(self) -> None:
         held = dict.fromkeys(self.peak, 0.0)
         for process in family():
             java = process != os.getpid() and name_of(process) == "java"
             mine = "this process" if process == os.getpid() else "Python workers"
             held["Java" if java else mine] += proportional(process)
-        return held
+            self.worked[process] = max(worked(process), self.worked.get(process, 0.0))
+        for kind, size in held.items():
+            self.peak[kind] = max(self.peak[kind], size)
 
 
 def family() -> list[int]:
@@ -116,16 +120,13 @@ def proportional(process: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1e6
 
 
-def spent() -> float:
-    """Return the seconds all cores together have worked for this process and its family."""
-    ticks = 0
-    for process in family():
-        try:
-            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        ticks += sum(map(int, fields[11:15]))  # its own and its ended children's
-    return ticks / os.sysconf("SC_CLK_TCK")
+def worked(process: int) -> float:
+    """Return the seconds cores have worked for a process."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 class Cost(NamedTuple):
@@ -138,11 +139,11 @@ class Cost(NamedTuple):
         return f"{self.clock:.1f} ({self.cores:.1f})"
 
 
-def timed(work: Callable[[], Any]) -> tuple[Cost, Any]:
+def timed(us: Family, work: Callable[[], Any]) -> tuple[Cost, Any]:
     """Return what some work costs, and what it gives."""
-    began, before = time.perf_counter(), spent()
+    began, before = time.perf_counter(), us.cores()
     result = work()
-    return Cost(time.perf_counter() - began, spent() - before), result
+    return Cost(time.perf_counter() - began, us.cores() - before), result
 
 
 def head(work: str, here: str, count: str) -> None:
@@ -165,7 +166,7 @@ def apart(one: lipgeo.Crosswalk, other: lipgeo.Crosswalk) -> float:
     return max(*largest, np.abs(one.remainder["share"] - other.remainder["share"]).max())
 
 
-def overlays(session: Any, store: Path, areas: lipgeo.ServiceAreas, memory: Memory) -> None:
+def overlays(session: Any, store: Path, areas: lipgeo.ServiceAreas, us: Family) -> None:
     """Print seconds and agreement of the overlay."""
     head("shares of DA by", "here", "pairs")
     for weight in WEIGHTS:
@@ -178,10 +179,9 @@ def overlays(session: Any, store: Path, areas: lipgeo.ServiceAreas, memory: Memo
             zones = lipgeo.open_census(store).zones("DA")
             return lipgeo.spark.build_crosswalk(session, zones, areas, weight=weight)
 
-        alone, expected = min((timed(here) for _ in range(2)), key=lambda one: one[0])
-        with memory.watched():
-            first, found = timed(there)
-            again, _ = timed(there)
+        alone, expected = min((timed(us, here) for _ in range(2)), key=lambda one: one[0])
+        first, found = timed(us, there)
+        again, _ = timed(us, there)
         row(weight, [alone, first, again], len(found.frame), apart(found, expected))
 
 
@@ -221,7 +221,7 @@ def long_table(cells: Any, census: lipgeo.Census, characteristics: int) -> lipge
 
 def sums(
     session: Any, census: lipgeo.Census, areas: lipgeo.ServiceAreas, characteristics: int,
-    cells: Path, memory: Memory,
+    cells: Path, us: Family,
 ) -> None:  # fmt: skip
     """Print seconds and agreement of a table's sums."""
     crosswalk = lipgeo.build_crosswalk(census.zones("DA"), areas, weight="population")
@@ -231,13 +231,12 @@ def sums(
         return lipgeo.weight_table(table, crosswalk).frame
 
     alone, expected = min(
-        (timed(lambda: weighted(ibis.duckdb.connect(), cells / "*.parquet")) for _ in range(2)),
+        (timed(us, lambda: weighted(ibis.duckdb.connect(), cells / "*.parquet")) for _ in "12"),
         key=lambda one: one[0],
     )
     engine = lipgeo.spark.engine(session)
-    with memory.watched():
-        first, found = timed(lambda: weighted(engine, cells))
-        again, _ = timed(lambda: weighted(engine, cells))
+    first, found = timed(us, lambda: weighted(engine, cells))
+    again, _ = timed(us, lambda: weighted(engine, cells))
     numbers = expected.select_dtypes("number").columns
     a, b = found[numbers].to_numpy(), expected[numbers].to_numpy()
     assert found.drop(columns=numbers).equals(expected.drop(columns=numbers))
@@ -271,10 +270,12 @@ def main() -> None:
         drawn = synthetic.service_areas(census, count=asked.areas, seed=asked.seed)
         areas = lipgeo.ServiceAreas.from_frame(drawn, id="area_id")
         counts = ", ".join(f"{len(census.zones(level)):,} {level}" for level in ("DB", "DA"))
-        memory = Memory()
+        us = Family()
         master = f"local[{asked.cores}]"
         try:
-            start, session = timed(lambda: lipgeo.spark.open_session(master, memory=asked.memory))
+            start, session = timed(
+                us, lambda: lipgeo.spark.open_session(master, memory=asked.memory)
+            )
         except (MissingExtraError, EngineError) as error:
             print(f"left out: {error}")
             return
@@ -285,13 +286,14 @@ def main() -> None:
         sent = sum(map(len, shapely.to_wkb(areas.frame.geometry.to_numpy()))) / 1e6
         print(f"start of Spark: {start} s; outlines broadcast: {sent:.1f} MB", flush=True)
         try:
-            overlays(session, store, areas, memory)
-            memory.say("overlay")
+            us.forget()
+            overlays(session, store, areas, us)
+            us.say("overlay")
             cells = Path(place) / "cells"
             write_cells(cells, len(census.zones("DA")), asked.characteristics, asked.seed)
-            memory = Memory()
-            sums(session, census, areas, asked.characteristics, cells, memory)
-            memory.say("sums")
+            us.forget()
+            sums(session, census, areas, asked.characteristics, cells, us)
+            us.say("sums")
         finally:
             session.stop()
 
