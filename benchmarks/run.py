@@ -22,11 +22,15 @@ REAL = HERE.parents[1] / "shared" / "data"
 SIZES = {
     "crosswalk": ("--blocks", "30000", "--areas", "20"),
     "spark": ("--blocks", "30000", "--areas", "20", "--characteristics", "50"),
+    "dissolve": ("--blocks", "60000", "--largest", "3000", "--areas", "20"),
+    "fit": ("--blocks", "50000", "--areas", "20"),
     "store": ("--blocks", "50000"),
 }
 NATION = {
     "crosswalk": ("--blocks", "492768", "--areas", "90"),
     "spark": ("--blocks", "492768", "--areas", "90", "--characteristics", "300"),
+    "dissolve": ("--blocks", "492768"),
+    "fit": ("--blocks", "492768"),
     "store": ("--blocks", "492768"),
 }
 NEED_REAL = {"estimates", "optimal", "order", "ottawa", "registry", "vintages", "maps"}
