@@ -11,7 +11,12 @@ HERE = Path(__file__).resolve().parent
 
 
 def plain(text: str) -> str:
-    """Return text that Markdown shows as it is; ``{placeholder:n}`` as ``‹placeholder›``."""
+    """Return text that Markdown shows as it is.
+
+    ``{placeholder:n}`` becomes ``‹placeholder›``, and of the forms of a word the plural is shown.
+    """
+    text = re.sub(r"\{(\w+):n\d*\|[^|}]*\|([^}]*)\}", r"‹\1› \2", text)
+    text = re.sub(r"\{\w+:\|[^|}]*\|([^}]*)\}", r"\1", text)
     text = re.sub(r"\{(\w+)[^}]*\}", r"‹\1›", text)
     return re.sub(r"([\\`*_{}\[\]<>#|$])", r"\\\1", text)
 

@@ -102,7 +102,7 @@ def test_refusing_reserves_are_missing_not_zero(gaf_2011):
     table = read_attributes(gaf_2011)
     assert table.frame["incomplete_reserve"].tolist() == [False, True]
     assert np.isnan(table.frame["population"][1])
-    assert "1 units are flagged" in table.notes.only("reserves").findings[0].message
+    assert "1 unit is flagged" in table.notes.only("reserves").findings[0].message
 
 
 def test_codes_of_no_unit_are_no_parents(gaf_2011):
@@ -354,7 +354,7 @@ def test_all_refused_ids_come_at_once(tmp_path):
     with pytest.raises(CensusError, match=r"2: abc.*3: 505\.0\.1") as error:
         read_attributes(path, vintage=2021)
     assert error.value.problems["row"].tolist() == [2, 3]
-    with pytest.raises(IdError, match="not ids of the level DA"):
+    with pytest.raises(IdError, match="not an id of the level DA"):
         path.write_text("DAUID,Population\nabc,6\n")
         read_attributes(path, vintage=2021)
 
@@ -401,7 +401,7 @@ def test_several_kinds_of_fault_come_in_one_error(tmp_path):
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("DBUID,pop\n3506000101,1\n", {"vintage": 2021}, "not ids of the level DB"),
+        ("DBUID,pop\n3506000101,1\n", {"vintage": 2021}, "not an id of the level DB"),
         (
             "DBUID,dbpop2016\n35060001001,1\n",
             {"vintage": 2021},

@@ -130,7 +130,7 @@ def test_wrong_calls_end_with_status_2_and_no_traceback(place, tmp_path, argumen
 def test_french_is_spoken(place):
     """--lang fr anywhere turns help and messages to French."""
     shown = run("find", "nulle part", "--store", place / "store", "--lang", "fr")
-    assert "candidats" in shown.stdout
+    assert "0 candidat" in shown.stdout
     assert "Langue des messages" in run("build", "--help", "--lang", "fr").stdout
 
 

@@ -231,7 +231,7 @@ def test_planted_differences_are_found_and_only_they() -> None:
     told = {(f.subject, f.value) for f in report.only("differencing")}
     assert told == {("big", 12), ("city", 25)}
     messages = " ".join(f.message for f in report.only("differencing"))
-    assert "big less 1 areas (small) leaves DA:35060007" in messages
+    assert "big less 1 area (small) leaves DA:35060007" in messages
     assert "city less 4 areas (q0, q1, q2, q3) leaves DA:35060030" in messages
 
 

@@ -512,7 +512,7 @@ def test_the_type_decides_between_cma_and_ca():
     with pytest.raises(IdError, match="these were given: Z") as caught:
         dguids("CMA", ["505", "825"], 2021, ["B", "Z"])
     assert caught.value.problems["row"].tolist() == [1]
-    with pytest.raises(InputError, match="2 ids and 1 types"):
+    with pytest.raises(InputError, match="2 ids and 1 type"):
         dguids("CMA", ["505", "825"], 2021, ["B"])
 
 

@@ -434,7 +434,7 @@ def test_extracts_of_other_places_are_put_together(own: Path, tmp_path: Path):
     report = add_files(own, tmp_path / "lda_000b21a_e.shp")
     census = open_census(own)
     assert len(census.units("DA")) == 5
-    assert "1 units hold no DB: 48060056" in found(report, "no_children")[0]
+    assert "1 unit holds no DB: 48060056" in found(report, "no_children")[0]
 
 
 def test_published_forms(tmp_path: Path, files: dict[str, Path], store: Path):
@@ -516,7 +516,7 @@ def test_own_counts_before_sums(own: Path, tmp_path: Path):
     assert census.counts("CSD")["population"].to_dict() == {"3506008": 490.0, "3506012": 700.0}
     assert census.data.meta["published"]["CSD"]["3506008"]["population"] == 490
     (message,) = [m for m in found(report, "sum_below_published") if m.startswith("CSD")]
-    assert "1 units are held in part" in message
+    assert "1 unit is held in part" in message
     assert "510 held, 700 published" in message
 
 
@@ -668,7 +668,7 @@ def test_two_counts_for_one_unit(tmp_path: Path):
     frame["dbpop2021"] = 5
     frame.to_csv(tmp_path / "db_2021.csv", index=False)
     report = add_files(tmp_path / "store", tmp_path / "db_2021.csv")
-    assert "stand twice in equal rows" in found(report, "same_row_twice")[0]
+    assert "stands twice in equal rows" in found(report, "same_row_twice")[0]
 
 
 def test_parts_of_a_unit_in_several_rows(tmp_path: Path):
@@ -678,7 +678,7 @@ def test_parts_of_a_unit_in_several_rows(tmp_path: Path):
     frame = storefiles.boundary_frame("DA", ["35060001"] * 2, shapes)
     frame.to_file(tmp_path / "lda_000b21a_e.shp")
     report = add_files(tmp_path / "store", tmp_path / "lda_000b21a_e.shp")
-    assert "their polygons were put together: 35060001" in found(report, "several_rows")[0]
+    assert "its polygons were put together: 35060001" in found(report, "several_rows")[0]
     (shape,) = open_census(tmp_path / "store").data.geometry("DA")
     assert (shape.geom_type, shape.area) == ("MultiPolygon", 200.0)
 
@@ -704,7 +704,7 @@ def test_a_block_outside_its_area(tmp_path: Path, files: dict[str, Path]):
 
     report = add_files(tmp_path / "store", spoiled(files, tmp_path, move))
     (message,) = found(report, "nesting")
-    assert f"1 units leave their DA by more than 1 m²: {unit}" in message
+    assert f"1 unit leaves its DA by more than 1 m²: {unit}" in message
     assert "5,000 m² outside" in message
 
 
@@ -719,7 +719,7 @@ def test_exchanged_polygons(tmp_path: Path, files: dict[str, Path]):
 
     report = add_files(tmp_path / "store", spoiled(files, tmp_path, exchange))
     assert (
-        f"land area of 1 units is larger than their polygon: {small}"
+        f"land area of 1 unit is larger than its polygon: {small}"
         in found(report, "land_beyond_polygon")[0]
     )
     assert large not in found(report, "land_beyond_polygon")[0]
@@ -747,7 +747,7 @@ def test_bow_ties_are_kept_and_counted(tmp_path: Path, files: dict[str, Path]):
         return blocks
 
     report = add_files(tmp_path / "store", spoiled(files, tmp_path, tie))
-    assert f"1 polygons are invalid as published: {unit}" in found(report, "invalid_polygon")[0]
+    assert f"1 polygon is invalid as published: {unit}" in found(report, "invalid_polygon")[0]
     census = open_census(tmp_path / "store")
     assert not shapely.is_valid(census.data.geometry("DB", census.rows("DB", [unit]))).any()
     assert found(report, "nesting") == []
@@ -765,7 +765,7 @@ def test_orphans_and_units_without_polygon(tmp_path: Path, files: dict[str, Path
         [tmp_path / "lda_000b21a_e.shp", tmp_path / "ldb_000b21a_e.shp", files["counts"]],
     )
     assert (
-        f"1 units are named by finer units and are not in lda_000b21a_e.shp: {lost}"
+        f"1 unit is named by finer units and is not in lda_000b21a_e.shp: {lost}"
         in found(report, "orphans")[0]
     )
     messages = found(report, "no_polygon")

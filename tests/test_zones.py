@@ -252,7 +252,7 @@ def test_invalid_polygons_are_reported_with_the_reason():
     assert found.worst == "error"
     zones.require_valid([0])
     with pytest.raises(
-        ZoneError, match=r"1 are not: b \(Self-intersection.*zones\.repair"
+        ZoneError, match=r"1 is not: b \(Self-intersection.*zones\.repair"
     ) as caught:
         zones.require_valid()
     assert caught.value.problems.loc[0, ["row", "id"]].tolist() == [2, "b"]

@@ -11,6 +11,7 @@ from lipgeo.areas.faults import Faults, finding
 from lipgeo.errors import AreaError
 from lipgeo.geography import fold
 from lipgeo.report import Finding
+from lipgeo.words import say
 
 __all__ = [
     "TEXTS",
@@ -57,13 +58,17 @@ def require_columns(data: pd.DataFrame, asked: Iterable[str | None]) -> None:
 
 
 def near(missing: Iterable[str], known: Iterable[str]) -> str:
-    """Return the known words nearest to the missing ones, or a dash.
+    """Return the sentence that names the known words nearest to the missing ones.
+
+    Empty where none is near; else it begins with a space, to stand behind another sentence.
 
     Examples
     --------
     >>> from lipgeo.areas.fields import near
     >>> near(["ward_no"], ["WARD_NUM", "label"])
-    'WARD_NUM'
+    ' Nearest: WARD_NUM.'
+    >>> near(["ward_no"], ["label"])
+    ''
     """
     folded: dict[str, str] = {}
     for word in known:
@@ -73,7 +78,7 @@ def near(missing: Iterable[str], known: Iterable[str]) -> str:
         for word in missing
         for match in difflib.get_close_matches(fold(word), folded, n=2, cutoff=0.6)
     ]
-    return ", ".join(dict.fromkeys(found)) or "-"
+    return say("areas.nearest", near=list(dict.fromkeys(found))) if found else ""
 
 
 def obvious_id(data: pd.DataFrame) -> str:

@@ -2,11 +2,14 @@
 
 The catalogue is the TOML files beside this module, one a room; a sentence's key is
 ``room.name`` (``zones.invalid`` is the table ``[invalid]`` of ``zones.toml``). Each table has
-``en`` and ``fr``; placeholders are those of :meth:`str.format` with three additions:
+``en`` and ``fr``; placeholders are those of :meth:`str.format` with these additions:
 
 * a list, tuple, array or Series is shown as its first five members and how many more;
 * ``{x:n}`` writes a number as the language does (``1,392`` / ``1 392``), ``{x:n2}`` with
   two decimals;
+* ``{x:n|unit|units}`` writes the number and the noun that goes with it (``1 unit``,
+  ``2 units``); ``{x:|is|are}`` only the word. French counts 0 as one, English as many; a
+  list counts by its length;
 * ``{x:pct}`` and ``{x:pct2}`` write a share as a percentage.
 """
 
@@ -111,10 +114,34 @@ def number(value: float, decimals: int = 0) -> str:
     return text.replace(",", "\0").replace(".", decimal).replace("\0", thousands)
 
 
+def _one(value: Any, decimals: int) -> bool:
+    """Whether a count, as it is shown, takes the singular in the language in force."""
+    if hasattr(value, "__len__") and not isinstance(value, str | bytes):
+        value = len(value)
+    shown = abs(round(float(value), decimals))
+    return shown < 2 if language() == "fr" else shown == 1
+
+
 class _Formatter(string.Formatter):
-    """``str.format`` with lists, language-aware numbers and percentages."""
+    """``str.format`` with lists, language-aware numbers, plurals and percentages.
+
+    Examples
+    --------
+    >>> said = _Formatter()
+    >>> [said.format("{units:n|unit|units} {units:|is|are} out", units=n) for n in (0, 1, 2)]
+    ['0 units are out', '1 unit is out', '2 units are out']
+    >>> said.format("{rows:|row|rows} {rows}", rows=[4])
+    'row 4'
+    >>> with speaking("fr"):
+    ...     [said.format("{units:n|unité omise|unités omises}", units=n) for n in (0, 1.4, 2)]
+    ['0 unité omise', '1 unité omise', '2 unités omises']
+    """
 
     def format_field(self, value: Any, format_spec: str) -> str:
+        if "|" in format_spec:
+            written, one, many = format_spec.split("|")
+            word = one if _one(value, int(written[1:] or 0)) else many
+            return f"{self.format_field(value, written)} {word}" if written else word
         if format_spec.startswith("pct"):
             decimals = int(format_spec[3:] or 1)
             sign = "\u00a0%" if language() == "fr" else "%"
