@@ -90,9 +90,9 @@ def find_overlaps(
         how many of the finest units both meet.
     """
     held = census.counts(census.atom_level)["population"]
-    frame = shares.overlaps.assign(
-        people=shares.overlaps["share"] * shares.overlaps["source_id"].map(held).fillna(0.0)
-    )
+    frame = shares.overlaps
+    there = held.reindex(frame["source_id"]).fillna(0.0).to_numpy(float)
+    frame = frame.assign(people=frame["share"] * there)
     pairs = frame.groupby(["target_id", "other_id"], sort=True)
     found = pairs.agg(
         people=("people", "sum"), units=("source_id", "size"), most=("area_share", "max")
