@@ -79,15 +79,17 @@ def _cells(
     men = random.binomial(persons, 0.49)
     sexes = (persons, men, persons - men)
     halves = (people, people * 0.49, people * 0.51)
+    counts = []
     gone = (random.random((units, len(shares))) < 0.01) | (random.random((units, 1)) < 0.03)
     columns = []
     for count in sexes:
         rounded = np.minimum(5 * ((count + random.integers(0, 5, count.shape)) // 5), 200_000)
+        counts.append(rounded)
         amount = 200 * random.integers(50, 600, count.shape)
         text = whole[np.where(kinds == 1, amount, rounded)]
         text[:, kinds == 2] = b""
         columns.append(text)
-    for count, half in zip(sexes, halves, strict=True):
+    for count, half in zip(counts, halves, strict=True):
         rate = np.minimum(1000, np.round(1000 * count / half[:, None])).astype(int)
         text = tenths[rate]
         text[:, kinds == 1] = b""

@@ -197,8 +197,14 @@ class Vocabulary:
         pyarrow.ArrowInvalid
             A row has more or fewer fields.
         """
-        encoded = tails.dictionary_encode().combine_chunks()
-        texts, codes = encoded.dictionary, encoded.indices.to_numpy()
+        texts = pa.concat_arrays([chunk.dictionary for chunk in tails.chunks])
+        firsts = np.cumsum([0, *(len(chunk.dictionary) for chunk in tails.chunks)], dtype=np.int32)
+        codes = np.concatenate(
+            [
+                chunk.indices.to_numpy() + first
+                for chunk, first in zip(tails.chunks, firsts[:-1], strict=True)
+            ]
+        )
         columns = cells_of(layout)
         table = _parsed_tails(texts, layout, [cells.counts for cells in columns.values()])
         plain = {name: self._plain(table, cells) for name, cells in columns.items()}
@@ -216,7 +222,6 @@ class Vocabulary:
         moved = np.cumsum(blank, dtype=np.int32) + np.int32(len(table) - 1)
         rows = np.flatnonzero(blank[codes])
         rows = rows[~np.array(counts)[places[rows % len(places)]]]
-        codes = codes.copy()
         codes[rows] = moved[codes[rows]]
         return self._believed(
             codes, {name: Figures.joined([plain[name], second[name]]) for name in plain}

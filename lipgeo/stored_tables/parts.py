@@ -154,8 +154,9 @@ def write_parts(
     """
     parts, ranges = [], []
     columns = long.figured.columns
+    words = _words_of(long.figured, vocabulary.symbols)
     for level in sorted(set(levels[long.numbers >= 0])):
-        part = _Part(folder / part_name(level, number), columns, vocabulary.symbols)
+        part = _Part(folder / part_name(level, number), columns, words)
         for group in long.groups((levels == level) & (long.numbers >= 0), spare):
             part.write(*group)
         if part.rows == 0:
@@ -178,11 +179,11 @@ class _Part:
     A group is small enough for its columns to stay in the cache while they are made and written.
     """
 
-    def __init__(self, path: Path, columns: dict[str, Figures], symbols: list[str]) -> None:
+    def __init__(self, path: Path, columns: dict[str, Figures], words: dict[str, _Words]) -> None:
         self.rows = 0
         self._path = path
         self._columns = columns
-        self._words = {name: _Words(one.symbols, symbols) for name, one in columns.items()}
+        self._words = words
         self._seen: list[pa.Table] = []
         self._writer: pq.ParquetWriter | None = None
 
@@ -227,14 +228,28 @@ class _Part:
         return pa.concat_tables(self._seen)
 
 
+def _words_of(figured: Figured, symbols: list[str]) -> dict[str, _Words]:
+    """Return the symbols of each column; only those of the rows, so equal rows give equal bytes."""
+    met = np.zeros(len(next(iter(figured.columns.values())).values), dtype=bool)
+    met[figured.codes] = True
+    return {name: _Words(one.symbols, met, symbols) for name, one in figured.columns.items()}
+
+
 class _Words:
     """Symbols of a column as Parquet keeps them: its words, in their own order.
 
-    The order in which symbols were met is no matter: equal rows give equal bytes.
+    Parameters
+    ----------
+    codes
+        Code of the symbol by place of the figures.
+    met
+        Places that rows have.
+    symbols
+        What the codes stand for.
     """
 
-    def __init__(self, codes: npt.NDArray[np.int16], symbols: list[str]) -> None:
-        used = [code for code in np.unique(codes).tolist() if code]
+    def __init__(self, codes: npt.NDArray[np.int16], met: Bools, symbols: list[str]) -> None:
+        used = [code for code in np.unique(codes[met]).tolist() if code]
         words = sorted(symbols[code] for code in used)
         table = np.zeros(len(symbols), dtype=np.int8)
         for code in used:

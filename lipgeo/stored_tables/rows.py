@@ -86,7 +86,8 @@ class Rows:
     alike
         Whether they have.
     tails
-        What stands in each row from its first figure on.
+        What stands in each row from its first figure on: texts that repeat are kept once a chunk
+        (so that they stay in the cache while they are looked up).
     """
 
     ids: list[bytes]
@@ -259,7 +260,7 @@ class Reader:
             stops[each - 1 : rows : each].astype(np.int64),
             pattern.places,
             True,
-            pa.chunked_array([thirds.take(_every_third(2, rows))]),
+            pa.chunked_array([thirds.take(_every_third(2, rows)).dictionary_encode()]),
         )
 
     def _prefixes(self, text: Bytes, starts: Ints, stops: Ints, pattern: _Pattern) -> list[bytes]:
@@ -344,7 +345,7 @@ class Reader:
             pa.binary(), 2 * len(starts), [None, pa.py_buffer(edges), pa.py_buffer(text)]
         )
         odd = np.arange(1, 2 * len(starts), 2, dtype=np.int32)
-        return pa.chunked_array([halves.take(pa.array(odd))])
+        return pa.chunked_array([halves.take(pa.array(odd)).dictionary_encode()])
 
     def _fields(self, text: pa.Buffer) -> tuple[pa.Table | None, str]:
         """Parse the fields that say what a row is of; or say why they cannot be parsed."""
