@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import Any
 
 import geopandas as gpd
@@ -12,6 +13,7 @@ import pandas as pd
 
 from lipgeo import __version__
 from lipgeo.areas import ServiceAreas
+from lipgeo.arguments import require_kind
 from lipgeo.census import Census
 from lipgeo.checks import (
     check_conservation,
@@ -375,6 +377,8 @@ def fit_boundaries(
     >>> best.proven, best.gap
     (True, 0.0)
     """
+    require_kind(census, Census, "arguments.census", "census")
+    require_kind(threshold, Real, "arguments.number", "threshold")
     terms = Terms(threshold, sliver_share)
     together = {
         "contiguous": contiguous, "controls": controls, "control_weight": control_weight,

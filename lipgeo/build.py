@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from lipgeo import __version__
+from lipgeo.arguments import require_kind, require_path
 from lipgeo.atomic import folder_in_one_step
 from lipgeo.crosswalk_file import read_crosswalk, write_crosswalk
 from lipgeo.errors import FileError
@@ -95,6 +96,10 @@ def write_build(
     OutputError
         The folder exists and ``replace`` is false, or it cannot be written.
     """
+    from lipgeo.boundary import Boundaries
+
+    require_kind(boundaries, Boundaries, "arguments.boundaries", "boundaries")
+    require_path(folder, "folder")
     given = boundaries.service_areas
     with folder_in_one_step(folder, replace=replace) as made:
         _write_geo(boundaries.areas, made / "areas.parquet")
@@ -175,7 +180,7 @@ def read_build(folder: str | Path) -> Boundaries:
     """
     from lipgeo.boundary import Boundaries
 
-    place = Path(folder)
+    place = require_path(folder, "folder")
     manifest = _manifest(place)
     changed = [name for name, digest in manifest["files"].items() if _hash(place / name) != digest]
     if changed:

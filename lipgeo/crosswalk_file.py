@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lipgeo.arguments import require_path
 from lipgeo.atomic import file_in_one_step
 from lipgeo.crosswalk import Crosswalk
 from lipgeo.errors import FileError
@@ -63,7 +64,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     FileError
         The file is missing, is no crosswalk, is damaged, or was written by a newer lipgeo.
     """
-    place = Path(path)
+    place = require_path(path)
     if not place.is_file():
         raise FileError("crosswalk_file.missing", path=place)
     try:

@@ -26,6 +26,7 @@ __all__ = [
     "FitError",
     "IdError",
     "InputError",
+    "KindError",
     "LipgeoError",
     "LipgeoWarning",
     "MissingExtraError",
@@ -94,6 +95,10 @@ def _rebuild(
 
 class InputError(LipgeoError, ValueError):
     """What was given cannot be used as it is."""
+
+
+class KindError(InputError, TypeError):
+    """An argument is of the wrong kind: nothing where a path is needed, text for a census."""
 
 
 class FileError(LipgeoError, OSError):

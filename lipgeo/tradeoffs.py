@@ -12,6 +12,7 @@ import pandas as pd
 
 from lipgeo.areas import ServiceAreas
 from lipgeo.areas.faults import finding
+from lipgeo.arguments import require_kind
 from lipgeo.census import Census
 from lipgeo.dissolve import parts_and_holes
 from lipgeo.errors import MissingLevelError
@@ -138,6 +139,7 @@ def tradeoff(
         "contiguous": contiguous, "controls": controls, "min_share": min_share,
         "max_units": max_units, "floor": floor, "time_limit": time_limit, "gap": gap,
     }  # fmt: skip
+    require_kind(census, Census, "arguments.census", "census")
     weights = list(control_weights) if controls is not None else [0.0]
     asked = {
         unit: asked_of(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lipgeo import geography
+from lipgeo.arguments import require_kind
 from lipgeo.census.data import (
     COUNTS,
     GRID,
@@ -236,6 +237,7 @@ class Census(Shown):
         MissingLevelError
             The census does not hold the level.
         """
+        require_kind(name, str, "arguments.text", "name")
         if level is not None:
             self.require_level(geography.level(level).code)
         return self._search.find(name, level, province)

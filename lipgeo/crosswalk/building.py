@@ -8,6 +8,7 @@ import numpy as np
 
 from lipgeo.areas import ServiceAreas
 from lipgeo.areas.faults import finding
+from lipgeo.arguments import require_kind
 from lipgeo.census import CensusZones
 from lipgeo.crosswalk.assembling import assembled
 from lipgeo.crosswalk.kernel import overlay
@@ -94,6 +95,8 @@ def laid_out(
     """Share out as :func:`build_crosswalk`, with ``lay`` to lay a census level over targets."""
     _require_option("weight", weight, Weight)
     _require_option("placement", placement, Placement)
+    if blocks is not None:
+        require_kind(blocks, Zones, "arguments.zones", "blocks")
     source, target, blocks = on_one_grid(source, target, blocks)
     targets = targets_of(source, target)
     area = by_area(source, targets, lay)

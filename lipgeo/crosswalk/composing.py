@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 
+from lipgeo.arguments import require_kind
 from lipgeo.crosswalk.quality import counted, fit_of
 from lipgeo.crosswalk.sound import QUALITY, left, whole
 from lipgeo.errors import CrosswalkError
@@ -29,6 +30,7 @@ def followed(
 
     See :meth:`lipgeo.crosswalk.Crosswalk.compose`.
     """
+    require_kind(other, type(first), "arguments.crosswalk", "other")
     if len(first._overlaps):
         raise CrosswalkError(
             "crosswalk.compose_overlaps", targets=first._overlaps["target_id"].unique()

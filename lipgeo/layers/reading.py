@@ -14,6 +14,7 @@ import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
+from lipgeo.arguments import require_path
 from lipgeo.crs import accept_crs, same_crs
 from lipgeo.errors import CRSError, FileError, InputError
 from lipgeo.layers.files import Dataset, existing, members, on_disk, require_parts, sniff_dbf
@@ -87,7 +88,7 @@ def read_layer(
         except LookupError as err:
             raise InputError("layers.unknown_encoding", encoding=encoding) from err
     given = None if crs is None else accept_crs(crs).crs
-    source = existing(Path(path).expanduser())
+    source = existing(require_path(path).expanduser())
     with on_disk(source) as datasets:
         chosen = _choose(datasets, layer, source)
         notes = chosen.notes

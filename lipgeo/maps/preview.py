@@ -6,6 +6,7 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lipgeo.arguments import require_kind, require_path
 from lipgeo.atomic import file_in_one_step
 from lipgeo.errors import InputError
 from lipgeo.maps.page import page_of
@@ -41,7 +42,7 @@ class PreviewMap:
         OutputError
             The file cannot be written; an older one is as it was.
         """
-        with file_in_one_step(path) as temporary:
+        with file_in_one_step(require_path(path)) as temporary:
             temporary.write_text(self.html, encoding="utf-8")
         return Path(path)
 
@@ -103,6 +104,11 @@ def preview(
     >>> page.notes, "https://" in page.html.split("<main>")[0].split("</script>")[-1]
     ((), False)
     """
+    from lipgeo.boundary import Boundaries
+
+    require_kind(boundaries, Boundaries, "arguments.boundaries", "boundaries")
+    if beside is not None:
+        require_kind(beside, Boundaries, "arguments.boundaries", "beside")
     if beside is not None and estimates is not None:
         raise InputError("maps.one_fit")
     scenes = [scene_of(boundaries, estimates, variable)]

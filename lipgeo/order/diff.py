@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from lipgeo.arguments import require_path
 from lipgeo.order.manifest import OldOrder, digest, read_order
 from lipgeo.words import say
 
@@ -83,7 +84,7 @@ def diff_orders(old: str | Path, new: str | Path) -> OrderDiff:
     OrderError
         One of them is no order, or of a newer lipgeo.
     """
-    before, after = read_order(old), read_order(new)
+    before, after = (read_order(require_path(one)) for one in (old, new))
     areas, units = [], []
     for area_id in sorted({*before.areas, *after.areas}):
         then, now = before.areas.get(area_id), after.areas.get(area_id)

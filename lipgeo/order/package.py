@@ -14,6 +14,7 @@ import pyproj
 import shapely
 
 from lipgeo import __version__
+from lipgeo.arguments import require_kind, require_path
 from lipgeo.atomic import folder_in_one_step, write_zip
 from lipgeo.errors import OrderError
 from lipgeo.order.concordance import write_list, write_lists
@@ -112,6 +113,10 @@ def write_order(
     OutputError
         The folder exists or cannot be written.
     """
+    from lipgeo.boundary import Boundaries
+
+    require_kind(b, Boundaries, "arguments.boundaries", "b")
+    require_path(folder, "folder")
     form = read_template(template)
     asked = read_tables(tables)
     expected = read_estimates(estimates)

@@ -15,6 +15,7 @@ import pyogrio
 import shapely
 
 from lipgeo.areas.faults import finding
+from lipgeo.arguments import require_path
 from lipgeo.errors import OrderError
 from lipgeo.order.manifest import (
     MANIFEST,
@@ -63,7 +64,7 @@ def verify_order(folder: str | Path, census: Census | None = None) -> CheckRepor
         The folder is no order, was written by a newer lipgeo, names paths that leave the folder,
         or is of another census year than ``census``.
     """
-    place = Path(folder)
+    place = require_path(folder, "folder")
     findings, accused, unpaired = _against_sums(place)
     try:
         order = read_order(place)

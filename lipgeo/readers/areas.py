@@ -12,6 +12,7 @@ from lipgeo.areas import ServiceAreas
 from lipgeo.areas.faults import finding
 from lipgeo.areas.fields import near
 from lipgeo.areas.unit_lists import entries, levels_named
+from lipgeo.arguments import require_paths
 from lipgeo.census import Census
 from lipgeo.errors import AreaError
 from lipgeo.layers import read_layer
@@ -100,10 +101,10 @@ def read_service_areas(
         units = ["CSD: Canmore", "CSD: Banff", "DPL: Exshaw"]
         exclude = ["DA:48150123"]            # optional
     """
-    paths = [path] if isinstance(path, str | Path) else list(path)
+    paths = require_paths(path)
     if not paths:
         raise AreaError("areas.no_rows")
-    given = [(one, _open(one, layer=layer, encoding=encoding, crs=crs)) for one in map(Path, paths)]
+    given = [(one, _open(one, layer=layer, encoding=encoding, crs=crs)) for one in paths]
     asked = {"id": id, "name_en": name_en, "name_fr": name_fr, "group_by": group_by}
     _require_somewhere(asked, [content for _, content in given])
     parts = []

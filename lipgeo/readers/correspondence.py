@@ -11,6 +11,7 @@ from typing import BinaryIO
 import pandas as pd
 
 from lipgeo.areas.faults import finding
+from lipgeo.arguments import require_paths
 from lipgeo.correspondence import Correspondence
 from lipgeo.errors import FileError
 from lipgeo.geography import id_column, require_ids
@@ -52,7 +53,7 @@ def read_correspondence(path: str | Path | Sequence[str | Path]) -> Corresponden
     >>> links.vintage, links.old_vintage, links.level, links.block_level
     (2021, 2016, 'DA', 'DB')
     """
-    paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
+    paths = require_paths(path)
     read = sorted((_one(one) for one in paths), key=lambda link: -link.vintage)
     if not read:
         raise FileError("correspondence.no_files")

@@ -14,6 +14,7 @@ import pyarrow.csv
 
 from lipgeo import geography
 from lipgeo.areas.faults import finding
+from lipgeo.arguments import require_paths
 from lipgeo.errors import FileError, TableError
 from lipgeo.readers.cells import read_cells
 from lipgeo.readers.profile_files import Layout, batches, layout_of, opened, words_of
@@ -63,7 +64,7 @@ def read_profile(
     FileError
         A file cannot be read, or breaks off.
     """
-    paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
+    paths = require_paths(path)
     layouts = [layout_of(one) for one in paths]
     strangers = [one.name for one, layout in zip(paths, layouts, strict=True) if layout is None]
     if strangers or not paths:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from lipgeo.areas.faults import finding
+from lipgeo.arguments import require_path
 from lipgeo.errors import FileError, TableError
 from lipgeo.geography import fold, restore_ids
 from lipgeo.readers.beyond2020 import as_units_by_rows
@@ -90,7 +91,7 @@ def read_table(
     >>> table.symbols["immigrants"].tolist()
     ['', 'x']
     """
-    path = Path(path)
+    path = require_path(path)
     if is_profile(path):
         return read_profile(path, level=level)
     held = _read(path, sheet, encoding)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lipgeo.arguments import require_kind
 from lipgeo.census import Census
 from lipgeo.errors import LipgeoError
 from lipgeo.geography import parse_unit
@@ -70,6 +71,8 @@ def gaps(
     >>> found[["on-ottawa", "on-toronto-east", "ab-brooks", "mb-pembina-valley"]].tolist()
     ['covered', 'covered', 'not_covered', 'unknown']
     """
+    if census is not None:
+        require_kind(census, Census, "arguments.census", "census")
     registry = open_registry(folder)
     lips = registry.lips if kind is None else registry.lips[registry.lips["kind"].eq(kind)]
     consortia = [_consortium(row) for row in registry.consortia.itertuples(index=False)]

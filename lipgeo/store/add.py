@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import shapely
 
 from lipgeo import geography, published
+from lipgeo.arguments import require_path, require_paths
 from lipgeo.atomic import folder_in_one_step
 from lipgeo.errors import CensusError, InputError, StoreError
 from lipgeo.report import CheckReport
@@ -96,9 +97,8 @@ def add_files(
     StoreError, OutputError
         The store is in use, damaged or of a newer layout; the disk is full. Nothing was changed.
     """
-    named = [files] if isinstance(files, str | Path) else list(files)
-    paths = published_files(named)
-    folder = Path(store)
+    folder = require_path(store, "store")
+    paths = published_files(require_paths(files, "files"))
     steps = _Steps(progress, len(paths))
     heard = _Hearing(vintage, level, mapping, attributes_only)
     said = []

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
+from lipgeo.arguments import require_path
 from lipgeo.census import Census
 from lipgeo.census.data import (
     COUNTS,
@@ -67,7 +68,7 @@ def open_census(path: str | Path, vintage: int | None = None) -> Census:
         There is no store, it does not hold the vintage, several vintages are there and none was
         named, it is half written or damaged, or a newer lipgeo wrote it.
     """
-    store = Path(path)
+    store = require_path(path)
     vintages = _vintages(store)
     if vintage is None:
         if len(vintages) > 1:

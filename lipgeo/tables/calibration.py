@@ -13,6 +13,7 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 from lipgeo.areas.faults import finding
+from lipgeo.arguments import require_kind
 from lipgeo.crosswalk import Crosswalk
 from lipgeo.errors import CalibrationError
 from lipgeo.report import CheckReport, Finding
@@ -85,6 +86,9 @@ def calibrate(xw: Crosswalk, controls: pd.DataFrame, sources: pd.DataFrame) -> C
     >>> calibrate(build_crosswalk(fields, town), known, held).frame["share"].round(6).tolist()
     [0.75, 1.0]
     """
+    require_kind(xw, Crosswalk, "arguments.crosswalk", "xw")
+    require_kind(controls, pd.DataFrame, "arguments.frame", "controls")
+    require_kind(sources, pd.DataFrame, "arguments.frame", "sources")
     pairs = Pairs.of(xw)
     _require_apart(xw)
     wanted = _controls(controls, pairs)

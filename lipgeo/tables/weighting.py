@@ -157,11 +157,13 @@ def _legs(
     xw: Crosswalks | Sequence[Crosswalks],
     sliver: float,
 ) -> list[Leg]:
-    tables = [table] if isinstance(table, CensusTable | LongTable) else list(table)
-    given = [xw] if isinstance(xw, Crosswalk | Mapping) else list(xw)
+    tables = list(table) if isinstance(table, Sequence) else [table]
+    given = list(xw) if isinstance(xw, Sequence) else [xw]
     wrong = [type(one).__name__ for one in tables if not isinstance(one, CensusTable | LongTable)]
-    if wrong or len(tables) != len(given) or not tables:
-        raise TableError("tables.not_pairs", tables=len(tables), crosswalks=len(given), wrong=wrong)
+    if wrong:
+        raise TableError("tables.not_table", given=wrong)
+    if len(tables) != len(given) or not tables:
+        raise TableError("tables.not_pairs", tables=len(tables), crosswalks=len(given))
     legs = []
     for one, shares in zip(tables, given, strict=True):
         several = list(shares.values()) if isinstance(shares, Mapping) else [shares]
