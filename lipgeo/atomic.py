@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lipgeo.errors import OutputError
 
-__all__ = ["file_in_one_step", "folder_in_one_step", "write_zip"]
+__all__ = ["file_in_one_step", "folder_in_one_step", "sync", "write_zip"]
 
 #: date of every member of a zip we write: equal contents give equal bytes (1980 is zip's first)
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -35,7 +35,8 @@ def _folder_of(path: Path) -> Path:
     return path.parent
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on disk before going on."""
     # Windows opens no folders for fsync; the rename itself is still atomic there
     with suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
@@ -60,7 +61,7 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix=".lipgeo-", dir=_folder_of(target)) as folder:
             temporary = Path(folder) / target.name
             yield temporary
-            _sync(temporary)
+            sync(temporary)
             temporary.replace(target)
     except OSError as error:
         if isinstance(error, OutputError):
@@ -94,7 +95,7 @@ def folder_in_one_step(path: str | Path, *, replace: bool = False) -> Iterator[P
             yield made
             for member in made.rglob("*"):
                 if member.is_file():
-                    _sync(member)
+                    sync(member)
             old = Path(aside) / "old"
             if target.exists():
                 target.rename(old)
@@ -104,7 +105,7 @@ def folder_in_one_step(path: str | Path, *, replace: bool = False) -> Iterator[P
                 if old.exists():
                     old.rename(target)
                 raise
-            _sync(target.parent)
+            sync(target.parent)
             shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         if isinstance(error, OutputError):

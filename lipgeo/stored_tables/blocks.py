@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,12 +19,18 @@ from lipgeo.readers.profile_files import opened
 __all__ = ["Blocks", "ChangedError", "sha256_of"]
 
 Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int32]
 
 #: small enough to be in the cache when it is hashed and looked through
 BLOCK = 1 << 22
 #: room before a block for what the one before it left over: about four units
 _MARGIN = 1 << 21
 _AHEAD = 2
+_NEWLINE = 10
+#: bytes looked at together: they stay in the cache
+_STRETCH = 1 << 18
+#: times a word whose byte k is 1, this has k in the top byte
+_WHICH_BYTE, _TOP_BYTE, _ONE = np.uint64(0x0001020304050607), np.uint64(56), np.uint64(1)
 #: bytes read and hashed at a time
 _STEP = 1 << 19
 
@@ -36,6 +42,7 @@ class ChangedError(Exception):
 @dataclass
 class _Block:
     buffer: Bytes
+    newlines: Ints
     size: int
     end: int
     digest: str
@@ -45,8 +52,9 @@ class _Block:
 class Blocks:
     """The rows of a file, some megabytes at a time; the header is passed over.
 
-    Iterating gives bytes that begin with a line; what is not used up (``rest``) comes again,
-    with more after it. After the last bytes, ``digest`` is the SHA-256 of the text.
+    Iterating gives bytes that begin with a line, and where their newlines are; what is not used
+    up (``leave``) comes again, with more after it. After the last bytes, ``digest`` is the SHA-256
+    of the text.
 
     Parameters
     ----------
@@ -81,7 +89,7 @@ class Blocks:
         """Say what was not used up."""
         self._rest = rest
 
-    def __iter__(self) -> Iterator[Bytes]:
+    def __iter__(self) -> Generator[tuple[Bytes, Ints]]:
         full: queue.Queue[_Block | BaseException] = queue.Queue(_AHEAD)
         free: queue.Queue[Bytes | None] = queue.Queue()
         for _ in range(_AHEAD + 2):
@@ -102,7 +110,7 @@ class Blocks:
 
     def _given(
         self, full: queue.Queue[_Block | BaseException], free: queue.Queue[Bytes | None]
-    ) -> Iterator[Bytes]:
+    ) -> Iterator[tuple[Bytes, Ints]]:
         held: Bytes | None = None
         header_seen = False
         checked = self._check is None
@@ -118,10 +126,8 @@ class Blocks:
                 checked = True
             if not header_seen:
                 header_seen = True
-                lines = block.buffer[start:end]
-                newline = np.flatnonzero(lines[: 1 << 16] == 10)
-                begin = int(newline[0]) + 1 if len(newline) else block.size
-                self._begin = max(self._begin, begin)
+                line = int(block.newlines[0]) + 1 if len(block.newlines) else end
+                self._begin = max(self._begin, line - _MARGIN)
             skipped = min(max(self._begin - first, 0), block.size)
             start += skipped
             left = len(self._rest)
@@ -131,15 +137,18 @@ class Blocks:
                 text = block.buffer[start - left : end]
             else:
                 text = np.concatenate([self._rest, block.buffer[start:end]])
-            if block.last and len(text) and text[-1] != 10:
-                text = np.append(text, np.uint8(10))
+            newlines = block.newlines[np.searchsorted(block.newlines, start) :]
+            newlines = np.append(newlines_of(self._rest), newlines - np.int32(start - left))
+            if block.last and len(text) and text[-1] != _NEWLINE:
+                text = np.append(text, np.uint8(_NEWLINE))
+                newlines = np.append(newlines, np.int32(len(text) - 1))
             if held is not None:
                 free.put(held)
             held = block.buffer
             self.seen, self.last = (block.end, block.digest), block.last
             self._rest = text[:0]
             if len(text):
-                yield text
+                yield text, newlines
             if block.last:
                 self.digest = block.digest
                 return
@@ -159,7 +168,9 @@ def _read(path: Path, full: queue.Queue[Any], free: queue.Queue[Bytes | None]) -
                 size = _fill(stream, room, digest)
                 end += size
                 last = size < BLOCK
-                full.put(_Block(buffer, size, end, digest.copy().hexdigest(), last))
+                newlines = newlines_of(buffer[_MARGIN : _MARGIN + size]) + np.int32(_MARGIN)
+                so_far = digest.copy().hexdigest()
+                full.put(_Block(buffer, newlines, size, end, so_far, last))
                 if last:
                     return
     except FileError as error:
@@ -178,6 +189,24 @@ def _fill(stream: BinaryIO, room: memoryview, digest: Any) -> int:
         digest.update(room[size : size + got])
         size += got
     return size
+
+
+def newlines_of(text: Bytes) -> Ints:
+    """Return where the newlines of a text are; a third faster than asking of every byte."""
+    found = []
+    for at in range(0, len(text), _STRETCH):
+        here = text[at : at + _STRETCH] == _NEWLINE
+        if len(here) % 8 == 0:
+            # eight bytes at a time: few hold a newline, and hardly one holds two
+            words = here.view("<u8")
+            places = np.flatnonzero(words != 0)
+            words = words[places]
+            if not (words & (words - _ONE)).any():
+                inside = (words * _WHICH_BYTE) >> _TOP_BYTE
+                found.append(places * 8 + (inside.astype(np.int64) + at))
+                continue
+        found.append(np.flatnonzero(here) + at)
+    return np.concatenate(found).astype(np.int32) if found else np.empty(0, np.int32)
 
 
 def sha256_of(path: Path) -> str:

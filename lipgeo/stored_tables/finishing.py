@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import pyarrow.parquet as pq
 
 from lipgeo import geography
 from lipgeo.areas.faults import finding
+from lipgeo.atomic import sync
 from lipgeo.report import CheckReport
 from lipgeo.stored_tables.intake import Intake
 from lipgeo.stored_tables.layout import (
@@ -85,11 +84,13 @@ def finish(intake: Intake, work: Path, table: Path) -> CheckReport:
         (work / one["file"]).unlink()
     (work / intake.ranges[0]["file"]).parent.rmdir()
     write_manifest(work, manifest)
-    _sync(work)
+    for path in work.glob("*"):
+        sync(path)  # parts are on disk since they were written
     old = old_folder(table)
     if table.exists():
         table.rename(old)
     work.rename(table)
+    sync(table.parent)
     shutil.rmtree(old, ignore_errors=True)
     return _summary(intake, manifest)
 
@@ -181,16 +182,3 @@ def _summary(intake: Intake, manifest: dict[str, Any]) -> CheckReport:
     for file, unit in intake.short.items():
         findings.append(finding("stored_tables.short", "warning", unit, file=file, unit=unit))
     return CheckReport(findings)
-
-
-def _sync(folder: Path) -> None:
-    """Have every file of a folder on disk before its name is."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            # Windows has nothing to sync in a file opened for reading
-            with suppress(OSError):
-                handle = os.open(path, os.O_RDONLY)
-                try:
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)

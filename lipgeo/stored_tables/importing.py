@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -246,21 +247,22 @@ class _Import:
         reader = Reader(path, layout, intake.characteristics, intake.learn)
         writing: Future[None] | None = None
         waiting: list[Rows] = []
-        for text in blocks:
-            done = 0
-            for rows in reader.read(text, blocks.at, last=blocks.last):
-                done = int(rows.ends[-1]) - blocks.at
-                waiting.append(rows)
-            blocks.leave(text[done:])
-            batches, waiting = _batches(waiting, last=blocks.last)
-            for rows in batches:
-                figured = self._figured(rows, path, layout)
-                if writing is not None:
-                    writing.result()
-                job = intake.batch(rows, figured, blocks.seen)
-                if not self._bad_count:
-                    writing = writer.submit(self._write, job)
-                self._tell(place)
+        with closing(blocks.__iter__()) as texts:
+            for text, newlines in texts:
+                done = 0
+                for rows in reader.read(text, newlines, blocks.at, last=blocks.last):
+                    done = int(rows.ends[-1]) - blocks.at
+                    waiting.append(rows)
+                blocks.leave(text[done:])
+                batches, waiting = _batches(waiting, last=blocks.last)
+                for rows in batches:
+                    figured = self._figured(rows, path, layout)
+                    if writing is not None:
+                        writing.result()
+                    job = intake.batch(rows, figured, blocks.seen)
+                    if not self._bad_count:
+                        writing = writer.submit(self._write, job)
+                    self._tell(place)
         if writing is not None:
             writing.result()
         size = path.stat().st_size

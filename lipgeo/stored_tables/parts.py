@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from lipgeo.atomic import sync
 from lipgeo.stored_tables.cells import Figured, Figures, Vocabulary
 from lipgeo.stored_tables.layout import DATA, part_name, range_name
 from lipgeo.stored_tables.rows import Rows
@@ -225,6 +226,7 @@ class _Part:
         """End the part; return the ranges of its values."""
         if self._writer is not None:
             self._writer.close()
+            sync(self._path)
         return pa.concat_tables(self._seen)
 
 

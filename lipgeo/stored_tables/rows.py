@@ -29,13 +29,8 @@ __all__ = ["Characteristics", "Reader", "Rows"]
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int32]
 
-_NEWLINE = 10
 #: lines parsed in full at first, where it is not known what units have in common
 _FIRST_LINES = 8192
-#: bytes looked at together: they stay in the cache
-_STRETCH = 1 << 18
-#: times a word whose byte k is 1, this has k in the top byte
-_WHICH_BYTE, _TOP_BYTE, _ONE = np.uint64(0x0001020304050607), np.uint64(56), np.uint64(1)
 
 
 class Characteristics:
@@ -177,13 +172,15 @@ class Reader:
         self._delimiter = layout.delimiter.encode()
         self._pattern: _Pattern | None = None
 
-    def read(self, text: Bytes, at: int, *, last: bool) -> Iterator[Rows]:
+    def read(self, text: Bytes, newlines: Ints, at: int, *, last: bool) -> Iterator[Rows]:
         """Read whole units; what is left over is the text after the last ``ends``.
 
         Parameters
         ----------
         text
             Bytes that begin with a line.
+        newlines
+            Where its newlines are.
         at
             Place of the first in the file.
         last
@@ -196,7 +193,6 @@ class Reader:
         TableError
             An id of a characteristic is no number.
         """
-        newlines = newlines_of(text)
         done = 0
         while len(newlines):
             rows = None
@@ -401,24 +397,6 @@ class Reader:
             return None
         lengths = np.array([len(head) for head in heads], dtype=np.int32)
         return _Pattern(heads, lengths, places)
-
-
-def newlines_of(text: Bytes) -> Ints:
-    """Return where the newlines of a text are; a third faster than asking of every byte."""
-    found = []
-    for at in range(0, len(text), _STRETCH):
-        here = text[at : at + _STRETCH] == _NEWLINE
-        if len(here) % 8 == 0:
-            # eight bytes at a time: few hold a newline, and hardly one holds two
-            words = here.view("<u8")
-            places = np.flatnonzero(words != 0)
-            words = words[places]
-            if not (words & (words - _ONE)).any():
-                inside = (words * _WHICH_BYTE) >> _TOP_BYTE
-                found.append(places * 8 + (inside.astype(np.int64) + at))
-                continue
-        found.append(np.flatnonzero(here) + at)
-    return np.concatenate(found).astype(np.int32) if found else np.empty(0, np.int32)
 
 
 def _field_end(line: bytes, delimiter: bytes, fields: int) -> int | None:
