@@ -12,9 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pandas as pd
-from openpyxl.utils.exceptions import InvalidFileException
 
 from lipgeo.areas.faults import finding
 from lipgeo.errors import FileError
@@ -168,6 +166,10 @@ def _unquoted(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _from_workbook(path: Path, wanted: str | None) -> Sheet:
+    # most files are no workbook, and openpyxl is heavy
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         with path.open("rb") as stream:
             content = stream.read()
