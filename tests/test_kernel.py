@@ -250,3 +250,74 @@ def test_order_of_units_changes_nothing():
     assert {(int(order[i]), j): share for (i, j), share in shuffled.items()} == pytest.approx(
         straight
     )
+
+
+def on_squares(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return polygons of whole squares of one grid: they share edges, corners and long lines."""
+    made = []
+    for _ in range(count):
+        cells = [tuple(rng.integers(0, 8, 2))]
+        for _ in range(rng.integers(1, 12)):
+            x, y = cells[rng.integers(len(cells))]
+            dx, dy = [(0, 1), (1, 0), (0, -1), (-1, 0)][rng.integers(4)]
+            cells.append((x + dx, y + dy))
+        x, y = np.array(cells).T
+        made.append(shapely.union_all(shapely.box(x, y, x + 1, y + 1)))
+    return np.array(made, dtype=object)
+
+
+def turned(shapes: np.ndarray, angle: float) -> np.ndarray:
+    """Return shapes turned, enlarged and put where Canada is: what coincided still nearly does."""
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return shapely.transform(shapes, lambda points: points @ turn * 1234.567 + [7.4e6, 1.2e6])
+
+
+def shaken(shapes: np.ndarray, by: float) -> np.ndarray:
+    """Return shapes with every corner moved a little, the same corner in all of them alike."""
+    return shapely.transform(shapes, lambda points: points + by * np.sin(1e3 * points[:, ::-1]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("kind", ["straight", "turned", "shaken", "jagged"])
+def test_areas_that_touch_and_overlap_in_every_way(kind, seed):
+    """In both of two areas, and in all together: as GEOS says, with edges common or nearly so."""
+    rng = np.random.default_rng([seed, len(kind)])
+    units, areas = on_squares(20, rng), on_squares(7, rng)
+    if kind == "turned":
+        angle = rng.uniform(0, 6)
+        units, areas = turned(units, angle), turned(areas, angle)
+    elif kind == "shaken":
+        areas = np.concatenate([areas, shaken(areas[:3], 10.0 ** rng.integers(-14, -5))])
+    elif kind == "jagged":
+        areas = np.concatenate([areas[:3], blobs(4, seed, 2.0)])
+    result = overlay(ArrayUnits(units), Outlines(areas))
+    size = shapely.area(units)
+    covered = np.zeros(len(units))
+    covered[result.covered_unit] = result.covered
+    whole = shapely.area(shapely.intersection(units, shapely.union_all(areas)))
+    np.testing.assert_allclose(covered, whole / size, atol=1e-8)
+    shared = np.zeros((len(units), len(areas), len(areas)))
+    shared[result.shared_unit, result.shared_area, result.shared_other] = result.shared
+    for one in range(len(areas)):
+        for other in range(one + 1, len(areas)):
+            lens = shapely.intersection(areas[one], areas[other])
+            expected = shapely.area(shapely.intersection(units, lens)) / size
+            np.testing.assert_allclose(shared[:, one, other], expected, atol=1e-8)
+
+
+def test_overlaps_with_an_edge_through_the_base_point_go_to_geos():
+    """Of overlapping areas too: where the point asked about lies on an outline, GEOS decides."""
+    unit = np.array([shapely.box(0, 0, 1, 1)], dtype=object)
+    for facing in range(4):
+        x, y = edges.base_points(np.array([[0.0, 0.0, 1.0, 1.0]]), np.array([facing]))[0]
+        through = shapely.Polygon([(x, y), (0.4, 0.3), (2, 1.5), (2, 3), (x - 1, 3)]).convex_hull
+        areas = np.array([through, shapely.box(0.2, -1, 3, 0.9), shapely.box(-1, 0.1, 0.7, 2)])
+        result = overlay(ArrayUnits(unit), Outlines(areas))
+        expected = [
+            unit[0].intersection(areas[i]).intersection(areas[j]).area
+            for i, j in zip(result.shared_area, result.shared_other, strict=True)
+        ]
+        assert len(expected) == 3
+        np.testing.assert_allclose(result.shared, expected, atol=1e-9)
+        covered = unit[0].intersection(shapely.union_all(areas)).area
+        assert result.covered[0] == pytest.approx(covered, abs=1e-9)

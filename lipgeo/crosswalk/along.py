@@ -11,7 +11,7 @@ from lipgeo.crosswalk.descent import Near, Outlines
 from lipgeo.crosswalk.edges import Pairs, base_points, edges_of, ranges, shares_of
 from lipgeo.crosswalk.polygons import even_cuts, usable
 
-__all__ = ["DUST", "along", "noise"]
+__all__ = ["DUST", "along", "facing_of", "noise"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -42,7 +42,7 @@ def along(near: Near, polygons: Shapes, size: Floats, outlines: Outlines) -> Flo
         The areas.
     """
     boxes = shapely.bounds(polygons).reshape(-1, 4)[near.at]
-    facing = _facing(near, boxes, outlines)
+    facing = facing_of(near, boxes, outlines)
     base = base_points(boxes, facing)
     winding = outlines.hold(near.area, base[:, 0], base[:, 1]).astype(np.float64)
 
@@ -73,7 +73,7 @@ def along(near: Near, polygons: Shapes, size: Floats, outlines: Outlines) -> Flo
     return share
 
 
-def _facing(near: Near, boxes: Floats, outlines: Outlines) -> Ints:
+def facing_of(near: Near, boxes: Floats, outlines: Outlines) -> Ints:
     """Return how to look at pairs: across the way the outline runs, from the side it is near."""
     if not len(near.at):
         return np.zeros(0, dtype=np.int64)

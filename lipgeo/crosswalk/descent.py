@@ -17,9 +17,9 @@ import numpy.typing as npt
 import shapely
 
 from lipgeo.census import GROUP_ROWS, CensusData, hilbert
-from lipgeo.cores import on_cores, spread
+from lipgeo.cores import on_cores
 from lipgeo.crosswalk.edges import PAD, edge_boxes, edges_of, ranges
-from lipgeo.crosswalk.polygons import polygonal, usable
+from lipgeo.crosswalk.polygons import usable
 
 __all__ = ["ArrayUnits", "Descent", "LevelUnits", "Near", "Outlines", "Units", "descend"]
 
@@ -127,8 +127,6 @@ class Outlines:
     ----------
     areas
         Polygons and multipolygons, ``None`` where an area has none; (n,).
-    fit
-        Whether they are known to be valid and none is ``None``.
 
     Attributes
     ----------
@@ -144,9 +142,8 @@ class Outlines:
         Where each chain starts among the edges, and each stretch among the chains; the end last.
     """
 
-    def __init__(self, areas: Shapes, *, fit: bool = False) -> None:
-        areas = np.asarray(areas, dtype=object)
-        self.areas, self.repaired = (areas, np.empty(0, np.int64)) if fit else usable(areas)
+    def __init__(self, areas: Shapes) -> None:
+        self.areas, self.repaired = usable(np.asarray(areas, dtype=object))
         self.size = np.asarray(np.nan_to_num(shapely.area(self.areas)), dtype=np.float64)
         self.boxes = shapely.bounds(self.areas).reshape(-1, 4).T.copy()
         self.edges = edges_of(self.areas)
@@ -158,9 +155,6 @@ class Outlines:
         self.stretches, self.stretch_first = _cut(chain_first, np.diff(chain_first), STRETCH)
         self.stretch_boxes = _around(self.chain_boxes, self.stretches)
         shapely.prepare(self.areas)
-        # what couples of them have in common, by ``one * n + two``, as far as somebody asked
-        self._couples = np.empty(0, dtype=np.int64)
-        self._lenses: Outlines | None = None
         # a prepared polygon answers one thread at a time: two at once break the heap of GEOS
         self._asking = Lock()
 
@@ -168,26 +162,6 @@ class Outlines:
     def tree(self) -> shapely.STRtree:
         """The areas, searchable by box."""
         return shapely.STRtree(self.areas)
-
-    def lenses(self, one: Ints, two: Ints) -> tuple[Outlines, Ints]:
-        """Return what couples of areas have in common, and the position of each couple there."""
-        count = len(self.areas)
-        asked, at = np.unique(one * count + two, return_inverse=True)
-        new = np.setdiff1d(asked, self._couples)
-        if len(new) or self._lenses is None:
-            first, second = np.divmod(new, count)
-            common = spread(
-                lambda part: shapely.intersection(
-                    self.areas[first[part]], self.areas[second[part]]
-                ),
-                len(new),
-                1,
-            )
-            held = np.empty(0, dtype=object) if self._lenses is None else self._lenses.areas
-            self._couples = np.concatenate([self._couples, new])
-            self._lenses = Outlines(np.concatenate([held, polygonal(common)]), fit=True)
-        order = np.argsort(self._couples)
-        return self._lenses, order[np.searchsorted(self._couples[order], asked)][at]
 
     def hold(self, area: Ints, x: Floats, y: Floats) -> Flags:
         """Return whether each area holds its point, strictly; any thread may ask."""

@@ -22,13 +22,17 @@ import shapely
 
 __all__ = [
     "PAD",
+    "Bins",
     "Edges",
+    "Lines",
     "Pairs",
     "base_points",
     "edge_boxes",
     "edges_of",
     "ranges",
     "shares_of",
+    "signed_between",
+    "upper_lines",
 ]
 
 Ints = npt.NDArray[np.int64]
@@ -98,7 +102,7 @@ class Pairs(NamedTuple):
     facing: Ints
 
 
-class _Lines(NamedTuple):
+class Lines(NamedTuple):
     """Edges as straight lines y = rise x + start over part of the square, by pair.
 
     ``sign`` is what each adds to the indicator of its polygon below it. A steep edge is short
@@ -112,9 +116,9 @@ class _Lines(NamedTuple):
     start: Floats
     sign: Floats
 
-    def some(self, which: Ints) -> _Lines:
+    def some(self, which: Ints) -> Lines:
         """Return some of the lines."""
-        return _Lines(
+        return Lines(
             self.pair[which],
             self.left[which],
             self.right[which],
@@ -200,12 +204,12 @@ def shares_of(pairs: Pairs, winding: Floats, units: Edges, areas: Edges) -> tupl
     units, areas
         Their edges.
     """
-    upper, doubtful = _upper(pairs, areas)
+    upper, doubtful = upper_lines(pairs, areas)
     doubt = np.zeros(len(winding), dtype=bool)
     doubt[doubtful] = True
     scale = np.prod(pairs.box[:, 2:] - pairs.box[:, :2], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = winding + _between(upper, pairs, units) * scale / pairs.size
+        share = winding + signed_between(upper, pairs, units) * scale / pairs.size
     # what is not a share speaks of a polygon that is none
     return share, doubt | ~((share > -1e-6) & (share < 1 + 1e-6))
 
@@ -229,7 +233,7 @@ def _in_square(pairs: Pairs, pair: Ints, edges: Edges, point: Ints, *, across: b
     return places
 
 
-def _upper(pairs: Pairs, areas: Edges) -> tuple[_Lines, Ints]:
+def upper_lines(pairs: Pairs, areas: Edges) -> tuple[Lines, Ints]:
     """Return the area's edges near each unit up to the line through the base point.
 
     Right of where an edge crosses that line the winding number along it is another: as if an edge
@@ -253,7 +257,7 @@ def _upper(pairs: Pairs, areas: Edges) -> tuple[_Lines, Ints]:
         spans & (np.abs(beside - _TOP) < _CLOSE)
     )
     lid = np.flatnonzero(crosses & (over > -_BESIDE) & (over < 1))
-    lids = _Lines(
+    lids = Lines(
         pair[lid],
         np.maximum(over[lid], 0.0),
         np.ones(len(lid)),
@@ -266,7 +270,7 @@ def _upper(pairs: Pairs, areas: Edges) -> tuple[_Lines, Ints]:
     x1, y1 = np.where(cut1, over, x1), np.where(cut1, _TOP, y1)
     low = np.flatnonzero(~(high0 & high1))
     lines = _lines(pair[low], x0[low], y0[low], x1[low], y1[low], turn[low])
-    both = _Lines(
+    both = Lines(
         np.concatenate([lids.pair, lines.pair]),
         *(np.concatenate(two) for two in zip(lids[1:], lines[1:], strict=True)),
     )
@@ -275,13 +279,13 @@ def _upper(pairs: Pairs, areas: Edges) -> tuple[_Lines, Ints]:
 
 def _lines(  # noqa: PLR0917
     pair: Ints, x0: Floats, y0: Floats, x1: Floats, y1: Floats, turn: Floats
-) -> _Lines:
+) -> Lines:
     """Return edges as lines over the square; vertical ones stand over nothing."""
     left, right = np.minimum(x0, x1), np.maximum(x0, x1)
     keep = np.flatnonzero((right > 0) & (left < 1) & (right > left))
     x0, y0, x1, y1, turn = x0[keep], y0[keep], x1[keep], y1[keep], turn[keep]
     rise = (y1 - y0) / (x1 - x0)
-    return _Lines(
+    return Lines(
         pair[keep],
         np.maximum(left[keep], 0.0),
         np.minimum(right[keep], 1.0),
@@ -291,14 +295,14 @@ def _lines(  # noqa: PLR0917
     )
 
 
-def _between(upper: _Lines, pairs: Pairs, units: Edges) -> Floats:
+def signed_between(upper: Lines, pairs: Pairs, units: Edges) -> Floats:
     """Return, for each pair, the signed sum of what lies between its edges; (p,).
 
     That is, over every edge of the area and every edge of the unit, the area below the first and
     above the second. What lies above the first needs no look: of the unit's edges over one x as
     many lead right as left. Edges meet in bins along x, and there in bands from the ground up.
     """
-    bins = _Bins.of(units.first[pairs.unit + 1] - units.first[pairs.unit])
+    bins = Bins.of(units.first[pairs.unit + 1] - units.first[pairs.unit])
     first, last = bins.under(upper.pair, upper.left, upper.right)
     entry, spot = ranges(first, last + 1)
     top = np.maximum(upper.start + upper.rise * upper.left, upper.start + upper.rise * upper.right)
@@ -335,14 +339,14 @@ def _highest(pair: Ints, top: Floats, pairs: Pairs) -> Floats:
     return ceiling
 
 
-class _Bins(NamedTuple):
+class Bins(NamedTuple):
     """Bins of equal width along x: how many each pair has, and where they start among all."""
 
     many: Ints
     base: Ints
 
     @classmethod
-    def of(cls, edges: Ints) -> _Bins:
+    def of(cls, edges: Ints) -> Bins:
         """Give bins for so many edges a pair."""
         count = np.clip(edges // _EDGES_A_BIN, 1, _BINS)
         return cls(count, np.cumsum(count) - count)
@@ -356,8 +360,8 @@ class _Bins(NamedTuple):
 
 
 def _shelved(
-    pairs: Pairs, units: Edges, bins: _Bins, spot: Ints, *, ceiling: Floats
-) -> tuple[_Lines, Ints]:
+    pairs: Pairs, units: Edges, bins: Bins, spot: Ints, *, ceiling: Floats
+) -> tuple[Lines, Ints]:
     """Return the unit's edges by bin and band, and where those of each begin, the end last.
 
     Edges are left out over bins that no edge of the area stands over (``spot`` names the others),

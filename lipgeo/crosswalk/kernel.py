@@ -170,5 +170,16 @@ def _measured(units: Units, outlines: Outlines) -> Found:
     row = np.concatenate([whole_row, rows[near.at[positive]]])
     area = np.concatenate([whole_area, near.area[positive]])
     share = np.concatenate([np.ones(len(whole_row)), share[positive]])
+    place = np.concatenate([np.full(len(whole_row), -1), positive])
     order = np.lexsort((area, row))
-    return Found(row[order], area[order], share[order], rows, polygons, size, repaired)
+    return Found(
+        row[order],
+        area[order],
+        share[order],
+        place[order],
+        near,
+        rows,
+        polygons,
+        size,
+        repaired,
+    )
