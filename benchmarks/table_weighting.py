@@ -24,6 +24,7 @@ import tempfile
 import time
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -77,13 +78,19 @@ def make(store: Path, units: int, characteristics: int, seed: int = 1) -> None:
             columns[f"{kind}_symbol"] = pa.DictionaryArray.from_arrays(
                 pa.array(symbol, mask=~gone), SYMBOLS
             )
-        pq.write_table(
-            pa.table(columns),
+        # men and women are 0 where the total is, and lost where it is
+        columns["content"] = np.where(gone, 3, total.ravel() != 0).astype(np.int8)
+        rows = pa.table(columns).take(np.argsort(columns["content"], kind="stable"))
+        ends = np.searchsorted(rows["content"].to_numpy(), np.arange(5))
+        with pq.ParquetWriter(
             folder / layout.part_name("DA", number),
+            rows.schema,
             compression="zstd",
-            row_group_size=131_072,
-            write_statistics=["unit", "characteristic"],
-        )
+            write_statistics=["unit", "characteristic", "content"],
+        ) as writer:
+            for start, end in pairwise(ends):
+                if end > start:
+                    writer.write_table(rows.slice(start, end - start), row_group_size=131_072)
     ids = unit_ids(units)
     pq.write_table(
         pa.table(
@@ -156,14 +163,11 @@ def crosswalk(units: int, areas: int) -> lipgeo.Crosswalk:
     return lipgeo.build_crosswalk(source, target)
 
 
-def ours(store: Path, shares: lipgeo.Crosswalk) -> pd.DataFrame:
+def ours(store: Path, shares: lipgeo.Crosswalk) -> lipgeo.Estimates:
     """Weight with lipgeo; every characteristic is taken as a count of the long form."""
     table: LongTable = lipgeo.open_table(store, NAME)
     counts = {name: Variable(name, "count", sampled=True) for name in table.columns}
-    found = lipgeo.weight_table(table.with_variables(counts), shares).frame
-    frame = found[["area_id", "variable", "value", "observed_share"]]
-    # the sum of what was observed, before it is scaled to the whole: what the others give
-    return frame.assign(sum=frame["value"] * frame["observed_share"])
+    return lipgeo.weight_table(table.with_variables(counts), shares)
 
 
 def _pairs(shares: lipgeo.Crosswalk) -> pd.DataFrame:
@@ -227,12 +231,12 @@ def work(store: Path, tool: str) -> None:
         found = {"polars": with_polars, "pandas": with_pandas}[tool](data, shares)
     spent, peak = time.perf_counter() - start, peak_bytes()
     if tool == "lipgeo":
-        name = found["variable"].str.partition("_")
+        frame = found.frame
+        name = frame["variable"].str.partition("_")
         kind = name[2].replace("", KINDS[0])
-        long = pd.Series(
-            found["sum"].to_numpy(),
-            index=[found["area_id"], name[0].astype(int), kind],
-        )
+        # the sum of what was observed, before it is scaled to the whole: what the others give
+        sums = frame["value"] * frame["observed_share"]
+        long = pd.Series(sums.to_numpy(), index=[frame["area_id"], name[0].astype(int), kind])
     else:
         areas = shares.quality["target_id"].to_numpy()
         keyed = found.set_index([areas[found["area"]], found["characteristic"].astype(int)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import re
+import tempfile
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ import pyarrow.parquet
 
 from lipgeo import geography
 from lipgeo.errors import MissingExtraError, StoreError
+from lipgeo.store.layout import no_store
 from lipgeo.stored_tables.layout import (
     CHARACTERISTICS,
     DATA,
@@ -27,8 +30,8 @@ from lipgeo.words import Language, say, speaking
 
 __all__ = ["open_table"]
 
-#: what DuckDB may hold; beyond it goes to disk
-_MEMORY = "150MB"
+#: what DuckDB may hold
+_MEMORY = "400MB"
 _TOTAL = "total"
 
 
@@ -103,7 +106,7 @@ def open_table(
 def _found(store: Path, name: str | None, vintage: int | None) -> Path:
     """Return the folder of the one table that answers."""
     if not store.is_dir():
-        raise StoreError("store.missing", path=store)
+        raise no_store(store)
     held = held_tables(store)
     answering = {
         key: folder
@@ -121,7 +124,7 @@ def _found(store: Path, name: str | None, vintage: int | None) -> Path:
 
 
 def _duckdb() -> Any:
-    """Return DuckDB in this process, with bounds to its memory."""
+    """Return DuckDB in this process, with bounds to its memory; beyond them it spills to disk."""
     try:
         import ibis
 
@@ -130,6 +133,8 @@ def _duckdb() -> Any:
         raise MissingExtraError("stored_tables.no_ibis") from error
     backend.raw_sql(f"SET memory_limit = '{_MEMORY}'")
     backend.raw_sql("SET preserve_insertion_order = false")
+    spilled = Path(tempfile.gettempdir(), f"lipgeo-{uuid.uuid4().hex}")
+    backend.raw_sql(f"SET temp_directory = '{str(spilled).replace(chr(39), chr(39) * 2)}'")
     return backend
 
 

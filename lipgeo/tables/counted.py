@@ -117,7 +117,7 @@ def gathered_counts(result: pa.Table, plan: Plan) -> Gathered:
     )
     given = got.sums("home", "n", everywhere).sum(axis=0)
     outside = got.sums("home", "n", range(-1, 0))[0]
-    empty = got.sums("links", "n", got.groups["empty"])
+    empty = got.sums("kin", "n", got.groups["empty"])
     count = len(plan.variables)
     held = measure.held.sum(axis=0)[measure.kind]
     held = held - got.sums("lost", "held_once", everywhere).sum(axis=0) - absent.held_all
@@ -148,12 +148,12 @@ def _parents(got: _Result, plan: Plan) -> Parents | None:
     if family is None:
         return None
     parents, splits = got.groups["parent"], got.groups["split"]
-    n, fine = got.sums("links", "n", parents), got.sums("links", "n", splits)
+    n, fine = got.sums("kin", "n", parents), got.sums("kin", "n", splits)
     absent = family.unions @ plan.absent[family.rows].astype(np.float64)
     return Parents(
         n=n,
         d=np.zeros_like(n),
-        lost=got.sums("lost", "lost", parents) + _column(absent),
+        lost=got.sums("kin_lost", "lost", parents) + _column(absent),
         fine_n=fine,
         fine_d=np.zeros_like(fine),
     )

@@ -28,7 +28,7 @@ __all__ = ["AnyTable", "LongTable"]
 Floats = npt.NDArray[np.float64]
 
 #: counts that one statement sums
-_AT_A_TIME = 4096
+_AT_A_TIME = 1536
 #: other variables, whose columns are read into memory
 _READ_AT_A_TIME = 64
 #: the last census whose zeros may stand for suppression
@@ -49,7 +49,8 @@ class LongTable:
     cells
         ibis table, one row a unit and characteristic: ``unit, characteristic`` (integers) and for
         each column of values the values (float64, null where there is none, also where a symbol
-        stands instead) and ``NAME_symbol`` (text, null where none stands).
+        stands instead) and ``NAME_symbol`` (text, null where none stands). A column ``content``
+        spares reading (see :func:`~lipgeo.tables.expression.counts_expression`).
     units
         Index: unit ids (text, each once); ``unit`` (its number in ``cells``), ``name``, and
         ``origin`` (position in ``sources``).

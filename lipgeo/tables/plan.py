@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,8 @@ class Plan:
         ``kept`` on the first of a unit's.
     places
         Homes and links together, as lost cells are summed: ``once`` is 1 for homes alone.
+    kin
+        ``unit, group_id, share`` of groups that are no targets: parents, splits, units of none.
     pairs, family
         The crosswalk.
     kinds
@@ -93,6 +95,7 @@ class Plan:
     homes: pd.DataFrame
     links: pd.DataFrame
     places: pd.DataFrame
+    kin: pd.DataFrame
     pairs: Pairs
     family: Family | None
     kinds: Mapping[str, Floats]
@@ -154,7 +157,7 @@ class Plan:
         frame.insert(0, "v", np.arange(len(frame), dtype=np.int32))
         measures = list(kinds.values())
         homes = _homes(pairs, units, measures)
-        links = _links(pairs, family, units, measures)
+        links = _links(pairs, units, measures)
         return cls(
             variables=tuple(variables),
             cells=tuple(cells),
@@ -164,6 +167,7 @@ class Plan:
             homes=homes.drop(columns=["target", "once"]),
             links=links.drop(columns=["touching", *_held(links)]),
             places=_places(homes, links),
+            kin=_kin(pairs, family, units, measures),
             pairs=pairs,
             family=family,
             kinds=kinds,
@@ -228,11 +232,8 @@ def groups_of(pairs: Pairs, family: Family | None, kinds: int) -> dict[str, rang
     return {name: range(starts[at], starts[at + 1]) for at, name in enumerate(sizes)}
 
 
-def _links(
-    pairs: Pairs, family: Family | None, units: Ints, kinds: Sequence[Floats]
-) -> pd.DataFrame:
-    """Return the pairs that give less than all, and what is summed for other groups."""
-    groups = groups_of(pairs, family, len(kinds))
+def _links(pairs: Pairs, units: Ints, kinds: Sequence[Floats]) -> pd.DataFrame:
+    """Return the pairs that give less than all."""
     rest = np.flatnonzero(~_whole(pairs))
     touching = pairs.inside | pairs.straddling | (pairs.share > 0)
     parts = [
@@ -249,22 +250,12 @@ def _links(
         )
     ]
 
-    def more(source: Any, group: Any, share: Any) -> None:
-        parts.append(pd.DataFrame({"source": source, "group_id": group, "share": share}))
-
     # what lies at home nowhere is kept but for what is shared out, which its first link says
     kept = kept_weight(pairs) - (_home(pairs) < 0)
     linked = np.zeros(len(kept), dtype=bool)
     linked[pairs.source[rest]] = True
     source = np.flatnonzero((kept != 0) & ~linked)
-    more(source, groups["target"].start, np.zeros(len(source)))
-    if family is not None:
-        unions, fine = family.unions.tocoo(), family.fine.tocoo()
-        more(family.rows[unions.col], groups["parent"].start + unions.row, unions.data)
-        more(family.rows[fine.col], groups["split"].start + fine.row, fine.data)
-    for at, held in enumerate(kinds):
-        source = np.flatnonzero(~(held > 0))
-        more(source, groups["empty"].start + at, np.ones(len(source)))
+    parts.append(pd.DataFrame({"source": source, "group_id": 0, "share": 0.0}))
     links = pd.concat(parts, ignore_index=True).fillna(0.0)
     links["square"] = links["share"] ** 2
     links["kept"] = np.where(links["source"].duplicated(), 0.0, kept[links["source"]])
@@ -286,3 +277,23 @@ def _places(homes: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
     )
     part = links.drop(columns=["doubt", "kept"]).assign(once=0.0)
     return pd.concat([whole, part[whole.columns]], ignore_index=True)
+
+
+def _kin(pairs: Pairs, family: Family | None, units: Ints, kinds: Sequence[Floats]) -> pd.DataFrame:
+    """Return what is summed for groups that are no targets."""
+    groups = groups_of(pairs, family, len(kinds))
+    parts = []
+    if family is not None:
+        for name, matrix in (("parent", family.unions), ("split", family.fine)):
+            held = matrix.tocoo()
+            parts.append((family.rows[held.col], groups[name].start + held.row, held.data))
+    for at, held in enumerate(kinds):
+        source = np.flatnonzero(~(held > 0))
+        group = np.full(len(source), groups["empty"].start + at)
+        parts.append((source, group, np.ones(len(source))))
+    source, group, share = (np.concatenate(some) for some in zip(*parts, strict=True))
+    frame = pd.DataFrame(
+        {"unit": units[source], "group_id": group, "share": share.astype(np.float64)}
+    )
+    kept = frame[frame["unit"] >= 0].reset_index(drop=True)
+    return kept.astype({"unit": "int32", "group_id": "int32"})
