@@ -13,13 +13,14 @@ from pathlib import Path
 
 from lipgeo.errors import OutputError
 
-__all__ = ["file_in_one_step", "folder_in_one_step", "sync", "write_zip"]
+__all__ = ["explained", "file_in_one_step", "folder_in_one_step", "sync", "write_zip"]
 
 #: date of every member of a zip we write: equal contents give equal bytes (1980 is zip's first)
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
-def _explain(path: Path, error: OSError) -> OutputError:
+def explained(path: Path, error: OSError) -> OutputError:
+    """Return what an error of the operating system means to who wanted to write ``path``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError("atomic.disk_full", path=path)
     if isinstance(error, PermissionError) or error.errno in (errno.EBUSY, errno.ETXTBSY):
@@ -31,7 +32,7 @@ def _folder_of(path: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _explain(path, error) from error
+        raise explained(path, error) from error
     return path.parent
 
 
@@ -66,7 +67,7 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise _explain(target, error) from error
+        raise explained(target, error) from error
 
 
 @contextmanager
@@ -110,7 +111,7 @@ def folder_in_one_step(path: str | Path, *, replace: bool = False) -> Iterator[P
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise _explain(target, error) from error
+        raise explained(target, error) from error
 
 
 def write_zip(path: Path, members: Mapping[str, Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -22,9 +23,9 @@ from test_read_tables import profile_2016
 
 import lipgeo
 from lipgeo import synthetic
-from lipgeo.errors import FileError, InputError, StoreError, TableError
+from lipgeo.errors import FileError, InputError, OutputError, StoreError, TableError
 from lipgeo.store.lock import import_lock
-from lipgeo.stored_tables import blocks, describe_tables, importing
+from lipgeo.stored_tables import blocks, describe_tables, importing, intake
 from lipgeo.stored_tables.layout import held_tables, read_manifest, table_folder, work_folder
 from lipgeo.synthetic.profile import COLUMNS
 
@@ -550,6 +551,23 @@ def test_a_kill_while_a_table_is_replaced_leaves_the_old_one(tmp_path):
     assert list(held_tables(store)) == [(2021, "p")]
     assert lipgeo.add_table(store, path, name="p").only("already_in")
     assert folder.is_dir()
+
+
+def test_a_disk_that_is_full(tmp_path, monkeypatch):
+    """A part that cannot be written is a sentence; the import goes on when there is room."""
+
+    def full(*given, **named):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store = tmp_path / "store"
+    path = profile(tmp_path / "p.csv", das(30))
+    with monkeypatch.context() as patch:
+        patch.setattr(intake, "write_parts", full)
+        with pytest.raises(OutputError, match="full"):
+            lipgeo.add_table(store, path, name="p")
+    assert not held_tables(store)
+    lipgeo.add_table(store, path, name="p")
+    assert_held(store, "p", path)
 
 
 def test_damaged_and_newer_manifests(tmp_path):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -79,7 +77,7 @@ def finish(intake: Intake, work: Path, table: Path) -> CheckReport:
         compression="zstd",
     )
     ranges = _whole_ranges(work, intake)
-    pq.write_table(pa.Table.from_pandas(ranges, preserve_index=False), work / RANGES)
+    pq.write_table(ranges, work / RANGES, compression="zstd")
     for one in intake.ranges:
         (work / one["file"]).unlink()
     (work / intake.ranges[0]["file"]).parent.rmdir()
@@ -128,29 +126,46 @@ def _manifest(intake: Intake, name: str) -> dict[str, Any]:
     }
 
 
-def _whole_ranges(work: Path, intake: Intake) -> pd.DataFrame:
+def _whole_ranges(work: Path, intake: Intake) -> pa.Table:
     """Return ``level, characteristic, column, least, greatest, missing, cells`` of the table."""
-    by_part = []
-    for one in intake.ranges:
-        frame = pq.read_table(work / one["file"]).to_pandas()
-        by_part.append(frame.assign(level=Path(one["file"]).name.split("-")[0]))
-    parts = pd.concat(by_part)
-    long = pd.concat(
-        [
-            parts[["level", "characteristic", "cells"]].assign(
-                column=name,
-                least=parts[f"{name}_least"],
-                greatest=parts[f"{name}_greatest"],
-                missing=parts[f"{name}_missing"],
+    found = []
+    for level in sorted({_level_of(one["file"]) for one in intake.ranges}):
+        parts = pa.concat_tables(
+            pq.ParquetFile(work / one["file"]).read()
+            for one in intake.ranges
+            if _level_of(one["file"]) == level
+        )
+        for name in intake.values:
+            sums = parts.group_by("characteristic", use_threads=False).aggregate(
+                [
+                    (f"{name}_least", "min"),
+                    (f"{name}_greatest", "max"),
+                    (f"{name}_missing", "sum"),
+                    ("cells", "sum"),
+                ]
             )
-            for name in intake.values
-        ]
-    )
-    keys = ["level", "characteristic", "column"]
-    found = long.groupby(keys, as_index=False).agg(
-        {"least": "min", "greatest": "max", "missing": "sum", "cells": "sum"}
-    )
-    return found.astype({"characteristic": np.int32})
+            members, least, greatest, missing, cells = sums.columns
+            same = {"level": level, "column": name}
+            texts = {key: pa.repeat(pa.scalar(text), len(sums)) for key, text in same.items()}
+            found.append(
+                pa.table(
+                    {
+                        "level": texts["level"],
+                        "characteristic": members,
+                        "column": texts["column"],
+                        "least": least,
+                        "greatest": greatest,
+                        "missing": missing,
+                        "cells": cells,
+                    }
+                )
+            )
+    keys = [(key, "ascending") for key in ("level", "characteristic", "column")]
+    return pa.concat_tables(found).sort_by(keys)
+
+
+def _level_of(ranges: str) -> str:
+    return PurePosixPath(ranges).name.split("-")[0]
 
 
 def _summary(intake: Intake, manifest: dict[str, Any]) -> CheckReport:

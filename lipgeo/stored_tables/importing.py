@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from lipgeo.areas.faults import finding
-from lipgeo.errors import FileError, InputError, StoreError, TableError
+from lipgeo.atomic import explained
+from lipgeo.errors import FileError, InputError, LipgeoError, StoreError, TableError
 from lipgeo.readers.profile_files import Layout, layout_of, text_bytes, words_of
 from lipgeo.report import CheckReport, Finding
 from lipgeo.store.lock import import_lock
@@ -112,12 +113,24 @@ def add_table(
                 vintage=vintage,
                 held=[one["file"] for one in read_manifest(held)["sources"]],
             )
-        work = work_folder(table)
         try:
-            intake, findings = _Import(work, paths, layouts, progress).run()
-        except ChangedError:
-            intake, findings = _Import(work, paths, layouts, progress).run(anew=True)
-        return finish(intake, work, table) + CheckReport(findings)
+            return _imported(table, paths, layouts, progress)
+        except OSError as error:
+            if isinstance(error, LipgeoError):
+                raise
+            raise explained(table, error) from error
+
+
+def _imported(
+    table: Path, paths: list[Path], layouts: list[Layout], progress: Progress | None
+) -> CheckReport:
+    """Import files into the folder of a table; begin anew where one changed since it was left."""
+    work = work_folder(table)
+    try:
+        intake, findings = _Import(work, paths, layouts, progress).run()
+    except ChangedError:
+        intake, findings = _Import(work, paths, layouts, progress).run(anew=True)
+    return finish(intake, work, table) + CheckReport(findings)
 
 
 def _layouts(paths: list[Path]) -> list[Layout]:

@@ -203,8 +203,8 @@ class _Part:
             missing = np.isnan(values)
             columns[name] = pa.array(values, mask=missing)
             columns[f"{name}_symbol"] = self._words[name].of(codes)
-            seen[f"{name}_least"] = np.fmin.reduceat(values, firsts)
-            seen[f"{name}_greatest"] = np.fmax.reduceat(values, firsts)
+            seen[f"{name}_least"] = _known(np.fmin.reduceat(values, firsts))
+            seen[f"{name}_greatest"] = _known(np.fmax.reduceat(values, firsts))
             seen[f"{name}_missing"] = np.add.reduceat(missing, firsts, dtype=np.int64)
         table = pa.table(columns)
         if self._writer is None:
@@ -228,6 +228,11 @@ class _Part:
             self._writer.close()
             sync(self._path)
         return pa.concat_tables(self._seen)
+
+
+def _known(values: npt.NDArray[np.float64]) -> pa.Array:
+    """Return numbers, null where there is none."""
+    return pa.array(values, mask=np.isnan(values))
 
 
 def _words_of(figured: Figured, symbols: list[str]) -> dict[str, _Words]:

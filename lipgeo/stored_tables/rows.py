@@ -424,7 +424,7 @@ def _equal_units(
     wanted = pa.py_buffer(b"".join(pattern.heads))
     for place, prefix in enumerate(prefixes):
         mine = lines.slice(place * each, each)
-        if not pc.all(pc.starts_with(mine, pattern=prefix)).as_py():
+        if pc.starts_with(mine, pattern=prefix).false_count:
             return place
         if not wanted.equals(heads.slice(place * len(wanted), len(wanted))):
             return place
