@@ -113,28 +113,38 @@ def grow(folder: Path, store: Path, areas: Path) -> None:
         print("no area lies wholly in the smallest part: take more blocks")
         return
     for weight in WEIGHTS:
-        times: dict[int, list[float]] = {part: [] for part in PARTS}
+        built: dict[int, list[float]] = {part: [] for part in PARTS}
+        written: dict[int, list[float]] = {part: [] for part in PARTS}
         for area in common:
             one = given.select([area])
             frames = {}
-            spent: dict[int, list[float]] = {part: [] for part in PARTS}
+            spent: dict[int, list[tuple[float, float]]] = {part: [] for part in PARTS}
             for _ in range(REPEAT):
                 for part in PARTS:
                     began = time.perf_counter()
                     zones = lipgeo.open_census(stores[part]).zones("DA")
                     made = lipgeo.build_crosswalk(zones, one, weight=weight)
+                    middle = time.perf_counter()
                     made.save(folder / "one.parquet")
-                    spent[part].append(time.perf_counter() - began)
+                    spent[part].append((middle - began, time.perf_counter() - middle))
                     frames[part] = made.frame
             assert all(frame.equals(frames[1]) for frame in frames.values()), area
             for part in PARTS:
-                times[part].append(min(spent[part]))
-        middle = {part: statistics.median(times[part]) for part in PARTS}
+                built[part].append(min(first for first, _ in spent[part]))
+                written[part].append(min(second for _, second in spent[part]))
+        least = [statistics.median(times[PARTS[0]]) for times in (built, written)]
         for part in PARTS:
             held = lipgeo.open_census(stores[part]).size("DB")
+            cells = [
+                f"{now:9.3f}{now / then:8.2f}"
+                for now, then in zip(
+                    (statistics.median(times[part]) for times in (built, written)),
+                    least,
+                    strict=True,
+                )
+            ]
             print(
-                f"{weight:>12}{f'1/{part}':>8}{held:>12,}{len(common):>8}{middle[part]:9.3f}"
-                f"{middle[part] / middle[PARTS[0]]:8.2f}",
+                f"{weight:>12}{f'1/{part}':>8}{held:>12,}{len(common):>8}{''.join(cells)}",
                 flush=True,
             )
 
@@ -150,7 +160,7 @@ def cut_out(census, store: Path, part: int, around: tuple[float, float]) -> None
     data = census.data
     blocks = data.attributes("DB", ["CSD", "x", "y"])
     places = blocks.groupby("CSD")[["x", "y"]].median()
-    near = pd.Index(places.index[np.argsort(np.hypot(*(places - around).to_numpy().T))])
+    near = pd.Index(places.index[np.argsort(np.hypot(*(places.to_numpy() - around).T))])
     held = blocks["CSD"].value_counts().reindex(near).cumsum()
     kept = near[: int(np.searchsorted(held.to_numpy(), len(blocks) / part)) + 1]
     own = data.attributes("DB").loc[lambda frame: frame["CSD"].isin(kept)]
@@ -241,7 +251,9 @@ def show(folder: Path, store: Path, areas: Path, singles: int) -> None:
         line("one area", weight, done, held)
     print("\nseconds, most: after imports and reading the areas, median and most of the runs;")
     print("whole: the process from start to end, median; peak: of the process, most\n")
-    print(f"{'weight':>12}{'nation':>8}{'blocks':>12}{'areas':>8}{'seconds':>9}{'times':>8}")
+    print("the same areas in a larger country: the shares, and the file, which names every source")
+    print(f"{'weight':>12}{'nation':>8}{'blocks':>12}{'areas':>8}{'shares s':>9}{'times':>8}"
+          f"{'file s':>9}{'times':>8}")  # fmt: skip
     print(subprocess.run(
         [sys.executable, __file__, "--work", "grow", folder, store, areas],
         check=True, stdout=subprocess.PIPE, text=True,
