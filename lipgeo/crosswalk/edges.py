@@ -118,14 +118,8 @@ class Lines(NamedTuple):
 
     def some(self, which: Ints) -> Lines:
         """Return some of the lines."""
-        return Lines(
-            self.pair[which],
-            self.left[which],
-            self.right[which],
-            self.rise[which],
-            self.start[which],
-            self.sign[which],
-        )
+        pair, left, right, rise, start, sign = self
+        return Lines(pair[which], left[which], right[which], rise[which], start[which], sign[which])
 
 
 def edges_of(polygons: Shapes) -> Edges:
