@@ -186,3 +186,12 @@ def test_all_subdivisions_of_2016(realdata: Path, tmp_path: Path):
         assert unit in exact(census, name)
     windsor = census.find("Windsor", level="CSD")
     assert {"1208002", "2442088", "3537039"} <= set(windsor["unit_id"])
+
+
+def test_a_census_without_names_says_so():
+    """A census whose units have no names still finds codes; a name is answered by what to add."""
+    bare = pd.DataFrame({"unit_id": ["3506008"]}).astype("string")
+    nameless = Census(MemoryCensus(2021, {"CSD": bare}, {}, {}))
+    assert nameless.find("CSD:3506008")["match"].tolist() == ["code"]
+    with pytest.raises(MissingLevelError, match="has no names, so Ottawa cannot be found by name"):
+        nameless.find("Ottawa")

@@ -594,6 +594,17 @@ def test_lists_of_tables_are_read_from_files(tmp_path) -> None:
     assert [one.universe for one in read_tables(tmp_path / "t.csv")] == ["income", "population"]
 
 
+def test_a_cell_too_many_is_told_by_its_line(tmp_path) -> None:
+    """A comma that no quotes hold makes a cell too many: the line is named, and what to do."""
+    (tmp_path / "t.csv").write_text("table,title\nT1,Age\nT2,Income, total\nT3,a,b,c\n")
+    with pytest.raises(OrderError, match=r"Lines 3, 4 have more cells than the header") as caught:
+        read_tables(tmp_path / "t.csv")
+    assert caught.value.problems["line"].tolist() == [3, 4]
+    (tmp_path / "t.csv").write_text("table;title\nT1;Âge\nT2;Revenu; total\n")
+    with speaking("fr"), pytest.raises(OrderError, match=r"La ligne 3 a plus .* contiennent « ; »"):
+        read_tables(tmp_path / "t.csv")
+
+
 def test_the_order_speaks_french(tmp_path) -> None:
     """Findings and the page of the checks are in the language in force; the data do not change."""
     with speaking("fr"):

@@ -100,6 +100,21 @@ def test_a_level_without_polygons_is_a_file_too(store: Path):
     assert np.isnan(census.data.boxes("CD")).all()
 
 
+def test_polygons_come_as_asked_however_few_are_decoded_at_a_time(
+    county: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Any rows in any order, some twice, dense or sparse in their groups: each its own polygon."""
+    whole = open_census(county).data.geometry("DB")
+    assert shapely.equals(whole, gpd.read_parquet(county / "2021" / "DB.parquet").geometry).all()
+    monkeypatch.setattr("lipgeo.store.read._DECODED", 100)
+    data = open_census(county).data
+    assert shapely.equals(data.geometry("DB"), whole).all()
+    random = np.random.default_rng(1)
+    for rows in (random.permutation(len(whole)), random.integers(0, len(whole), 50), [], [7, 7, 0]):
+        wanted = np.asarray(rows, dtype=np.int64)
+        assert shapely.equals(data.geometry("DB", wanted), whole[wanted]).all()
+
+
 def test_what_units_without_polygon_hold_is_known_without_reading_blocks(store: Path, own: Path):
     """The manifest says it; a store from before it did, and a census in memory, say the same."""
     census = open_census(store)
@@ -301,6 +316,16 @@ def test_no_store(tmp_path: Path):
         open_census(tmp_path / "nowhere é #1")
     with speaking("fr"), pytest.raises(StoreError, match="Il faut un dépôt"):
         open_census(tmp_path / "nulle part")
+
+
+def test_a_file_is_no_store(tmp_path: Path, files: dict[str, Path]):
+    """A file in place of the folder is named as such, to read and to add."""
+    place = tmp_path / "store.csv"
+    place.write_text("x")
+    with pytest.raises(StoreError, match=r"a folder, and .*store.csv is a file"):
+        open_census(place)
+    with pytest.raises(StoreError, match=r"a folder, and .*store.csv is a file"):
+        add_files(place, files["counts"])
 
 
 def test_an_empty_store(tmp_path: Path):

@@ -235,12 +235,15 @@ class Census(Shown):
         InputError
             No such level or province.
         MissingLevelError
-            The census does not hold the level.
+            The census does not hold the level, or no names at all.
         """
         require_kind(name, str, "arguments.text", "name")
         if level is not None:
             self.require_level(geography.level(level).code)
-        return self._search.find(name, level, province)
+        found = self._search.find(name, level, province)
+        if found.empty and not self._search.named:
+            raise MissingLevelError("census.no_names", vintage=self.vintage, name=name)
+        return found
 
     @cached_property
     def _search(self) -> Search:

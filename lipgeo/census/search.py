@@ -60,6 +60,11 @@ class Search:
         order = np.lexsort([found["unit_id"], coarse, -found["population"].fillna(-1), rank])
         return self._with_published(found.iloc[order].reset_index(drop=True))[list(_COLUMNS)]
 
+    @property
+    def named(self) -> bool:
+        """Whether any unit has a name."""
+        return not self._named.empty
+
     # -- names ---------------------------------------------------------------------------------
 
     @cached_property

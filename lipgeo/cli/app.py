@@ -96,13 +96,21 @@ def find(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
+    from lipgeo.errors import InputError
     from lipgeo.store import open_census
 
+    if not name.strip():
+        raise InputError("cli.no_name")
     found = open_census(store, vintage).find(name, level=level, province=province)
     if as_json:
         print_json(found.to_dict("records"))
     else:
-        print_frame(found, say("cli.found", name=name, count=len(found)))
+        title = say("cli.found", name=name, count=len(found))
+        if len(found):
+            print_frame(found, title)
+        else:
+            print(title)
+            print(say("cli.found_nothing"), file=sys.stderr)
     if not len(found):
         raise typer.Exit(1)
 

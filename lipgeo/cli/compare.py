@@ -50,6 +50,7 @@ def compare(
     encoding: o.Encoding = None,
     as_one: o.AsOne = None,
     group_by: o.GroupBy = None,
+    draft: o.Draft = False,
     lang: o.Lang = o.LangChoice.EN,
     csv: o.Csv = o.CsvStyleChoice.EN,
     as_json: o.Json = False,
@@ -82,6 +83,7 @@ def compare(
                 "as_one": as_one,
                 "group_by": group_by,
             },
+            draft=draft,
         )
         listed = list(given.units["level"].unique())
         legs = {

@@ -17,6 +17,7 @@ from lipgeo.words import say
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lipgeo.report import CheckReport
     from lipgeo.tables import Estimates
     from lipgeo.tables.long import AnyTable
 
@@ -66,6 +67,7 @@ def weight(
     encoding: o.Encoding = None,
     as_one: o.AsOne = None,
     group_by: o.GroupBy = None,
+    draft: o.Draft = False,
     lang: o.Lang = o.LangChoice.EN,
     csv: o.Csv = o.CsvStyleChoice.EN,
     as_json: o.Json = False,
@@ -74,6 +76,7 @@ def weight(
     from lipgeo.build import read_build
     from lipgeo.errors import InputError, OutputError
     from lipgeo.estimates_file import write_estimates
+    from lipgeo.report import CheckReport
     from lipgeo.store import open_census
     from lipgeo.tables import weight_areas, weight_table
 
@@ -84,6 +87,7 @@ def weight(
     if out.exists():
         raise OutputError("cli.out_exists", path=out)
     wanted = _names(variables)
+    drafted = CheckReport()
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
         if build is not None:
@@ -110,17 +114,18 @@ def weight(
                     "as_one": as_one,
                     "group_by": group_by,
                 },
+                draft=draft,
             )
             listed = [one for one in given.units["level"].unique() if one in census.levels]
             tables = _stored(table, store, level, census.vintage, listed) or _tables(
                 table, level, census.vintage, listed, table_id
             )
-            labels = given.labels
+            labels, drafted = given.labels, given.report.only("draft")
             show(say("cli.step_weight"), 0.0)
             found = weight_areas(census, given, tables, variables=wanted, min_observed=min_observed)
         show(say("cli.step_weight"), 1.0)
         written = write_estimates(found, out, names=labels, explain=_names(explain), csv=csv.value)
-    _print(found, tables, written, as_json=as_json, quiet=quiet)
+    _print(found, tables, written, drafted, as_json=as_json, quiet=quiet)
 
 
 def _names(given: str | None) -> list[str] | None:
@@ -181,12 +186,13 @@ def _print(
     found: Estimates,
     tables: Sequence[AnyTable],
     written: Sequence[Path],
+    drafted: CheckReport,
     *,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Print the result for a program or a person, and end with the status it asks for."""
-    report = sum((one.notes for one in tables), found.report)
+    report = sum((one.notes for one in tables), drafted + found.report)
     frame: pd.DataFrame = found.frame
     if as_json:
         print_json(

@@ -31,6 +31,8 @@ _ROUNDED_BELOW = 10.0
 #: ... and below half of it as 0 more often than not
 _NOTHING_BELOW = 5.0
 _KEYS = ("table", "title", "universe", "variables")
+#: what the cells beyond the header are called while a CSV is read
+_BEYOND = "beyond the header"
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,16 @@ def _from_file(path: Path) -> list[Any]:
             return list(tomllib.loads(text)["tables"])
         first = text.splitlines()[0] if text.strip() else ""
         separator = ";" if first.count(";") > first.count(",") and "table" in first else ","
-        return list(csv.DictReader(text.splitlines(), delimiter=separator))
+        lines = csv.DictReader(text.splitlines(), delimiter=separator, restkey=_BEYOND)
+        read = [(lines.line_num, row) for row in lines]
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise OrderError("order.tables_unreadable", path=path, reason=error) from error
+    longer = [number for number, row in read if _BEYOND in row]
+    if longer:
+        fault = say("order.tables_ragged", rows=longer, sign=separator)
+        problems = [{"line": number} for number in longer]
+        raise OrderError("order.tables_refused", problems, path=path, faults=fault)
+    return [row for _, row in read]
 
 
 def _variables(given: Any) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ __all__ = [
     "held",
     "level_file",
     "manifest_text",
+    "no_store",
     "read_manifest",
     "rows_of",
 ]
@@ -44,6 +45,11 @@ def rows_of(child: str) -> tuple[str, str]:
 def manifest_text(manifest: Mapping[str, Any]) -> str:
     """Return a manifest as text; equal manifests give equal bytes."""
     return json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
+
+
+def no_store(path: Path) -> StoreError:
+    """Return the error for a path that is no folder: a file, or nothing at all."""
+    return StoreError("store.is_file" if path.is_file() else "store.missing", path=path)
 
 
 def held(store: Path) -> dict[int, Path]:

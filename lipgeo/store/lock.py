@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lipgeo.errors import StoreError
-from lipgeo.store.layout import MANIFEST, read_manifest
+from lipgeo.store.layout import MANIFEST, no_store, read_manifest
 
 __all__ = ["import_lock"]
 
@@ -28,6 +28,8 @@ def import_lock(store: Path) -> Iterator[None]:
     StoreError
         Another import is at work in this store, or the folder cannot be written.
     """
+    if store.is_file():
+        raise no_store(store)
     path = store / _LOCK
     try:
         store.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ from lipgeo.census.data import (
     require_membership,
 )
 from lipgeo.errors import MissingLevelError, StoreError
-from lipgeo.store.layout import PUBLISHED, held, level_file, read_manifest, rows_of
+from lipgeo.store.layout import PUBLISHED, held, level_file, no_store, read_manifest, rows_of
 from lipgeo.store.polygons import SIZES, chunk_ends, read_values
 
 __all__ = ["StoreData", "describe_store", "open_census"]
@@ -117,7 +117,7 @@ def describe_store(path: str | Path) -> pd.DataFrame:
 
 def _vintages(store: Path) -> dict[int, Path]:
     if not store.is_dir():
-        raise StoreError("store.missing", path=store)
+        raise no_store(store)
     found = held(store)
     if not found:
         raise StoreError("store.empty", path=store)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lipgeo.errors import StoreError
+from lipgeo.store.layout import no_store
 from lipgeo.stored_tables.layout import held_tables, read_manifest
 
 __all__ = ["describe_tables"]
@@ -33,7 +33,7 @@ def describe_tables(store: str | Path) -> pd.DataFrame:
     """
     folder = Path(store)
     if not folder.is_dir():
-        raise StoreError("store.missing", path=folder)
+        raise no_store(folder)
     rows = []
     for (vintage, name), table in held_tables(folder).items():
         manifest = read_manifest(table)
