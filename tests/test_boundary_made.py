@@ -12,7 +12,9 @@ from lipgeo import synthetic
 from lipgeo.areas import ServiceAreas
 from lipgeo.boundary import Boundaries, fit_boundaries
 from lipgeo.census import Census
+from lipgeo.crosswalk import build_crosswalk
 from lipgeo.fitting.cover import COVER_LEVELS, fewest_units
+from lipgeo.fitting.inside import shares_and_inside
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,34 @@ def test_covers_are_exact_and_no_larger_than_the_union(made, drawn, unit) -> Non
     assert set(b.cover["level"]) <= set(COVER_LEVELS)
     assert b.areas.geometry.is_valid.all()
     assert b.report.worst != "error"
+
+
+def test_a_few_areas_at_a_time_give_what_all_give(made, drawn, monkeypatch) -> None:
+    """However few polygons are held at once: the same shapes, flags and findings."""
+    at_once = fit_boundaries(made, drawn, unit="DB")
+    monkeypatch.setattr("lipgeo.fitting.outcome._TOGETHER", 50)
+    b = fit_boundaries(made, drawn, unit="DB")
+    assert b.areas.geometry.geom_equals_exact(at_once.areas.geometry, 0).all()
+    assert b.areas["flags"].tolist() == at_once.areas["flags"].tolist()
+    assert b.report == at_once.report
+
+
+@pytest.mark.parametrize("by", ["population", "area"])
+def test_what_lies_inside_is_what_blocks_laid_over_areas_say(made, drawn, by) -> None:
+    """Blocks of whole units by id, of cut ones by the overlay of their shares: as all laid over."""
+    crosswalk, inside = shares_and_inside(made, "DA", drawn, by)
+    plain = build_crosswalk(made.zones("DB"), drawn, weight="area").frame
+    told = pd.DataFrame(
+        {
+            "area": drawn.ids.get_indexer(plain["target_id"]),
+            "atom": made.rows("DB", plain["source_id"].to_numpy(dtype=object)),
+            "slow": plain["share"].to_numpy(),
+        }
+    )
+    both = inside.merge(told, on=["area", "atom"], how="outer")
+    assert not inside.duplicated(["area", "atom"]).any()
+    np.testing.assert_allclose(both["share"].fillna(0), both["slow"].fillna(0), atol=1e-9)
+    assert crosswalk == build_crosswalk(made.zones("DA"), drawn, weight=by)
 
 
 def test_levels_that_do_not_nest_stand_together_in_covers(made, drawn) -> None:
