@@ -127,10 +127,23 @@ def test_wrong_calls_end_with_status_2_and_no_traceback(place, tmp_path, argumen
     assert shown.stdout == ""
 
 
+def test_what_cannot_be_found_is_told(place):
+    """No name, a name where the census has none, and a file for a store: a sentence each."""
+    nothing = run("find", " ", "--store", place / "store")
+    assert (nothing.returncode, nothing.stdout) == (2, "")
+    assert "A name or a code is needed" in nothing.stderr
+    unknown = run("find", "Nowhere at all", "--store", place / "store")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "has no names, so Nowhere at all cannot be found by name" in unknown.stderr
+    wrong = run("find", "x", "--store", place / "store" / "2021" / "manifest.json")
+    assert wrong.returncode == 2
+    assert "A census store is a folder" in wrong.stderr
+
+
 def test_french_is_spoken(place):
     """--lang fr anywhere turns help and messages to French."""
     shown = run("find", "nulle part", "--store", place / "store", "--lang", "fr")
-    assert "0 candidat" in shown.stdout
+    assert "n'a pas de noms" in shown.stderr
     assert "Langue des messages" in run("build", "--help", "--lang", "fr").stdout
 
 
