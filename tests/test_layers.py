@@ -349,8 +349,12 @@ def test_a_missing_file_with_names_near_it(tmp_path, shapefile):
 
 
 def test_a_folder(tmp_path, shapefile):
-    """The files in it are listed."""
-    with pytest.raises(FileError, match=r"is a folder. Name one of the files in it: areas\.shp"):
+    """The only vector file in it is read, and said; of several, one is to be named."""
+    frame = read_layer(tmp_path)
+    assert len(frame) == len(read_layer(shapefile))
+    assert notes_of(frame).findings[0].message.startswith("areas.shp was read: it is the only")
+    (tmp_path / "more.geojson").write_text("{}")
+    with pytest.raises(FileError, match=r"with several. Name one .* in it: areas\.shp, more"):
         read_layer(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileError, match="is a folder without one"):
@@ -427,10 +431,13 @@ def test_a_shapefile_cut_short(shapefile, suffix):
 
 
 def test_a_damaged_geopackage(tmp_path):
-    """Half a GeoPackage is not one."""
+    """Half a GeoPackage is told by its size, one spoilt inside by what GDAL makes of it."""
     town().to_file(tmp_path / "a.gpkg")
     raw = (tmp_path / "a.gpkg").read_bytes()
     (tmp_path / "a.gpkg").write_bytes(raw[: len(raw) // 2])
+    with pytest.raises(FileError, match=r"file of a\.gpkg is cut short: it says [\d,]+ bytes and"):
+        read_layer(tmp_path / "a.gpkg")
+    (tmp_path / "a.gpkg").write_bytes(raw[:100] + bytes(len(raw) - 100))
     with pytest.raises(FileError, match=r"a\.gpkg is (not a vector file|damaged)"):
         read_layer(tmp_path / "a.gpkg")
 

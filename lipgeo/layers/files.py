@@ -71,10 +71,13 @@ class Dataset:
 def existing(path: Path) -> Path:
     """Return the absolute path of a file, or of a file geodatabase's folder, that can be read.
 
+    A folder that holds one vector file stands for that file.
+
     Raises
     ------
     FileError
-        It does not exist (the message shows names near it), is empty, a folder, or refuses to open.
+        It does not exist (the message shows names near it), is empty or a folder with none or
+        several, or refuses to open.
     """
     try:
         there = path.exists()
@@ -96,6 +99,8 @@ def existing(path: Path) -> Path:
     if path.is_dir():
         if path.suffix.lower() != ".gdb":
             held = sorted(e.name for e in path.iterdir() if e.suffix.lower() in (*_PARTS, ".zip"))
+            if len(held) == 1:
+                return existing(path / held[0])
             key = "layers.folder" if held else "layers.folder_empty"
             raise FileError(key, path=str(path), names=held)
         return path
@@ -276,6 +281,8 @@ def require_parts(dataset: Dataset) -> None:
             raise FileError(key, name=dataset.name)
         for part in (".shp", ".shx", ".dbf"):
             _require_whole(beside.get(part, path), dataset)
+    elif path.suffix.lower() == ".gpkg":
+        _require_whole(path, dataset)
     elif missing:
         raise FileError("layers.no_part", name=dataset.name, parts=missing)
 
@@ -291,6 +298,15 @@ def _beside(path: Path) -> dict[str, Path]:
     }
 
 
+def _sqlite_size(head: bytes) -> int:
+    """Return the bytes that the header of a SQLite file promises, 0 where it does not say."""
+    # the count of pages holds only where the change counter is the one it was written with
+    if not head.startswith(b"SQLite format 3\0") or head[24:28] != head[92:96]:
+        return 0
+    page = int.from_bytes(head[16:18], "big")
+    return (65_536 if page == 1 else page) * int.from_bytes(head[28:32], "big")
+
+
 def _require_whole(part: Path, dataset: Dataset) -> None:
     size = part.stat().st_size
     with part.open("rb") as file:
@@ -298,9 +314,11 @@ def _require_whole(part: Path, dataset: Dataset) -> None:
     if part.suffix.lower() == ".dbf":
         rows, start, width = _dbf_shape(head)
         promised = start + rows * width
+    elif part.suffix.lower() == ".gpkg":
+        promised = _sqlite_size(head)
     else:  # .shp and .shx give their length in 16-bit words
         promised = 2 * int.from_bytes(head[24:28], "big")
-    if size < promised or len(head) < 32:
+    if size < promised or (len(head) < 32 and part.suffix.lower() != ".gpkg"):
         raise FileError(
             "layers.cut_short",
             name=dataset.name,

@@ -96,6 +96,8 @@ def read_layer(
         text, found = _encoding(chosen.dataset, encoding)
         frame, warned = _read(chosen, text)
         notes = [*notes, *found, *warned]
+        if source.parent == require_path(path).expanduser().absolute():
+            notes.insert(0, _note("only_file", "note", chosen, folder=source.parent))
     if not len(frame):
         raise FileError("layers.no_rows", name=chosen.dataset.name, layer=chosen.layer)
     if given is not None and frame.crs is not None and not same_crs(given, frame.crs):
