@@ -256,7 +256,7 @@ class Reader:
             stops[each - 1 : rows : each].astype(np.int64),
             pattern.places,
             True,
-            pa.chunked_array([thirds.take(_every_third(2, rows)).dictionary_encode()]),
+            pa.chunked_array([_every_third(thirds[: 3 * rows], 2).dictionary_encode()]),
         )
 
     def _prefixes(self, text: Bytes, starts: Ints, stops: Ints, pattern: _Pattern) -> list[bytes]:
@@ -420,7 +420,7 @@ def _equal_units(
 ) -> int:
     """Return how many leading units begin all their rows as they should, byte for byte."""
     each = len(pattern.heads)
-    heads = thirds.take(_every_third(1, len(lines))).buffers()[2]
+    heads = _every_third(thirds, 1).buffers()[2]
     wanted = pa.py_buffer(b"".join(pattern.heads))
     for place, prefix in enumerate(prefixes):
         mine = lines.slice(place * each, each)
@@ -431,5 +431,6 @@ def _equal_units(
     return len(prefixes)
 
 
-def _every_third(first: int, rows: int) -> pa.Array:
-    return pa.array(np.arange(first, 3 * rows, 3, dtype=np.int32))
+def _every_third(texts: pa.Array, first: int) -> pa.Array:
+    places = pa.array(np.arange(first, len(texts), 3, dtype=np.int32))
+    return pc.take(texts, places, boundscheck=False)
