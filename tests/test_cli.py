@@ -140,6 +140,22 @@ def test_what_cannot_be_found_is_told(place):
     assert "A census store is a folder" in wrong.stderr
 
 
+def test_check_names_rows_by_their_id_and_a_wrong_column_is_a_wrong_call(place, tmp_path):
+    """Findings name areas by the column that is plainly the id; a column that is not there is 2."""
+    areas = gpd.read_file(place / "areas.gpkg")
+    layer = gpd.GeoDataFrame(
+        {"area_id": ["north", "south"]}, geometry=[areas.geometry[0]] * 2, crs=areas.crs
+    )
+    layer.to_file(tmp_path / "two.gpkg")
+    shown = run("check", tmp_path / "two.gpkg", "--store", place / "store")
+    assert shown.returncode == 1
+    assert "north" in shown.stderr
+    assert "Zones 0" not in shown.stderr
+    wrong = run("check", tmp_path / "two.gpkg", "--store", place / "store", "--group-by", "nope")
+    assert wrong.returncode == 2
+    assert "There is no column nope. Columns: area_id." in wrong.stderr
+
+
 def test_french_is_spoken(place):
     """--lang fr anywhere turns help and messages to French."""
     shown = run("find", "nulle part", "--store", place / "store", "--lang", "fr")

@@ -286,7 +286,7 @@ def test_overlaps_are_pairs_with_the_share_of_the_smaller():
     assert found.value == pytest.approx(0.5)
     assert found.severity == "warning"
     # 0.0100 km2 on the conformal grid are 0.0097 on the ground
-    assert "50.00% of the smaller one, 0.0097 km²" in found.message
+    assert "50.00% of the smaller one, 0.00970 km²" in found.message
 
 
 def test_a_zone_inside_another_is_an_overlap():

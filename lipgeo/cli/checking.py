@@ -18,6 +18,19 @@ def _as_findings(error: LipgeoError) -> CheckReport:
     return CheckReport([Finding(error.key.partition(".")[2], "error", "", str(error))])
 
 
+def _id_of(frame: Any, reading: dict[str, Any]) -> str | None:
+    """Return the column that names rows: the one given, or the one plainly meant."""
+    from lipgeo.areas.fields import obvious_id
+
+    named: str | None = reading["id"]
+    if named or reading["as_one"] or reading["group_by"]:
+        return named
+    try:
+        return obvious_id(frame.drop(columns=frame.geometry.name))
+    except AreaError:
+        return None
+
+
 def check_areas(
     path: str, store: Path, vintage: int | None, reading: dict[str, Any]
 ) -> CheckReport:
@@ -50,7 +63,8 @@ def check_areas(
             frame = read_layer(path, **given)
         except (CRSError, ZoneError) as error:
             return _as_findings(error)
-        report += notes_of(frame) + check_layer(frame, reading["id"] or reading["group_by"])
+        rows = frame.set_axis(range(1, len(frame) + 1))  # the first is 1, as elsewhere
+        report += notes_of(frame) + check_layer(rows, _id_of(rows, reading))
     census = open_census(store, vintage) if store.exists() else None
     if census is None:
         report += CheckReport(
@@ -59,6 +73,8 @@ def check_areas(
     try:
         areas = read_service_areas(path, census=census, **reading)
     except (AreaError, CRSError, ZoneError) as error:
+        if error.key == "areas.no_such_column":  # the call is wrong, not the file
+            raise
         return report + _as_findings(error)
     already = {finding.message for finding in report}
     report += CheckReport(f for f in areas.report if f.message not in already)

@@ -10,12 +10,14 @@ The catalogue is the TOML files beside this module, one a room; a sentence's key
 * ``{x:n|unit|units}`` writes the number and the noun that goes with it (``1 unit``,
   ``2 units``); ``{x:|is|are}`` only the word. French counts 0 as one, English as many; a
   list counts by its length;
+* ``{x:s}`` writes a measure with three figures that count (``112,435``, ``0.00632``);
 * ``{x:pct}`` and ``{x:pct2}`` write a share as a percentage.
 """
 
 from __future__ import annotations
 
 import contextvars
+import math
 import string
 import tomllib
 from collections.abc import Iterator
@@ -132,6 +134,8 @@ class _Formatter(string.Formatter):
     ['0 units are out', '1 unit is out', '2 units are out']
     >>> said.format("{rows:|row|rows} {rows}", rows=[4])
     'row 4'
+    >>> [said.format("{km2:s}", km2=size) for size in (112434.66, 9.876, 0.0063214, 0)]
+    ['112,435', '9.88', '0.00632', '0.00']
     >>> with speaking("fr"):
     ...     [said.format("{units:n|unité omise|unités omises}", units=n) for n in (0, 1.4, 2)]
     ['0 unité omise', '1 unité omise', '2 unités omises']
@@ -148,6 +152,9 @@ class _Formatter(string.Formatter):
             return number(100 * float(value), decimals) + sign
         if (format_spec.startswith("n") and format_spec[1:].isdigit()) or format_spec == "n":
             return number(float(value), int(format_spec[1:] or 0))
+        if format_spec == "s":
+            whole = 1 + math.floor(math.log10(abs(value))) if value else 1
+            return number(float(value), min(max(3 - whole, 0), 9))
         if not format_spec and not isinstance(value, str | bytes) and hasattr(value, "__iter__"):
             return listing(value)
         return str(super().format_field(value, format_spec))
