@@ -207,9 +207,13 @@ def test_the_folder_is_as_agreed(imported):
     assert units.groupby("level").size().to_dict() == manifest["units"]
     part = next((folder / "data" / "level=DA").glob("*.parquet"))
     rows = pq.ParquetFile(part).read()
-    assert [str(kind) for kind in rows.schema.types[:3]] == ["int32", "int32", "double"]
-    keys = rows.select(["characteristic", "unit"]).to_pandas()
-    assert keys.equals(keys.sort_values(["characteristic", "unit"], ignore_index=True))
+    assert [str(kind) for kind in rows.schema.types[:4]] == ["int32", "int32", "int8", "double"]
+    keys = rows.select(["content", "characteristic", "unit"]).to_pandas()
+    assert keys.equals(keys.sort_values(list(keys), ignore_index=True))
+    values = rows.select(list(VALUES)).to_pandas()
+    number, gap = values.fillna(0).ne(0).any(axis=1), values.isna().any(axis=1)
+    assert keys["content"].tolist() == (number + gap * (3 - 2 * number)).tolist()
+    assert keys["content"].nunique() > 2
     ranges = pd.read_parquet(folder / "ranges.parquet")
     whole = held(imported, "98-401-X2021006").reset_index()
     for value in VALUES:

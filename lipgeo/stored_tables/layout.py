@@ -17,6 +17,7 @@ from lipgeo.errors import StoreError
 
 __all__ = [
     "CHARACTERISTICS",
+    "CONTENT",
     "DATA",
     "FORMAT",
     "MANIFEST",
@@ -42,6 +43,9 @@ CHARACTERISTICS = "characteristics.parquet"
 UNITS = "units.parquet"
 RANGES = "ranges.parquet"
 DATA = "data"
+#: what the column ``content`` says of a row, by its number; sums pass over zeros, and only they are
+#: most of a profile; rows stand by it first, so that no more is read than has a number, or a gap
+CONTENT = ("zeros", "numbers", "numbers and gaps", "gaps")
 #: columns of values; each has one of symbols beside it (``total_symbol``)
 VALUES = ("total", "men", "women")
 _PART_RANGES = "ranges"

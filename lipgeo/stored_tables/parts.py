@@ -1,4 +1,4 @@
-"""Parts of a table: a batch of units, characteristic after characteristic, as Parquet."""
+"""Parts of a table: a batch of units, content and characteristic after the other, as Parquet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from lipgeo.atomic import sync
 from lipgeo.stored_tables.cells import Figured, Figures, Vocabulary
-from lipgeo.stored_tables.layout import DATA, part_name, range_name
+from lipgeo.stored_tables.layout import CONTENT, DATA, part_name, range_name
 from lipgeo.stored_tables.rows import Rows
 
 __all__ = ["Long", "earlier_rows", "write_parts"]
@@ -25,7 +25,7 @@ Bools = npt.NDArray[np.bool_]
 
 #: rows of a row group
 _GROUP = 131_072
-_KEYS = ("unit", "characteristic")
+_KEYS = ("unit", "characteristic", "content")
 
 
 class Long:
@@ -59,10 +59,18 @@ class Long:
         """Id of each row's characteristic."""
         return self.members[self.rows.each]
 
-    def groups(self, wanted: Bools, spare: Bools | None) -> Iterator[tuple[Ints, Ints, Ints]]:
-        """Give number, characteristic and code of rows by characteristic, then unit.
+    @property
+    def contents(self) -> npt.NDArray[np.int8]:
+        """What rows hold, by their code: see ``CONTENT`` of the layout."""
+        values = np.stack([one.values for one in self.figured.columns.values()])
+        missing = np.isnan(values).any(axis=0)
+        number = (np.nan_to_num(values) != 0).any(axis=0)
+        return np.where(missing, np.where(number, 2, 3), number).astype(np.int8)
 
-        Some rows at a time: whole characteristics, where all units have the same.
+    def groups(
+        self, wanted: Bools, spare: Bools | None
+    ) -> Iterator[tuple[Ints, Ints, Ints, npt.NDArray[np.int8]]]:
+        """Give number, characteristic, code and content of rows: by content, then as named.
 
         Parameters
         ----------
@@ -74,25 +82,22 @@ class Long:
         if self.rows.alike and spare is None:
             members = self.members[self.rows.places]
             columns = np.argsort(members, kind="stable")
-            numbers = self.numbers[wanted]
-            codes = self.figured.codes.reshape(len(wanted), -1)[wanted]
-            step = max(1, _GROUP // max(1, len(numbers)))
-            for at in range(0, len(columns), step):
-                some = columns[at : at + step]
-                yield (
-                    np.tile(numbers, len(some)),
-                    np.repeat(members[some], len(numbers)),
-                    codes[:, some].T.ravel(),
-                )
-            return
-        chosen = np.repeat(wanted, self.rows.counts)
-        rows = np.flatnonzero(chosen if spare is None else chosen & ~spare)
-        numbers, members = self.units[rows], self.characteristics[rows]
-        order = np.lexsort((numbers, members))
-        numbers, members, codes = numbers[order], members[order], self.figured.codes[rows[order]]
-        for at in range(0, len(rows), _GROUP):
-            end = at + _GROUP
-            yield numbers[at:end], members[at:end], codes[at:end]
+            units = self.numbers[wanted]
+            codes = self.figured.codes.reshape(len(wanted), -1)[wanted][:, columns].T.ravel()
+            numbers = np.tile(units, len(columns))
+            members = np.repeat(members[columns], len(units))
+        else:
+            chosen = np.repeat(wanted, self.rows.counts)
+            rows = np.flatnonzero(chosen if spare is None else chosen & ~spare)
+            rows = rows[np.lexsort((self.units[rows], self.characteristics[rows]))]
+            numbers, members = self.units[rows], self.characteristics[rows]
+            codes = self.figured.codes[rows]
+        content = self.contents[codes]
+        for kind in range(len(CONTENT)):
+            mine = np.flatnonzero(content == kind)
+            for at in range(0, len(mine), _GROUP):
+                some = mine[at : at + _GROUP]
+                yield numbers[some], members[some], codes[some], content[some]
 
     def frame(self, wanted: Bools, symbols: list[str]) -> pd.DataFrame:
         """Return rows of some units as a frame, in the order of the file; index is their place."""
@@ -188,11 +193,13 @@ class _Part:
         self._seen: list[pa.Table] = []
         self._writer: pq.ParquetWriter | None = None
 
-    def write(self, units: Ints, members: Ints, codes: Ints) -> None:
+    def write(self, units: Ints, members: Ints, codes: Ints, content: npt.NDArray[np.int8]) -> None:
         """Write rows as a row group."""
-        if not len(codes):
-            return
-        columns: dict[str, Any] = {"unit": pa.array(units), "characteristic": pa.array(members)}
+        columns: dict[str, Any] = {
+            "unit": pa.array(units),
+            "characteristic": pa.array(members),
+            "content": pa.array(content),
+        }
         firsts = np.flatnonzero(np.diff(members, prepend=members[0] - 1))
         seen: dict[str, Any] = {
             "characteristic": members[firsts],
