@@ -272,8 +272,8 @@ def test_every_fault_of_a_layer_is_told_at_once():
             [box(0, 0), box(1, 0)],
             ["a", "a "],
         ),
-        (r"rows 2 have no geometry", [box(0, 0), None], ["a", "b"]),
-        (r"geometry of rows 2 is empty", [box(0, 0), shapely.Polygon()], ["a", "b"]),
+        (r"row 2 has no geometry", [box(0, 0), None], ["a", "b"]),
+        (r"geometry of row 2 is empty", [box(0, 0), shapely.Polygon()], ["a", "b"]),
         (r"rows 2 are Point", [box(0, 0), shapely.Point(WEST, SOUTH)], ["a", "b"]),
         (
             r"rows 2 are LineString.*Close lines",
@@ -299,10 +299,10 @@ def test_swapped_axes_and_wrong_units_are_recognised():
     ottawa = shapely.box(-75.8, 45.3, -75.6, 45.5)
     turned = shapely.box(45.3, -75.8, 45.5, -75.6)
     degrees = gpd.GeoDataFrame({"id": ["a", "b"]}, geometry=[ottawa, turned], crs="EPSG:4326")
-    problems = refused(r"Rows 2 lie in Canada only when x and y are exchanged", degrees, id="id")
+    problems = refused(r"Row 2 lies in Canada only when x and y are exchanged", degrees, id="id")
     assert problems["fault"].tolist() == ["swapped_axes"]
     as_metres = degrees.iloc[[0]].set_crs("EPSG:3347", allow_override=True)
-    refused(r"coordinates of rows 1 look like degrees.*crs=\"EPSG:4326\"", as_metres, id="id")
+    refused(r"coordinates of row 1 look like degrees.*crs=\"EPSG:4326\"", as_metres, id="id")
     as_degrees = areas().set_crs("EPSG:4269", allow_override=True)
     refused(r"rows 1, 2, 3 go beyond 360", as_degrees, id="area_id")
     turned_grid = areas().set_geometry(
@@ -314,7 +314,7 @@ def test_swapped_axes_and_wrong_units_are_recognised():
 def test_places_outside_canada_are_refused():
     """A square in the Sahara is no service area."""
     frame = gpd.GeoDataFrame({"id": ["a"]}, geometry=[shapely.box(5, 20, 6, 21)], crs="EPSG:4326")
-    refused("Rows 1 lie outside Canada as WGS 84", frame, id="id")
+    refused("Row 1 lies outside Canada as WGS 84", frame, id="id")
 
 
 def test_the_crs_is_needed_and_must_not_be_nad27():
@@ -339,7 +339,7 @@ def test_bad_dates_are_refused():
     """A date that is none, one period backward, and two periods of one area are told."""
     frame = layer([box(0, 0), box(1, 0)], id=["a", "b"])
     frame["valid_from"], frame["valid_to"] = ["31/03/2019", "2022-01-01"], [None, "2021-01-01"]
-    problems = refused(r"valid_from has 31/03/2019 in rows 1\. .*it is later for b", frame, id="id")
+    problems = refused(r"valid_from has 31/03/2019 in row 1\. .*it is later for b", frame, id="id")
     assert problems["fault"].tolist() == ["bad_dates", "dates_backward"]
     frame["valid_from"], frame["valid_to"] = ["2019-01-01", "2020-01-01"], None
     frame["city"] = "o"

@@ -293,7 +293,7 @@ def test_known_totals_are_read_as_people_keep_them(tmp_path: Path) -> None:
         read_controls(path)
     assert read_controls(path, column="b").iloc[0, 0] == 3
     path.write_text("area_id,population\n1,many\n", encoding="utf-8")
-    with pytest.raises(TableError, match="rows 2 have many"):
+    with pytest.raises(TableError, match="row 2 has many"):
         read_controls(path)
 
 

@@ -102,7 +102,7 @@ def test_outlines_in_a_sheet(tmp_path):
     with pytest.raises(CRSError):
         read_service_areas(path)
     broken = text(tmp_path / "broken.csv", "id,wkt\n1,POLYGON ((0 0\n")
-    with pytest.raises(AreaError, match=r"column wkt of .*broken\.csv.*rows 2"):
+    with pytest.raises(AreaError, match=r"column wkt of .*broken\.csv.*row 2"):
         read_service_areas(broken, crs="EPSG:3347")
 
 
@@ -185,14 +185,14 @@ def test_the_area_column_can_be_said(tmp_path):
         (r"gives codes of 2016, 2021", f"area_id,unit,vintage\nx,{P},2016\nx,{Q},2021\n"),
         (r"column DAUID2016 holds ids of 2016", f"area_id,DAUID2016\nx,{DA_IDS['P']}\n"),
         (
-            r"differ in rows 2",
+            r"differ in row 2",
             f"area_id,level,code,dguid\nx,DA,{DA_IDS['P']},2021S0512{DA_IDS['Q']}\n",
         ),
-        (r"DA:35069999 \(rows 4\)", f"area_id,unit\n\nx,{P}\nx,DA:35069999\n"),
-        (r"column area_id is empty in rows 3", f"area_id,unit\nx,{P}\n,{Q}\n"),
-        (r"rows 3 have none", f"area_id,unit,note\nx,{P},\ny,,later\n"),
-        (r"mode is include or exclude: rows 2", f"area_id,unit,mode\nx,{P},maybe\n"),
-        (r"CSD:4.80602E\+06 \(rows 2\) are no CSD codes", "area_id,CSDUID\nx,4.80602E+06\n"),
+        (r"DA:35069999 \(row 4\)", f"area_id,unit\n\nx,{P}\nx,DA:35069999\n"),
+        (r"column area_id is empty in row 3", f"area_id,unit\nx,{P}\n,{Q}\n"),
+        (r"row 3 has none", f"area_id,unit,note\nx,{P},\ny,,later\n"),
+        (r"mode is include or exclude: row 2", f"area_id,unit,mode\nx,{P},maybe\n"),
+        (r"CSD:4.80602E\+06 \(row 2\) is no CSD code", "area_id,CSDUID\nx,4.80602E+06\n"),
     ],
 )  # fmt: skip
 def test_a_bad_list_is_told_by_row(tmp_path, match, content):
@@ -272,7 +272,7 @@ def test_a_list_in_toml(tmp_path):
         (r"-: vintge", f'vintge = 2021\n[area.x]\nunits = ["{P}"]\n', AreaError),
         (r"x: name_en", f'[area.x]\nname_en = 3\nunits = ["{P}"]\n', AreaError),
         (r"codes of 2016", f'vintage = 2016\n[area.x]\nunits = ["{P}"]\n', AreaError),
-        (r"DA:1 \(rows x\.units\[2\]\)", f'[area.x]\nunits = ["{P}", "DA:1"]\n', AreaError),
+        (r"DA:1 \(row x\.units\[2\]\)", f'[area.x]\nunits = ["{P}", "DA:1"]\n', AreaError),
     ],
 )
 def test_bad_toml(tmp_path, match, content, kind):

@@ -335,18 +335,18 @@ def test_every_fault_of_a_list_is_told_at_once():
 @pytest.mark.parametrize(
     ("match", "unit"),
     [
-        (r"XX:12 \(rows 1\): A level needs to be one of PR", "XX:12"),
-        (r"35060001 \(rows 1\) have none\. Write CSD:4806016", "35060001"),
-        (r"are of level ADA, and the census opened holds DB, DA, CSD, CD, PR", "ADA:35060001"),
-        (r"DA codes of province 24, and the census opened holds only 35", "DA:24010001"),
-        (r"not in the 2021 census held: they may be of another vintage", "DA:35060009"),
-        (r"are DGUIDs of 2016, and the census opened is 2021", "2016A00053506008"),
-        (r"are no CSD codes of 2021: .*7 digits.*DA, ADA", "CSD:35060001"),
-        (r"are no DB codes of 2021: .*11", "DB:3506000101"),
-        (r"are no CSD codes of 2021", "CSD:3.506008E+06X9"[:15]),
-        (r"DGUIDs CD:2021A00053506008 \(rows 1\) are of level CSD, and the list says CD",
+        (r"XX:12 \(row 1\): A level needs to be one of PR", "XX:12"),
+        (r"35060001 \(row 1\) has none\. Write CSD:4806016", "35060001"),
+        (r"is of level ADA, and the census opened holds DB, DA, CSD, CD, PR", "ADA:35060001"),
+        (r"a code of the level DA, of province 24, and the census opened holds only 35", "DA:24010001"),
+        (r"not in the 2021 census held: it may be of another vintage", "DA:35060009"),
+        (r"is a DGUID of 2016, and the census opened is 2021", "2016A00053506008"),
+        (r"is no CSD code of 2021: .*7 digits.*DA, ADA", "CSD:35060001"),
+        (r"is no DB code of 2021: .*11", "DB:3506000101"),
+        (r"is no CSD code of 2021", "CSD:3.506008E+06X9"[:15]),
+        (r"DGUID CD:2021A00053506008 \(row 1\) is of level CSD, and the list says CD",
          "CD:2021A00053506008"),
-        (r"rows 1 have none\. Fill them in", "CSD: "),
+        (r"row 1 has none\. Fill it in", "CSD: "),
     ],
 )  # fmt: skip
 def test_a_code_that_is_none_is_told_why(match, unit):
@@ -362,7 +362,7 @@ def test_a_code_of_another_level_is_recognised():
     }
     held = Census(MemoryCensus(2021, frames, {}))
     refused(
-        r"DA:35060002 \(rows 1\) are given as DA, and this census has them as ADA",
+        r"DA:35060002 \(row 1\) is given as DA, and this census has it as ADA",
         {"x": ["DA:35060002"]},
         held,
     )
@@ -375,7 +375,7 @@ def test_a_level_that_no_file_ties_to_blocks_is_refused():
         "FSA": pd.DataFrame({"unit_id": ["K1A"]}),
     }
     held = Census(MemoryCensus(2021, frames, {}))
-    refused(r"FSA:K1A \(rows 1\): no file of this census says which DA", {"x": ["FSA:K1A"]}, held)
+    refused(r"FSA:K1A \(row 1\): no file of this census says which DA", {"x": ["FSA:K1A"]}, held)
 
 
 def test_six_bad_codes_are_shown_as_five_and_one_more():
@@ -393,7 +393,7 @@ def test_lists_that_are_none_are_refused():
         r"needs the column area_id.*it has area, code", pd.DataFrame({"area": [1], "code": [2]})
     )
     frame = pd.DataFrame({"area_id": [None, "x"], "unit": [P, Q], "mode": ["", "perhaps"]})
-    problems = refused("column area_id is empty in rows 1.*mode is include or exclude", frame)
+    problems = refused("column area_id is empty in row 1.*mode is include or exclude", frame)
     assert problems["fault"].tolist() == ["missing_ids", "unknown_modes"]
     refused("Names were given for y, which are not in the list", {"x": [P]}, names={"y": "Y"})
 
@@ -401,7 +401,7 @@ def test_lists_that_are_none_are_refused():
 def test_messages_in_french():
     """The same faults are told in French."""
     with speaking("fr"):
-        refused("sont des codes DA de la province 24", {"x": ["DA:24010001"]})
+        refused("est un code DA de la province 24", {"x": ["DA:24010001"]})
 
 
 # ------------------------------------------------------------------------------- drawn on request
@@ -566,7 +566,7 @@ def test_a_partnership_of_subdivisions_and_designated_places():
 def test_a_list_in_the_wrong_python_form_is_named():
     """Numbers, blanks, a bare number or no census are told in words, never by an AttributeError."""
     refused("A unit needs its level", {"east": [4806016]})
-    refused("Every row of a list needs a unit: rows 1", {"east": [None]})
+    refused("Every row of a list needs a unit: row 1", {"east": [None]})
     refused("east came with int", {"east": 4806016})
     refused("mapping of area ids to units.*list was given", [("east", P)])
     refused("need the census they are of; NoneType was given", {"east": [P]}, None)
