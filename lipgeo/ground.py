@@ -62,8 +62,9 @@ def ground(census: Census, units: pd.DataFrame) -> pd.DataFrame:
     frame["incomplete"], frame["reserve"] = _marks(census, rows, piece, held, len(frame))
     pairs = np.unique(np.column_stack([piece[place], owner]), axis=0)
     members: list[list[str]] = [[] for _ in range(len(frame))]
-    for at, area in pairs:
-        members[at].append(str(area_ids[area]))
+    named = [str(area) for area in area_ids]
+    for at, area in pairs.tolist():
+        members[at].append(named[area])
     frame["areas"] = pd.Series(members, dtype=object)
     for column in columns:
         frame[column] = held[column].iloc[first].astype("string").to_numpy()
@@ -202,7 +203,7 @@ def _whole(
             owner, minlength=len(units)
         )
         whole &= ~told | proofs.proven(column, units)
-        for at in np.flatnonzero(frame[column].isin(found[whole]).to_numpy(bool)):
+        for at in np.flatnonzero(frame[column].isin(found[whole]).to_numpy(bool)).tolist():
             levels[at].append(column)
     for at in np.flatnonzero(frame["level"].eq("DA").to_numpy(bool)):
         if "DA" not in levels[at]:
