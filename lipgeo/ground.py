@@ -205,7 +205,7 @@ def _whole(
         whole &= ~told | proofs.proven(column, units)
         for at in np.flatnonzero(frame[column].isin(found[whole]).to_numpy(bool)).tolist():
             levels[at].append(column)
-    for at in np.flatnonzero(frame["level"].eq("DA").to_numpy(bool)):
+    for at in np.flatnonzero(frame["level"].eq("DA").to_numpy(bool)).tolist():
         if "DA" not in levels[at]:
             levels[at].append("DA")
     return pd.Series(levels, index=frame.index, dtype=object)
