@@ -137,6 +137,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise FileError("build.no_manifest", folder=folder)
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if "order_version" in found and "build_version" not in found:
+            raise FileError("build.an_order", folder=folder)
         version = int(found["build_version"])
     except (ValueError, KeyError, TypeError) as error:
         raise FileError("build.bad_manifest", path=path, reason=error) from error

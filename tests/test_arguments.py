@@ -11,7 +11,7 @@ import pytest
 import lipgeo
 from lipgeo import synthetic
 from lipgeo.arguments import require_paths
-from lipgeo.errors import KindError, LipgeoError
+from lipgeo.errors import FileError, KindError, LipgeoError, OrderError
 from lipgeo.words import speaking
 
 #: what somebody may give by mistake
@@ -114,3 +114,15 @@ def test_one_path_or_several(tmp_path: Path):
     assert all(require_paths(one) == [tmp_path] for one in given)
     with pytest.raises(KindError, match="or a list of paths; 3 was given"):
         require_paths([tmp_path, 3])
+
+
+def test_an_order_is_no_build_and_a_build_no_order(town: Any, tmp_path: Path):
+    """Each folder given for the other is named as what it is."""
+    lipgeo.write_build(town[2], tmp_path / "build")
+    lipgeo.write_order(town[2], tmp_path / "order")
+    with pytest.raises(FileError, match="order is an order, and a build directory is needed"):
+        lipgeo.read_build(tmp_path / "order")
+    with pytest.raises(OrderError, match="build is a build directory, and an order is needed"):
+        lipgeo.verify_order(tmp_path / "build")
+    with pytest.raises(OrderError, match="build is a build directory, and an order is needed"):
+        lipgeo.diff_orders(tmp_path / "order", tmp_path / "build")

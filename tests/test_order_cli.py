@@ -51,7 +51,7 @@ def test_order_verify_and_diff(place) -> None:
     told = run("diff", place / "one", place / "two", "--json")
     assert told.returncode == 0
     assert json.loads(told.stdout)["changed"] == []
-    assert "0 areas changed, 3 are the same" in run("diff", place / "one", place / "two").stdout
+    assert "Nothing changed: 3 areas are the same" in run("diff", place / "one", place / "two").stdout
     (place / "two" / "README.md").write_text("other", encoding="utf-8")
     found = run("verify", place / "two", "--json")
     assert found.returncode == 1
@@ -64,8 +64,8 @@ def test_order_verify_and_diff(place) -> None:
         (("order", "nowhere", "--out", "x"), "not a build directory"),
         (("order", "build", "--out", "build"), "already exists"),
         (("order", "build", "--out", "x", "--template", "none.toml"), "cannot be read"),
-        (("order", "build", "--out", "x", "--since", "build"), "cannot be read"),
-        (("verify", "build", "--lang", "fr"), "ne peut pas être lu"),
+        (("order", "build", "--out", "x", "--since", "build"), "an order is needed"),
+        (("verify", "build", "--lang", "fr"), "il faut une commande"),
         (("diff", "nowhere", "build"), "is not an order"),
     ],
 )

@@ -57,11 +57,13 @@ class OrderDiff:
         return len(self.changed)
 
     def __repr__(self) -> str:
+        if not len(self):
+            return say("order.diff_same", same=len(self.areas))
         return say(
             "order.diff_summary",
             changed=len(self),
             same=len(self.areas) - len(self),
-            areas=self.changed or "-",
+            areas=self.changed,
             added=float(self.areas["people_added"].sum()),
             lost=float(self.areas["people_lost"].sum()),
         )

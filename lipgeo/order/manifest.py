@@ -110,8 +110,12 @@ def read_order(folder: str | Path) -> OldOrder:
         raise OrderError("order.no_manifest", folder=place)
     try:
         found: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8"))
+        if "build_version" in found and "order_version" not in found:
+            raise OrderError("order.a_build", folder=place)
         version = int(found["order_version"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, OrderError):
+            raise
         raise OrderError("order.bad_manifest", path=path, reason=error) from error
     if version > ORDER_VERSION:
         raise OrderError("order.newer", folder=place, found=version, known=ORDER_VERSION)
