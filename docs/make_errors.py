@@ -74,6 +74,8 @@ def said_by_code() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
             }
             if called in errors.__all__:
                 raised[called] |= keys
+            elif called == "require_kind":
+                raised["KindError"] |= keys
             words = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
             for severity in SEVERITIES:
                 if severity in words or any(
