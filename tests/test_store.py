@@ -679,7 +679,7 @@ def test_points_for_polygons(tmp_path: Path):
         crs="EPSG:3347",
     )
     frame.to_file(tmp_path / "lda_000b21a_e.gpkg")
-    with pytest.raises(CensusError, match=r"needs to hold polygons; rows 1 hold points"):
+    with pytest.raises(CensusError, match=r"needs to hold polygons; row 1 holds points"):
         add_files(tmp_path / "store", tmp_path / "lda_000b21a_e.gpkg")
 
 
