@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -157,7 +158,12 @@ def search(
         print_json(found.to_dict("records"))
     else:
         columns = ["lip_id", "kind", "name_en", "units", "alternatives", "units_status", "match"]
-        print_frame(found[columns], say("cli.registry_found", count=len(found)))
+        title = say("cli.registry_found", count=len(found))
+        if len(found):
+            print_frame(found[columns], title)
+        else:
+            print(title)
+            print(say("cli.registry_nothing"), file=sys.stderr)
     if not len(found):
         raise typer.Exit(1)
 
