@@ -25,7 +25,8 @@ Ints = npt.NDArray[np.int32]
 BLOCK = 1 << 22
 #: room before a block for what the one before it left over: about four units
 _MARGIN = 1 << 21
-_AHEAD = 2
+#: blocks read ahead: a batch of units takes longer to write than a few blocks to read
+_AHEAD = 12
 _NEWLINE = 10
 #: bytes looked at together: they stay in the cache
 _STRETCH = 1 << 18
