@@ -10,7 +10,8 @@ about a third of them zero), and areas over a row of units of which some straddl
 in a process of its own and is timed from Parquet to numbers. lipgeo gives each number with its
 bounds, likely range and flags; pandas and polars give the plain sums of share times value, and how
 much of the shares was observed, which is what people write by hand. Prints seconds, peak memory
-and how far the sums agree.
+and how far the sums agree; for tables that fit, also lipgeo on the table read into memory, and how
+far all its numbers, bounds, ranges and errors agree.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ UNITS_A_PART = 256
 NAME = "made"
 SYMBOLS = pa.array(["x", "F", "..", "..."])
 TOOLS = ("lipgeo", "polars", "pandas")
+#: rows up to which lipgeo weights the table in memory as well
+IN_MEMORY = 2_000_000
 
 
 def unit_ids(count: int) -> list[str]:
@@ -163,11 +166,12 @@ def crosswalk(units: int, areas: int) -> lipgeo.Crosswalk:
     return lipgeo.build_crosswalk(source, target)
 
 
-def ours(store: Path, shares: lipgeo.Crosswalk) -> lipgeo.Estimates:
+def ours(store: Path, shares: lipgeo.Crosswalk, in_memory: bool) -> lipgeo.Estimates:
     """Weight with lipgeo; every characteristic is taken as a count of the long form."""
     table: LongTable = lipgeo.open_table(store, NAME)
     counts = {name: Variable(name, "count", sampled=True) for name in table.columns}
-    return lipgeo.weight_table(table.with_variables(counts), shares)
+    ruled = table.with_variables(counts)
+    return lipgeo.weight_table(ruled.part(list(counts)) if in_memory else ruled, shares)
 
 
 def _pairs(shares: lipgeo.Crosswalk) -> pd.DataFrame:
@@ -225,13 +229,14 @@ def work(store: Path, tool: str) -> None:
     data = layout.table_folder(store, 2021, NAME) / layout.DATA / "level=DA"
     forget_peak()
     start = time.perf_counter()
-    if tool == "lipgeo":
-        found = ours(store, shares)
+    if tool in ("lipgeo", "memory"):
+        found = ours(store, shares, tool == "memory")
     else:
         found = {"polars": with_polars, "pandas": with_pandas}[tool](data, shares)
     spent, peak = time.perf_counter() - start, peak_bytes()
-    if tool == "lipgeo":
+    if tool in ("lipgeo", "memory"):
         frame = found.frame
+        frame.to_pickle(store / f"{tool} all.pkl")
         name = frame["variable"].str.partition("_")
         kind = name[2].replace("", KINDS[0])
         # the sum of what was observed, before it is scaled to the whole: what the others give
@@ -272,8 +277,11 @@ def main() -> None:
         print(f"{'tool':9}{'version':>9}{'seconds':>9}{'times':>7}{'GB':>6}{'numbers':>10}"
               f"{'largest difference':>20}")  # fmt: skip
         base = reference = None
-        for tool in options.tools.split(","):
-            if find_spec(tool) is None:
+        tools = options.tools.split(",")
+        if "lipgeo" in tools and options.units * options.characteristics <= IN_MEMORY:
+            tools.append("memory")
+        for tool in tools:
+            if find_spec("lipgeo" if tool == "memory" else tool) is None:
                 print(f"{tool:9} not installed")
                 continue
             done = subprocess.run(
@@ -288,11 +296,30 @@ def main() -> None:
             reference = sums if reference is None else reference
             one, two = reference.align(sums, join="inner")
             apart = (one - two).abs() / two.abs().clip(lower=1.0)
+            number = version("lipgeo" if tool == "memory" else tool)
             print(
-                f"{tool:9}{version(tool):>9}{figures['seconds']:9.1f}"
+                f"{tool:9}{number:>9}{figures['seconds']:9.1f}"
                 f"{figures['seconds'] / base['seconds']:7.1f}{figures['peak_gb']:6.2f}"
                 f"{figures['numbers']:10,}{apart.max():20.1e}",
                 flush=True,
+            )
+        if "memory" in tools:
+            engine, memory = (
+                pd.read_pickle(store / f"{tool} all.pkl") for tool in ("lipgeo", "memory")
+            )
+            numbers = engine.select_dtypes("float64").columns
+            one, two = engine[numbers].to_numpy(), memory[numbers].to_numpy()
+            same = (np.isnan(one) == np.isnan(two)).all() and engine.drop(columns=numbers).equals(
+                memory.drop(columns=numbers)
+            )
+            # a bound is a value less a width: what is left of it is as sure as the value is
+            size = np.fmax(np.abs(one), np.abs(engine[["value"]].to_numpy()))
+            apart = np.abs(one - two) / np.where(size > 0, size, 1.0)
+            print(
+                f"\nby DuckDB and in memory, {len(numbers)} columns of numbers: "
+                f"gaps, flags and texts {'the same' if same else 'DIFFER'}, "
+                f"largest relative difference "
+                f"{np.nanmax(apart):.1e}"
             )
 
 

@@ -159,3 +159,13 @@ def test_calgary_adds_up(realdata, tmp_path):
     wards = lipgeo.read_service_areas(next((home / "wards").glob("*.shp")), id="ward_num")
     by_ward = lipgeo.weight_areas(census, wards, profile, variables=["population"])
     assert by_ward.wide()["population"].sum() == pytest.approx(1_306_784, rel=1e-3)
+
+
+def test_a_database_engine_gives_the_same(profile, shares):
+    """DuckDB and memory: every number, bound and range of Ottawa to 1e-12, flags and texts too."""
+    tables = pytest.importorskip("longtables", reason="needs the extra tables")
+    memory = lipgeo.weight_table(profile, shares)
+    engine = lipgeo.weight_table(tables.long_of(profile), shares)
+    tables.assert_equal(memory.frame, engine.frame)
+    tables.assert_equal(memory.error_model, engine.error_model)
+    assert len(memory.frame) > 1_000

@@ -51,7 +51,9 @@ def test_order_verify_and_diff(place) -> None:
     told = run("diff", place / "one", place / "two", "--json")
     assert told.returncode == 0
     assert json.loads(told.stdout)["changed"] == []
-    assert "Nothing changed: 3 areas are the same" in run("diff", place / "one", place / "two").stdout
+    assert (
+        "Nothing changed: 3 areas are the same" in run("diff", place / "one", place / "two").stdout
+    )
     (place / "two" / "README.md").write_text("other", encoding="utf-8")
     found = run("verify", place / "two", "--json")
     assert found.returncode == 1

@@ -338,7 +338,10 @@ def test_every_fault_of_a_list_is_told_at_once():
         (r"XX:12 \(row 1\): A level needs to be one of PR", "XX:12"),
         (r"35060001 \(row 1\) has none\. Write CSD:4806016", "35060001"),
         (r"is of level ADA, and the census opened holds DB, DA, CSD, CD, PR", "ADA:35060001"),
-        (r"a code of the level DA, of province 24, and the census opened holds only 35", "DA:24010001"),
+        (
+            r"a code of the level DA, of province 24, and the census opened holds only 35",
+            "DA:24010001",
+        ),
         (r"not in the 2021 census held: it may be of another vintage", "DA:35060009"),
         (r"is a DGUID of 2016, and the census opened is 2021", "2016A00053506008"),
         (r"is no CSD code of 2021: .*7 digits.*DA, ADA", "CSD:35060001"),

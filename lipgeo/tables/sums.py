@@ -23,66 +23,23 @@ EXACT = 1e-9
 
 
 @dataclass(frozen=True)
-class Sums:
-    """Sums over the sources of each target; arrays are targets by variables.
+class Sums(Totals):
+    """What is said of the targets by all tables; arrays are targets by variables.
 
     Attributes
     ----------
-    n, d
-        What was observed, by shares.
-    n_in, n_str, d_in, d_str
-        What was observed in units wholly inside, and in straddling units, whole.
-    held, held_observed
-        What the crosswalk's weight holds, and where the variable was observed.
-    share, share_observed
-        The same of the shares themselves: for areas where nobody lives.
-    missing_in, missing_str
-        What units not observed could hold at most, whole.
-    unbounded
-        Units not observed of which not even that is known; a number.
     missing
         Variance of what is put in for units not observed.
     split
         Variance of how straddling units split.
-    n_max, d_max, n_var, d_var
-        Greatest sum of rounding, and its variance, of numerators and denominators.
     n_samp, d_samp
         Variance of sampling of counts, and of denominators.
-    units, straddling, area_based
-        Units met, those that straddle, and those that straddle and were shared by area only for
-        want of people; numbers.
-    not_applicable
-        Units whose symbol says that there is no such thing; a number.
-    zeros
-        Published zeros of a census whose suppressed cells are zeros; a number.
     """
 
-    n: Floats
-    d: Floats
-    n_in: Floats
-    n_str: Floats
-    d_in: Floats
-    d_str: Floats
-    held: Floats
-    held_observed: Floats
-    share: Floats
-    share_observed: Floats
-    missing_in: Floats
-    missing_str: Floats
-    unbounded: Floats
     missing: Floats
     split: Floats
-    n_max: Floats
-    d_max: Floats
-    n_var: Floats
-    d_var: Floats
     n_samp: Floats
     d_samp: Floats
-    units: Floats
-    straddling: Floats
-    area_based: Floats
-    not_applicable: Floats
-    zeros: Floats
 
     def at(self, rows: npt.NDArray[np.int64], count: int) -> Sums:
         """Return the sums of more targets: these at ``rows``, nothing elsewhere."""
@@ -107,13 +64,8 @@ def sums_of(gathered: Gathered, spread: Spread) -> Sums:
     """
     prove_conserved(gathered)
     totals = gathered.totals
-    as_gathered = {
-        one.name: getattr(totals, one.name)
-        for one in fields(Sums)
-        if one.name in Totals.__dataclass_fields__
-    }
     return Sums(
-        **as_gathered,
+        **{one.name: getattr(totals, one.name) for one in fields(Totals)},
         missing=totals.lost_square * spread.missing,
         split=totals.doubt_size * spread.phi + totals.doubt_square * spread.tau2,
         n_samp=totals.n_square * gathered.sampling,
