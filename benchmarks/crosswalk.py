@@ -177,7 +177,7 @@ def work(folder: Path, tool: str, repeat: int) -> None:
             census, areas, tool
         )  # fmt: skip
     except UnavailableError as err:
-        print(json.dumps({"unavailable": str(err)}))
+        print(json.dumps({"unavailable": type(err).__name__}))
         return
     peak = peak_bytes()
     spent, source, target, share = result

@@ -128,6 +128,7 @@ def make(store: Path, units: int, characteristics: int, seed: int = 1) -> None:
                 "column": list(KINDS) * characteristics,
                 "least": np.zeros(characteristics * len(KINDS)),
                 "greatest": np.repeat(size * 2, len(KINDS)),
+                "cells": np.full(characteristics * len(KINDS), units),
             }
         ),
         folder / layout.RANGES,
@@ -143,6 +144,10 @@ def make(store: Path, units: int, characteristics: int, seed: int = 1) -> None:
             "rows": {"DA": units * characteristics},
             "characteristics": characteristics,
             "sources": [{"file": "made", "sha256": "0" * 64}],
+            "parts": [
+                {"file": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size}
+                for path in sorted((folder / layout.DATA).rglob("*.parquet"))
+            ],
             "finished": True,
         },
     )

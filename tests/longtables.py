@@ -12,8 +12,14 @@ from lipgeo import CensusTable, LongTable
 ibis = pytest.importorskip("ibis", reason="needs the extra tables")
 
 
-def long_of(table: CensusTable, more: dict[str, CensusTable] | None = None) -> LongTable:
-    """Return a table in long form; ``more``: the same table of other columns of values."""
+def long_of(
+    table: CensusTable, more: dict[str, CensusTable] | None = None, *, ragged: bool = False
+) -> LongTable:
+    """Return a table in long form.
+
+    ``more``: the same table of other columns of values; ``ragged``: rows of blank cells are not
+    there at all.
+    """
     held = {"total": table, **(more or {})}
     ids, names = table.unit_ids, list(table.columns)
     cells: dict[str, pa.Array] = {
@@ -32,17 +38,22 @@ def long_of(table: CensusTable, more: dict[str, CensusTable] | None = None) -> L
         cells[kind] = pa.array(np.concatenate(values), from_pandas=True)
         cells[f"{kind}_symbol"] = pa.array(marks, pa.string())
     engine = ibis.duckdb.connect()
-    engine.con.register("given", pa.table(cells))
+    rows = pa.table(cells)
+    if ragged:
+        blank = np.array([mark is None for mark in marks])
+        rows = rows.filter(pa.array(~(np.isnan(values_of(rows["total"])) & blank)))
+    engine.con.register("given", rows)
+    there = np.bincount(rows["characteristic"].to_numpy(), minlength=len(names) + 1)
     engine.con.execute("CREATE TABLE cells AS SELECT * FROM given")
     ending = {kind: "" if kind == "total" else f"_{kind}" for kind in held}
     columns = {name + ending[kind]: (at, kind) for at, name in enumerate(names, 1) for kind in held}
     ranges = pd.DataFrame(
         [
-            (name + ending[kind], one.frame[name].min(), one.frame[name].max())
+            (name + ending[kind], one.frame[name].min(), one.frame[name].max(), there[at])
             for kind, one in held.items()
-            for name in names
+            for at, name in enumerate(names, 1)
         ],
-        columns=["name", "least", "greatest"],
+        columns=["name", "least", "greatest", "cells"],
     ).set_index("name")
     return LongTable(
         engine.table("cells"),
@@ -58,6 +69,11 @@ def long_of(table: CensusTable, more: dict[str, CensusTable] | None = None) -> L
         parents=table.parents,
         notes=table.notes,
     )
+
+
+def values_of(column: pa.ChunkedArray) -> np.ndarray:
+    """Return numbers, NaN where there is none."""
+    return column.to_pandas().to_numpy(dtype=float)
 
 
 def assert_equal(one: pd.DataFrame, two: pd.DataFrame, tolerance: float = 1e-12) -> None:

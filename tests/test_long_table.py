@@ -121,7 +121,7 @@ def test_own_rows_of_listed_units_and_areas_through_one_door(country):
 
 
 cell = st.one_of(
-    st.integers(0, 40).map(lambda n: float(5 * n)), st.sampled_from(["x", "F", "..", "..."])
+    st.integers(0, 40).map(lambda n: float(5 * n)), st.sampled_from(["x", "F", "..", "...", ""])
 )
 
 
@@ -154,9 +154,13 @@ def test_any_cells_any_shares(data):
         "whole": Variable("whole", "count"),
     }
     table = CensusTable(given_, variables, level=None, vintage=None, symbols=marks)
-    long = long_of(table)
     crosswalk = build_crosswalk(fields, town)
-    assert_equal(weight_table(table, crosswalk).frame, weight_table(long, crosswalk).frame)
+    least = data.draw(st.sampled_from([0.0, 0.5, 1.0]))
+    memory = weight_table(table, crosswalk, min_observed=least)
+    for ragged in (False, True):
+        long = long_of(table, ragged=ragged)
+        engine = weight_table(long, crosswalk, min_observed=least)
+        assert_equal(memory.frame, engine.frame)
 
 
 def test_a_count_below_zero_is_refused(country):
@@ -258,3 +262,63 @@ def test_a_stored_table_by_its_name_on_the_command_line(imported, tmp_path, caps
     found = pd.read_csv(tmp_path / "out.csv").set_index("variable")["value"]
     own = lipgeo.read_profile(files, level="CSD").frame.loc[unit]
     assert found["population"] == own["population"]
+
+
+def test_parts_lost_and_tables_replaced_are_refused(imported, tmp_path):
+    """A part that is missing or cut short, and a table imported anew since: never a number."""
+    _, files, census = imported
+    shares = build_crosswalk(
+        census.zones("DA"),
+        ServiceAreas.from_frame(synthetic.service_areas(census, count=2, seed=5), id="area_id"),
+    )
+    lipgeo.add_table(tmp_path, files, name="one")
+    opened = lipgeo.open_table(tmp_path, "one")
+    assert len(weight_table(opened, shares, variables="population").frame) == 2
+    part = sorted(tmp_path.glob("tables/2021/one/data/level=DA/*.parquet"))[-1]
+    whole = part.read_bytes()
+    part.write_bytes(whole[:-10])
+    for call in (lambda: lipgeo.open_table(tmp_path), lambda: weight_table(opened, shares)):
+        with pytest.raises(StoreError, match=part.name):
+            call()
+    part.unlink()
+    with pytest.raises(StoreError, match=part.name):
+        lipgeo.open_table(tmp_path)
+    part.write_bytes(whole)
+    lipgeo.add_table(tmp_path, files[::-1], name="one", replace=True)
+    with pytest.raises(StoreError, match="anew"):
+        weight_table(opened, shares)
+
+
+def test_a_table_may_be_called_as_an_import_is(imported, tmp_path):
+    """Only hidden folders are imports: a name that ends alike is a name."""
+    lipgeo.add_table(tmp_path, imported[1][:1], name="a-import")
+    assert len(lipgeo.open_table(tmp_path, "a-import")) > 0
+
+
+def test_crosswalks_by_weight_must_fit_together(country):
+    """Another weight under a key, or other areas: refused, for numbers would go astray."""
+    census, areas, _ = country
+    table = made(country, 0.0)
+    people = build_crosswalk(census.zones("DA"), areas, weight="population")
+    fewer = build_crosswalk(census.zones("DA"), areas.select(areas.ids[:3]), weight="dwellings")
+    for second in (people, fewer):
+        with pytest.raises(TableError, match="dwellings"):
+            weight_table(table, {"population": people, "dwellings": second})
+
+
+def test_percentages_of_what_can_be_one(country):
+    """A count has a percentage of its own denominator; a rate or an average has none."""
+    census, areas, _ = country
+    table = made(country, 0.0)
+    crosswalk = build_crosswalk(census.zones("DA"), areas, weight="population")
+    rules = {"immigrants": Variable("immigrants", "count", denominator="population")}
+    own = table.with_variables(rules)
+    found = weight_table(own, crosswalk, variables=["immigrants_pct", "immigrants", "population"])
+    assert found.variables["immigrants_pct"].denominator == "population"
+    for name in ("average_income_pct", "low_income_prevalence_pct"):
+        with pytest.raises(TableError, match=name):
+            weight_table(table, crosswalk, variables=[name])
+    with pytest.raises(TableError, match="another"):
+        table.with_variables({"another": "count"})
+    with pytest.raises(TableError, match="nonsense"):
+        found.explained(["nonsense"])

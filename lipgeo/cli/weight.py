@@ -143,14 +143,17 @@ def _stored(
     listed: Sequence[str],
 ) -> list[AnyTable]:
     """Open the table of the store that is named, at its levels; nothing where a file is meant."""
+    from lipgeo.errors import InputError
     from lipgeo.stored_tables import describe_tables, open_table
 
     if len(paths) > 1 or paths[0].is_file() or not store.is_dir():
         return []
     name = str(paths[0])
-    held = describe_tables(store)
+    known = held = describe_tables(store)
     held = held[held["name"].eq(name) & ((vintage is None) | held["vintage"].eq(vintage))]
     if held.empty:
+        if len(known) and not paths[0].exists():
+            raise InputError("cli.no_such_table", given=name, held=list(known["name"].unique()))
         return []
     first = open_table(store, name, level=level, vintage=vintage)
     others = [one for one in listed if one in set(held["level"]) and one != first.level]

@@ -86,10 +86,12 @@ def held_tables(store: Path) -> dict[tuple[int, str], Path]:
     found: dict[tuple[int, str], Path] = {}
     for manifest in sorted((store / TABLES).glob(f"*/*/{MANIFEST}")):
         folder = manifest.parent
-        if not folder.parent.name.isdigit() or folder.name.endswith(_WORK):
+        if not folder.parent.name.isdigit():
             continue
         name = folder.name
         if name.startswith("."):
+            if name.endswith(_WORK):
+                continue
             name = name[1:].removesuffix(_OLD)
         found.setdefault((int(folder.parent.name), name), folder)
         if name == folder.name:

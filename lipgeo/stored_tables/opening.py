@@ -91,12 +91,20 @@ def open_table(
     # what is not told apart by gender has no cells of men and women
     told = ranges["least"].notna()
     columns = {name: at for name, at in columns.items() if at[1] == _TOTAL or told[name]}
+    parts = _parts(folder, manifest, code)
+
+    def guard() -> None:
+        if read_manifest(folder) != manifest:
+            raise StoreError("stored_tables.replaced", name=folder.name)
+        _parts(folder, manifest, code)
+
     return LongTable(
-        _cells(backend, (folder / DATA / f"level={code}").resolve()),
+        _cells(backend, [path.resolve() for path in parts]),
         units=units,
         columns=columns,
         variables=_variables(columns, manifest["vintage"]),
         ranges=ranges,
+        guard=guard,
         level=code,
         vintage=manifest["vintage"],
         sources=pd.DataFrame(manifest["sources"])[["file", "sha256"]].astype("string"),
@@ -138,12 +146,32 @@ def _duckdb() -> Any:
     return backend
 
 
-def _cells(backend: Any, folder: Path) -> Any:
+def _parts(folder: Path, manifest: Mapping[str, Any], level: str) -> list[Path]:
+    """Return the parts of one level; refuse a table whose parts are not those it was made of."""
+    held = f"{DATA}/level={level}/"
+    listed = {
+        one["file"]: one["bytes"] for one in manifest["parts"] if one["file"].startswith(held)
+    }
+    there = {
+        f"{held}{path.name}": path.stat().st_size for path in (folder / held).glob("*.parquet")
+    }
+    wrong = sorted(
+        name for name in listed.keys() | there.keys() if listed.get(name) != there.get(name)
+    )
+    if wrong:
+        raise StoreError(
+            "stored_tables.parts", [{"file": name} for name in wrong], folder=folder, files=wrong
+        )
+    return [folder / name for name in sorted(listed)]
+
+
+def _cells(backend: Any, parts: list[Path]) -> Any:
     """Return the parts of one level as one table of an engine, whatever the folder is called."""
     if backend.name == "pyspark":
         # the file system is said, for on a cluster it may be another; Spark escapes by backslash
-        return backend.read_parquet("file://" + re.sub(r"([][*?{}\\])", r"\\\1", str(folder)))
-    return backend.read_parquet(f"{glob.escape(str(folder))}/*.parquet")
+        folder = re.sub(r"([][*?{}\\])", r"\\\1", str(parts[0].parent))
+        return backend.read_parquet(f"file://{folder}")
+    return backend.read_parquet([glob.escape(str(path)) for path in parts])
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -206,7 +234,8 @@ def _labelled(name: str, kind: str, lang: Language) -> str:
 def _ranges(
     ranges: pd.DataFrame, level: str, columns: Mapping[str, tuple[int, str]]
 ) -> pd.DataFrame:
-    """Return ``least, greatest`` by column of one level."""
+    """Return ``least, greatest, cells`` by column of one level."""
     mine = ranges[ranges["level"].eq(level)].set_index(["characteristic", "column"])
     at = pd.MultiIndex.from_tuples(list(columns.values()), names=["characteristic", "column"])
-    return mine.reindex(at)[["least", "greatest"]].set_axis(pd.Index(list(columns)), axis=0)
+    found = mine.reindex(at)[["least", "greatest", "cells"]]
+    return found.fillna({"cells": 0}).set_axis(pd.Index(list(columns)), axis=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ __all__ = [
     "Rounding",
     "columns_of",
     "parts_needed",
+    "require_parts",
     "rounding_of",
 ]
 
@@ -87,7 +88,7 @@ def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) 
     TableError
         A denominator, numerator or group that a variable needs is not in the table.
     """
-    _require_parts(table, variables)
+    require_parts(table.columns, variables)
     reader = Reader(table, pairs)
     shape = (len(pairs.sources), len(variables))
     # written column by column
@@ -128,8 +129,9 @@ def parts_needed(one: Variable) -> list[str]:
     return [one.name]
 
 
-def _require_parts(table: CensusTable, variables: Sequence[Variable]) -> None:
-    held = set(table.columns)
+def require_parts(columns: Iterable[str], variables: Sequence[Variable]) -> None:
+    """Raise unless a table has the columns that variables are made from."""
+    held = set(columns)
     problems = [
         {"variable": one.name, "needed": part}
         for one in variables

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["gathered_counts"]
 
+#: relative size below which a difference of sums is their rounding
+_ROUNDING = 1e-12
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -74,12 +77,13 @@ def gathered_counts(result: pa.Table, plan: Plan) -> Gathered:
     share_lost = lost("lost") + absent.share
     square_lost = lost("lost_square") + absent.square
     share, square = _column(pairs.by_share @ ones), _column(pairs.by_square @ ones)
-    seen, seen_square = share - share_lost, square - square_lost
+    seen, seen_square = _left(share, share_lost), _left(square, square_lost)
     roundings = [rounding_of(one, plan.level) for one in plan.variables]
     base, small = (np.array([getattr(r, of) for r in roundings]) for of in ("base", "small"))
     limited = np.array([one.limit >= 0 for one in roundings])
-    little = np.where(limited, seen - home("big") - links("big"), 0.0)
-    little_square = np.where(limited, seen_square - home("big") - links("big_square"), 0.0)
+    little = np.where(limited, _left(seen, home("big") + links("big")), 0.0)
+    big_square = home("big") + links("big_square")
+    little_square = np.where(limited, _left(seen_square, big_square), 0.0)
     shape = n.shape
     nothing = np.zeros(shape)
     touching = pairs.by_touching
@@ -93,7 +97,9 @@ def gathered_counts(result: pa.Table, plan: Plan) -> Gathered:
         n_square=n + links("n_square"),
         d_square=nothing,
         held=(pairs.by_share @ measure.held)[:, measure.kind],
-        held_observed=(pairs.by_share @ measure.held)[:, measure.kind] - lost("held") - absent.held,
+        held_observed=_left(
+            (pairs.by_share @ measure.held)[:, measure.kind], lost("held") + absent.held
+        ),
         share=np.broadcast_to(share, shape),
         share_observed=seen,
         missing_in=lost("ceiling_in") + absent.ceiling_in,
@@ -204,6 +210,12 @@ def _absent(plan: Plan) -> _Absent:
         unbounded=_column(pairs.by_touching @ gone) * ~known,
         held_all=held.sum(axis=0)[measure.kind],
     )
+
+
+def _left(whole: Floats, gone: Floats) -> Floats:
+    """Return what is left, 0 where it is no more than the rounding of such a difference."""
+    left = whole - gone
+    return np.asarray(np.where(left > _ROUNDING * np.abs(whole), left, 0.0))
 
 
 def _column(values: Any) -> Floats:

@@ -256,6 +256,14 @@ class Estimates(Shown):
             Which; all by default.
         """
         wanted = list(self.variables) if variables is None else list(variables)
+        strange = [name for name in wanted if name not in self.variables]
+        if strange:
+            raise TableError(
+                "tables.not_weighted",
+                [{"variable": name} for name in strange],
+                variables=strange,
+                weighted=list(self.variables),
+            )
         parts = []
         for name in wanted:
             one = self.variables[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from lipgeo.errors import TableError
 from lipgeo.report import CheckReport
-from lipgeo.tables.columns import Reader, parts_needed
+from lipgeo.tables.columns import Reader, parts_needed, require_parts
 from lipgeo.tables.counted import gathered_counts
 from lipgeo.tables.expression import counts_expression
 from lipgeo.tables.family import Family
@@ -20,7 +20,7 @@ from lipgeo.tables.gathered import Gathered
 from lipgeo.tables.pairs import Pairs
 from lipgeo.tables.plan import Cell, Plan
 from lipgeo.tables.table import CensusTable
-from lipgeo.tables.variables import Variable
+from lipgeo.tables.variables import Variable, rules_for
 from lipgeo.words import say
 
 __all__ = ["AnyTable", "LongTable"]
@@ -59,7 +59,8 @@ class LongTable:
     variables
         Name to :class:`Variable`, for the columns whose rule is known.
     ranges
-        Index: names of columns; ``least, greatest``: of their values, missing where there is none.
+        Index: names of columns; ``least, greatest`` of their values, missing where there is none;
+        ``cells``: how many rows the table has of each.
     level, vintage
         Of the units; ``None`` where they are zones of no census.
     sources
@@ -68,6 +69,8 @@ class LongTable:
         As for :class:`CensusTable`.
     notes
         What had to be assumed.
+    guard
+        Called before anything is read; raises where what was opened is no longer there.
 
     Attributes
     ----------
@@ -96,8 +99,10 @@ class LongTable:
         sources: pd.DataFrame,
         parents: pd.Series | None = None,
         notes: CheckReport | None = None,
+        guard: Callable[[], None] | None = None,
     ) -> None:
         self._cells = cells
+        self._guard = guard
         self._columns = dict(columns)
         self._ranges = ranges
         self.units = units
@@ -133,10 +138,7 @@ class LongTable:
 
     def with_variables(self, variables: Mapping[str, Variable | str]) -> LongTable:
         """Return the table with rules for some of its columns, the others as they are."""
-        given = {
-            name: rule if isinstance(rule, Variable) else Variable(name, rule)  # type: ignore[arg-type]
-            for name, rule in variables.items()
-        }
+        given = rules_for(self.columns, variables)
         return self._again(variables={**self.variables, **given})
 
     def _again(self, **changed: Any) -> LongTable:
@@ -150,6 +152,7 @@ class LongTable:
             "sources": self.sources,
             "parents": self.parents,
             "notes": self.notes,
+            "guard": self._guard,
             **changed,
         }
         return LongTable(self._cells, **given)
@@ -162,7 +165,7 @@ class LongTable:
         TableError
             There is no such column.
         """
-        wanted = list(dict.fromkeys(names))
+        wanted = list(dict.fromkeys([names] if isinstance(names, str) else names))
         lost = [name for name in wanted if name not in self._columns]
         if lost:
             raise TableError(
@@ -171,6 +174,7 @@ class LongTable:
                 lost=lost,
                 columns=list(self._columns),
             )
+        self._checked()
         values, symbols = self._read(wanted)
         return CensusTable(
             values,
@@ -184,6 +188,10 @@ class LongTable:
             parents=self.parents,
             notes=self.notes,
         )
+
+    def _checked(self) -> None:
+        if self._guard is not None:
+            self._guard()
 
     def _read(self, names: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return values and symbols of columns, units in order."""
@@ -223,6 +231,8 @@ class LongTable:
         self, variables: Sequence[Variable], pairs: Pairs, family: Family | None
     ) -> Gathered:
         """Take all sums that weighting needs (:class:`~lipgeo.tables.gathered.Gathered`)."""
+        require_parts(self.columns, variables)
+        self._checked()
         plain = [self._is_plain(one) for one in variables]
         counts = [at for at, yes in enumerate(plain) if yes]
         others = [at for at, yes in enumerate(plain) if not yes]
@@ -240,9 +250,13 @@ class LongTable:
     def _is_plain(self, one: Variable) -> bool:
         """Return whether a variable is a count that the statement knows how to sum.
 
-        Zeros of 2006 may stand for suppression, and a ceiling may be of another column of values.
+        Zeros of 2006 may stand for suppression, a ceiling may be of another column of values, and
+        a row that is not there is no zero.
         """
         if one.rule != "count" or (self.vintage is not None and self.vintage <= _ZEROS):
+            return False
+        parts = [one.name, *([str(one.denominator)] if one.part else [])]
+        if any(self._ranges["cells"].get(name, len(self)) < len(self) for name in parts):
             return False
         whole = self._columns.get(str(one.denominator)) if one.part else None
         return whole is None or whole[1] == self._columns.get(one.name, whole)[1]
@@ -252,7 +266,6 @@ class LongTable:
     ) -> Gathered:
         """Sum counts by one statement."""
         held = set(self._columns)
-        _require_columns(variables, held)
         cells = [
             Cell(
                 *self._columns[one.name],
@@ -314,14 +327,3 @@ def _require_counts(variables: Mapping[str, Variable], ranges: pd.DataFrame) -> 
         problems = [{"variable": name, "given": f"{value:g}"} for name, value in below.items()]
         cells = [f"{one['variable']} ({one['given']})" for one in problems]
         raise TableError("tables.negative", problems, cells=cells)
-
-
-def _require_columns(variables: Sequence[Variable], held: set[str]) -> None:
-    lacking = [one.name for one in variables if one.name not in held]
-    if lacking:
-        raise TableError(
-            "tables.parts_absent",
-            [{"variable": name, "needed": name} for name in lacking],
-            parts=[f"{name} ({name})" for name in lacking],
-            held=sorted(held),
-        )

@@ -106,7 +106,8 @@ def outcome_of(
             for name in _Errors.__dataclass_fields__
         )
     )
-    little = ~(observed >= min_observed)
+    # of nothing observed nothing is said, whatever is asked
+    little = ~(observed >= min_observed) | ~(observed > 0)
     empty = ratio & (sums.d <= 0) & ~little
     flags = {
         "no_source": sums.units == 0,

@@ -16,7 +16,7 @@ from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.long import AnyTable, LongTable
 from lipgeo.tables.pairs import SLIVER
 from lipgeo.tables.table import CensusTable
-from lipgeo.tables.variables import Variable, variable
+from lipgeo.tables.variables import Variable, asked_for
 from lipgeo.tables.weighting import MIN_OBSERVED, weight_table
 
 __all__ = ["weight_areas"]
@@ -133,7 +133,7 @@ def _weights(table: AnyTable, asked: Sequence[str | Variable] | None) -> list[st
     for name in names:
         one = name if isinstance(name, Variable) else table.variables.get(str(name))
         if one is None and isinstance(name, str) and name not in table.columns:
-            one = variable(name, table.vintage)
+            one = asked_for(name, table.variables, table.vintage)
         if one is not None:
             found.append(one.basis)
     return [*dict.fromkeys(["population", *found])]

@@ -14,7 +14,7 @@ import pandas as pd
 from lipgeo.errors import TableError
 from lipgeo.geography import are_ids, require_level
 from lipgeo.report import CheckReport
-from lipgeo.tables.variables import MISSING, Variable, known_variables, variable
+from lipgeo.tables.variables import MISSING, Variable, known_variables, rules_for, variable
 from lipgeo.words import say
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class CensusTable:
 
     def with_variables(self, variables: Mapping[str, Variable | str]) -> CensusTable:
         """Return the table with rules for some of its columns, the others as they are."""
-        return self._again(variables={**self.variables, **variables})
+        return self._again(variables={**self.variables, **rules_for(self.columns, variables)})
 
     def only(self, keep: npt.ArrayLike | Callable[[pd.Index], Any]) -> CensusTable:
         """Return the table with some of its units: a mask, or a function of the ids giving one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -310,9 +310,57 @@ def variable(name: str, vintage: int | None = None) -> Variable:
     if name in known:
         return known[name]
     whole = known.get(name.removesuffix(PERCENT))
-    if name.endswith(PERCENT) and whole is not None and whole.denominator:
+    if name.endswith(PERCENT) and whole is not None and _can_be_percent(whole):
         return percentage(whole)
     raise TableError("tables.unknown_variable", [{"variable": name}], variables=[name])
+
+
+def asked_for(name: str, known: Mapping[str, Variable], vintage: int | None) -> Variable:
+    """Return what a name asks for: a variable of the table, its percentage, or the dictionary's.
+
+    Raises
+    ------
+    TableError
+        Neither knows it.
+    """
+    if name in known:
+        return known[name]
+    whole = known.get(name.removesuffix(PERCENT))
+    if name.endswith(PERCENT) and whole is not None and _can_be_percent(whole):
+        return percentage(whole)
+    return variable(name, vintage)
+
+
+def _can_be_percent(one: Variable) -> bool:
+    """Say whether it is a count of a part; what is a rate or an average already has none."""
+    return one.rule == "count" and one.denominator is not None
+
+
+def rules_for(columns: Iterable[str], given: Mapping[str, Variable | str]) -> dict[str, Variable]:
+    """Return variables by the column they are of.
+
+    Raises
+    ------
+    TableError
+        There is no such column, or the variable bears another name.
+    """
+    held = set(columns)
+    rules = {
+        name: rule if isinstance(rule, Variable) else Variable(name, rule)  # type: ignore[arg-type]
+        for name, rule in given.items()
+    }
+    wrong = [name for name, one in rules.items() if name not in held or one.name != name]
+    if wrong:
+        raise TableError(
+            "tables.rules_elsewhere",
+            [{"column": name, "variable": rules[name].name} for name in wrong],
+            names=[
+                name if rules[name].name == name else f"{name} ({rules[name].name})"
+                for name in wrong
+            ],
+            columns=sorted(held),
+        )
+    return rules
 
 
 def percentage(count: Variable) -> Variable:

@@ -22,7 +22,7 @@ from lipgeo.tables.long import AnyTable, LongTable
 from lipgeo.tables.outcome import Outcome
 from lipgeo.tables.pairs import SLIVER, Pairs
 from lipgeo.tables.table import CensusTable
-from lipgeo.tables.variables import Variable, variable
+from lipgeo.tables.variables import Variable, asked_for
 
 __all__ = ["weight_table"]
 
@@ -116,6 +116,7 @@ def weight_table(
     [['t', 90.0, 40.0, 140.0]]
     """
     legs = _legs(table, xw, sliver_share)
+    variables = [variables] if isinstance(variables, str) else variables
     chosen, notes = _chosen(legs[0].table, variables)
     for leg in legs:
         notes += leg.notes
@@ -169,10 +170,30 @@ def _legs(
         several = list(shares.values()) if isinstance(shares, Mapping) else [shares]
         if not several or not all(isinstance(each, Crosswalk) for each in several):
             raise TableError("tables.not_crosswalk", given=type(shares).__name__)
+        if isinstance(shares, Mapping):
+            _require_alike(shares)
         pairs = {each.weight: Pairs.of(each, sliver) for each in several}
         families = {name: Family.of(each, one.parents) for name, each in pairs.items()}
         legs.append(Leg(one, pairs, families, _matched(one, next(iter(pairs.values())))))
     return legs
+
+
+def _require_alike(shares: Mapping[str, Crosswalk]) -> None:
+    """Refuse crosswalks by weight that bear another weight, or share other units to other areas."""
+    first = next(iter(shares.values()))
+    problems = []
+    for name, one in shares.items():
+        if one.weight != name:
+            problems.append({"key": name, "weight": one.weight, "problem": "weight"})
+        same = list(one.quality["target_id"]) == list(first.quality["target_id"])
+        if not same or not one.sources.index.equals(first.sources.index):
+            problems.append({"key": name, "weight": one.weight, "problem": "units or areas"})
+    if problems:
+        raise TableError(
+            "tables.crosswalks_differ",
+            problems,
+            weights=[f"{one['key']} ({one['weight']}: {one['problem']})" for one in problems],
+        )
 
 
 def _matched(table: AnyTable, pairs: Pairs) -> list[Finding]:
@@ -231,7 +252,7 @@ def _chosen(
     for name in names:
         one = name if isinstance(name, Variable) else table.variables.get(name)
         if one is None and asked is not None and name not in held:
-            one = variable(str(name), table.vintage)
+            one = asked_for(str(name), table.variables, table.vintage)
         if one is None:
             lacking["no_rule"].append(str(name))
         elif asked is None and not held.issuperset(parts_needed(_grouped_if_held(one, held))):
