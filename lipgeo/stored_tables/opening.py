@@ -31,7 +31,7 @@ from lipgeo.words import Language, say, speaking
 __all__ = ["open_table"]
 
 #: what DuckDB may hold
-_MEMORY = "400MB"
+_MEMORY = "250MB"
 _TOTAL = "total"
 
 

@@ -48,6 +48,11 @@ class Family:
     doubt: Floats
     peopled: npt.NDArray[np.bool_]
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of parents and of splits."""
+        return int(self.unions.shape[0]), int(self.fine.shape[0])
+
     @classmethod
     def of(cls, pairs: Pairs, parents: pd.Series) -> Family | None:
         """Find the parents that targets cut; ``None`` where there is nothing to learn."""

@@ -27,8 +27,10 @@ __all__ = ["AnyTable", "LongTable"]
 
 Floats = npt.NDArray[np.float64]
 
-#: counts that one statement sums
-_AT_A_TIME = 1536
+#: counts that one statement sums: at most, at least, and so that groups times counts stay bounded
+_AT_A_TIME = 1024
+_LEAST_AT_A_TIME = 128
+_SUMS_AT_A_TIME = 2_000_000
 #: other variables, whose columns are read into memory
 _READ_AT_A_TIME = 64
 #: the last census whose zeros may stand for suppression
@@ -237,9 +239,12 @@ class LongTable:
         counts = [at for at, yes in enumerate(plain) if yes]
         others = [at for at, yes in enumerate(plain) if not yes]
         parts, order = [], []
-        if counts:
-            parts.append(self._counts([variables[at] for at in counts], pairs, family))
-            order += counts
+        groups = len(pairs.targets) + (0 if family is None else sum(family.shape))
+        step = int(np.clip(_SUMS_AT_A_TIME // max(groups, 1), _LEAST_AT_A_TIME, _AT_A_TIME))
+        for start in range(0, len(counts), step):
+            some = counts[start : start + step]
+            parts.append(self._counts([variables[at] for at in some], pairs, family))
+            order += some
         for start in range(0, len(others), _READ_AT_A_TIME):
             some = others[start : start + _READ_AT_A_TIME]
             chosen = [variables[at] for at in some]
