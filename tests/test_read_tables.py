@@ -491,3 +491,33 @@ def test_real_extracts(realdata, place, units):
     assert tracts.str.fullmatch(r"\d{7}\.\d{2}").all()
     total = {"ottawa": 1_017_449, "calgary": 1_306_784}[place]
     assert table.frame["population"].sum() == total
+
+
+def test_characteristics_of_later_files_are_read_too(tmp_path):
+    """One product cut by characteristic: what only the second file holds is not dropped."""
+    census = synthetic.census(600)
+    made = synthetic.table(census, "DA", incomes=False)
+    (path, *_) = synthetic.write_profile(census, [made], tmp_path / "whole")
+    header, *lines = path.read_text("cp1252").splitlines(keepends=True)
+    ids = [
+        line.split('","')[8].strip('"') if '","' in line else line.split(",")[8] for line in lines
+    ]
+    first = dict.fromkeys(ids[:3])
+    for name, mine in (("one.csv", True), ("two.csv", False)):
+        rows = [line for line, id in zip(lines, ids, strict=True) if (id in first) == mine]
+        (tmp_path / name).write_text(header + "".join(rows), "cp1252")
+    whole = lipgeo.read_profile(path)
+    both = lipgeo.read_profile([tmp_path / "one.csv", tmp_path / "two.csv"])
+    assert set(both.columns) == set(whole.columns)
+    assert len(lipgeo.read_profile(tmp_path / "one.csv").columns) == 3
+    assert both.frame[list(whole.columns)].equals(whole.frame)
+
+
+def test_a_folder_is_no_profile(tmp_path):
+    """It is said in a sentence, by the reader and by the import alike."""
+    for call in (
+        lambda: lipgeo.read_profile(tmp_path),
+        lambda: lipgeo.add_table(tmp_path, tmp_path),
+    ):
+        with pytest.raises((FileError, TableError), match="folder"):
+            call()

@@ -78,7 +78,7 @@ def read_profile(
             vintages=list(map(str, years)),
         )
     vintage = years[0]
-    wanted, findings = _wanted(paths[0], known[0], characteristics)
+    wanted, findings = _wanted(paths, known, characteristics)
     code = None if level is None else geography.require_level(level, vintage).code
     parts, hashes = [], []
     for place, (one, layout) in enumerate(zip(paths, known, strict=True)):
@@ -116,10 +116,12 @@ def is_profile(path: Path) -> bool:
 
 
 def _wanted(
-    path: Path, layout: Layout, asked: Iterable[str | int] | None
+    paths: list[Path], layouts: list[Layout], asked: Iterable[str | int] | None
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Return ``id, variable`` of the characteristics wanted."""
-    rows = _characteristics(path, layout)
+    """Return ``id, variable`` of the characteristics wanted, those of all files together."""
+    path, layout = paths[0], layouts[0]
+    several = [_characteristics(*one) for one in zip(paths, layouts, strict=True)]
+    rows = pd.concat(several).drop_duplicates("id", ignore_index=True)
     found = variables_of(rows, layout)
     findings = []
     unsure = found.loc[found["certainty"] != "verified"]

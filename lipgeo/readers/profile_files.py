@@ -58,6 +58,8 @@ class Layout:
 @contextmanager
 def opened(path: Path, digest: Any = None) -> Iterator[BinaryIO]:
     """Open a file, or the one data file of a zip."""
+    if path.is_dir():
+        raise FileError("readtable.folder", path=path)
     try:
         if zipfile.is_zipfile(path) and path.suffix.casefold() != ".xlsx":
             with (
