@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from store import peak_bytes
+from measuring import peak_bytes
 
 FITS = (
     ("DA", "majority"),

@@ -25,6 +25,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from measuring import peak_bytes
+
 WEIGHTS = ("area", "population")
 #: parts of the nation, and how often an area is timed in each
 PARTS = (16, 4, 1)
@@ -34,14 +36,6 @@ REPEAT = 5
 def size_bytes(folder: Path) -> int:
     """Return the bytes of a folder's files."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def peak_bytes() -> int:
-    """Return the peak memory of this process so far."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) * 1024
-    raise OSError("no VmHWM")
 
 
 # ---------------------------------------------------------------- jobs, each in a fresh process

@@ -10,7 +10,14 @@ import typer
 
 from lipgeo.cli import options as o
 from lipgeo.cli import tables
-from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
+from lipgeo.cli.reporting import (
+    exit_status,
+    print_findings,
+    print_frame,
+    print_import,
+    print_json,
+    progress,
+)
 from lipgeo.errors import FileError, InputError
 from lipgeo.words import say
 
@@ -163,14 +170,7 @@ def add(
             attributes_only=attributes_only,
             progress=lambda step, done, total: show(step, done / total),
         )
-    if as_json:
-        print_json({"store": store, "findings": report.to_records()})
-    else:
-        print_findings(
-            report.only(severity="warning") + report.only(severity="error") if quiet else report
-        )
-        print(say("cli.added", files=[file.name for file in files], store=store))
-    raise typer.Exit(exit_status(report))
+    raise typer.Exit(print_import(report, files, store, as_json=as_json, quiet=quiet))
 
 
 @app.command("list", help=say("cli.help_census_list"))

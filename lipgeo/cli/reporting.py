@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,20 @@ def print_findings(report: CheckReport) -> None:
 def exit_status(report: CheckReport) -> int:
     """Return 1 when the user must see something, else 0."""
     return 0 if report.ok else 1
+
+
+def print_import(
+    report: CheckReport, added: Sequence[Path], store: Path, *, as_json: bool, quiet: bool
+) -> int:
+    """Print what an import into a store found and added; return the exit status."""
+    if as_json:
+        print_json({"store": store, "findings": report.to_records()})
+    else:
+        grave = report.only(severity="warning") + report.only(severity="error")
+        print_findings(grave if quiet else report)
+        if added:
+            print(say("cli.added", files=[file.name for file in added], store=store))
+    return exit_status(report)
 
 
 @contextmanager

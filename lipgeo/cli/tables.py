@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lipgeo.cli import options as o
-from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
+from lipgeo.cli.reporting import print_frame, print_import, print_json, progress
 from lipgeo.words import say
 
 __all__ = ["app"]
@@ -40,15 +40,8 @@ def add(
             replace=replace,
             progress=lambda step, done, total: show(step, done / max(total, 1)),
         )
-    if as_json:
-        print_json({"store": store, "findings": report.to_records()})
-    else:
-        print_findings(
-            report.only(severity="warning") + report.only(severity="error") if quiet else report
-        )
-        if not report.only("already_in"):
-            print(say("cli.added", files=[file.name for file in files], store=store))
-    raise typer.Exit(exit_status(report))
+    added = [] if report.only("already_in") else files
+    raise typer.Exit(print_import(report, added, store, as_json=as_json, quiet=quiet))
 
 
 @app.command("list", help=say("stored_tables.help_list"))

@@ -17,7 +17,7 @@ from lipgeo.areas.faults import finding
 from lipgeo.arguments import require_paths
 from lipgeo.errors import FileError, TableError
 from lipgeo.readers.cells import read_cells
-from lipgeo.readers.profile_files import Layout, batches, layout_of, opened, words_of
+from lipgeo.readers.profile_files import Layout, batches, layout_of, layouts_of, opened, words_of
 from lipgeo.report import CheckReport, Finding
 from lipgeo.tables.table import CensusTable
 from lipgeo.tables.variables import find_variables, known_variables
@@ -65,19 +65,8 @@ def read_profile(
         A file cannot be read, or breaks off.
     """
     paths = require_paths(path)
-    layouts = [layout_of(one) for one in paths]
-    strangers = [one.name for one, layout in zip(paths, layouts, strict=True) if layout is None]
-    if strangers or not paths:
-        raise TableError("readtable.no_profile", names=strangers)
-    known = [layout for layout in layouts if layout is not None]
-    years = sorted({layout.vintage for layout in known})
-    if len(years) > 1:
-        raise TableError(
-            "readtable.mixed_vintages",
-            name=", ".join(p.name for p in paths),
-            vintages=list(map(str, years)),
-        )
-    vintage = years[0]
+    known = layouts_of(paths)
+    vintage = known[0].vintage
     wanted, findings = _wanted(paths, known, characteristics)
     code = None if level is None else geography.require_level(level, vintage).code
     parts, hashes = [], []

@@ -14,9 +14,18 @@ import pyarrow as pa
 import pyarrow.csv
 
 from lipgeo import geography
-from lipgeo.errors import FileError, InputError
+from lipgeo.errors import FileError, InputError, TableError
 
-__all__ = ["TEXTS", "Layout", "batches", "layout_of", "opened", "text_bytes", "words_of"]
+__all__ = [
+    "TEXTS",
+    "Layout",
+    "batches",
+    "layout_of",
+    "layouts_of",
+    "opened",
+    "text_bytes",
+    "words_of",
+]
 
 _BLOCK = 1 << 22
 _HEAD = 1 << 16
@@ -143,6 +152,26 @@ def layout_of(path: Path) -> Layout | None:
         }
         return Layout(2016, at, len(names), _level_of(words), delimiter, False, sexes)
     return None
+
+
+def layouts_of(paths: Sequence[Path]) -> list[Layout]:
+    """Return the layouts of the files of one Census Profile.
+
+    Raises
+    ------
+    TableError
+        A file is none, or they are of several censuses.
+    """
+    layouts = [layout_of(path) for path in paths]
+    strangers = [one.name for one, layout in zip(paths, layouts, strict=True) if layout is None]
+    if strangers or not paths:
+        raise TableError("readtable.no_profile", names=strangers)
+    known = [layout for layout in layouts if layout is not None]
+    years = sorted({layout.vintage for layout in known})
+    if len(years) > 1:
+        names = ", ".join(path.name for path in paths)
+        raise TableError("readtable.mixed_vintages", name=names, vintages=list(map(str, years)))
+    return known
 
 
 def words_of(cells: Iterable[bytes | None]) -> list[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ from lipgeo.spark.parts import COLUMNS, SCHEMA, Areas, merged, shares
 from lipgeo.spark.sessions import failures, reason_of, require_fit
 from lipgeo.store.layout import level_file
 from lipgeo.store.read import StoreData
+from lipgeo.stored_tables.opening import spark_address
 from lipgeo.zones import Zones
 
 __all__ = ["build_crosswalk"]
@@ -149,7 +148,7 @@ def _units(session: Any, units: LevelUnits, by: str | None, folder: str | None) 
     held = ["row", *([key] if key else []), *_SIDES, "geometry"]
     if isinstance(data, StoreData):
         file = level_file(data.folder, level)
-        address = f"{folder.rstrip('/')}/{file.name}" if folder else _address(file)
+        address = f"{folder.rstrip('/')}/{file.name}" if folder else spark_address(file)
         frame = session.read.parquet(address).filter("geometry is not null")
         # the place in the file is the unit's row: nothing need be looked up by id
         frame = frame.withColumn("row", functions.col("_metadata.row_index"))
@@ -162,16 +161,6 @@ def _units(session: Any, units: LevelUnits, by: str | None, folder: str | None) 
     else:
         frame = session.createDataFrame(_in_memory(data, units, key).select(held))
     return (frame.repartition(key) if key else frame).select(*COLUMNS)
-
-
-def _address(file: Path) -> str:
-    """Return a file as Spark addresses it: on the machines themselves, not in their default store.
-
-    Spark takes a name as it stands (no ``%20``), and brackets and stars for patterns.
-    """
-    path = file.resolve().as_posix()
-    path = re.sub(r"([\\\[\]{}*?])", r"\\\1", path)
-    return f"file://{path}" if path.startswith("/") else f"file:///{path}"
 
 
 def _in_memory(data: CensusData, units: LevelUnits, key: str | None) -> pa.Table:

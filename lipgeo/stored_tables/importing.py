@@ -16,7 +16,7 @@ import pyarrow as pa
 from lipgeo.areas.faults import finding
 from lipgeo.atomic import explained
 from lipgeo.errors import FileError, InputError, LipgeoError, StoreError, TableError
-from lipgeo.readers.profile_files import Layout, layout_of, text_bytes, words_of
+from lipgeo.readers.profile_files import Layout, layouts_of, text_bytes, words_of
 from lipgeo.report import CheckReport, Finding
 from lipgeo.store.lock import import_lock
 from lipgeo.stored_tables.blocks import BLOCK, Blocks, ChangedError, sha256_of
@@ -95,7 +95,7 @@ def add_table(
         The name cannot be a folder's.
     """
     paths = [Path(one) for one in ([files] if isinstance(files, str | Path) else files)]
-    layouts = _layouts(paths)
+    layouts = layouts_of(paths)
     vintage = layouts[0].vintage
     name = _name(name, paths)
     folder = Path(store)
@@ -131,20 +131,6 @@ def _imported(
     except ChangedError:
         intake, findings = _Import(work, paths, layouts, progress).run(anew=True)
     return finish(intake, work, table) + CheckReport(findings)
-
-
-def _layouts(paths: list[Path]) -> list[Layout]:
-    """Return the layouts of the files; all of one census."""
-    layouts = [layout_of(path) for path in paths]
-    strangers = [one.name for one, layout in zip(paths, layouts, strict=True) if layout is None]
-    if strangers or not paths:
-        raise TableError("readtable.no_profile", names=strangers)
-    known = [layout for layout in layouts if layout is not None]
-    years = sorted({layout.vintage for layout in known})
-    if len(years) > 1:
-        names = ", ".join(path.name for path in paths)
-        raise TableError("readtable.mixed_vintages", name=names, vintages=list(map(str, years)))
-    return known
 
 
 def _name(given: str | None, paths: list[Path]) -> str:

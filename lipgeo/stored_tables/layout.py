@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lipgeo.errors import StoreError
+from lipgeo.store.layout import manifest_text
 
 __all__ = [
     "CHARACTERISTICS",
@@ -122,5 +123,5 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write the manifest of a table, the last of its files; equal manifests give equal bytes."""
-    text = json.dumps({"format": FORMAT, **manifest}, ensure_ascii=False, indent=1) + "\n"
+    text = manifest_text({"format": FORMAT, **manifest})
     (folder / MANIFEST).write_text(text, encoding="utf-8", newline="\n")

@@ -28,7 +28,7 @@ from lipgeo.stored_tables.layout import (
 from lipgeo.tables import LongTable, Variable, known_variables
 from lipgeo.words import Language, say, speaking
 
-__all__ = ["open_table"]
+__all__ = ["open_table", "spark_address"]
 
 #: what DuckDB may hold
 _MEMORY = "250MB"
@@ -168,10 +168,17 @@ def _parts(folder: Path, manifest: Mapping[str, Any], level: str) -> list[Path]:
 def _cells(backend: Any, parts: list[Path]) -> Any:
     """Return the parts of one level as one table of an engine, whatever the folder is called."""
     if backend.name == "pyspark":
-        # the file system is said, for on a cluster it may be another; Spark escapes by backslash
-        folder = re.sub(r"([][*?{}\\])", r"\\\1", str(parts[0].parent))
-        return backend.read_parquet(f"file://{folder}")
+        return backend.read_parquet(spark_address(parts[0].parent))
     return backend.read_parquet([glob.escape(str(path)) for path in parts])
+
+
+def spark_address(path: Path) -> str:
+    """Return a path as Spark addresses it: on the machines themselves, not in their default store.
+
+    Spark takes a name as it stands (no ``%20``), and brackets and stars for patterns.
+    """
+    escaped = re.sub(r"([\\\[\]{}*?])", r"\\\1", path.resolve().as_posix())
+    return f"file://{escaped}" if escaped.startswith("/") else f"file:///{escaped}"
 
 
 def _read(path: Path) -> pd.DataFrame:

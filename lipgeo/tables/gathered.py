@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from lipgeo.tables.columns import REASONS, Columns, columns_of
 from lipgeo.tables.family import Family
@@ -28,7 +27,6 @@ __all__ = [
     "Parents",
     "Totals",
     "gather",
-    "kept_weight",
     "spread_of",
     "variance_of",
 ]
@@ -270,7 +268,7 @@ def gather(
         totals=_totals(pairs, columns, table.vintage),
         overall=Overall(
             given=n.sum(axis=0),
-            kept=kept_weight(pairs) @ n,
+            kept=pairs.kept @ n,
             rate_sd=rate_sd,
             rate_range=rate_range,
             variance=_variance_of_value(columns),
@@ -337,22 +335,6 @@ def _parents(columns: Columns, family: Family) -> Parents:
 def variance_of(base: Floats) -> Floats:
     """Return the variance of unbiased random rounding to a base, over all last digits alike."""
     return np.where(base > 0, (base**2 - 1) / 6, 0.0)
-
-
-def kept_weight(pairs: Pairs) -> Floats:
-    """Return the share of each source outside all targets, less what lies in two of them.
-
-    Sources in three targets at once, where pairs of overlaps count too much, are taken by their
-    own sum of shares.
-    """
-    count = len(pairs.sources)
-    overlaps = pairs.crosswalk.overlaps
-    at = pairs.sources.get_indexer(pd.Index(overlaps["source_id"]))
-    twice = np.bincount(at, weights=overlaps["share"], minlength=count)
-    shared = np.bincount(pairs.source, weights=pairs.share, minlength=count)
-    crowded = np.bincount(at, minlength=count) > 2
-    rest = pairs.crosswalk.remainder["share"].to_numpy()
-    return np.asarray(np.where(crowded, 1 - shared, rest - twice))
 
 
 def _rates(n: Floats, d: Floats) -> tuple[Floats, Floats]:

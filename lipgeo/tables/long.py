@@ -238,19 +238,15 @@ class LongTable:
         plain = [self._is_plain(one) for one in variables]
         counts = [at for at, yes in enumerate(plain) if yes]
         others = [at for at, yes in enumerate(plain) if not yes]
-        parts, order = [], []
+        parts = []
         groups = len(pairs.targets) + (0 if family is None else sum(family.shape))
         step = int(np.clip(_SUMS_AT_A_TIME // max(groups, 1), _LEAST_AT_A_TIME, _AT_A_TIME))
         for start in range(0, len(counts), step):
             some = counts[start : start + step]
             parts.append(self._counts([variables[at] for at in some], pairs, family))
-            order += some
-        for start in range(0, len(others), _READ_AT_A_TIME):
-            some = others[start : start + _READ_AT_A_TIME]
-            chosen = [variables[at] for at in some]
-            parts.append(self.part(self._needed(chosen)).gather(chosen, pairs, family))
-            order += some
-        return Gathered.joined(parts, order)
+        for chosen, piece in self.pieces([variables[at] for at in others]):
+            parts.append(piece.gather(chosen, pairs, family))
+        return Gathered.joined(parts, [*counts, *others])
 
     def _is_plain(self, one: Variable) -> bool:
         """Return whether a variable is a count that the statement knows how to sum.

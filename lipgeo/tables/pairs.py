@@ -115,6 +115,22 @@ class Pairs:
         return self.crosswalk.weight == "area" or bool(apart.max(initial=0.0) <= _SAME)
 
     @cached_property
+    def kept(self) -> Floats:
+        """Share of each source outside all targets, less what lies in two of them.
+
+        Sources in three targets at once, where pairs of overlaps count too much, are taken by
+        their own sum of shares.
+        """
+        count = len(self.sources)
+        overlaps = self.crosswalk.overlaps
+        at = self.sources.get_indexer(pd.Index(overlaps["source_id"]))
+        twice = np.bincount(at, weights=overlaps["share"], minlength=count)
+        shared = np.bincount(self.source, weights=self.share, minlength=count)
+        crowded = np.bincount(at, minlength=count) > 2
+        rest = self.crosswalk.remainder["share"].to_numpy()
+        return np.asarray(np.where(crowded, 1 - shared, rest - twice))
+
+    @cached_property
     def shared_by_area(self) -> Flags:
         """Sources that were shared by area for want of people; one a source."""
         basis = self.crosswalk.sources["share_basis"].eq("area").to_numpy(dtype=bool)

@@ -12,7 +12,6 @@ import pandas as pd
 
 from lipgeo.tables.columns import Reader, rounding_of
 from lipgeo.tables.family import Family
-from lipgeo.tables.gathered import kept_weight
 from lipgeo.tables.pairs import Pairs
 from lipgeo.tables.variables import Variable
 
@@ -251,7 +250,7 @@ def _links(pairs: Pairs, units: Ints, kinds: Sequence[Floats]) -> pd.DataFrame:
     ]
 
     # what lies at home nowhere is kept but for what is shared out, which its first link says
-    kept = kept_weight(pairs) - (_home(pairs) < 0)
+    kept = pairs.kept - (_home(pairs) < 0)
     linked = np.zeros(len(kept), dtype=bool)
     linked[pairs.source[rest]] = True
     source = np.flatnonzero((kept != 0) & ~linked)
