@@ -26,7 +26,7 @@ import numpy as np
 import shapely
 
 from lipgeo import synthetic
-from lipgeo.dissolve import dissolve
+from lipgeo.zones.dissolve import dissolve
 
 WAYS = ("lipgeo", "union_all", "coverage_union_all", "geopandas dissolve", "geopandas coverage")
 

@@ -24,8 +24,9 @@ import pandas as pd
 
 import lipgeo
 from lipgeo import synthetic
-from lipgeo.store import add_files
-from lipgeo.tables import CensusTable, residuals, spread, weight_table
+from lipgeo.store import add_census
+from lipgeo.tables import CensusTable, residuals, weight_table
+from lipgeo.tables import error_model as spread
 
 HERE = Path(__file__).resolve().parents[1]
 #: variable -> the custom count that is its truth
@@ -71,7 +72,7 @@ def ottawa(data: Path, folder: Path) -> None:
     """Print Show 1 and 2."""
     home = data / "ottawa_2021"
     names = ("lda_000b21a_e.zip", "ldb_000b21a_e.zip", "db_counts_2021.csv")
-    add_files(folder, [home / name for name in names])
+    add_census(folder, [home / name for name in names])
     census = lipgeo.open_census(folder)
     areas = lipgeo.read_service_areas(home / "neighbourhoods.gpkg", id="ONS_ID")
     truth = pd.read_csv(home / "neighbourhood_counts_2021.csv", dtype={"ONS_ID": str})
@@ -153,7 +154,7 @@ def calgary(data: Path, folder: Path) -> None:
     home = data / "calgary_2021"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        add_files(folder, [home / "da.gpkg", home / "da_profile_2021.csv"], vintage=2021)
+        add_census(folder, [home / "da.gpkg", home / "da_profile_2021.csv"], vintage=2021)
     census = lipgeo.open_census(folder)
     wards = lipgeo.read_service_areas(next((home / "wards").glob("*.shp")), id="ward_num")
     city = lipgeo.ServiceAreas.from_units(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lipgeo.synthetic.profile import COLUMNS
+from lipgeo.synthetic.files import COLUMNS
 
 CHARACTERISTICS = 2631
 #: dissemination areas of the census of 2021

@@ -22,7 +22,7 @@ import shapely
 
 import lipgeo
 from lipgeo.errors import FitError
-from lipgeo.store import add_files
+from lipgeo.store import add_census
 
 HERE = Path(__file__).resolve().parents[1]
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0, 4.0, 16.0)
@@ -77,7 +77,7 @@ def main() -> None:
     drawn = shapely.get_num_geometries(areas.frame.geometry.to_numpy())
     with tempfile.TemporaryDirectory(prefix="lipgeo-") as folder:
         names = ("lda_000b21a_e.zip", "ldb_000b21a_e.zip", "db_counts_2021.csv")
-        add_files(folder, [ottawa / name for name in names])
+        add_census(folder, [ottawa / name for name in names])
         census = lipgeo.open_census(folder)
         print(f"{census}; {len(areas)} areas in {drawn.sum()} parts as drawn\n\n{HEAD}")
         given: dict[str, Any] = {"rule": "optimal", "controls": known}

@@ -27,11 +27,11 @@ import shapely
 
 import lipgeo
 from lipgeo.census import Census, MemoryCensus
-from lipgeo.confidentiality import check_differences
+from lipgeo.census.around import ground
 from lipgeo.errors import OrderError
-from lipgeo.ground import ground
 from lipgeo.order import FIELDS
-from lipgeo.store import add_files
+from lipgeo.order.confidentiality import check_differences
+from lipgeo.store import add_census
 
 HERE = Path(__file__).resolve().parents[1]
 _WRITER = """
@@ -56,7 +56,7 @@ def ottawa(data: Path, work: Path) -> tuple[Path, Census, float]:
     """Build Ottawa's 116 neighbourhoods from dissemination areas; order them."""
     folder = data / "ottawa_2021"
     names = ("lda_000b21a_e.zip", "ldb_000b21a_e.zip", "db_counts_2021.csv")
-    add_files(work / "store", [folder / name for name in names])
+    add_census(work / "store", [folder / name for name in names])
     census = lipgeo.open_census(work / "store")
     areas = lipgeo.read_service_areas(
         folder / "neighbourhoods.gpkg", id="ONS_ID", name_en="ONS_Name"

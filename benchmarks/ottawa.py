@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 import lipgeo
-from lipgeo.store import add_files
+from lipgeo.store import add_census
 
 HERE = Path(__file__).resolve().parents[1]
 FITS = (
@@ -86,7 +86,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="lipgeo-") as folder:
         store = Path(folder) / "ottawa"
         start = time.perf_counter()
-        add_files(
+        add_census(
             store,
             [
                 ottawa / "lda_000b21a_e.zip",
@@ -109,7 +109,7 @@ def main() -> None:
         city = lipgeo.read_service_areas(wards, as_one="ottawa")
         covers("Ottawa's wards as one", lipgeo.fit_boundaries(census, city))
 
-        add_files(store, ottawa / "da_profile_2021.csv", vintage=2021)
+        add_census(store, ottawa / "da_profile_2021.csv", vintage=2021)
         census = lipgeo.open_census(store)
         print(f"with the profile's parents: {census}")
         covers("Ottawa's wards as one", lipgeo.fit_boundaries(census, city))
@@ -117,7 +117,7 @@ def main() -> None:
         covers("Ottawa's wards, mixed", lipgeo.fit_boundaries(census, each, unit="mixed"))
 
         store = Path(folder) / "calgary"
-        add_files(store, [calgary / "da.gpkg", calgary / "da_profile_2021.csv"], vintage=2021)
+        add_census(store, [calgary / "da.gpkg", calgary / "da_profile_2021.csv"], vintage=2021)
         census = lipgeo.open_census(store)
         print(census)
         wards = sorted((calgary / "wards").glob("*.shp"))[0]

@@ -24,7 +24,7 @@ import pyogrio
 import lipgeo
 from lipgeo import registry, synthetic
 from lipgeo.census import Census, MemoryCensus
-from lipgeo.census.names import key
+from lipgeo.census.search import key
 from lipgeo.errors import RegistryError
 
 HERE = Path(__file__).resolve().parents[1]

@@ -34,7 +34,7 @@ WANTED = (1, 8, 11, 12, 13, 14, 15, 16)
 
 def with_lipgeo() -> Callable[[Path, Path], object]:
     """Return the import of lipgeo."""
-    from lipgeo.stored_tables import add_table
+    from lipgeo.store.tables.importing import add_table
 
     return lambda source, target: add_table(target, source)
 

@@ -36,7 +36,7 @@ import shapely
 from measuring import forget_peak, peak_bytes
 
 import lipgeo
-from lipgeo.stored_tables import layout
+from lipgeo.store.tables import layout
 from lipgeo.tables import LongTable, Variable
 
 KINDS = layout.VALUES
@@ -271,7 +271,7 @@ def main() -> None:
         store = Path(place)
         make(store, options.units, options.characteristics)
         shares = crosswalk(options.units, options.areas)
-        shares.save(store / "shares.parquet")
+        lipgeo.write_crosswalk(shares, store / "shares.parquet")
         held = sum(path.stat().st_size for path in store.rglob("part-*.parquet"))
         straddling = int((shares.frame["share"] < 1).sum())
         print(

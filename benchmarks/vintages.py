@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import lipgeo
-from lipgeo.store import add_files
+from lipgeo.store import add_census
 
 HERE = Path(__file__).resolve().parents[1]
 KINDS = ("intact", "split", "merge", "redrawn")
@@ -88,7 +88,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="lipgeo-") as folder:
         store = Path(folder) / "ottawa"
         names = ("lda_000b21a_e.zip", "ldb_000b21a_e.zip", "db_counts_2021.csv")
-        add_files(store, [ottawa / name for name in names])
+        add_census(store, [ottawa / name for name in names])
         census = lipgeo.open_census(store)
         areas = lipgeo.read_service_areas(ottawa / "neighbourhoods.gpkg", id="ONS_ID")
         unions = lipgeo.fit_boundaries(census, areas, unit="DA", exclusive=True).membership

@@ -8,57 +8,58 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from lipgeo._version import __version__
 
-#: public name -> the room it lives in
-_ROOMS = {
-    "Boundaries": "boundary",
-    "Census": "census",
-    "CensusTable": "tables",
+#: public name -> the file it lives in
+_FILES = {
+    "Boundaries": "boundary.boundaries",
+    "Census": "census.census",
+    "CensusTable": "tables.census_table",
     "CheckReport": "report",
-    "Comparison": "comparison",
-    "Correspondence": "correspondence",
-    "Crosswalk": "crosswalk",
-    "Estimates": "tables",
-    "LongTable": "tables",
-    "ServiceAreas": "areas",
-    "Tradeoff": "tradeoffs",
-    "Zones": "zones",
-    "add_census": "store",
-    "add_table": "stored_tables",
-    "build_crosswalk": "crosswalk",
-    "calibrate": "tables",
-    "compare": "comparison",
-    "compile_set": "sets",
-    "diff_orders": "order",
-    "diff_sets": "sets",
-    "fit_boundaries": "boundary",
-    "gaps": "registry",
-    "open_census": "store",
-    "open_table": "stored_tables",
-    "preview": "maps",
-    "read_build": "build",
-    "read_correspondence": "readers",
-    "read_crosswalk": "crosswalk_file",
-    "read_layer": "layers",
-    "read_profile": "readers",
-    "read_set": "sets",
-    "read_service_areas": "readers",
-    "read_table": "readers",
-    "tradeoff": "tradeoffs",
-    "verify_order": "order",
-    "vintage_crosswalk": "vintages",
-    "weight_areas": "tables",
-    "weight_table": "tables",
-    "write_build": "build",
-    "write_order": "order",
-    "write_set": "sets",
-    "write_template": "sets",
+    "Comparison": "tables.comparison",
+    "Correspondence": "crosswalk.correspondence",
+    "Crosswalk": "crosswalk.crosswalk",
+    "Estimates": "tables.estimates",
+    "LongTable": "tables.long_table",
+    "ServiceAreas": "areas.service_areas",
+    "Tradeoff": "boundary.tradeoff",
+    "Zones": "zones.zones",
+    "add_census": "store.add",
+    "add_table": "store.tables.importing",
+    "build_crosswalk": "crosswalk.build",
+    "calibrate": "tables.calibrate",
+    "compare": "tables.comparison",
+    "compile_set": "registry.compile",
+    "diff_orders": "order.diff",
+    "diff_sets": "registry.compile",
+    "fit_boundaries": "boundary.fit",
+    "gaps": "registry.coverage",
+    "open_census": "store.read",
+    "open_table": "store.tables.opening",
+    "preview": "maps.preview",
+    "read_build": "store.results",
+    "read_correspondence": "readers.statcan.correspondence",
+    "read_crosswalk": "store.results",
+    "read_layer": "readers.layers",
+    "read_profile": "readers.statcan.profile",
+    "read_service_areas": "readers.areas",
+    "read_set": "registry.set_files",
+    "read_table": "readers.tables",
+    "tradeoff": "boundary.tradeoff",
+    "verify_order": "order.verify",
+    "vintage_crosswalk": "crosswalk.vintages",
+    "weight_areas": "tables.weight_areas",
+    "weight_table": "tables.weight",
+    "write_build": "store.results",
+    "write_crosswalk": "store.results",
+    "write_order": "order.package",
+    "write_set": "registry.set_files",
+    "write_template": "registry.template",
 }
 #: rooms reachable as ``lipgeo.room``
 _MODULES = ("errors", "geography", "registry", "spark", "synthetic", "words")
 
-__all__ = ["__version__", *_MODULES, *sorted(_ROOMS)]  # noqa: PLE0604
+__all__ = ["__version__", *_MODULES, *sorted(_FILES)]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from lipgeo import errors as errors
@@ -66,8 +67,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        value = getattr(importlib.import_module(f"lipgeo.{_ROOMS[name]}"), name)
+    if name in _FILES:
+        value = getattr(importlib.import_module(f"lipgeo.{_FILES[name]}"), name)
         globals()[name] = value
         return value
     if name in _MODULES:

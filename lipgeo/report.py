@@ -1,18 +1,201 @@
-"""``CheckReport``: what was looked at and what was found, one row a finding."""
+"""How objects show themselves: one card, as HTML for a notebook and as text for a terminal.
+
+Every object that a person meets describes itself once, as a :class:`Card`; :class:`Shown` turns
+that into what notebooks (``_repr_html_``) and the ``rich`` library (``__rich__``) ask for. Names
+come from files: everything is escaped, so markup in a name is shown and never obeyed.
+
+``CheckReport``: what was looked at and what was found, one row a finding.
+
+``Faults``: gather everything that is wrong with an input, then raise it as one error.
+"""
 
 from __future__ import annotations
 
+import html
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
-from lipgeo.show import Card, Shown, heads
-from lipgeo.words import say
+from lipgeo.errors import AmbiguousNameError, AreaError
+from lipgeo.words import catalogue, number, say
 
-__all__ = ["CheckReport", "Finding", "Severity", "keep_notes", "notes_of"]
+__all__ = [
+    "Card",
+    "CheckReport",
+    "Faults",
+    "Finding",
+    "Severity",
+    "Shown",
+    "finding",
+    "flag_words",
+    "heads",
+    "keep_notes",
+    "notes_of",
+]
+
+#: rows of a table shown before the rest is counted
+_ROWS = 12
+#: widest cell of a table in a terminal
+_WIDE = 40
+#: what rich takes for a style, with the backslashes before it
+_TAG = re.compile(r"(\\*)(\[[a-z#/@][^[]*?])")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What an object says of itself.
+
+    Attributes
+    ----------
+    title
+        One sentence.
+    table
+        Rows to look at first; the first dozen are shown and the rest counted.
+    heads
+        Heading of each column shown, in order; other columns are not shown.
+    shares
+        Columns written as percentages.
+    of
+        Rows there are, where the table is only the first of them.
+    """
+
+    title: str
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    heads: Mapping[str, str] = field(default_factory=dict)
+    shares: Sequence[str] = ()
+    of: int | None = None
+
+    def _shown(self) -> list[tuple[str, bool, list[str]]]:
+        """Return heading, whether it holds numbers, and cells of each column that says anything."""
+        rows = self.table.head(_ROWS)
+        columns = [
+            (
+                head,
+                _numeric(rows[name]),
+                [_cell(value, name in self.shares) for value in rows[name]],
+            )
+            for name, head in self.heads.items()
+        ]
+        return [column for column in columns if any(column[2])]
+
+    def _more(self) -> str:
+        more = (len(self.table) if self.of is None else self.of) - _ROWS
+        return say("report.more", more=more) if more > 0 else ""
+
+    def html(self) -> str:
+        """Return the card as HTML, for a notebook."""
+        parts = [f"<p><strong>{html.escape(self.title)}</strong></p>"]
+        columns = self._shown()
+        if columns:
+            sides = ["right" if numeric else "left" for _, numeric, _ in columns]
+            head = "".join(
+                f'<th scope="col" style="text-align:{side}">{html.escape(name)}</th>'
+                for (name, _, _), side in zip(columns, sides, strict=True)
+            )
+            body = "".join(
+                "<tr>"
+                + "".join(
+                    f'<td style="text-align:{side}">{html.escape(cell)}</td>'
+                    for cell, side in zip(row, sides, strict=True)
+                )
+                + "</tr>"
+                for row in zip(*(cells for _, _, cells in columns), strict=True)
+            )
+            parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+        if more := self._more():
+            parts.append(f"<p>{html.escape(more)}</p>")
+        return "".join(parts)
+
+    def text(self) -> str:
+        """Return the card as plain text, for a terminal."""
+        return "\n".join([self.title, *self._lines()])
+
+    def markup(self) -> str:
+        """Return the card in rich's markup, square brackets of names escaped."""
+        return "\n".join(
+            [f"[bold]{_unmarked(self.title)}[/bold]", *(_unmarked(line) for line in self._lines())]
+        )
+
+    def _lines(self) -> list[str]:
+        columns = self._shown()
+        if not columns:
+            return []
+        aligned = []
+        for place, (head, numeric, cells) in enumerate(columns):
+            last = place == len(columns) - 1
+            words = [head, *cells] if last else [_cut(cell) for cell in (head, *cells)]
+            width = 0 if last and not numeric else max(map(len, words))
+            aligned.append([w.rjust(width) if numeric else w.ljust(width) for w in words])
+        lines = ["  ".join(row).rstrip() for row in zip(*aligned, strict=True)]
+        return [*lines, *([self._more()] if self._more() else [])]
+
+
+class Shown:
+    """An object that shows itself; its class gives :meth:`_card`."""
+
+    def _card(self) -> Card:
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        return self._card().html()
+
+    def __rich__(self) -> str:
+        return self._card().markup()
+
+
+def heads(*columns: str) -> dict[str, str]:
+    """Return the heading of each column, in the language in force."""
+    return {name: say(f"report.head_{name}") for name in columns}
+
+
+def _numeric(values: pd.Series) -> bool:
+    types = pd.api.types
+    return types.is_numeric_dtype(values) and not types.is_bool_dtype(values)
+
+
+def _cell(value: object, share: bool) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return say("report.yes") if value else say("report.no")
+    if isinstance(value, int | float | np.integer | np.floating):
+        if share:
+            return say("report.percent", share=float(value))
+        whole = float(value).is_integer() or abs(float(value)) >= 1000
+        return number(float(value), 0 if whole else 3)
+    return " ".join(str(value).split())
+
+
+def _cut(cell: str) -> str:
+    return cell if len(cell) <= _WIDE else cell[: _WIDE - 1] + "…"
+
+
+def _unmarked(text: str) -> str:
+    # as rich.markup.escape: [word] would be a style, and a last backslash would escape ours
+    escaped = _TAG.sub(r"\1\1\\\2", text)
+    return escaped + "\\" if escaped.endswith("\\") and not escaped.endswith("\\\\") else escaped
+
+
+def flag_words(flags: str) -> str:
+    """Return ``;``-joined flags in words; a flag without words stays as it is.
+
+    Examples
+    --------
+    >>> from lipgeo.report import flag_words
+    >>> flag_words("below_floor;overlap")
+    'fewer people than the confidentiality floor; shares units with another area'
+    """
+    known = catalogue()
+    return "; ".join(
+        say(f"report.flag_{flag}") if f"report.flag_{flag}" in known else flag
+        for flag in flags.split(";")
+    )
+
 
 Severity = Literal["note", "warning", "error"]
 _RANK: dict[str, int] = {"note": 0, "warning": 1, "error": 2}
@@ -119,7 +302,7 @@ class CheckReport(Shown):
 
     def _card(self) -> Card:
         table = self.frame
-        table["severity"] = [say(f"show.severity_{name}") for name in table["severity"]]
+        table["severity"] = [say(f"report.severity_{name}") for name in table["severity"]]
         return Card(self._head(), table, heads("severity", "subject", "message"))
 
 
@@ -144,3 +327,66 @@ def notes_of(frame: pd.DataFrame) -> CheckReport:
     ['encoding']
     """
     return CheckReport(Finding(**record) for record in frame.attrs.get("notes", ()))
+
+
+class Faults:
+    """The faults of one input, in the order found.
+
+    Attributes
+    ----------
+    rows
+        One mapping a fault, with ``fault``, the name of its sentence.
+    sentences
+        One sentence a kind of fault.
+
+    Examples
+    --------
+    >>> from lipgeo.report import Faults
+    >>> faults = Faults()
+    >>> faults.add("areas.missing_ids", [{"row": 2}], rows=[2], column="WARD")
+    >>> faults.rows
+    [{'row': 2, 'fault': 'missing_ids'}]
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.sentences: list[str] = []
+
+    def add(self, key: str, rows: Iterable[Mapping[str, Any]], /, **values: Any) -> None:
+        """Add one kind of fault: its sentence and one mapping a row; nothing when no rows."""
+        faults = [{**row, "fault": key.partition(".")[2]} for row in rows]
+        if faults:
+            self.sentences.append(say(key, **values))
+            self.rows += faults
+
+    def raise_if_any(self, key: str, /, **values: Any) -> None:
+        """Raise all faults as one error whose sentence is ``key``.
+
+        Raises
+        ------
+        AmbiguousNameError
+            Every fault is a name that several units bear.
+        AreaError
+            There are other faults; ``problems`` has one row each.
+        """
+        if not self.rows:
+            return
+        ambiguous = {row["fault"] for row in self.rows} == {"ambiguous_names"}
+        error = AmbiguousNameError if ambiguous else AreaError
+        raise error(key, self.rows, faults=" ".join(self.sentences), **values)
+
+
+def finding(
+    key: str,
+    severity: Severity,
+    subject: object,
+    /,
+    *,
+    value: float | None = None,
+    limit: float | None = None,
+    **values: Any,
+) -> Finding:
+    """Make a finding whose sentence is ``key`` and whose check is the key's name in its room."""
+    sentence = say(key, **values)
+    measured = None if value is None else float(value)  # a NumPy scalar is no JSON
+    return Finding(key.partition(".")[2], severity, str(subject), sentence, measured, limit)

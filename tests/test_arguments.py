@@ -10,8 +10,7 @@ import pytest
 
 import lipgeo
 from lipgeo import synthetic
-from lipgeo.arguments import require_paths
-from lipgeo.errors import FileError, KindError, LipgeoError, OrderError
+from lipgeo.errors import FileError, KindError, LipgeoError, OrderError, require_paths
 from lipgeo.words import speaking
 
 #: what somebody may give by mistake

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lipgeo import atomic
+from lipgeo import files
 from lipgeo.errors import OutputError
 
 
@@ -20,7 +20,7 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     """When the block fails, the file that was there is untouched and nothing else is left."""
     target = tmp_path / "l'été #1.txt"
     target.write_text("old")
-    with pytest.raises(RuntimeError), atomic.file_in_one_step(target) as path:
+    with pytest.raises(RuntimeError), files.file_in_one_step(target) as path:
         path.write_text("half")
         raise RuntimeError
     assert [p.name for p in tmp_path.iterdir()] == [target.name]
@@ -37,7 +37,7 @@ def test_a_failure_leaves_the_old_file(tmp_path):
 )
 def test_the_reason_is_told(tmp_path, code, message):
     """A full disk, a locked file and any other fault each get their own sentence and cure."""
-    with pytest.raises(OutputError, match=message), atomic.file_in_one_step(tmp_path / "a"):
+    with pytest.raises(OutputError, match=message), files.file_in_one_step(tmp_path / "a"):
         raise OSError(code, os.strerror(code))
 
 
@@ -47,7 +47,7 @@ def test_a_full_folder_is_not_written_over(tmp_path):
     (tmp_path / "out" / "kept").write_text("x")
     with (
         pytest.raises(OutputError, match="already exists"),
-        atomic.folder_in_one_step(tmp_path / "out"),
+        files.folder_in_one_step(tmp_path / "out"),
     ):
         pass
     assert (tmp_path / "out" / "kept").exists()
@@ -57,7 +57,7 @@ def test_a_folder_is_replaced_whole(tmp_path):
     """With leave to replace, the new folder holds only the new files."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "old").write_text("x")
-    with atomic.folder_in_one_step(tmp_path / "out", replace=True) as folder:
+    with files.folder_in_one_step(tmp_path / "out", replace=True) as folder:
         (folder / "new").write_text("y")
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["new"]
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
@@ -72,7 +72,7 @@ def test_a_killed_writer_leaves_the_old_folder(tmp_path):
     code = textwrap.dedent(
         f"""
         import os, signal
-        from lipgeo.atomic import folder_in_one_step
+        from lipgeo.files import folder_in_one_step
         with folder_in_one_step({str(out)!r}, replace=True) as folder:
             (folder / "new").write_text("y")
             os.kill(os.getpid(), signal.SIGKILL)
@@ -88,7 +88,7 @@ def test_zip_bytes_depend_on_contents_only(tmp_path):
     a, b = tmp_path / "a.txt", tmp_path / "b.txt"
     a.write_text("a")
     b.write_text("b")
-    atomic.write_zip(tmp_path / "one.zip", {"x": a, "y": b})
+    files.write_zip(tmp_path / "one.zip", {"x": a, "y": b})
     os.utime(a, (0, 0))
-    atomic.write_zip(tmp_path / "two.zip", {"y": b, "x": a})
+    files.write_zip(tmp_path / "two.zip", {"y": b, "x": a})
     assert Path(tmp_path / "one.zip").read_bytes() == Path(tmp_path / "two.zip").read_bytes()

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lipgeo.attributes import from_frame, layout, layouts, read_attributes
 from lipgeo.errors import CensusError, FileError, IdError, InputError
+from lipgeo.readers.statcan.attributes import from_frame, read_attributes
+from lipgeo.readers.statcan.columns import layout, layouts
 
 #: positions (first character 1) of the 2011 file, typed from the printed table and public readers,
 #: not from layouts.toml: a shared mistake must not confirm itself

@@ -13,11 +13,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lipgeo.areas import ServiceAreas
-from lipgeo.boundary import FLAGS, Boundaries, fit_boundaries
+from lipgeo.boundary import Boundaries, fit_boundaries
+from lipgeo.boundary.checks import FLAGS
+from lipgeo.boundary.rules import RULES
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.crosswalk import build_crosswalk
 from lipgeo.errors import AreaError, FitError, MissingLevelError
-from lipgeo.fitting.choosing import RULES
 
 DA, DB = toytown.DA_IDS, toytown.DB_IDS
 PEOPLE = toytown.POPULATION

@@ -11,10 +11,10 @@ import shapely
 from lipgeo import synthetic
 from lipgeo.areas import ServiceAreas
 from lipgeo.boundary import Boundaries, fit_boundaries
+from lipgeo.boundary.cover import COVER_LEVELS, fewest_units
+from lipgeo.boundary.measures import shares_and_inside
 from lipgeo.census import Census
 from lipgeo.crosswalk import build_crosswalk
-from lipgeo.fitting.cover import COVER_LEVELS, fewest_units
-from lipgeo.fitting.inside import shares_and_inside
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_covers_are_exact_and_no_larger_than_the_union(made, drawn, unit) -> Non
 def test_a_few_areas_at_a_time_give_what_all_give(made, drawn, monkeypatch) -> None:
     """However few polygons are held at once: the same shapes, flags and findings."""
     at_once = fit_boundaries(made, drawn, unit="DB")
-    monkeypatch.setattr("lipgeo.fitting.outcome._TOGETHER", 50)
+    monkeypatch.setattr("lipgeo.boundary.measures._TOGETHER", 50)
     b = fit_boundaries(made, drawn, unit="DB")
     assert b.areas.geometry.geom_equals_exact(at_once.areas.geometry, 0).all()
     assert b.areas["flags"].tolist() == at_once.areas["flags"].tolist()

@@ -10,9 +10,8 @@ import toytown
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipgeo.census import Census, MemoryCensus, hilbert
-from lipgeo.census.data import child_index, expand
-from lipgeo.census.roworder import hierarchical_order
+from lipgeo.census import Census, MemoryCensus
+from lipgeo.census.data import child_index, expand, hierarchical_order, hilbert
 from lipgeo.errors import MissingLevelError, UnknownUnitError
 
 

@@ -8,8 +8,8 @@ import pytest
 import toytown
 
 from lipgeo.areas import ServiceAreas
+from lipgeo.boundary.checks import check_conservation, check_coverage, check_floors, check_overlaps
 from lipgeo.census import Census
-from lipgeo.checks import check_conservation, check_coverage, check_floors, check_overlaps
 from lipgeo.crosswalk import Crosswalk, build_crosswalk
 from lipgeo.words import speaking
 

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from lipgeo import fit_boundaries, synthetic
 from lipgeo.areas import ServiceAreas
 from lipgeo.census import Census, MemoryCensus
-from lipgeo.confidentiality import (
+from lipgeo.census.around import ground
+from lipgeo.order.confidentiality import (
     check_cells,
     check_differences,
     check_income,
     check_reserves,
     margins,
 )
-from lipgeo.differencing import Published, differences
-from lipgeo.ground import ground
+from lipgeo.order.differencing import Published, differences
 
 FLOORS = (40.0, 100.0)
 
@@ -112,7 +112,7 @@ def test_what_standard_areas_tell_by_themselves_is_known() -> None:
 
 def test_a_search_that_is_too_long_says_so(monkeypatch) -> None:
     """When there are more combinations than are looked at, the area is named."""
-    monkeypatch.setattr("lipgeo.differencing._BUDGET", 0)
+    monkeypatch.setattr("lipgeo.order.differencing._BUDGET", 0)
     town, das = town_of_das([500, 600, 12, 700])
     _, cut = differences(*town, [*das, area("A", 0, 1, 2), area("B", 0, 1, 2, 3)], FLOORS)
     assert cut == ["A", "B"]

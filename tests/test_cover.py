@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lipgeo.boundary.cover import COVER_LEVELS, Cover, fewest_units
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.census.completeness import Completeness
-from lipgeo.fitting.cover import COVER_LEVELS, Cover, fewest_units
 
 _NONE = pd.DataFrame({"area": [], "level": [], "row": []})
 

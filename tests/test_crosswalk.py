@@ -15,7 +15,7 @@ import pytest
 import shapely
 from toytown import DA_IDS, DB_IDS, areas, blocks, census, draw
 
-from lipgeo import Crosswalk, ServiceAreas, Zones, build_crosswalk, read_crosswalk
+from lipgeo import Crosswalk, ServiceAreas, Zones, build_crosswalk, read_crosswalk, write_crosswalk
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.errors import CrosswalkError, CRSError, FileError, ZoneError
 from lipgeo.words import speaking
@@ -485,7 +485,7 @@ def test_read_gives_back_what_was_saved(tmp_path, town, drawn, weight):
     saved = build_crosswalk(
         town.zones("DA"), ServiceAreas.concat([drawn, lists]), weight=weight, placement="point"
     )
-    saved.save(tmp_path / "é crosswalk.parquet")
+    write_crosswalk(saved, tmp_path / "é crosswalk.parquet")
     found = read_crosswalk(tmp_path / "é crosswalk.parquet")
     assert found == saved
     for name in ("frame", "remainder", "overlaps", "quality", "sources"):
@@ -499,7 +499,8 @@ def test_read_gives_back_what_was_saved(tmp_path, town, drawn, weight):
 def test_two_builds_give_one_file(tmp_path, town, drawn):
     """Built and written twice, the bytes are the same."""
     for name in "ab":
-        build_crosswalk(town.zones("DA"), drawn, weight="population").save(tmp_path / name)
+        made = build_crosswalk(town.zones("DA"), drawn, weight="population")
+        write_crosswalk(made, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -507,7 +508,7 @@ def test_a_file_of_the_first_layout_is_still_read(tmp_path, town, drawn):
     """The first layout kept the remainder as a part of its own, ids and all."""
     made = build_crosswalk(town.zones("DA"), drawn, weight="population")
     path = tmp_path / "old.parquet"
-    made.save(path)
+    write_crosswalk(made, path)
     table = pq.read_table(path)
     document = json.loads(table.schema.metadata[b"lipgeo"])
     parts = {name: pq.read_table(_opened(text)) for name, text in document["parts"].items()}
@@ -573,7 +574,7 @@ def test_files_that_are_no_crosswalk(tmp_path, town, drawn):
     areas().drop(columns="geometry").to_parquet(tmp_path / "other.parquet")
     with pytest.raises(FileError, match="is no crosswalk"):
         read_crosswalk(tmp_path / "other.parquet")
-    build_crosswalk(town.zones("DA"), drawn).save(tmp_path / "whole.parquet")
+    write_crosswalk(build_crosswalk(town.zones("DA"), drawn), tmp_path / "whole.parquet")
     whole = (tmp_path / "whole.parquet").read_bytes()
     (tmp_path / "half.parquet").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(FileError, match="was damaged"):

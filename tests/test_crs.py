@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from pyproj.transformer import TransformerGroup
 from toytown import draw
 
-from lipgeo.crs import (
+from lipgeo.errors import CRSError, DatumError
+from lipgeo.words import speaking
+from lipgeo.zones.crs import (
     STATCAN_LAMBERT,
     accept_crs,
     area_km2,
@@ -23,8 +25,6 @@ from lipgeo.crs import (
     same_crs,
     to_grid,
 )
-from lipgeo.errors import CRSError, DatumError
-from lipgeo.words import speaking
 
 #: as published by the City of Calgary: no code, a datum named its own way
 CALGARY_PRJ = (

@@ -8,9 +8,9 @@ import pytest
 
 import lipgeo
 from lipgeo import synthetic
-from lipgeo.demo import run_demo
 from lipgeo.errors import CensusError
-from lipgeo.store import add_files
+from lipgeo.store import add_census
+from lipgeo.synthetic.demo import run_demo
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +66,12 @@ def test_a_made_store_takes_no_real_file(shown):
     folder, _ = shown
     file = next((folder / "census-files").glob("lda_*"))
     with pytest.raises(CensusError, match="cannot hold a made census and a real one of 2021"):
-        add_files(folder / "store", file)
+        add_census(folder / "store", file)
 
 
 def test_a_level_that_nothing_belongs_to_is_no_level(tmp_path):
     """An attribute file whose blocks lie in no designated place is imported without that level."""
     country = synthetic.census(blocks=800, seed=3)
     files = synthetic.write_files(country, tmp_path / "files", levels=["DA", "DB"])
-    add_files(tmp_path / "store", files, made=True)
+    add_census(tmp_path / "store", files, made=True)
     assert "DPL" not in lipgeo.open_census(tmp_path / "store").levels

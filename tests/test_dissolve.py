@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toytown import draw
 
-from lipgeo.coverage import joined_by_edges
-from lipgeo.dissolve import dissolve, parts_and_holes
-from lipgeo.zones.preflight import make_valid_polygons
+from lipgeo.zones.dissolve import dissolve, joined_by_edges, parts_and_holes
+from lipgeo.zones.validity import make_valid_polygons
 
 
 def _grid(side: int) -> np.ndarray:

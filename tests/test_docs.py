@@ -16,7 +16,7 @@ import sparkhere
 
 from lipgeo import errors, words
 from lipgeo.cli import main
-from lipgeo.demo import run_demo
+from lipgeo.synthetic.demo import run_demo
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -11,7 +11,7 @@ import lipgeo
 from lipgeo import synthetic, weight_areas, weight_table
 from lipgeo.cli import main
 from lipgeo.errors import OutputError, TableError
-from lipgeo.estimates_file import write_estimates
+from lipgeo.store.results import write_estimates
 from lipgeo.tables import CensusTable
 
 #: what the made people have

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import lipgeo
-from lipgeo.store import add_files
+from lipgeo.store import add_census
 from lipgeo.tables import CensusTable, residuals
 
 pytestmark = pytest.mark.realdata
@@ -51,7 +51,7 @@ def ottawa(realdata, tmp_path_factory):
     """Return Ottawa's census."""
     folder = tmp_path_factory.mktemp("store")
     names = ("lda_000b21a_e.zip", "ldb_000b21a_e.zip", "db_counts_2021.csv")
-    add_files(folder, [realdata / "ottawa_2021" / name for name in names])
+    add_census(folder, [realdata / "ottawa_2021" / name for name in names])
     return lipgeo.open_census(folder)
 
 
@@ -146,7 +146,7 @@ def test_explain_names_units_shares_and_the_file(profile, shares):
 def test_calgary_adds_up(realdata, tmp_path):
     """The city is the sum of its dissemination areas; what was suppressed is put in, and said."""
     home = realdata / "calgary_2021"
-    add_files(tmp_path, [home / "da.gpkg", home / "da_profile_2021.csv"], vintage=2021)
+    add_census(tmp_path, [home / "da.gpkg", home / "da_profile_2021.csv"], vintage=2021)
     census = lipgeo.open_census(tmp_path)
     profile = profile_of(home / "da_profile_2021.csv")
     listed = [f"DA:{unit}" for unit in census.units("DA").index]

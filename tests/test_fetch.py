@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 
 from lipgeo.errors import DownloadError
-from lipgeo.sources import Needed, Patience, boundary_file, fetch
+from lipgeo.store.catalogue import Needed, boundary_file
+from lipgeo.store.download import Patience, fetch
 from lipgeo.words import speaking
 
 NAME = "lda_000b21a_e.zip"

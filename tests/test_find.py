@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipgeo.census import Census, MemoryCensus
-from lipgeo.census.names import NameIndex, key
+from lipgeo.census.search import NameIndex, key
 from lipgeo.errors import InputError, MissingLevelError
-from lipgeo.store import add_files, open_census
+from lipgeo.store import add_census, open_census
 
 _PLACES = [
     ("1001519", "St. John's", "CY", "10"),
@@ -179,7 +179,7 @@ def test_any_text_may_be_asked(text: str):
 @pytest.mark.realdata
 def test_all_subdivisions_of_2016(realdata: Path, tmp_path: Path):
     """In the official table every name finds its own unit."""
-    add_files(tmp_path, realdata / "canada" / "lcsd000b16a_e.dbf")
+    add_census(tmp_path, realdata / "canada" / "lcsd000b16a_e.dbf")
     census = open_census(tmp_path)
     units = census.units("CSD")["unit_name"].sample(60, random_state=1)
     for unit, name in units.items():

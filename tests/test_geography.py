@@ -23,7 +23,6 @@ from lipgeo.geography import (
     dguid,
     dguid_status,
     dguids,
-    facts,
     floor_persons,
     floors,
     fold,
@@ -47,6 +46,7 @@ from lipgeo.geography import (
     restore_ids,
     vintages,
 )
+from lipgeo.geography.hierarchy import facts
 from lipgeo.words import speaking
 
 ALL = vintages(expected=True)

@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toytown import draw
 
-from lipgeo.crosswalk import along, descent, edges
-from lipgeo.crosswalk.kernel import DUST, ArrayUnits, Outlines, locate, overlay, pieces
+from lipgeo.crosswalk.overlay import descent, edges
+from lipgeo.crosswalk.overlay import measure as along
+from lipgeo.crosswalk.overlay.descent import ArrayUnits, Outlines
+from lipgeo.crosswalk.overlay.kernel import locate, overlay, pieces
+from lipgeo.crosswalk.overlay.measure import DUST
 
 RNG = np.random.default_rng(7)
 

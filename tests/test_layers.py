@@ -14,7 +14,8 @@ import shapely
 from toytown import areas, draw
 
 from lipgeo.errors import CRSError, DatumError, FileError, InputError, ZoneError
-from lipgeo.layers import members, read_layer
+from lipgeo.readers import read_layer
+from lipgeo.readers.layers import members
 from lipgeo.report import notes_of
 from lipgeo.words import speaking
 

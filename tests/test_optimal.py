@@ -12,13 +12,12 @@ import toytown
 
 from lipgeo import synthetic
 from lipgeo.areas import ServiceAreas
-from lipgeo.boundary import Boundaries, fit_boundaries
+from lipgeo.boundary import Boundaries, fit_boundaries, tradeoff
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.errors import FitError, MissingLevelError, TableError
 from lipgeo.readers import read_service_areas
 from lipgeo.readers.controls import read_controls
-from lipgeo.store import add_files, open_census
-from lipgeo.tradeoffs import tradeoff
+from lipgeo.store import add_census, open_census
 
 PEOPLE = toytown.POPULATION
 _TOWN = toytown.census()
@@ -305,7 +304,7 @@ def ottawa(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Census:
     """Return Ottawa imported from the three files as published."""
     store = tmp_path_factory.mktemp("ottawa")
     names = ("lda_000b21a_e.zip", "ldb_000b21a_e.zip", "db_counts_2021.csv")
-    add_files(store, [realdata / "ottawa_2021" / name for name in names])
+    add_census(store, [realdata / "ottawa_2021" / name for name in names])
     return open_census(store)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from lipgeo.fitting.program import Program, clusters, shortfall, solve, value_of
+from lipgeo.boundary.program import Program, clusters, shortfall, solve, value_of
 
 
 def instance(seed: int) -> Program:

@@ -651,11 +651,11 @@ def test_a_kill_leaves_a_whole_order_or_none(saved, tmp_path) -> None:
 def test_ottawa_is_ordered_and_made_again(realdata, tmp_path) -> None:
     """116 neighbourhoods of Ottawa: five have no unit, 111 are ordered and proven on the census."""
     from lipgeo import open_census, read_service_areas
-    from lipgeo.store import add_files
+    from lipgeo.store import add_census
 
     folder = realdata / "ottawa_2021"
     names = ("lda_000b21a_e.zip", "ldb_000b21a_e.zip", "db_counts_2021.csv")
-    add_files(tmp_path / "store", [folder / name for name in names])
+    add_census(tmp_path / "store", [folder / name for name in names])
     census = open_census(tmp_path / "store")
     areas = read_service_areas(folder / "neighbourhoods.gpkg", id="ONS_ID", name_en="ONS_Name")
     build = write_build(fit_boundaries(census, areas), tmp_path / "build")

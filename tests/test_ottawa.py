@@ -11,7 +11,7 @@ from lipgeo.areas import ServiceAreas
 from lipgeo.boundary import Boundaries, fit_boundaries
 from lipgeo.census import Census
 from lipgeo.readers import read_service_areas
-from lipgeo.store import add_files, open_census
+from lipgeo.store import add_census, open_census
 
 pytestmark = pytest.mark.realdata
 
@@ -21,7 +21,7 @@ def ottawa(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Census:
     """Return Ottawa imported from the three files as published."""
     store = tmp_path_factory.mktemp("ottawa")
     names = ("lda_000b21a_e.zip", "ldb_000b21a_e.zip", "db_counts_2021.csv")
-    add_files(store, [realdata / "ottawa_2021" / name for name in names])
+    add_census(store, [realdata / "ottawa_2021" / name for name in names])
     return open_census(store)
 
 
@@ -30,7 +30,7 @@ def calgary(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Census:
     """Return Calgary's dissemination areas with their profile."""
     store = tmp_path_factory.mktemp("calgary")
     names = ("da.gpkg", "da_profile_2021.csv")
-    add_files(store, [realdata / "calgary_2021" / name for name in names], vintage=2021)
+    add_census(store, [realdata / "calgary_2021" / name for name in names], vintage=2021)
     return open_census(store)
 
 

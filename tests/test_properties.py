@@ -195,12 +195,12 @@ def test_census_zones_and_flat_zones_agree(drawing, shift, weight, placement):
 @given(DRAWINGS, SHIFTS, WEIGHTS)
 def test_written_and_read_it_is_equal(tmp_path_factory, drawing, shift, weight):
     """Save and read give back an equal crosswalk, metadata and report included."""
-    from lipgeo import read_crosswalk
+    from lipgeo import read_crosswalk, write_crosswalk
 
     areas = service_areas(drawing, shift)
     if areas is None:
         return
     path = tmp_path_factory.mktemp("crosswalk") / "one.parquet"
     crosswalk = build_crosswalk(TOWN.zones("DA"), areas, weight=weight)
-    crosswalk.save(path)
+    write_crosswalk(crosswalk, path)
     assert read_crosswalk(path) == crosswalk

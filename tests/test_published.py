@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lipgeo import published
 from lipgeo.errors import FileError, InputError
 from lipgeo.geography import are_ids, national_count, vintages
-from lipgeo.published import TOTALS, published_facts, published_totals
+from lipgeo.store import published
+from lipgeo.store.published import TOTALS, published_facts, published_totals
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -13,8 +13,8 @@ from lipgeo import registry, synthetic
 from lipgeo.areas import ServiceAreas
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.errors import AreaError, FileError, RegistryError
-from lipgeo.published import boundaries
 from lipgeo.registry.table import COLUMNS
+from lipgeo.store.published import boundaries
 from lipgeo.words import speaking
 
 LIPS = [*COLUMNS["lips"]]

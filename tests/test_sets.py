@@ -20,7 +20,8 @@ import lipgeo
 from lipgeo import compile_set, diff_sets, read_set, synthetic, write_set, write_template
 from lipgeo.errors import AreaError, FileError, OutputError, RegistryError
 from lipgeo.readers import read_service_areas
-from lipgeo.sets import AreaIndex, read_template
+from lipgeo.registry.overlaps import AreaIndex
+from lipgeo.registry.template import read_template
 from lipgeo.words import speaking
 
 

@@ -10,8 +10,7 @@ import toytown
 from rich.console import Console
 
 import lipgeo
-from lipgeo.report import Finding
-from lipgeo.show import Card, flag_words
+from lipgeo.report import Card, Finding, flag_words
 from lipgeo.words import speaking
 
 EVIL = "<script>alert(1)</script>[bold red]x[/bold red] [link=http://x]y[/link] \\"
@@ -91,8 +90,8 @@ def test_long_tables_are_counted():
 
 def test_flags_are_words_in_both_languages():
     """Every flag of boundaries and of estimates has words; an unknown one stays as it is."""
-    from lipgeo.boundary import FLAGS
-    from lipgeo.tables.outcome import FLAGS as NUMBERS
+    from lipgeo.boundary.checks import FLAGS
+    from lipgeo.tables.results import FLAGS as NUMBERS
 
     for flag in (*FLAGS, *NUMBERS):
         with speaking("fr"):

@@ -12,7 +12,7 @@ import shapely
 from lipgeo import geography
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.errors import InputError
-from lipgeo.sources import (
+from lipgeo.store.catalogue import (
     Held,
     boundary_file,
     held_by,

@@ -19,9 +19,11 @@ from toytown import areas, draw
 import lipgeo
 import lipgeo.spark
 from lipgeo import ServiceAreas, synthetic
-from lipgeo.crosswalk.kernel import ArrayUnits, Outlines, overlay
+from lipgeo import spark as parts
+from lipgeo import spark as sessions
+from lipgeo.crosswalk.overlay.descent import ArrayUnits, Outlines
+from lipgeo.crosswalk.overlay.kernel import overlay
 from lipgeo.errors import EngineError, InputError, MissingExtraError
-from lipgeo.spark import parts, sessions
 
 pytestmark = MARKS
 

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 import lipgeo
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.errors import CensusError, FileError, OutputError, StoreError
-from lipgeo.store import StoreData, add_files, describe_store, open_census
+from lipgeo.store import StoreData, add_census, describe_store, open_census
 from lipgeo.words import speaking
 
 
@@ -54,7 +54,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def store(tmp_path_factory: pytest.TempPathFactory, files: dict[str, Path]) -> Path:
     """Return a store of the toy town; not to be changed."""
     folder = tmp_path_factory.mktemp("stores") / "town"
-    add_files(folder, list(files.values()))
+    add_census(folder, list(files.values()))
     return folder
 
 
@@ -68,7 +68,7 @@ def own(tmp_path: Path, store: Path) -> Path:
 def county(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a store of 2,304 blocks: three row groups."""
     folder = tmp_path_factory.mktemp("county")
-    add_files(folder / "store", list(storefiles.county(folder / "files").values()))
+    add_census(folder / "store", list(storefiles.county(folder / "files").values()))
     return folder / "store"
 
 
@@ -325,7 +325,7 @@ def test_a_file_is_no_store(tmp_path: Path, files: dict[str, Path]):
     with pytest.raises(StoreError, match=r"a folder, and .*store.csv is a file"):
         open_census(place)
     with pytest.raises(StoreError, match=r"a folder, and .*store.csv is a file"):
-        add_files(place, files["counts"])
+        add_census(place, files["counts"])
 
 
 def test_an_empty_store(tmp_path: Path):
@@ -344,7 +344,7 @@ def test_two_vintages_need_a_choice(own: Path):
     """Two censuses in a store: which one must be said."""
     frame = pd.DataFrame({"CSDUID": ["3506008"], "CSDNAME": ["Ottawa"]})
     frame.to_csv(own.parent / "csd_2016.csv", index=False)
-    add_files(own, own.parent / "csd_2016.csv")
+    add_census(own, own.parent / "csd_2016.csv")
     with pytest.raises(StoreError, match=r"several censuses: 2016, 2021. Say which one"):
         open_census(own)
     assert open_census(own, 2016).levels[0] == "CSD"
@@ -413,14 +413,14 @@ def test_order_does_not_matter(tmp_path: Path, files: dict[str, Path], store: Pa
             continue
         other = tmp_path / str(number)
         for path in order:
-            add_files(other, path)
+            add_census(other, path)
         assert contents(other) == expected
 
 
 def test_adding_again_changes_nothing_and_says_so(own: Path, files: dict[str, Path]):
     """The same file twice is read again; the store keeps its bytes but for that note."""
     before = contents(own)
-    report = add_files(own, files["counts"])
+    report = add_census(own, files["counts"])
     assert found(report, "replaced") == [
         "DB: db_counts_2021.csv had been added before; it was read again."
     ]
@@ -437,7 +437,7 @@ def test_a_newer_table_replaces_the_one_of_its_name(
     table = pd.read_csv(files["counts"], dtype={"DBUID": str})
     table["dbpop2021"] *= 2
     table.to_csv(tmp_path / files["counts"].name, index=False)
-    report = add_files(own, tmp_path / files["counts"].name)
+    report = add_census(own, tmp_path / files["counts"].name)
     assert "replaces" in found(report, "replaced")[0]
     assert open_census(own).counts("PR")["population"].tolist() == [2000.0]
 
@@ -447,7 +447,7 @@ def test_a_smaller_boundary_file_says_what_is_gone(own: Path, tmp_path: Path):
     keep = [toytown.DA_IDS["P"]]
     frame = storefiles.boundary_frame("DA", keep, [toytown.blocks().union_all().envelope])
     frame.to_file(tmp_path / "lda_000b21a_e.shp")
-    report = add_files(own, tmp_path / "lda_000b21a_e.shp")
+    report = add_census(own, tmp_path / "lda_000b21a_e.shp")
     assert "3 units of the replaced file are not in" in found(report, "units_gone")[0]
     assert "DA: 3 units have no polygon" in found(report, "no_polygon")[0]
 
@@ -456,7 +456,7 @@ def test_extracts_of_other_places_are_put_together(own: Path, tmp_path: Path):
     """A boundary file whose units are all new adds to the level."""
     shapes = [shapely.box(4_680_000, 1_920_000, 4_681_000, 1_921_000)]
     storefiles.boundary_frame("DA", ["48060056"], shapes).to_file(tmp_path / "lda_000b21a_e.shp")
-    report = add_files(own, tmp_path / "lda_000b21a_e.shp")
+    report = add_census(own, tmp_path / "lda_000b21a_e.shp")
     census = open_census(own)
     assert len(census.units("DA")) == 5
     assert "1 unit holds no DB: 48060056" in found(report, "no_children")[0]
@@ -483,7 +483,7 @@ def test_published_forms(tmp_path: Path, files: dict[str, Path], store: Path):
         path.parent.mkdir()
         (blocks.rename(columns=french) if key == "french" else blocks).to_file(path)
         others = [files[name] for name in ("da", "counts", "csd")]
-        add_files(tmp_path / key, [path, *others])
+        add_census(tmp_path / key, [path, *others])
         units = open_census(tmp_path / key).units("DB")
         pd.testing.assert_frame_equal(units, expected, rtol=1e-9)
 
@@ -493,14 +493,14 @@ def test_a_folder_stands_for_its_files(tmp_path: Path, files: dict[str, Path], s
     folder = tmp_path / "données d'été #1"
     shutil.copytree(files["da"].parent, folder)
     (folder / "readme.md").write_text("nothing")
-    add_files(tmp_path / "stock d'été #2", folder)
+    add_census(tmp_path / "stock d'été #2", folder)
     assert contents(tmp_path / "stock d'été #2") == contents(store)
 
 
 def test_latitudes_come_to_the_grid(tmp_path: Path, files: dict[str, Path], store: Path):
     """A file in NAD83 latitude and longitude is projected, and the report says so."""
     gpd.read_file(files["db"]).to_crs("EPSG:4269").to_file(tmp_path / "gdb_000b21a_e.shp")
-    report = add_files(tmp_path / "store", [tmp_path / "gdb_000b21a_e.shp", files["counts"]])
+    report = add_census(tmp_path / "store", [tmp_path / "gdb_000b21a_e.shp", files["counts"]])
     assert "to the census grid (EPSG:3347)" in found(report, "projected")[0]
     mine, theirs = open_census(tmp_path / "store"), open_census(store)
     rows = mine.rows("DB", theirs.units("DB").index)
@@ -536,7 +536,7 @@ def test_own_counts_before_sums(own: Path, tmp_path: Path):
     """A count published for a unit is kept, proves it, and is held against the sum."""
     frame = pd.DataFrame({"CSDUID": ["3506008", "3506012"], "population": [490, 700]})
     frame.to_csv(tmp_path / "csd_2021.csv", index=False)
-    report = add_files(own, tmp_path / "csd_2021.csv")
+    report = add_census(own, tmp_path / "csd_2021.csv")
     census = open_census(own)
     assert census.counts("CSD")["population"].to_dict() == {"3506008": 490.0, "3506012": 700.0}
     assert census.data.meta["published"]["CSD"]["3506008"]["population"] == 490
@@ -551,7 +551,7 @@ def test_a_missing_count_leaves_sums_missing(tmp_path: Path, files: dict[str, Pa
     table[table["DBUID"] != toytown.DB_IDS["a"]].to_csv(
         tmp_path / "db_counts_2021.csv", index=False
     )
-    report = add_files(
+    report = add_census(
         tmp_path / "store", [files["da"], files["db"], tmp_path / "db_counts_2021.csv"]
     )
     assert (
@@ -570,7 +570,7 @@ def test_a_reserve_that_refused_adds_nothing(tmp_path: Path, files: dict[str, Pa
     table = pd.read_csv(files["counts"], dtype={"DBUID": str})
     table["DBIR2021"] = (table["DBUID"] == toytown.DB_IDS["f"]).astype(int)
     table.to_csv(tmp_path / "db_counts_2021.csv", index=False)
-    add_files(tmp_path / "store", [files["db"], tmp_path / "db_counts_2021.csv"])
+    add_census(tmp_path / "store", [files["db"], tmp_path / "db_counts_2021.csv"])
     census = open_census(tmp_path / "store")
     blocks = census.units("DB")
     assert np.isnan(blocks.loc[toytown.DB_IDS["f"], "population"])
@@ -581,7 +581,7 @@ def test_a_reserve_that_refused_adds_nothing(tmp_path: Path, files: dict[str, Pa
 
 def test_counts_may_come_before_polygons(tmp_path: Path, files: dict[str, Path]):
     """A store of counts alone opens; its units have no polygons yet."""
-    add_files(tmp_path, files["counts"])
+    add_census(tmp_path, files["counts"])
     census = open_census(tmp_path)
     assert census.levels == ("DB", "DA", "CD", "PR")
     assert census.counts("CD")["population"].tolist() == [1000.0]
@@ -600,7 +600,7 @@ def test_generalised_outlines_never_become_polygons(own: Path, tmp_path: Path):
         crs="EPSG:4326",
     )
     frame.to_file(tmp_path / "csd_2021_generalised.gpkg")
-    report = add_files(own, tmp_path / "csd_2021_generalised.gpkg")
+    report = add_census(own, tmp_path / "csd_2021_generalised.gpkg")
     assert "never for shares" in found(report, "outlines_left_out")[0]
     census = open_census(own)
     assert census.units("CSD").index.tolist() == ["3506008", "3506012"]
@@ -613,7 +613,7 @@ def test_attributes_only_on_request(own: Path, tmp_path: Path):
     frame = storefiles.boundary_frame("CSD", ["3506008"], [shapely.box(0, 0, 1, 1)])
     frame["population"] = 490
     frame.to_file(tmp_path / "lcsd000b21a_e.shp")
-    add_files(own, tmp_path / "lcsd000b21a_e.shp", attributes_only=True)
+    add_census(own, tmp_path / "lcsd000b21a_e.shp", attributes_only=True)
     census = open_census(own)
     assert shapely.is_missing(census.data.geometry("CSD")).all()
     assert census.data.meta["published"]["CSD"]["3506008"]["population"] == 490
@@ -625,7 +625,7 @@ def test_a_mapping_for_unusual_headers(tmp_path: Path, files: dict[str, Path]):
     table.to_csv(tmp_path / "table_2021.csv", index=False)
     mapping = {"unit_id": "Secteur", "population": "Gens", "CSD": "Ville"}
     given = [files["da"], tmp_path / "table_2021.csv"]
-    add_files(tmp_path / "store", given, mapping=mapping, level="DA")
+    add_census(tmp_path / "store", given, mapping=mapping, level="DA")
     units = open_census(tmp_path / "store").units("DA")
     assert units.loc[toytown.DA_IDS["P"], ["population", "CSD"]].tolist() == [361.0, "3506008"]
 
@@ -641,7 +641,7 @@ def test_two_vintages_in_one_call(tmp_path: Path, files: dict[str, Path]):
     with pytest.raises(
         CensusError, match=r"of one census.*lda_000b21a_e.zip: 2021.*db_2016.csv: 2016"
     ):
-        add_files(tmp_path / "store", [files["da"], tmp_path / "db_2016.csv"])
+        add_census(tmp_path / "store", [files["da"], tmp_path / "db_2016.csv"])
     assert not (tmp_path / "store").exists()
 
 
@@ -650,17 +650,17 @@ def test_no_vintage_anywhere(tmp_path: Path):
     frame = pd.DataFrame({"DAUID": ["35060001"], "population": [5]})
     frame.to_csv(tmp_path / "areas.csv", index=False)
     with pytest.raises(CensusError, match=r"say which census.*vintage=2021 \(--vintage 2021\)"):
-        add_files(tmp_path / "store", tmp_path / "areas.csv")
-    add_files(tmp_path / "store", tmp_path / "areas.csv", vintage=2016)
+        add_census(tmp_path / "store", tmp_path / "areas.csv")
+    add_census(tmp_path / "store", tmp_path / "areas.csv", vintage=2016)
     assert open_census(tmp_path / "store").vintage == 2016
 
 
 def test_files_that_are_not_there(tmp_path: Path):
     """All missing files are named at once."""
     with pytest.raises(FileError, match=r"do not exist: .*a.zip, .*b.csv"):
-        add_files(tmp_path / "store", [tmp_path / "a.zip", tmp_path / "b.csv"])
+        add_census(tmp_path / "store", [tmp_path / "a.zip", tmp_path / "b.csv"])
     with pytest.raises(FileError, match="holds no boundary file and no table"):
-        add_files(tmp_path / "store", tmp_path)
+        add_census(tmp_path / "store", tmp_path)
 
 
 def test_a_cut_zip(tmp_path: Path, files: dict[str, Path]):
@@ -668,7 +668,7 @@ def test_a_cut_zip(tmp_path: Path, files: dict[str, Path]):
     path = tmp_path / "lda_000b21a_e.zip"
     path.write_bytes(files["da"].read_bytes()[:500])
     with pytest.raises(FileError, match=r"lda_000b21a_e.zip.*[Dd]ownload it again"):
-        add_files(tmp_path / "store", path)
+        add_census(tmp_path / "store", path)
 
 
 def test_points_for_polygons(tmp_path: Path):
@@ -680,7 +680,7 @@ def test_points_for_polygons(tmp_path: Path):
     )
     frame.to_file(tmp_path / "lda_000b21a_e.gpkg")
     with pytest.raises(CensusError, match=r"needs to hold polygons; row 1 holds points"):
-        add_files(tmp_path / "store", tmp_path / "lda_000b21a_e.gpkg")
+        add_census(tmp_path / "store", tmp_path / "lda_000b21a_e.gpkg")
 
 
 def test_two_counts_for_one_unit(tmp_path: Path):
@@ -688,11 +688,11 @@ def test_two_counts_for_one_unit(tmp_path: Path):
     frame = pd.DataFrame({"DBUID": ["35060001001"] * 2, "dbpop2021": [5, 6]})
     frame.to_csv(tmp_path / "db_2021.csv", index=False)
     with pytest.raises(CensusError, match=r"different things: 35060001001") as caught:
-        add_files(tmp_path / "store", tmp_path / "db_2021.csv")
+        add_census(tmp_path / "store", tmp_path / "db_2021.csv")
     assert caught.value.problems["row"].tolist() == [1, 2]
     frame["dbpop2021"] = 5
     frame.to_csv(tmp_path / "db_2021.csv", index=False)
-    report = add_files(tmp_path / "store", tmp_path / "db_2021.csv")
+    report = add_census(tmp_path / "store", tmp_path / "db_2021.csv")
     assert "stands twice in equal rows" in found(report, "same_row_twice")[0]
 
 
@@ -702,7 +702,7 @@ def test_parts_of_a_unit_in_several_rows(tmp_path: Path):
     shapes.append(shapely.box(7.4e6 + 50, 1.2e6, 7.4e6 + 60, 1.2e6 + 10))
     frame = storefiles.boundary_frame("DA", ["35060001"] * 2, shapes)
     frame.to_file(tmp_path / "lda_000b21a_e.shp")
-    report = add_files(tmp_path / "store", tmp_path / "lda_000b21a_e.shp")
+    report = add_census(tmp_path / "store", tmp_path / "lda_000b21a_e.shp")
     assert "its polygons were put together: 35060001" in found(report, "several_rows")[0]
     (shape,) = open_census(tmp_path / "store").data.geometry("DA")
     assert (shape.geom_type, shape.area) == ("MultiPolygon", 200.0)
@@ -727,7 +727,7 @@ def test_a_block_outside_its_area(tmp_path: Path, files: dict[str, Path]):
         blocks.loc[unit, "geometry"] = shapely.affinity.translate(blocks.geometry[unit], 0, 25)
         return blocks
 
-    report = add_files(tmp_path / "store", spoiled(files, tmp_path, move))
+    report = add_census(tmp_path / "store", spoiled(files, tmp_path, move))
     (message,) = found(report, "nesting")
     assert f"1 unit leaves its DA by more than 1 m²: {unit}" in message
     assert "5,000 m² outside" in message
@@ -742,7 +742,7 @@ def test_exchanged_polygons(tmp_path: Path, files: dict[str, Path]):
         blocks.loc[small, "LANDAREA"] = 4.0
         return blocks
 
-    report = add_files(tmp_path / "store", spoiled(files, tmp_path, exchange))
+    report = add_census(tmp_path / "store", spoiled(files, tmp_path, exchange))
     assert (
         f"land area of 1 unit is larger than its polygon: {small}"
         in found(report, "land_beyond_polygon")[0]
@@ -757,7 +757,7 @@ def test_land_area_in_other_units(tmp_path: Path, files: dict[str, Path]):
         blocks["LANDAREA"] *= 100
         return blocks
 
-    report = add_files(tmp_path / "store", spoiled(files, tmp_path, hectares))
+    report = add_census(tmp_path / "store", spoiled(files, tmp_path, hectares))
     assert "typically 100.00 times the polygon's" in found(report, "land_units")[0]
 
 
@@ -771,7 +771,7 @@ def test_bow_ties_are_kept_and_counted(tmp_path: Path, files: dict[str, Path]):
         blocks.loc[unit, "geometry"] = shapely.affinity.translate(bow, west, south)
         return blocks
 
-    report = add_files(tmp_path / "store", spoiled(files, tmp_path, tie))
+    report = add_census(tmp_path / "store", spoiled(files, tmp_path, tie))
     assert f"1 polygon is invalid as published: {unit}" in found(report, "invalid_polygon")[0]
     census = open_census(tmp_path / "store")
     assert not shapely.is_valid(census.data.geometry("DB", census.rows("DB", [unit]))).any()
@@ -785,7 +785,7 @@ def test_orphans_and_units_without_polygon(tmp_path: Path, files: dict[str, Path
     areas[areas["DAUID"] != lost].to_file(tmp_path / "lda_000b21a_e.shp")
     blocks = gpd.read_file(files["db"])
     blocks[blocks["DBUID"] != toytown.DB_IDS["a"]].to_file(tmp_path / "ldb_000b21a_e.shp")
-    report = add_files(
+    report = add_census(
         tmp_path / "store",
         [tmp_path / "lda_000b21a_e.shp", tmp_path / "ldb_000b21a_e.shp", files["counts"]],
     )
@@ -806,13 +806,13 @@ def test_parents_that_contradict_ids(tmp_path: Path, files: dict[str, Path]):
         return blocks
 
     with pytest.raises(CensusError, match=toytown.DB_IDS["a"]):
-        add_files(tmp_path / "store", spoiled(files, tmp_path, elsewhere))
+        add_census(tmp_path / "store", spoiled(files, tmp_path, elsewhere))
 
 
 def test_digital_and_cartographic_do_not_mix(tmp_path: Path, files: dict[str, Path]):
     """Two boundary types in one census are reported."""
     gpd.read_file(files["db"]).to_file(tmp_path / "ldb_000a21a_e.shp")
-    report = add_files(tmp_path / "store", [files["da"], tmp_path / "ldb_000a21a_e.shp"])
+    report = add_census(tmp_path / "store", [files["da"], tmp_path / "ldb_000a21a_e.shp"])
     assert found(report, "mixed_boundaries")
     assert open_census(tmp_path / "store").data.meta["boundary_type"] == "mixed"
 
@@ -822,7 +822,7 @@ def test_digital_and_cartographic_do_not_mix(tmp_path: Path, files: dict[str, Pa
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from lipgeo.store import add_files
+from lipgeo.store import add_census
 step = sys.argv[3]
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -839,7 +839,7 @@ else:
     def progress(sentence, done, total):
         if done == int(step):
             die()
-add_files(sys.argv[1], sys.argv[2], progress=progress)
+add_census(sys.argv[1], sys.argv[2], progress=progress)
 """
 
 
@@ -857,19 +857,19 @@ def test_a_killed_import_leaves_the_store_as_it_was(own: Path, tmp_path: Path, s
     )
     assert killed.returncode == -9, killed.stderr.decode()
     pd.testing.assert_frame_equal(open_census(own).units("CSD"), before)
-    add_files(own, tmp_path / "csd_2021.csv")
+    add_census(own, tmp_path / "csd_2021.csv")
     assert open_census(own).counts("CSD")["population"].tolist() == [1.0, 2.0]
     assert [path.name for path in own.iterdir() if path.name != ".lock"] == ["2021"]
 
 
 _FULL = """
 import resource, signal, sys
-from lipgeo.store import add_files
+from lipgeo.store import add_census
 from lipgeo.errors import OutputError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
 try:
-    add_files(sys.argv[1], sys.argv[2])
+    add_census(sys.argv[1], sys.argv[2])
 except OutputError as error:
     print(error)
     sys.exit(7)
@@ -901,14 +901,14 @@ def test_a_full_disk(own: Path, files: dict[str, Path], monkeypatch: pytest.Monk
     monkeypatch.setattr(add, "write_vintage", full)
     before = contents(own)
     with pytest.raises(OutputError, match=r"more room than the disk has left. Nothing was changed"):
-        add_files(own, files["counts"])
+        add_census(own, files["counts"])
     assert contents(own) == before
 
 
 _HOLDING = """
 import sys, time
 from pathlib import Path
-from lipgeo.store.lock import import_lock
+from lipgeo.store.add import import_lock
 with import_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -924,11 +924,11 @@ def test_one_import_at_a_time(own: Path, files: dict[str, Path]):
             assert other.stdout is not None
             assert other.stdout.readline() == "held\n"
             with pytest.raises(StoreError, match=r"Another import \(process [\d?]+\) is at work"):
-                add_files(own, files["counts"])
+                add_census(own, files["counts"])
             assert open_census(own).counts("PR")["population"].tolist() == [1000.0]
         finally:
             other.kill()
-    add_files(own, files["counts"])
+    add_census(own, files["counts"])
 
 
 def test_a_census_open_while_it_is_replaced(own: Path, tmp_path: Path):
@@ -936,7 +936,7 @@ def test_a_census_open_while_it_is_replaced(own: Path, tmp_path: Path):
     census = open_census(own)
     table = pd.DataFrame({"DAUID": list(toytown.DA_IDS.values()), "CTUID": "5050001.00"})
     table.to_csv(tmp_path / "tracts_2021.csv", index=False)
-    add_files(own, tmp_path / "tracts_2021.csv")
+    add_census(own, tmp_path / "tracts_2021.csv")
     with pytest.raises(StoreError, match="Open it again"):
         census.units("DB")
 
@@ -944,14 +944,14 @@ def test_a_census_open_while_it_is_replaced(own: Path, tmp_path: Path):
 def test_progress_goes_from_none_to_all(tmp_path: Path, files: dict[str, Path]):
     """Steps never go back, and the last one is all of them."""
     steps: list[tuple[int, int]] = []
-    add_files(tmp_path, [files["db"]], progress=lambda _, done, total: steps.append((done, total)))
+    add_census(tmp_path, [files["db"]], progress=lambda _, done, total: steps.append((done, total)))
     assert [done for done, _ in steps] == sorted(done for done, _ in steps)
     assert steps[-1][0] == steps[-1][1]
 
 
 def test_the_public_name():
     """``lipgeo.add_census`` is the engine of ``lipgeo census add``."""
-    assert lipgeo.add_census is add_files
+    assert lipgeo.add_census is add_census
     assert lipgeo.open_census is open_census
 
 
@@ -964,7 +964,7 @@ def ottawa(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = realdata / "ottawa_2021"
     store = tmp_path_factory.mktemp("ottawa")
     began = time.perf_counter()
-    report = add_files(
+    report = add_census(
         store,
         [
             folder / name
@@ -990,8 +990,8 @@ def test_ottawa(ottawa: Path):
 def test_a_damaged_profile_brings_parents(ottawa: Path, realdata: Path, tmp_path: Path):
     """The profile's tracts get their zeros back; Ottawa and its tracts become levels."""
     store = Path(shutil.copytree(ottawa, tmp_path / "store"))
-    add_files(store, realdata / "ottawa_2021" / "da_profile_2021.csv", level="DA")
-    add_files(store, realdata / "canada" / "csd_2021_generalised.gpkg")
+    add_census(store, realdata / "ottawa_2021" / "da_profile_2021.csv", level="DA")
+    add_census(store, realdata / "canada" / "csd_2021_generalised.gpkg")
     census = open_census(store)
     assert census.counts("CSD")["population"].to_dict() == {"3506008": 1_017_449.0}
     tracts = census.units("CT")
@@ -1004,7 +1004,7 @@ def test_a_damaged_profile_brings_parents(ottawa: Path, realdata: Path, tmp_path
 def test_calgary(realdata: Path, tmp_path: Path):
     """A layer in latitudes without a year, and a profile whose CMA column holds the part."""
     folder = realdata / "calgary_2021"
-    report = add_files(tmp_path, [folder / "da.gpkg", folder / "da_profile_2021.csv"], level="DA")
+    report = add_census(tmp_path, [folder / "da.gpkg", folder / "da_profile_2021.csv"], level="DA")
     census = open_census(tmp_path)
     assert census.counts("CSD")["population"].to_dict() == {"4806016": 1_306_784.0}
     assert census.units("CMA").index.tolist() == ["825"]
@@ -1015,7 +1015,7 @@ def test_calgary(realdata: Path, tmp_path: Path):
 @pytest.mark.realdata
 def test_all_subdivisions_of_2016(realdata: Path, tmp_path: Path):
     """The official table of 2016 makes five levels above it, names with their accents."""
-    add_files(tmp_path, realdata / "canada" / "lcsd000b16a_e.dbf")
+    add_census(tmp_path, realdata / "canada" / "lcsd000b16a_e.dbf")
     census = open_census(tmp_path)
     assert len(census.units("CSD")) == 5162
     assert (len(census.units("CD")), len(census.units("PR"))) == (293, 13)

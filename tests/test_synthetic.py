@@ -14,8 +14,8 @@ import toytown
 
 from lipgeo import geography, synthetic
 from lipgeo.errors import InputError
-from lipgeo.sources import identify
-from lipgeo.store import add_files, open_census
+from lipgeo.store import add_census, open_census
+from lipgeo.store.catalogue import identify
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +214,7 @@ def test_files_as_published_come_back_as_they_were(vintage, tmp_path):
     files = synthetic.write_files(made, tmp_path / "files")
     for path in files[: len(made.levels)]:
         assert identify(path).vintage == vintage
-    add_files(tmp_path / "store", files)
+    add_census(tmp_path / "store", files)
     read = open_census(tmp_path / "store")
     assert read.levels == made.levels
     for level in made.levels:

@@ -24,10 +24,12 @@ from test_read_tables import profile_2016
 import lipgeo
 from lipgeo import synthetic
 from lipgeo.errors import FileError, InputError, OutputError, StoreError, TableError
-from lipgeo.store.lock import import_lock
-from lipgeo.stored_tables import blocks, describe_tables, importing, intake
-from lipgeo.stored_tables.layout import held_tables, read_manifest, table_folder, work_folder
-from lipgeo.synthetic.profile import COLUMNS
+from lipgeo.readers.statcan import profile_blocks as blocks
+from lipgeo.store.add import import_lock
+from lipgeo.store.tables import importing, intake
+from lipgeo.store.tables.layout import held_tables, read_manifest, table_folder, work_folder
+from lipgeo.store.tables.opening import describe_tables
+from lipgeo.synthetic.files import COLUMNS
 
 VALUES = ("total", "men", "women")
 #: id, words; 345 is a percentage of the dictionary, 1 and 384 are counts, 9999 is unknown to it
@@ -455,7 +457,8 @@ def test_a_census_added_later_leaves_tables_alone(tmp_path):
 SLOW = """
 import sys, time
 import lipgeo
-from lipgeo.stored_tables import blocks, importing, intake
+from lipgeo.readers.statcan import profile_blocks as blocks
+from lipgeo.store.tables import importing, intake
 blocks.BLOCK, importing.BLOCK, importing.UNITS = 1 << 14, 1 << 14, 8
 write = intake.write_parts
 def slowly(*given, **named):

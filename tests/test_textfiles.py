@@ -11,15 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipgeo.errors import FileError
+from lipgeo.readers.sniff import TextForm, sniff
+from lipgeo.readers.text import MISSING, read_fixed_table, read_text_table, to_numbers
 from lipgeo.report import notes_of
-from lipgeo.textfiles import (
-    MISSING,
-    TextForm,
-    read_fixed_table,
-    read_text_table,
-    sniff,
-    to_numbers,
-)
 
 TABLE = "Unité;Nom;Part\n1;Trois-Rivières;1,5\n2;Lévis;2,25\n"
 

@@ -28,7 +28,7 @@ from lipgeo import (
 )
 from lipgeo.cli import main
 from lipgeo.errors import CrosswalkError, FileError, IdError, InputError, TableError
-from lipgeo.store import add_files
+from lipgeo.store import add_census
 
 BLOCKS = 900
 
@@ -374,7 +374,7 @@ def test_the_survey_of_2011_is_flagged(country, links, areas, tables):
 def test_2006_from_points_alone(country, areas, tables, tmp_path):
     """The attribute file of 2006 alone places its areas; without polygons there is no margin."""
     written = synthetic.write_files(country[2006], tmp_path / "files", levels=[])
-    add_files(tmp_path / "store", written[:1])
+    add_census(tmp_path / "store", written[:1])
     older = open_census(tmp_path / "store", 2006)
     legs = {2006: (older, tables[2006, "DA"]), 2021: (country[2021], tables[2021, "DA"])}
     drawn = areas.select(areas.drawn)
@@ -436,7 +436,7 @@ def test_a_variable_that_one_census_lacks(country, links, areas, tables):
 def test_the_command_compares(country, files, tables, tmp_path, capsys):
     """Files in, a table and JSON out; a year without a table is said, not left out."""
     store = tmp_path / "store"
-    add_files(store, synthetic.write_files(country[2021], tmp_path / "files", levels=["DB", "DA"]))
+    add_census(store, synthetic.write_files(country[2021], tmp_path / "files", levels=["DB", "DA"]))
     for year in (2016, 2021):
         frame = tables[year, "DA"].frame[["population", "immigrants"]]
         frame.rename_axis(f"DAUID{year}").to_csv(tmp_path / f"t{year}.csv")
@@ -472,7 +472,7 @@ def test_ottawa_back_to_2016_and_2011(realdata, tmp_path):
     """The official files: their flags are the classes found; Ottawa's are those printed."""
     ottawa, canada = realdata / "ottawa_2021", realdata / "canada"
     names = ("lda_000b21a_e.zip", "ldb_000b21a_e.zip", "db_counts_2021.csv")
-    add_files(tmp_path / "store", [ottawa / name for name in names])
+    add_census(tmp_path / "store", [ottawa / name for name in names])
     census = open_census(tmp_path / "store")
     first = read_correspondence(canada / "2021_92-156-X_DA_AD.zip")
     second = read_correspondence(canada / "2016_92-156_DA_AD_csv.zip")

@@ -16,7 +16,7 @@ import lipgeo
 from lipgeo.errors import TableError
 from lipgeo.tables import CensusTable, Group, Variable, weight_table
 from lipgeo.tables.estimates import COLUMNS
-from lipgeo.tables.outcome import FLAGS
+from lipgeo.tables.results import FLAGS
 
 #: three units inside, two cut, one outside; the second area takes the rest of the cut ones
 SHARES = np.array([[1, 0], [1, 0], [0.25, 0.75], [0.6, 0.1], [0, 1], [0, 0]])

@@ -15,7 +15,7 @@ from toytown import CELL_M, ORIGIN, areas, blocks, census, draw
 from lipgeo.errors import CRSError, DatumError, ZoneError
 from lipgeo.words import speaking
 from lipgeo.zones import Zones, check_layer
-from lipgeo.zones.preflight import make_valid_polygons, polygon_parts
+from lipgeo.zones.validity import make_valid_polygons, polygon_parts
 
 X, Y = ORIGIN
 BOW_TIE = shapely.Polygon([(X, Y), (X + 200, Y + 200), (X + 200, Y), (X, Y + 200)])

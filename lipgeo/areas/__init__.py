@@ -1,9 +1,7 @@
-"""``ServiceAreas``: drawn areas and unit-list areas, with their names and dates."""
+"""Own service areas: drawn outlines and lists of units, with their names and dates."""
 
-from lipgeo.areas.service_areas import (
-    ServiceAreas,
-)
+from __future__ import annotations
 
-__all__ = [
-    "ServiceAreas",
-]
+from lipgeo.areas.service_areas import ServiceAreas
+
+__all__ = ["ServiceAreas"]

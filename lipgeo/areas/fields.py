@@ -7,21 +7,12 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from lipgeo.areas.faults import Faults, finding
 from lipgeo.errors import AreaError
-from lipgeo.geography import fold
-from lipgeo.report import Finding
+from lipgeo.geography.hierarchy import fold
+from lipgeo.report import Faults, Finding, finding
 from lipgeo.words import say
 
-__all__ = [
-    "TEXTS",
-    "describe",
-    "id_faults",
-    "near",
-    "obvious_id",
-    "require_columns",
-    "text_ids",
-]
+__all__ = ["TEXTS", "describe", "id_faults", "near", "obvious_id", "require_columns", "text_ids"]
 
 #: what an area has besides its id
 TEXTS = ("name_en", "name_fr", "valid_from", "valid_to")

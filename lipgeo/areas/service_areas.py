@@ -11,8 +11,6 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from lipgeo.areas.drawn import merged, outlines_on_grid
-from lipgeo.areas.faults import Faults, finding
 from lipgeo.areas.fields import (
     TEXTS,
     describe,
@@ -22,16 +20,20 @@ from lipgeo.areas.fields import (
     require_columns,
     text_ids,
 )
-from lipgeo.areas.held import incomplete_units, list_and_outline, outside_census
-from lipgeo.areas.partition import atoms_of, codes_of, partition, polygons_of
-from lipgeo.areas.unit_lists import entries, resolve
-from lipgeo.census import Census
-from lipgeo.crs import STATCAN_LAMBERT, accept_crs
-from lipgeo.dissolve import dissolve
+from lipgeo.areas.outlines import (
+    incomplete_units,
+    list_and_outline,
+    merged,
+    outlines_on_grid,
+    outside_census,
+)
+from lipgeo.areas.unit_lists import atoms_of, codes_of, entries, partition, polygons_of, resolve
+from lipgeo.census.census import Census
 from lipgeo.errors import AreaError
-from lipgeo.report import CheckReport, Finding, notes_of
-from lipgeo.show import Card, Shown, heads
+from lipgeo.report import Card, CheckReport, Faults, Finding, Shown, finding, heads, notes_of
 from lipgeo.words import language, say
+from lipgeo.zones.crs import STATCAN_LAMBERT, accept_crs
+from lipgeo.zones.dissolve import dissolve
 
 __all__ = ["ServiceAreas"]
 
@@ -350,7 +352,7 @@ class ServiceAreas(Shown):
     def _card(self) -> Card:
         table = pd.DataFrame(self._frame.drop(columns="geometry")).reset_index()
         table["name"] = self.labels.to_numpy()
-        table["definition"] = [say(f"show.definition_{kind}") for kind in table["definition"]]
+        table["definition"] = [say(f"report.definition_{kind}") for kind in table["definition"]]
         columns = heads("area_id", "name", "definition", "valid_from", "valid_to")
         return Card(repr(self).strip("<>"), table, columns)
 

@@ -1,33 +1,8 @@
-"""``Census``: one opened vintage: its levels, hierarchy and counts; reads only what is asked."""
+"""Own an opened census: its levels, hierarchy and counts; read only what is asked."""
 
-from lipgeo.census.opened import (
-    CHAIN,
-    COUNTS,
-    GRID,
-    GROUP_ROWS,
-    MEASURES,
-    NAMES,
-    TEXT,
-    Census,
-    CensusData,
-    CensusZones,
-    MemoryCensus,
-    Rows,
-    hilbert,
-)
+from __future__ import annotations
 
-__all__ = [
-    "CHAIN",
-    "COUNTS",
-    "GRID",
-    "GROUP_ROWS",
-    "MEASURES",
-    "NAMES",
-    "TEXT",
-    "Census",
-    "CensusData",
-    "CensusZones",
-    "MemoryCensus",
-    "Rows",
-    "hilbert",
-]
+from lipgeo.census.census import Census, CensusZones
+from lipgeo.census.data import CensusData, MemoryCensus
+
+__all__ = ["Census", "CensusData", "CensusZones", "MemoryCensus"]

@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lipgeo.census.data import located
-from lipgeo.census.opened import Census, Rows
-from lipgeo.geography import nests_in
+from lipgeo.arrays import Flags
+from lipgeo.census.census import Census
+from lipgeo.census.data import Rows, located
+from lipgeo.geography.hierarchy import nests_in
 
 __all__ = ["Completeness"]
-
-_Flags = npt.NDArray[np.bool_]
 
 
 class Completeness:
@@ -63,7 +62,7 @@ class Completeness:
         self._known: dict[str, npt.NDArray[np.int8]] = {}
         self._country: bool | None = None
 
-    def proven(self, level: str, rows: npt.ArrayLike) -> _Flags:
+    def proven(self, level: str, rows: npt.ArrayLike) -> Flags:
         """Return whether each unit is proven to be held whole.
 
         Parameters
@@ -90,7 +89,7 @@ class Completeness:
             known[open_rows] = flags
         return np.asarray(known[asked] == 1)
 
-    def _by_figures(self, level: str, rows: Rows) -> _Flags:
+    def _by_figures(self, level: str, rows: Rows) -> Flags:
         figures = self._published.get(level) or {}
         ids = self._census.data.attributes(level, ["unit_id"], rows)["unit_id"]
         records = [figures.get(unit_id) for unit_id in ids]
@@ -114,7 +113,7 @@ class Completeness:
         proven[told] = (count == stored) | ((population > 0) & (np.abs(people - population) < 0.5))
         return proven
 
-    def _by_parents(self, level: str, rows: Rows) -> _Flags:
+    def _by_parents(self, level: str, rows: Rows) -> Flags:
         data = self._census.data
         proven = np.zeros(len(rows), dtype=bool)
         columns = set(data.columns(level))

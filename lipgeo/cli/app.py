@@ -12,15 +12,8 @@ from lipgeo.cli import census, registry
 from lipgeo.cli import options as o
 from lipgeo.cli import order as orders
 from lipgeo.cli.areas import read_areas
-from lipgeo.cli.compare import compare
-from lipgeo.cli.reporting import (
-    exit_status,
-    print_findings,
-    print_frame,
-    print_json,
-    progress,
-)
-from lipgeo.cli.weight import weight
+from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
+from lipgeo.cli.weight import compare, weight
 from lipgeo.words import say
 
 __all__ = ["app"]
@@ -41,14 +34,14 @@ app.command(help=say("cli.help_template"))(registry.template)
 for _command in (orders.order, orders.verify, orders.diff):
     app.command(help=say(f"cli.help_{_command.__name__}"))(_command)
 
-app.command(help=say("comparison.help"))(compare)
+app.command(help=say("tables.help"))(compare)
 app.command("weight", help=say("cli.help_weight"))(weight)
 app.command("estimate", help=say("cli.help_weight"), hidden=True)(weight)
 
 
 def _version(asked: bool) -> None:
     if asked:
-        from lipgeo import __version__
+        from lipgeo._version import __version__
 
         print(f"lipgeo {__version__}")
         raise typer.Exit
@@ -73,7 +66,7 @@ def demo(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.demo import run_demo
+    from lipgeo.synthetic.demo import run_demo
 
     with progress(quiet or as_json) as show:
         results = run_demo(out, csv=csv.value, progress=show)
@@ -97,7 +90,7 @@ def find(
     as_json: o.Json = False,
 ) -> None:
     from lipgeo.errors import InputError
-    from lipgeo.store import open_census
+    from lipgeo.store.read import open_census
 
     if not name.strip():
         raise InputError("cli.no_name")
@@ -132,7 +125,7 @@ def check(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
-    from lipgeo.cli.checking import check_areas
+    from lipgeo.cli.areas import check_areas
 
     reading = {
         "id": id_column,
@@ -190,10 +183,10 @@ def build(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.boundary import fit_boundaries
-    from lipgeo.build import write_build
+    from lipgeo.boundary.fit import fit_boundaries
     from lipgeo.readers.controls import read_controls
-    from lipgeo.store import open_census
+    from lipgeo.store.read import open_census
+    from lipgeo.store.results import write_build
 
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
@@ -276,8 +269,8 @@ def preview(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
-    from lipgeo.build import read_build
-    from lipgeo.maps import preview as draw
+    from lipgeo.maps.preview import preview as draw
+    from lipgeo.store.results import read_build
 
     fitted = read_build(build_dir)
     other = read_build(beside) if beside else None

@@ -1,16 +1,22 @@
-"""AREAS on a command line: a file, registry ids, or a set that ``lipgeo compile`` wrote."""
+"""What ``lipgeo check`` looks at: the file as it came, then the areas, then the census.
+
+AREAS on a command line: a file, registry ids, or a set that ``lipgeo compile`` wrote.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lipgeo.cli.registry import registered_areas
+from lipgeo.errors import AreaError, CRSError, LipgeoError, ZoneError
+from lipgeo.report import CheckReport, Finding, notes_of
 
 if TYPE_CHECKING:
-    from lipgeo.areas import ServiceAreas
-    from lipgeo.census import Census
+    from lipgeo.areas.service_areas import ServiceAreas
+    from lipgeo.census.census import Census
 
-__all__ = ["read_areas"]
+__all__ = ["check_areas", "read_areas"]
 
 
 def read_areas(
@@ -29,7 +35,78 @@ def read_areas(
     draft
         Whether registry entries that are not settled go on as drafts.
     """
-    from lipgeo.readers import read_service_areas
+    from lipgeo.readers.areas import read_service_areas
 
     known = registered_areas(given, census, draft=draft)
     return read_service_areas(given, census=census, **reading) if known is None else known
+
+
+_SHEETS = (".csv", ".tsv", ".txt", ".xlsx", ".toml")
+
+
+def _as_findings(error: LipgeoError) -> CheckReport:
+    """Turn an error about an input into a finding: a check tells, it does not stop."""
+    return CheckReport([Finding(error.key.partition(".")[2], "error", "", str(error))])
+
+
+def _id_of(frame: Any, reading: dict[str, Any]) -> str | None:
+    """Return the column that names rows: the one given, or the one plainly meant."""
+    from lipgeo.areas.fields import obvious_id
+
+    named: str | None = reading["id"]
+    if named or reading["as_one"] or reading["group_by"]:
+        return named
+    try:
+        return obvious_id(frame.drop(columns=frame.geometry.name))
+    except AreaError:
+        return None
+
+
+def check_areas(
+    path: str, store: Path, vintage: int | None, reading: dict[str, Any]
+) -> CheckReport:
+    """Check a file of service areas, and against the census where a store is there.
+
+    Parameters
+    ----------
+    path
+        The file.
+    store, vintage
+        The census to hold it against; a store that does not exist is left out, with a note.
+    reading
+        Options of :func:`lipgeo.read_service_areas`.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read at all.
+    """
+    from lipgeo.readers.areas import read_service_areas
+    from lipgeo.readers.layers import read_layer
+    from lipgeo.store.read import open_census
+    from lipgeo.words import say
+    from lipgeo.zones.zones import check_layer
+
+    report = CheckReport()
+    if not path.casefold().endswith(_SHEETS):
+        given = {name: reading[name] for name in ("layer", "encoding", "crs")}
+        try:
+            frame = read_layer(path, **given)
+        except (CRSError, ZoneError) as error:
+            return _as_findings(error)
+        rows = frame.set_axis(range(1, len(frame) + 1))  # the first is 1, as elsewhere
+        report += notes_of(frame) + check_layer(rows, _id_of(rows, reading))
+    census = open_census(store, vintage) if store.exists() else None
+    if census is None:
+        report += CheckReport(
+            [Finding("no_store", "note", str(store), say("cli.no_store", store=store))]
+        )
+    try:
+        areas = read_service_areas(path, census=census, **reading)
+    except (AreaError, CRSError, ZoneError) as error:
+        if error.key == "areas.no_such_column":  # the call is wrong, not the file
+            raise
+        return report + _as_findings(error)
+    already = {finding.message for finding in report}
+    report += CheckReport(f for f in areas.report if f.message not in already)
+    return report if census is None else report + areas.against(census)

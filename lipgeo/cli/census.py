@@ -1,4 +1,7 @@
-"""``lipgeo census``: which files a job needs, download, import, what is there."""
+"""``lipgeo census``: which files a job needs, download, import, what is there.
+
+``lipgeo census table``: Census Profiles of any size into the store, and what is there.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lipgeo.cli import options as o
-from lipgeo.cli import tables
 from lipgeo.cli.reporting import (
     exit_status,
     print_findings,
@@ -22,16 +24,60 @@ from lipgeo.errors import FileError, InputError
 from lipgeo.words import say
 
 if TYPE_CHECKING:
-    from lipgeo.sources import Needed
+    from lipgeo.store.catalogue import Needed
 
 __all__ = ["app"]
+
+table_app = typer.Typer(help=say("store.help"), no_args_is_help=True, rich_markup_mode=None)
+
+
+@table_app.command("add", help=say("store.help_add"))
+def add_table_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=say("store.arg_files"))],
+    store: o.Store = o.DEFAULT_STORE,
+    name: Annotated[str | None, typer.Option("--name", help=say("store.opt_name"))] = None,
+    replace: Annotated[bool, typer.Option("--replace", help=say("store.opt_replace"))] = False,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    from lipgeo.store.tables.importing import add_table
+
+    with progress(quiet or as_json) as show:
+        report = add_table(
+            store,
+            files,
+            name=name,
+            replace=replace,
+            progress=lambda step, done, total: show(step, done / max(total, 1)),
+        )
+    added = [] if report.only("already_in") else files
+    raise typer.Exit(print_import(report, added, store, as_json=as_json, quiet=quiet))
+
+
+@table_app.command("list", help=say("store.help_list"))
+def list_tables(
+    store: o.Store = o.DEFAULT_STORE,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    from lipgeo.store.tables.opening import describe_tables
+
+    tables = describe_tables(store)
+    if as_json:
+        print_json(tables.to_dict("records"))
+    elif tables.empty:
+        print(say("store.none_held", store=store))
+    else:
+        print_frame(tables.drop(columns="sources"), say("store.held", store=store))
+
 
 DEFAULT_DOWNLOADS = Path("lipgeo-downloads")
 #: the newest census whose files are published
 DEFAULT_VINTAGE = 2021
 
 app = typer.Typer(help=say("cli.help_census"), no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(tables.app, name="table")
+app.add_typer(table_app, name="table")
 
 
 def _mapping(pairs: list[str]) -> dict[str, str] | None:
@@ -47,9 +93,9 @@ def _needed(
 ) -> list[Needed]:
     """Say which files AREAS need: units to choose from if drawn, the units named if listed."""
     from lipgeo.cli.registry import registered_levels
-    from lipgeo.readers import named_levels
-    from lipgeo.sources import held_by, need
-    from lipgeo.store import describe_store, open_census
+    from lipgeo.readers.areas import named_levels
+    from lipgeo.store.catalogue import held_by, need
+    from lipgeo.store.read import describe_store, open_census
 
     held = describe_store(store) if store.exists() else None
     years = set() if held is None else set(held["vintage"])
@@ -57,7 +103,7 @@ def _needed(
     have = held_by(open_census(store, year)) if year in years else None
     named = registered_levels(areas) or named_levels(areas, year)
     if named is None and not Path(areas).exists():
-        raise FileError("layers.missing", path=areas)
+        raise FileError("readers.layers_missing", path=areas)
     levels = named if named is not None else ("DA", "DB") if unit == "mixed" else (unit,)
     return need(levels, year, by, have, lang, drawn=named is None)
 
@@ -107,8 +153,8 @@ def fetch_(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.sources import fetch
-    from lipgeo.store import add_files
+    from lipgeo.store.add import add_census
+    from lipgeo.store.download import fetch
 
     needed = _needed(areas, unit, by.value, store, vintage, lang.value)
 
@@ -122,7 +168,7 @@ def fetch_(
         report = lambda step, done, total: show(step, done / total if total else 0.0)  # noqa: E731
         fetched = fetch(needed, to, confirm=confirm, progress=report)
         findings = (
-            add_files(store, [one.path for one in fetched], progress=report) if fetched else None
+            add_census(store, [one.path for one in fetched], progress=report) if fetched else None
         )
     if as_json:
         print_json(
@@ -158,10 +204,10 @@ def add(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.store import add_files
+    from lipgeo.store.add import add_census
 
     with progress(quiet or as_json) as show:
-        report = add_files(
+        report = add_census(
             store,
             files,
             vintage=vintage,
@@ -179,7 +225,7 @@ def list_(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
-    from lipgeo.store import describe_store
+    from lipgeo.store.read import describe_store
 
     levels = describe_store(store)
     if as_json:

@@ -40,8 +40,9 @@ def order(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.build import read_build
-    from lipgeo.order import read_checks, write_order
+    from lipgeo.order.manifest import read_checks
+    from lipgeo.order.package import write_order
+    from lipgeo.store.results import read_build
 
     with progress(quiet or as_json) as show:
         show(say("cli.step_order"), 0.0)
@@ -76,8 +77,9 @@ def verify(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
-    from lipgeo.order import read_order, verify_order
-    from lipgeo.store import open_census
+    from lipgeo.order.manifest import read_order
+    from lipgeo.order.verify import verify_order
+    from lipgeo.store.read import open_census
 
     census = None if store is None else open_census(store, read_order(folder).vintage)
     report = verify_order(folder, census)
@@ -96,7 +98,7 @@ def diff(
     as_json: o.Json = False,
 ) -> None:
     from lipgeo.cli.registry import print_changes
-    from lipgeo.order import diff_orders
+    from lipgeo.order.diff import diff_orders
 
     if print_changes(old, new, as_json=as_json):  # sets that `lipgeo compile` wrote
         return

@@ -13,15 +13,21 @@ from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print
 from lipgeo.words import say
 
 if TYPE_CHECKING:
-    from lipgeo.areas import ServiceAreas
-    from lipgeo.census import Census
+    from lipgeo.areas.service_areas import ServiceAreas
+    from lipgeo.census.census import Census
+    from lipgeo.registry.compile import CompiledSet
     from lipgeo.report import CheckReport
-    from lipgeo.sets import CompiledSet
 
 __all__ = [
-    "app", "check_registered", "compile_", "gaps", "print_changes", "registered_areas",
-    "registered_levels", "template",
-]  # fmt: skip
+    "app",
+    "check_registered",
+    "compile_",
+    "gaps",
+    "print_changes",
+    "registered_areas",
+    "registered_levels",
+    "template",
+]
 
 app = typer.Typer(help=say("cli.help_registry"), no_args_is_help=True, rich_markup_mode=None)
 
@@ -32,7 +38,7 @@ _Folder = Annotated[
 
 def _censuses(store: Path, vintage: int | None) -> tuple[Census | None, Census | None]:
     """Open the census asked for and the one before it, where the store holds them."""
-    from lipgeo.store import describe_store, open_census
+    from lipgeo.store.read import describe_store, open_census
 
     if not store.exists():
         return None, None
@@ -43,7 +49,7 @@ def _censuses(store: Path, vintage: int | None) -> tuple[Census | None, Census |
 
 
 def _are_ids(areas: str) -> bool:
-    from lipgeo.registry import looks_like_ids
+    from lipgeo.registry.table import looks_like_ids
 
     return not Path(areas).exists() and looks_like_ids(areas)
 
@@ -54,13 +60,13 @@ def registered_areas(
     """Return AREAS that are registry ids or a compiled set; ``None`` where they are a file."""
     if _are_ids(areas):
         from lipgeo.errors import AreaError
-        from lipgeo.registry import resolve
+        from lipgeo.registry.resolving import resolve
 
         if opened is None:
             raise AreaError("readers.needs_census", path=areas)
         return resolve(areas, opened, draft=draft)
     if Path(areas).is_dir():
-        from lipgeo.sets import is_set, read_set
+        from lipgeo.registry.set_files import is_set, read_set
 
         return read_set(areas).areas if is_set(areas) else None
     return None
@@ -70,7 +76,7 @@ def registered_levels(areas: str) -> tuple[str, ...] | None:
     """Return the levels that registry ids name; ``None`` where AREAS are a file."""
     if not _are_ids(areas):
         return None
-    from lipgeo.registry import units
+    from lipgeo.registry.resolving import units
 
     return tuple(dict.fromkeys(units(areas, draft=True)["unit"].str.partition(":")[0]))
 
@@ -79,7 +85,7 @@ def check_registered(
     areas: str, store: Path, vintage: int | None, *, draft: bool = False
 ) -> CheckReport | None:
     """Check registry ids, registry rows or a compiled set; ``None`` where AREAS are a file."""
-    from lipgeo.registry import is_registry_table
+    from lipgeo.registry.table import is_registry_table
 
     path = Path(areas)
     if _are_ids(areas):
@@ -94,8 +100,8 @@ def check_registered(
 
 
 def _check_rows(path: Path, store: Path, vintage: int | None) -> CheckReport:
-    from lipgeo.registry import check, check_rows, is_registry_table, open_registry
-    from lipgeo.registry.table import read_rows
+    from lipgeo.registry.checking import check, check_rows
+    from lipgeo.registry.table import is_registry_table, open_registry, read_rows
 
     opened, earlier = _censuses(store, vintage)
     table = is_registry_table(path)
@@ -108,7 +114,7 @@ def _check_rows(path: Path, store: Path, vintage: int | None) -> CheckReport:
 
 def _check_ids(ids: str, store: Path, vintage: int | None, *, draft: bool) -> CheckReport:
     from lipgeo.errors import LipgeoError
-    from lipgeo.registry import resolve, units
+    from lipgeo.registry.resolving import resolve, units
     from lipgeo.report import CheckReport, Finding, notes_of
 
     opened, earlier = _censuses(store, vintage)
@@ -200,7 +206,7 @@ def gaps(
 ) -> None:
     import pandas as pd
 
-    from lipgeo.registry import gaps as find_gaps
+    from lipgeo.registry.coverage import gaps as find_gaps
 
     opened, _ = _censuses(store, vintage)
     found = find_gaps(opened, kind=kind.upper(), folder=folder)
@@ -229,7 +235,7 @@ def template(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
-    from lipgeo.sets import write_template
+    from lipgeo.registry.template import write_template
 
     opened, _ = _censuses(store, vintage)
     year = opened.vintage if opened is not None else vintage or 2021
@@ -257,11 +263,12 @@ def compile_(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.errors import StoreError
-    from lipgeo.sets import compile_set, read_set, write_set
+    from lipgeo.registry.compile import compile_set
+    from lipgeo.registry.set_files import read_set, write_set
 
     opened, earlier = _censuses(store, vintage)
     if opened is None:
-        raise StoreError("sets.needs_store", path=store)
+        raise StoreError("registry.needs_store", path=store)
     before = None if since is None else read_set(since)
     with progress(quiet or as_json) as show_step:
         made = compile_set(
@@ -280,7 +287,8 @@ def compile_(
 
 def print_changes(old: Path, new: Path, *, as_json: bool) -> bool:
     """Print what differs between two compiled sets; false where they are none."""
-    from lipgeo.sets import diff_sets, is_set, read_set
+    from lipgeo.registry.compile import diff_sets
+    from lipgeo.registry.set_files import is_set, read_set
 
     if not (is_set(old) and is_set(new)):
         return False

@@ -1,11 +1,10 @@
-"""``Crosswalk``: which share of each source lies in each target; build, check, compose, save."""
+"""Own the crosswalk: which share of each source zone lies in each target zone."""
 
-from lipgeo.crosswalk.building import build_crosswalk
-from lipgeo.crosswalk.table import Crosswalk, Placement, Weight
+from __future__ import annotations
 
-__all__ = [
-    "Crosswalk",
-    "Placement",
-    "Weight",
-    "build_crosswalk",
-]
+from lipgeo.crosswalk.build import build_crosswalk
+from lipgeo.crosswalk.correspondence import Correspondence
+from lipgeo.crosswalk.crosswalk import Crosswalk
+from lipgeo.crosswalk.vintages import vintage_crosswalk
+
+__all__ = ["Correspondence", "Crosswalk", "build_crosswalk", "vintage_crosswalk"]

@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 
 from lipgeo.errors import IdError, InputError
-from lipgeo.geography.dguid_form import Dguid, dguid, dguids, parse_dguid, parse_dguids
-from lipgeo.geography.floor_facts import Classification, class_name, classify, floor_persons, floors
+from lipgeo.geography.dguids import Dguid, dguid, dguids, parse_dguid, parse_dguids
+from lipgeo.geography.floors import Classification, class_name, classify, floor_persons, floors
 from lipgeo.geography.hierarchy import (
     Certainty,
     Fact,

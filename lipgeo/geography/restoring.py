@@ -12,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lipgeo.arrays import Flags
 from lipgeo.errors import IdError
-from lipgeo.geography.dguid_form import DGUID, level_of
+from lipgeo.geography.dguids import DGUID, level_of
 from lipgeo.geography.hierarchy import (
     Level,
     facts,
@@ -44,7 +45,6 @@ _EXAMPLES = 1000
 CHANGES = ("spaces", "case", "dguid", "comma", "decimal", "zeros", "tract", "part")
 _BIT = {change: 1 << place for place, change in enumerate(CHANGES)}
 
-_Flags = npt.NDArray[np.bool_]
 _Changes = npt.NDArray[np.int64]
 
 
@@ -206,7 +206,7 @@ def _text_frame(columns: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(columns).astype({name: "string" for name in columns if name != "row"})
 
 
-def _right(text: pa.Array, exact: _Flags, code: str, vintage: int) -> _Flags:
+def _right(text: pa.Array, exact: Flags, code: str, vintage: int) -> Flags:
     # 0, 000 and the like are how files write "none": no unit has such an id
     return matches(text, id_pattern(code, vintage)) & ~matches(text, _ALL_ZERO) & exact
 
@@ -214,7 +214,7 @@ def _right(text: pa.Array, exact: _Flags, code: str, vintage: int) -> _Flags:
 _ALL_ZERO = r"^0[0.,]*$"
 
 
-def _exact(series: pd.Series, form: str) -> _Flags:
+def _exact(series: pd.Series, form: str) -> Flags:
     """Say where a number can still be the id it was: 32-bit floats keep 24 bits of it."""
     if series.dtype not in (np.float32, np.float16):
         return np.ones(len(series), dtype=bool)
@@ -297,7 +297,7 @@ def _by_mask(changes: _Changes, spell: Callable[[list[str]], str]) -> npt.NDArra
 
 
 def _reasons(
-    given: pa.Array, text: pa.Array, exact: _Flags, code: str, vintage: int
+    given: pa.Array, text: pa.Array, exact: Flags, code: str, vintage: int
 ) -> npt.NDArray[np.object_]:
     """Say why each id is refused; a later reason is the better one and replaces an earlier."""
     wanted = needed(code, vintage)

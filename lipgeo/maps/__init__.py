@@ -1,4 +1,6 @@
-"""Preview maps: one HTML file that opens with no network."""
+"""Own pictures of boundaries: a page that opens with no network, and one sheet of paper."""
+
+from __future__ import annotations
 
 from lipgeo.maps.preview import PreviewMap, preview
 

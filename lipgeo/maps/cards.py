@@ -8,13 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lipgeo.show import flag_words
+from lipgeo.report import flag_words
 from lipgeo.words import number, say
 
 __all__ = [
-    "Cards", "area_cards", "area_names", "context_cards", "drawn_cards", "estimate_cards",
-    "piece_cards", "unit_cards", "value_text",
-]  # fmt: skip
+    "Cards",
+    "area_cards",
+    "area_names",
+    "context_cards",
+    "drawn_cards",
+    "estimate_cards",
+    "piece_cards",
+    "unit_cards",
+    "value_text",
+]
 
 
 class Cards:
@@ -48,7 +55,7 @@ def _counts(values: pd.Series) -> list[str | None]:
 
 
 def _shares(values: pd.Series) -> list[str | None]:
-    return _written(values, lambda share: say("show.percent", share=share))
+    return _written(values, lambda share: say("report.percent", share=share))
 
 
 def _flags(values: pd.Series) -> list[str | None]:

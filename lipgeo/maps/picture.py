@@ -1,4 +1,7 @@
-"""The map on one sheet of paper: PNG or PDF, for those whose mail blocks HTML."""
+"""The map on one sheet of paper: PNG or PDF, for those whose mail blocks HTML.
+
+``frontier``: the picture of a trade-off, a matplotlib figure.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,19 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.path import Path as Line
+from matplotlib.ticker import FuncFormatter
 
-from lipgeo.atomic import file_in_one_step
+from lipgeo.arrays import Shapes
 from lipgeo.errors import OutputError
-from lipgeo.maps.display import Shapes
+from lipgeo.files import file_in_one_step
 from lipgeo.maps.scene import Layer, Scene, scene_of
 from lipgeo.words import number, say
 
 if TYPE_CHECKING:
-    from lipgeo.boundary import Boundaries
+    from lipgeo.boundary.boundaries import Boundaries
+    from lipgeo.boundary.tradeoff import Tradeoff
 
-__all__ = ["Sheet", "figure"]
+__all__ = ["Sheet", "figure", "frontier"]
 
 #: letter paper on its side, in inches, and what makes it 1,650 pixels wide
 _PAPER = (11.0, 8.5)
@@ -237,3 +242,43 @@ def _words(
         (0.02, 7, foot, "bottom"),
     ):
         sheet.text(_MAP[0], y, words, fontsize=size, va=place, parse_math=False)
+
+
+_MARKS = "osD^vP"
+
+
+def frontier(made: Tradeoff) -> Figure:
+    """Draw misfit against deviation from known totals, a line a level along lambda.
+
+    The majority of each level is a hollow mark of the same colour. Without known totals the
+    number of units stands where the deviation would.
+    """
+    frame = made.frame
+    known = bool(frame["deviation_share"].notna().any())
+    across = "deviation_share" if known else "unit_count"
+    figure = Figure(figsize=(8.0, 5.5), layout="constrained")
+    axes = figure.subplots()
+    for place, (level, group) in enumerate(frame.groupby("level", sort=False)):
+        best = group[group["rule"].eq("optimal")]
+        rest = group[group["rule"].ne("optimal")]
+        mark, colour = _MARKS[place % len(_MARKS)], f"C{place}"
+        axes.plot(best["misfit_share"], best[across], mark + "-", color=colour, label=str(level))
+        axes.plot(
+            rest["misfit_share"], rest[across], mark, color=colour, markerfacecolor="none",
+            markersize=9, label=say("boundary.majority_of", level=level),
+        )  # fmt: skip
+        for _, row in best.iterrows():
+            axes.annotate(
+                f"λ {row['lambda']:g}", (row["misfit_share"], row[across]), fontsize=7,
+                xytext=(4, 4), textcoords="offset points",
+            )  # fmt: skip
+    share = FuncFormatter(lambda value, _: say("report.percent", share=float(value)))
+    axes.xaxis.set_major_formatter(share)
+    axes.yaxis.set_major_formatter(
+        share if known else FuncFormatter(lambda value, _: number(float(value)))
+    )
+    axes.set_xlabel(say("boundary.head_misfit_share"))
+    axes.set_ylabel(say(f"boundary.head_{across}"))
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure

@@ -13,14 +13,26 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from lipgeo.arrays import Shapes
 from lipgeo.errors import InputError
 from lipgeo.maps import cards
-from lipgeo.maps.display import Shapes, detail_for, light, pieces, there, thin, unions
-from lipgeo.maps.style import CLASSES, NO_VALUE, STYLES, Style, class_style
+from lipgeo.maps.display import (
+    CLASSES,
+    NO_VALUE,
+    STYLES,
+    Style,
+    class_style,
+    detail_for,
+    light,
+    pieces,
+    there,
+    thin,
+    unions,
+)
 from lipgeo.words import language, say
 
 if TYPE_CHECKING:
-    from lipgeo.boundary import Boundaries
+    from lipgeo.boundary.boundaries import Boundaries
 
 __all__ = ["UNIT_LIMIT", "Label", "Layer", "Scene", "scene_of"]
 

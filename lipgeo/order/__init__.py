@@ -1,14 +1,14 @@
-"""The order: a package a data-order clerk can use as it is; write, verify, compare."""
+"""Own the order: a package a data-order clerk can use as it is; write, verify, compare."""
 
-from lipgeo.order.concordance import area_list, concordance, write_lists
-from lipgeo.order.content import Content, gather
+from __future__ import annotations
+
+from lipgeo.order.content import Content, custom_ids, gather
 from lipgeo.order.diff import OrderDiff, diff_orders
-from lipgeo.order.identity import custom_ids
+from lipgeo.order.lists import Template, area_list, concordance, read_template, write_lists
 from lipgeo.order.manifest import read_checks, read_order
 from lipgeo.order.package import write_order
 from lipgeo.order.shapefile import FIELDS, write_shapefile
 from lipgeo.order.tables import read_tables
-from lipgeo.order.template import Template, read_template
 from lipgeo.order.verify import verify_order
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from lipgeo.arguments import require_path
+from lipgeo.errors import require_path
 from lipgeo.order.manifest import OldOrder, digest, read_order
 from lipgeo.words import say
 

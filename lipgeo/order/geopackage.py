@@ -15,7 +15,7 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from lipgeo.atomic import file_in_one_step
+from lipgeo.files import file_in_one_step
 from lipgeo.order.content import Content
 
 __all__ = ["LAYERS", "write_geopackage"]

@@ -1,51 +1,89 @@
-"""Writing the order: every file from one content, sealed by a manifest, moved in one step."""
+"""Writing the order: every file from one content, sealed by a manifest, moved in one step.
+
+Freezing: areas that did not change since the order before keep its very bytes.
+"""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 import pyproj
 import shapely
 
-from lipgeo import __version__
-from lipgeo.arguments import require_kind, require_path
-from lipgeo.atomic import folder_in_one_step, write_zip
-from lipgeo.errors import OrderError
-from lipgeo.order.concordance import write_list, write_lists
-from lipgeo.order.confidence import confidentiality
+from lipgeo._version import __version__
+from lipgeo.errors import OrderError, require_kind, require_path
+from lipgeo.files import CsvStyle, folder_in_one_step, write_zip
+from lipgeo.order.confidentiality import confidentiality
 from lipgeo.order.content import Content, gather
-from lipgeo.order.freeze import frozen
+from lipgeo.order.geojson import area_geojson, on_the_globe, write_geojson, write_kmz
 from lipgeo.order.geopackage import write_geopackage
-from lipgeo.order.lonlat import area_geojson, on_the_globe, write_geojson, write_kmz
+from lipgeo.order.lists import Template, read_template, write_list, write_lists
 from lipgeo.order.manifest import (
     MANIFEST,
     ORDER_VERSION,
     SUMS,
     ZIP,
     OldOrder,
+    area_records,
     canonical,
     digest,
+    earlier_areas,
     listed_files,
     read_order,
+    same_area,
     sums_text,
 )
 from lipgeo.order.pages import checks_page, readme
-from lipgeo.order.records import area_records, earlier_areas
 from lipgeo.order.shapefile import write_shapefile
 from lipgeo.order.tables import Asked, read_estimates, read_tables, table_frame
-from lipgeo.order.template import Template, read_template
-from lipgeo.spreadsheets import CsvStyle
 
 if TYPE_CHECKING:
-    from lipgeo.boundary import Boundaries
+    from lipgeo.boundary.boundaries import Boundaries
 
-__all__ = ["write_order"]
+__all__ = ["frozen", "write_order"]
+
+
+def frozen(content: Content, old: OldOrder) -> tuple[Content, dict[str, Path]]:
+    """Give unchanged areas the outline of the order before.
+
+    An area is unchanged when its ids, names, census, units and counts are: a newer lipgeo or GEOS
+    that joins the same units with another first vertex does not change it.
+
+    Returns
+    -------
+    Content
+        With the outlines of the order before where nothing changed.
+    dict
+        Area id of each unchanged area to its file in the order before.
+    """
+    before = old.areas
+    same = [
+        record["area_id"]
+        for record in area_records(content)
+        if record["area_id"] in before and same_area(record, before[record["area_id"]])
+    ]
+    if not same:
+        return content, {}
+    layer = old.folder / f"areas_{old.vintage}.gpkg"
+    held = pyogrio.read_dataframe(layer, layer="areas", columns=["area_id"]).set_index("area_id")
+    areas = content.areas.copy()
+    here = areas["area_id"].isin(same).to_numpy(bool)
+    shapes = areas.geometry.to_numpy().copy()
+    shapes[here] = held.geometry.reindex(areas.loc[here, "area_id"]).to_numpy()
+    # a GeoPackage layer holds multipolygons only: one part is a polygon again
+    shapes[here] = [s.geoms[0] if len(s.geoms) == 1 else s for s in shapes[here]]
+    areas = areas.set_geometry(gpd.GeoSeries(np.asarray(shapes), crs=areas.crs))
+    files = {area: old.file_of(before[area]) for area in same}
+    return replace(content, areas=areas), files
 
 
 def write_order(
@@ -113,9 +151,9 @@ def write_order(
     OutputError
         The folder exists or cannot be written.
     """
-    from lipgeo.boundary import Boundaries
+    from lipgeo.boundary.boundaries import Boundaries
 
-    require_kind(b, Boundaries, "arguments.boundaries", "b")
+    require_kind(b, Boundaries, "errors.boundaries", "b")
     require_path(folder, "folder")
     form = read_template(template)
     asked = read_tables(tables)
@@ -166,7 +204,7 @@ def _write_files(
     contact: str | None,
     kept: Mapping[str, Path],
 ) -> None:
-    from lipgeo.maps import preview
+    from lipgeo.maps.preview import preview
 
     stem = f"areas_{content.vintage}"
     write_shapefile(content, made / f"{stem}.zip")

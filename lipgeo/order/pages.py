@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from lipgeo import __version__
-from lipgeo.geography import Fact, floors, level
+from lipgeo._version import __version__
+from lipgeo.geography.floors import floors
+from lipgeo.geography.hierarchy import Fact, level
 from lipgeo.order.content import Content
 from lipgeo.report import CheckReport
 from lipgeo.words import language, number, say, speaking

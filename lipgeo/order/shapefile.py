@@ -10,8 +10,8 @@ import fiona
 import pandas as pd
 import shapely
 
-from lipgeo.atomic import file_in_one_step, write_zip
 from lipgeo.errors import OrderError
+from lipgeo.files import file_in_one_step, write_zip
 from lipgeo.order.content import Content
 
 __all__ = ["FIELDS", "write_shapefile"]

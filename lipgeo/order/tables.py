@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.errors import OrderError
-from lipgeo.geography import floors, fold
+from lipgeo.geography.floors import floors
+from lipgeo.geography.hierarchy import fold
 from lipgeo.order.content import Content
 from lipgeo.words import say
 
@@ -129,7 +130,7 @@ def _from_file(path: Path) -> list[Any]:
         lines = csv.DictReader(text.splitlines(), delimiter=separator, restkey=_BEYOND)
         read = [(lines.line_num, row) for row in lines]
     except FileNotFoundError as error:
-        raise OrderError("layers.missing", path=path) from error
+        raise OrderError("readers.layers_missing", path=path) from error
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise OrderError("order.tables_unreadable", path=path, reason=error) from error
     longer = [number for number, row in read if _BEYOND in row]

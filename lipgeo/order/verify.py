@@ -14,9 +14,7 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from lipgeo.areas.faults import finding
-from lipgeo.arguments import require_path
-from lipgeo.errors import OrderError
+from lipgeo.errors import OrderError, require_path
 from lipgeo.order.manifest import (
     MANIFEST,
     SUMS,
@@ -28,10 +26,10 @@ from lipgeo.order.manifest import (
     read_order,
     sums_text,
 )
-from lipgeo.report import CheckReport, Finding
+from lipgeo.report import CheckReport, Finding, finding
 
 if TYPE_CHECKING:
-    from lipgeo.census import Census
+    from lipgeo.census.census import Census
 
 __all__ = ["verify_order"]
 
@@ -175,9 +173,8 @@ def _zip_holds(place: Path, files: Mapping[str, Any]) -> bool:
 
 def _made_again(order: OldOrder, census: Census) -> list[Finding]:
     """Look the units up in the census, join and count them again."""
+    from lipgeo.boundary.measures import joined, unit_totals
     from lipgeo.errors import UnknownUnitError
-    from lipgeo.fitting.misfit import unit_totals
-    from lipgeo.fitting.outcome import joined
 
     if census.vintage != order.vintage:
         raise OrderError(

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from lipgeo.errors import TableError
-from lipgeo.geography import fold
+from lipgeo.geography.hierarchy import fold
 from lipgeo.readers.sheets import read_sheet
-from lipgeo.textfiles import to_numbers
+from lipgeo.readers.text import to_numbers
 
 __all__ = ["read_controls"]
 

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lipgeo.areas.faults import finding
 from lipgeo.errors import FileError, MissingExtraError
 from lipgeo.readers.sheets import Sheet
-from lipgeo.report import CheckReport, Finding
+from lipgeo.report import CheckReport, Finding, finding
 
 __all__ = ["from_pyivt", "is_ivt", "read_ivt"]
 
@@ -37,15 +36,15 @@ def read_ivt(path: Path) -> Sheet:
     try:
         import pyivt
     except ImportError as error:
-        raise MissingExtraError("readtable.no_pyivt", path=path) from error
+        raise MissingExtraError("readers.no_pyivt", path=path) from error
     if not path.exists():
-        raise FileError("readers.missing", path=path)
+        raise FileError("readers.readers_missing", path=path)
     try:
         return from_pyivt(pyivt.open(path), path.name)
     except (OSError, ValueError, TypeError) as error:
         if isinstance(error, FileError):
             raise
-        raise FileError("readtable.bad_ivt", path=path, reason=str(error)) from error
+        raise FileError("readers.bad_ivt", path=path, reason=str(error)) from error
 
 
 def from_pyivt(table: Any, name: str) -> Sheet:
@@ -62,7 +61,7 @@ def from_pyivt(table: Any, name: str) -> Sheet:
     layout, metadata = table.layout, table.metadata
     cells = int(np.prod([int(count) for count in layout.counts], dtype=np.int64))
     if cells > _MOST:
-        raise FileError("readtable.ivt_too_large", name=name, cells=cells, most=_MOST)
+        raise FileError("readers.ivt_too_large", name=name, cells=cells, most=_MOST)
     at = layout.geo_dim - 1
     arrow = table.to_arrow()
     value = arrow["value"].to_pandas()
@@ -87,7 +86,7 @@ def from_pyivt(table: Any, name: str) -> Sheet:
     frame.insert(1, "geo_name", pd.array(places.geo_name or given, dtype="string"))
     frame.index = pd.Index(np.arange(1, len(frame) + 1), name="row")
     title = metadata.title.en or metadata.title.fr or name
-    notes: list[Finding] = [finding("readtable.ivt", "note", name, title=title, cells=cells)]
+    notes: list[Finding] = [finding("readers.ivt", "note", name, title=title, cells=cells)]
     return Sheet(frame, CheckReport(notes))
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pandas as pd
 
-from lipgeo.areas.faults import finding
 from lipgeo.errors import FileError
-from lipgeo.report import CheckReport, Finding, notes_of
-from lipgeo.textfiles import TextForm, read_text_table, sniff
+from lipgeo.readers.sniff import TextForm, sniff
+from lipgeo.readers.text import read_text_table
+from lipgeo.report import CheckReport, Finding, finding, notes_of
 
 __all__ = ["Sheet", "read_sheet"]
 
@@ -95,11 +95,11 @@ def read_sheet(path: str | Path, sheet: str | None = None, *, encoding: str | No
         with path.open("rb") as stream:
             head = stream.read(8)
     except FileNotFoundError as error:
-        raise FileError("readers.missing", path=path) from error
+        raise FileError("readers.readers_missing", path=path) from error
     except PermissionError as error:
         raise FileError("readers.locked", path=path) from error
     except OSError as error:
-        raise FileError("readers.unreadable", path=path, reason=error.strerror) from error
+        raise FileError("readers.readers_unreadable", path=path, reason=error.strerror) from error
     if head.startswith(_OLE):
         raise FileError("readers.old_workbook", path=path)
     if head.startswith(_ZIP):
@@ -155,7 +155,7 @@ def _require_one_column(lines: Sequence[tuple[int, list[str]]], path: Path) -> N
         return
     ragged = [number for number, cells in lines if cells[0].count(delimiter) + 1 != width]
     problems = [{"line": number} for number in ragged]
-    raise FileError("textfiles.ragged", problems, name=path.name, width=width, lines=ragged)
+    raise FileError("readers.ragged", problems, name=path.name, width=width, lines=ragged)
 
 
 def _unquoted(frame: pd.DataFrame) -> pd.DataFrame:
@@ -188,7 +188,7 @@ def _from_workbook(path: Path, wanted: str | None) -> Sheet:
     top = _header(rows)
     if top:
         notes.append(
-            finding("readers.titles", "note", sheet.title, rows=[n for n, _ in rows[:top]])
+            finding("readers.readers_titles", "note", sheet.title, rows=[n for n, _ in rows[:top]])
         )
     numbers = [number for number, _ in rows[top:]]
     cells = [cells for _, cells in rows[top:]]

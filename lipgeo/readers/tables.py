@@ -1,8 +1,15 @@
-"""``read_table``: a census table as people have it, in any of its usual forms."""
+"""``read_table``: a census table as people have it, in any of its usual forms.
+
+``as_units_by_rows``: a Beyond 20/20 export, its units down the side.
+
+The browser saves the view on screen: units down or across, their codes inside labels
+(``Toronto (3520005) 00000 (4.2%)``), totals of other dimensions above the table, notes below.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +18,86 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from lipgeo.areas.faults import finding
-from lipgeo.arguments import require_path
-from lipgeo.errors import FileError, TableError
-from lipgeo.geography import fold, restore_ids
-from lipgeo.readers.beyond2020 import as_units_by_rows
-from lipgeo.readers.cells import read_cells
-from lipgeo.readers.geocolumn import Places, find_places, known_units, only_level
-from lipgeo.readers.headings import name_columns
+from lipgeo import geography
+from lipgeo.errors import FileError, TableError, require_path
+from lipgeo.geography.hierarchy import fold
+from lipgeo.geography.restoring import restore_ids
+from lipgeo.readers.columns import (
+    Places,
+    codes_in_labels,
+    find_places,
+    known_units,
+    name_columns,
+    only_level,
+)
 from lipgeo.readers.ivt import is_ivt, read_ivt
-from lipgeo.readers.profile import is_profile, read_profile
 from lipgeo.readers.sheets import Sheet, read_sheet
-from lipgeo.report import CheckReport, Finding
-from lipgeo.tables.table import CensusTable
+from lipgeo.readers.statcan.profile import is_profile, read_cells, read_profile
+from lipgeo.report import CheckReport, Finding, finding
+from lipgeo.tables.census_table import CensusTable
 
-__all__ = ["read_table"]
+__all__ = ["as_units_by_rows", "read_table"]
+
+#: share of headers with a code that says that units stand across
+_ACROSS = 0.5
+#: the mark the browser leaves on a header of a blank corner
+_BLANK = re.compile(r"^column_\d+$")
+
+
+def as_units_by_rows(frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return a table with one row a unit, turned where its headers bear the units' codes.
+
+    Parameters
+    ----------
+    frame
+        As the file stands.
+    name
+        How messages call it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same frame, or the turned one: index the position of the column (1 is the first),
+        ``geography`` with the labels, one column a row of the file.
+    list of Finding
+        One note where it was turned.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from lipgeo.readers.tables import as_units_by_rows
+    >>> frame = pd.DataFrame({"Characteristics": ["Immigrants"], "Ottawa (3506008) 00000": ["9"],
+    ...                       "Clarence-Rockland (3502036) 00000": ["8"]})
+    >>> as_units_by_rows(frame, "table.csv")[0].iloc[0].tolist()
+    ['Ottawa (3506008) 00000', '9']
+    """
+    headers = pd.Series([str(column) for column in frame.columns], dtype="string")
+    first, others = headers.iloc[:1], headers.iloc[1:]
+    if len(others) < 2:
+        return frame, []
+    coded = codes_in_labels(others).notna()
+    known = any(geography.id_column(str(column)) for column in frame.columns)
+    year_like = others.str.fullmatch(r"\d{4}").all()
+    if known or year_like or coded.mean() <= _ACROSS:
+        return frame, []
+    rows = frame.iloc[:, 0].astype("string")
+    there = rows.notna()
+    turned = frame.loc[there].iloc[:, 1:].T
+    turned.columns = _unique([" ".join(label.split()) for label in rows[there]])
+    turned.insert(0, "geography", others.to_numpy())
+    turned.index = pd.Index(range(2, len(others) + 2), name="row")
+    corner = "" if _BLANK.match(str(first.iloc[0])) else str(first.iloc[0])
+    return turned[coded.to_numpy()], [finding("readers.turned", "note", name, corner=corner)]
+
+
+def _unique(labels: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    result = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        result.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return result
+
 
 #: columns of symbols: "immigrants_symbol", "immigrants (symbole)"
 _SYMBOL_ENDINGS = ("symbol", "symbole", "flag", "indicateur")
@@ -112,7 +184,7 @@ def read_table(
     first, notes = _once(numbers, symbols, frame.index[there], path)
     findings += notes
     if not len(numbers):
-        raise TableError("readtable.no_rows", name=path.name)
+        raise TableError("readers.readtable_no_rows", name=path.name)
     return CensusTable(
         numbers[first],
         level=places.level,
@@ -142,7 +214,7 @@ def _read(path: Path, sheet: str | None, encoding: str | None) -> Sheet:
         try:
             frame = pyarrow.parquet.ParquetFile(path).read().to_pandas()
         except (pa.ArrowInvalid, OSError) as error:
-            raise FileError("readtable.bad_parquet", path=path, reason=str(error)) from error
+            raise FileError("readers.bad_parquet", path=path, reason=str(error)) from error
         if frame.index.name is not None or frame.index.nlevels > 1:
             frame = frame.reset_index()
         frame.columns = [str(name) for name in frame.columns]
@@ -193,12 +265,12 @@ def _numbers(
         values[name], marks[name] = column, symbols
     if problems:
         cells_shown = [f"{one['column']}, {one['row']}: {one['given']}" for one in problems]
-        raise TableError("readtable.not_numbers", problems, name=path.name, cells=cells_shown)
+        raise TableError("readers.not_numbers", problems, name=path.name, cells=cells_shown)
     if not values:
-        raise TableError("readtable.no_numbers", name=path.name, columns=list(frame.columns))
+        raise TableError("readers.no_numbers", name=path.name, columns=list(frame.columns))
     notes = []
     if texts:
-        notes.append(finding("readtable.texts", "note", path.name, columns=texts))
+        notes.append(finding("readers.texts", "note", path.name, columns=texts))
     symbols = pd.DataFrame(marks, index=frame.index)
     symbols = symbols.loc[:, symbols.ne("").any()]
     return pd.DataFrame(values, index=frame.index), symbols, notes
@@ -239,9 +311,9 @@ def _once(
             {"row": row, "unit_id": unit} for row, unit in zip(rows[at], units, strict=True)
         ]
         shown = [f"{one['unit_id']} ({one['row']})" for one in problems]
-        raise TableError("readtable.twice", problems, name=path.name, units=shown)
+        raise TableError("readers.twice", problems, name=path.name, units=shown)
     again = list(numbers.index[~first])
-    return first, [finding("readtable.same_twice", "warning", path.name, units=again)]
+    return first, [finding("readers.same_twice", "warning", path.name, units=again)]
 
 
 def _beside(

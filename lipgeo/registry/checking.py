@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from lipgeo.areas import ServiceAreas
-from lipgeo.areas.faults import finding
-from lipgeo.census import Census
+from lipgeo.areas.service_areas import ServiceAreas
+from lipgeo.census.census import Census
 from lipgeo.errors import IdError, InputError
-from lipgeo.geography import parent_ids, parents_by_id, parse_units
-from lipgeo.geography.hierarchy import province
-from lipgeo.registry.succession import ceased_sentence
+from lipgeo.geography import parse_units
+from lipgeo.geography.hierarchy import parents_by_id, province
+from lipgeo.geography.identifiers import parent_ids
+from lipgeo.registry.resolving import ceased_sentence
 from lipgeo.registry.table import COLUMNS, KINDS, STATUSES, Registry, listed_codes, open_registry
-from lipgeo.report import CheckReport, Finding, Severity
+from lipgeo.report import CheckReport, Finding, Severity, finding
 
 __all__ = ["check", "check_rows"]
 

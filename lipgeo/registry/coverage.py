@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lipgeo.arguments import require_kind
-from lipgeo.census import Census
-from lipgeo.errors import LipgeoError
+from lipgeo.arrays import Ints
+from lipgeo.census.census import Census
+from lipgeo.errors import LipgeoError, require_kind
 from lipgeo.geography import parse_unit
 from lipgeo.registry.table import Registry, listed_codes, open_registry
 from lipgeo.words import say
@@ -30,7 +30,6 @@ _PAGES = {
 VERDICTS = ("covered", "partly", "not_covered", "unknown")
 #: the facts name the subdivision a partnership without a list lies in
 _INSIDE = re.compile(r"part of ([A-Z]+:\d+)")
-_Rows = npt.NDArray[np.int64]
 
 
 def gaps(
@@ -72,7 +71,7 @@ def gaps(
     ['covered', 'covered', 'not_covered', 'unknown']
     """
     if census is not None:
-        require_kind(census, Census, "arguments.census", "census")
+        require_kind(census, Census, "errors.census", "census")
     registry = open_registry(folder)
     lips = registry.lips if kind is None else registry.lips[registry.lips["kind"].eq(kind)]
     consortia = [_consortium(row) for row in registry.consortia.itertuples(index=False)]
@@ -106,8 +105,8 @@ class _Look:
     status: str
     reason: str
     by: list[_Consortium] = field(default_factory=list)
-    rows: _Rows | None = None
-    covered: _Rows | None = None
+    rows: Ints | None = None
+    covered: Ints | None = None
 
 
 class _Land:
@@ -115,16 +114,16 @@ class _Land:
 
     def __init__(self, census: Census | None) -> None:
         self._census = census
-        self._known: dict[str, _Rows | None] = {}
+        self._known: dict[str, Ints | None] = {}
 
-    def atoms(self, codes: Iterable[str]) -> _Rows | None:
+    def atoms(self, codes: Iterable[str]) -> Ints | None:
         """Return the atoms of a union, or ``None`` where the census does not hold all of it."""
         found = [self._atoms(code) for code in codes]
         if not found or any(rows is None for rows in found):
             return None
         return np.unique(np.concatenate([rows for rows in found if rows is not None]))
 
-    def _atoms(self, code: str) -> _Rows | None:
+    def _atoms(self, code: str) -> Ints | None:
         if self._census is None:
             return None
         if code not in self._known:
@@ -147,7 +146,7 @@ class _Land:
         people = self._census.counts(level)["population"]
         return np.asarray(people.to_numpy(dtype=np.float64))
 
-    def people(self, rows: _Rows | None) -> float:
+    def people(self, rows: Ints | None) -> float:
         """Return the people on atoms, NaN where nothing is known."""
         if rows is None or self._population is None:
             return np.nan
@@ -256,11 +255,11 @@ def _look(entry: pd.Series, consortia: Sequence[_Consortium], land: _Land) -> _L
     return _Look(status, reason, near, rows, covered if status == "partly" else None)
 
 
-def _is(rows: _Rows | None) -> bool:
+def _is(rows: Ints | None) -> bool:
     return rows is not None
 
 
-def _none(rows: _Rows | None) -> _Rows | None:
+def _none(rows: Ints | None) -> Ints | None:
     return None if rows is None else rows[:0]
 
 

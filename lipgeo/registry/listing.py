@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lipgeo.census.names import key
+from lipgeo.census.search import key
 from lipgeo.errors import RegistryError
 from lipgeo.geography.hierarchy import fold
 from lipgeo.geography.hierarchy import province as province_code

@@ -14,7 +14,7 @@ import pandas as pd
 
 from lipgeo.areas.fields import near
 from lipgeo.errors import FileError, RegistryError
-from lipgeo.published import boundaries
+from lipgeo.store.published import boundaries
 
 __all__ = [
     "COLUMNS",

@@ -1,4 +1,4 @@
-"""``store``: the census on disk: import, layout, integrity."""
+"""Own what lies on disk: the census as imported, its large tables, builds and results."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lipgeo.store.add import add_files
-    from lipgeo.store.add import add_files as add_census
+    from lipgeo.store.add import add_census
     from lipgeo.store.read import StoreData, describe_store, open_census
 
-__all__ = ["StoreData", "add_census", "add_files", "describe_store", "open_census"]
+__all__ = ["StoreData", "add_census", "describe_store", "open_census"]
 
-#: public name -> room and name there: who reads a store loads no reader of published files
-_ROOMS = {
-    "StoreData": ("read", "StoreData"),
-    "add_census": ("add", "add_files"),
-    "add_files": ("add", "add_files"),
-    "describe_store": ("read", "describe_store"),
-    "open_census": ("read", "open_census"),
+#: public name -> file: who reads a store loads no reader of published files
+_FILES = {
+    "StoreData": "read",
+    "add_census": "add",
+    "describe_store": "read",
+    "open_census": "read",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
+    if name not in _FILES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room, there = _ROOMS[name]
-    value = getattr(importlib.import_module(f"{__name__}.{room}"), there)
+    value = getattr(importlib.import_module(f"{__name__}.{_FILES[name]}"), name)
     globals()[name] = value
     return value

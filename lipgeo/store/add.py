@@ -1,13 +1,19 @@
-"""``add_files``: the engine under ``lipgeo census add``.
+"""``add_census``: the engine under ``lipgeo census add``.
 
 A vintage is always put together anew from what every source said, so the order in which files
 are added does not matter, and a killed import leaves what was there.
+
+One import at a time, and what a killed import left behind.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +24,101 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from lipgeo import geography, published
-from lipgeo.arguments import require_path, require_paths
-from lipgeo.atomic import folder_in_one_step
-from lipgeo.errors import CensusError, InputError, StoreError
+from lipgeo import geography
+from lipgeo.errors import CensusError, InputError, StoreError, require_path, require_paths
+from lipgeo.files import folder_in_one_step
 from lipgeo.report import CheckReport
+from lipgeo.store import published
 from lipgeo.store.assemble import assemble
-from lipgeo.store.findings import Check
-from lipgeo.store.gather import Piece
-from lipgeo.store.layout import SAID, held, read_manifest
-from lipgeo.store.lock import import_lock
-from lipgeo.store.pieces import Said, hear, published_files
+from lipgeo.store.layout import MANIFEST, SAID, held, no_store, read_manifest
+from lipgeo.store.levels import Check, Piece
 from lipgeo.store.read import StoreData
+from lipgeo.store.source_file import Said, hear, published_files
 from lipgeo.store.totals import PROOFS
 from lipgeo.store.verify import verify
 from lipgeo.store.write import write_table, write_vintage
 from lipgeo.words import say
 
-__all__ = ["add_files"]
+__all__ = ["add_census", "import_lock"]
+
+_LOCK = ".lock"
+
+
+@contextmanager
+def import_lock(store: Path) -> Iterator[None]:
+    """Hold the store for one import; first put right what a killed import left.
+
+    The lock is the operating system's, on ``STORE/.lock``: it is gone when its process is.
+
+    Raises
+    ------
+    StoreError
+        Another import is at work in this store, or the folder cannot be written.
+    """
+    if store.is_file():
+        raise no_store(store)
+    path = store / _LOCK
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise StoreError(
+            "store.cannot_write", path=store, reason=error.strerror or str(error)
+        ) from error
+    try:
+        if not _take(handle):
+            raise StoreError("store.busy", path=store, process=_holder(path))
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0) if hasattr(os, "pwrite") else None
+        _put_right(store)
+        yield
+    finally:
+        os.close(handle)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(handle: int) -> bool:
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _take(handle: int) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def _holder(path: Path) -> str:
+    with suppress(OSError):
+        return path.read_text(encoding="ascii", errors="replace").strip() or "?"
+    return "?"  # Windows: a locked file cannot be read
+
+
+def _put_right(store: Path) -> None:
+    """Put back a vintage that was moved aside and never replaced; clear what was half written."""
+    for aside in store.glob(".lipgeo-*"):
+        old = aside / "old"
+        if (old / MANIFEST).is_file():
+            home = store / str(read_manifest(old)["vintage"])
+            if not home.exists():
+                old.rename(home)
+        shutil.rmtree(aside, ignore_errors=True)
+
 
 Progress = Callable[[str, int, int], None]
 Polygons = dict[str, tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]]
 
 
-def add_files(
+def add_census(
     store: str | Path,
     files: Sequence[str | Path] | str | Path,
     *,
@@ -135,9 +212,7 @@ class _Hearing:
         try:
             said = self._hear(path, vintage, self._mapping)
         except InputError as error:
-            if error.key != "attributes.mapping_column" or len(error.rows) < len(
-                self._mapping or ()
-            ):
+            if error.key != "readers.mapping_column" or len(error.rows) < len(self._mapping or ()):
                 raise
             self._unused = error
             return self._hear(path, vintage, None)

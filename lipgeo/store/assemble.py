@@ -11,12 +11,18 @@ import pandas as pd
 import shapely
 
 from lipgeo import geography
-from lipgeo.census.data import GRID, NAMES, TEXT, Rows, typed
-from lipgeo.census.roworder import hierarchical_order
-from lipgeo.store.findings import Check
-from lipgeo.store.gather import Piece, gather, report_orphans
-from lipgeo.store.levels import FLAG, NUMBERS, Levels, empty
-from lipgeo.store.membership import complete_membership
+from lipgeo.census.data import GRID, NAMES, TEXT, Rows, hierarchical_order, typed
+from lipgeo.store.levels import (
+    FLAG,
+    NUMBERS,
+    Check,
+    Levels,
+    Piece,
+    complete_membership,
+    empty,
+    gather,
+    report_orphans,
+)
 from lipgeo.store.totals import compare, fill_counts, published_totals_of
 
 __all__ = ["Assembled", "Polygons", "assemble"]

@@ -10,9 +10,7 @@ import pandas as pd
 
 from lipgeo.census.data import COUNTS
 from lipgeo.report import Severity
-from lipgeo.store.findings import Check
-from lipgeo.store.gather import Piece
-from lipgeo.store.levels import FLAG, Levels
+from lipgeo.store.levels import FLAG, Check, Levels, Piece
 
 __all__ = ["PROOFS", "compare", "fill_counts", "published_totals_of"]
 

@@ -12,11 +12,10 @@ import pandas as pd
 import shapely
 
 from lipgeo import geography
-from lipgeo.census.data import Rows
-from lipgeo.census.roworder import CHAIN
+from lipgeo.census.data import CHAIN, Rows
 from lipgeo.report import Severity
 from lipgeo.store.assemble import Assembled
-from lipgeo.store.findings import Check
+from lipgeo.store.levels import Check
 
 __all__ = ["verify"]
 

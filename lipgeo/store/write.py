@@ -16,12 +16,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 
-from lipgeo.census.data import COUNTS, GRID, GROUP_ROWS, boxes_around, located
-from lipgeo.census.roworder import CHAIN
-from lipgeo.crs import STATCAN_LAMBERT
+from lipgeo.census.data import CHAIN, COUNTS, GRID, GROUP_ROWS, boxes_around, located
 from lipgeo.store.assemble import Assembled
 from lipgeo.store.layout import LAYOUT, MANIFEST, PUBLISHED, level_file, manifest_text, rows_of
-from lipgeo.store.polygons import SIZES, is_addressable
+from lipgeo.store.read import SIZES, is_addressable
+from lipgeo.zones.crs import STATCAN_LAMBERT
 
 __all__ = ["write_table", "write_vintage"]
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from lipgeo.census import hilbert
-from lipgeo.synthetic.forming import RESERVE, RURAL, TWO_PROVINCES, value_of
-from lipgeo.synthetic.grouping import count_within
+from lipgeo.arrays import Floats, Ints, Texts
+from lipgeo.census.data import hilbert
+from lipgeo.synthetic.forming import RESERVE, RURAL, TWO_PROVINCES, count_within, value_of
 from lipgeo.synthetic.units import Units
 
 __all__ = ["Codes", "codes_before", "make_codes"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Texts = npt.NDArray[np.object_]
 Codes = dict[str, Texts]
 
 #: first letters of the postal codes of a province

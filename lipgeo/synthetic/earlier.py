@@ -10,19 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from lipgeo.synthetic.forming import RURAL
-from lipgeo.synthetic.grouping import Links, connect, contract, count_within, grow
+from lipgeo.arrays import Ints
+from lipgeo.synthetic.forming import RURAL, Links, connect, contract, count_within, grow
 from lipgeo.synthetic.land import Land
 from lipgeo.synthetic.plane import Plane
 from lipgeo.synthetic.units import Units
 
 __all__ = ["earlier"]
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 #: share of the units that change between two censuses, for each kind of change
 _BLOCKS_CHANGED, _AREAS_CHANGED, _SUBDIVISIONS_MERGED = 0.012, 0.02, 0.01

@@ -9,15 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from lipgeo import geography
-from lipgeo.census import Census
-from lipgeo.synthetic.made import country_of
+from lipgeo.arrays import Floats
+from lipgeo.census.census import Census
+from lipgeo.synthetic.census import country_of
 from lipgeo.synthetic.people import COUNTED, People
 from lipgeo.synthetic.people import people as people_of
 
 __all__ = ["MadeTable", "table"]
-
-Floats = npt.NDArray[np.float64]
-Texts = npt.NDArray[np.object_]
 
 #: columns that are published as counted; all others come from the long form
 _SHORT = ("population", "dwellings", "households", "official_languages_total", "english_only",

@@ -1,26 +1,514 @@
-"""Writing a made census as Statistics Canada publishes one: boundary files and tables."""
+"""A census as Statistics Canada's attribute files have it: one row a block, every parent named.
+
+The layouts are those of ``layouts.toml``, the table the readers read by.
+
+Made tables written as the Census Profile of 2021 is published.
+
+The correspondence file 92-156 between two censuses of one made country.
+
+Writing a made census as Statistics Canada publishes one: boundary files and tables.
+"""
 
 from __future__ import annotations
 
+import re
 import tempfile
+import tomllib
 from collections.abc import Sequence
+from functools import cache
+from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyogrio
+import pyproj
 import shapely
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
-from lipgeo.atomic import file_in_one_step, write_zip
-from lipgeo.attributes.layouts import facts as layout_facts
-from lipgeo.census import Census
-from lipgeo.sources import boundary_file, table_file
-from lipgeo.synthetic.attributes import DGRF, GAF, block_fields, write_layout
+from lipgeo import geography
+from lipgeo.arrays import Ints, Texts
+from lipgeo.census.census import Census
+from lipgeo.errors import InputError
+from lipgeo.files import file_in_one_step, write_zip
+from lipgeo.geography.hierarchy import facts
+from lipgeo.readers.statcan.columns import Layout, layouts
+from lipgeo.readers.statcan.columns import facts as layout_facts
+from lipgeo.store.catalogue import boundary_file, table_file
+from lipgeo.synthetic.census import Country, country_of
+from lipgeo.synthetic.figures import MadeTable
 
-__all__ = ["write_files"]
+__all__ = [
+    "block_fields",
+    "correspondence",
+    "write_correspondence",
+    "write_files",
+    "write_layout",
+    "write_profile",
+]
+
+#: census year -> the layout its attribute file is written in
+GAF = {2006: "gaf_2011", 2011: "gaf_2011", 2016: "gaf_2016", 2021: "gaf_2021"}
+DGRF = {2021: "dgrf_2021"}
+#: parents named in the files, by the name the files use
+_NAMED = {
+    "FED": "fed",
+    "ER": "er",
+    "CD": "cd",
+    "CSD": "csd",
+    "CCS": "ccs",
+    "DPL": "dpl",
+    "CMA": "cma",
+    "POPCTR": "popctrra",
+    "UA": "popctrra",
+}
+_RURAL = "9999"  # stands for no population centre; the class says so too
+_OUTSIDE = {True: "000", False: "998"}  # no metropolitan area: in the territories, elsewhere
+
+
+def block_fields(census: Census) -> pd.DataFrame:
+    """Return what an attribute file says of each block, all text.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a block; columns are the English field names of the layouts without year and
+        punctuation, in lower case (``dbuid``, ``csdname``, ``popctrradguid``); empty text where a
+        block has no such unit.
+    """
+    vintage = census.vintage
+    blocks = census.units("DB")
+    found: dict[str, npt.NDArray[np.object_] | pd.Series] = {
+        "dbuid": blocks.index.to_series(),
+        "dbdguid": blocks["dguid"],
+        "dbpop": _whole(blocks["population"].fillna(0)),
+        "dbtdwell": _whole(blocks["dwellings"].fillna(0)),
+        "dburdwell": _whole(blocks["households"].fillna(0)),
+        "dbarea": blocks["land_km2"].map("{:.4f}".format),
+        "dbir": blocks["incomplete_reserve"].map({True: "T", False: "F"}),
+        "dauid": blocks["DA"],
+    }
+    found |= _areas(census, blocks["DA"])
+    for level, name in _NAMED.items():
+        if level in blocks:
+            units = census.units(level)
+            found[f"{name}uid"] = blocks[level]
+            found |= {
+                f"{name}{end}": _of(units[column], blocks[level])
+                for end, column in (("name", "unit_name"), ("type", "unit_type"))
+            }
+            found[f"{name}dguid"] = _of(units["dguid"], blocks[level])
+    found |= _provinces(census, blocks["PR"])
+    for level in ("CAR", "ADA", "CT"):
+        if level in blocks:
+            found[f"{level.lower()}uid"] = blocks[level]
+            found[f"{level.lower()}dguid"] = _of(census.units(level)["dguid"], blocks[level])
+    if "ADA" in blocks:
+        found["adacode"] = blocks["ADA"].str[4:]
+    found |= _metropolitan(blocks, found, vintage)
+    found |= _centres(census, blocks, vintage)
+    frame = pd.DataFrame({name: np.asarray(values, dtype=object) for name, values in found.items()})
+    return frame.where(frame.notna(), "")
+
+
+def _whole(values: pd.Series) -> pd.Series:
+    return values.round().astype("int64").astype(str)
+
+
+def _of(values: pd.Series, ids: pd.Series) -> npt.NDArray[np.object_]:
+    """Return the value of each block's parent."""
+    found = values.reindex(pd.Index(ids)).to_numpy(dtype=object, na_value="")
+    return np.asarray(found, dtype=object)
+
+
+def _areas(census: Census, da: pd.Series) -> dict[str, npt.NDArray[np.object_]]:
+    """Return what is said of the dissemination area: DGUID and representative point."""
+    units = census.units("DA")
+    to_degrees = pyproj.Transformer.from_crs(census.crs, 4269, always_xy=True)
+    longitude, latitude = to_degrees.transform(units["x"].to_numpy(), units["y"].to_numpy())
+    said = {"dadguid": units["dguid"]}
+    for end, values, form in (
+        ("lamx", units["x"].to_numpy(), "{:.6f}"),
+        ("lamy", units["y"].to_numpy(), "{:.6f}"),
+        ("lat", latitude, "{:.6f}"),
+        ("long", longitude, "{:.6f}"),
+    ):
+        said[end] = pd.Series([form.format(value) for value in values], index=units.index)
+    rows = {"dadguid": _of(said.pop("dadguid"), da)}
+    for end, values in said.items():
+        rows[f"da{end}"] = rows[f"darp{end}"] = _of(values, da)
+    return rows
+
+
+def _provinces(census: Census, pr: pd.Series) -> dict[str, npt.NDArray[np.object_]]:
+    known = facts()["provinces"]
+    said = {
+        "prname": {
+            code: " / ".join(dict.fromkeys([row["en"], row["fr"]])) for code, row in known.items()
+        },
+        "prename": {code: row["en"] for code, row in known.items()},
+        "prfname": {code: row["fr"] for code, row in known.items()},
+        "preabbr": {code: row["abbr"][1] for code, row in known.items()},
+        "prfabbr": {code: row["abbr"][-1] for code, row in known.items()},
+    }
+    rows = {name: _of(pd.Series(values), pr) for name, values in said.items()}
+    return rows | {
+        "pruid": pr.to_numpy(dtype=object),
+        "prdguid": _of(census.units("PR")["dguid"], pr),
+    }
+
+
+def _metropolitan(
+    blocks: pd.DataFrame, found: dict[str, npt.NDArray[np.object_] | pd.Series], vintage: int
+) -> dict[str, npt.NDArray[np.object_]]:
+    """Return what is said of metropolitan areas, their provincial parts and tracts.
+
+    Outside them the code is that of the zone of influence, and a tract is all zeros.
+    """
+    inside = blocks["CMA"].notna().to_numpy()
+    north = blocks["PR"].isin(["60", "61", "62"]).to_numpy()
+    outside = np.where(north, _OUTSIDE[True], _OUTSIDE[False])
+    code = np.where(inside, blocks["CMA"].fillna("").to_numpy(dtype=object), outside)
+    kind = np.asarray(found["cmatype"], dtype=object)
+    sac = np.select(
+        [kind == "B", kind == "K", kind == "D", north], ["1", "2", "3", "8"], default="6"
+    )
+    part = blocks["PR"].to_numpy(dtype=object) + code
+    part_guid = np.full(len(blocks), "", dtype=object)
+    part_guid[inside] = geography.dguids("CMAP", part[inside], vintage, kind[inside]).to_numpy(
+        dtype=object
+    )
+    tract = blocks["CT"].fillna("").to_numpy(dtype=object)
+    none = (tract == "") & inside
+    tract = np.where(none, code + "0000.00", tract)
+    return {
+        "cmauid": code.astype(object),
+        "sactype": sac.astype(object),
+        "saccode": code.astype(object),
+        "cmapuid": np.where(inside, part, ""),
+        "cmapdguid": part_guid,
+        "ctuid": tract,
+        "ctcode": np.array([text[3:7] for text in tract], dtype=object),
+        "ctname": np.array([text[3:] for text in tract], dtype=object),
+    }
+
+
+def _centres(
+    census: Census, blocks: pd.DataFrame, vintage: int
+) -> dict[str, npt.NDArray[np.object_]]:
+    """Return what is said of population centres: their class by size, class 1 for rural areas."""
+    level = "POPCTR" if "POPCTR" in blocks else "UA"
+    people = census.units(level)["population"].reindex(pd.Index(blocks[level]))
+    inside = blocks[level].notna().to_numpy()
+    size = people.fillna(0).to_numpy()
+    grade = np.select([~inside, size < 30_000, size < 100_000], ["1", "2", "3"], default="4")
+    code = blocks[level].fillna(_RURAL).to_numpy(dtype=object)
+    part = blocks["PR"].to_numpy(dtype=object) + code
+    part_guid = np.full(len(blocks), "", dtype=object)
+    if level == "POPCTR":
+        part_guid[inside] = geography.dguids("POPCTRP", part[inside], vintage).to_numpy(object)
+    name = _of(census.units(level)["unit_name"], blocks[level])
+    dguid = _of(census.units(level)["dguid"], blocks[level])
+    return {
+        "popctrrauid": code,
+        "popctrrapuid": part,
+        "popctrraname": np.where(inside, name, "Rural area / Région rurale"),
+        "popctrradguid": dguid,
+        "popctrrapdguid": part_guid,
+        "popctrdguid": dguid,
+        "popctrpdguid": part_guid,
+        "popctrratype": np.where(inside, "4", "5").astype(object),
+        "popctrraclass": grade.astype(object),
+    }
+
+
+def write_layout(fields: pd.DataFrame, name: str, vintage: int, path: Path) -> None:
+    """Write blocks in a layout of ``layouts.toml``: fixed width or delimited, Windows-1252."""
+    found = layouts()[name]
+    names = found.names(vintage)
+    columns = [fields[_key(column)].astype(str) for column in names]
+    if found.form == "fixed":
+        _write_fixed(columns, found, path)
+    else:
+        table = pd.concat(columns, axis=1, keys=list(names))
+        table.to_csv(
+            path, index=False, encoding=found.encoding, sep=found.delimiter, lineterminator="\r\n"
+        )
+
+
+def _key(column: str) -> str:
+    """Return the key of a column: its English half without year and punctuation."""
+    english = column.split("/", maxsplit=1)[0]
+    bilingual = "_" in english and not english.startswith("DB_")
+    english = english.split("_")[0] if bilingual else english
+    return re.sub(r"\d{4}$", "", english.replace("_", "").lower())
+
+
+def _write_fixed(columns: list[pd.Series], layout: Layout, path: Path) -> None:
+    line: pd.Series | None = None
+    for column, width in zip(columns, layout.widths, strict=True):
+        cut = column.str.slice(0, width).str.ljust(width)
+        line = cut if line is None else line + cut
+    if line is not None:
+        text = "\r\n".join(line.tolist()) + "\r\n"
+        path.write_bytes(text.encode(layout.encoding, errors="replace"))
+
+
+#: the 23 columns; SYMBOL stands six times
+COLUMNS = (
+    "CENSUS_YEAR", "DGUID", "ALT_GEO_CODE", "GEO_LEVEL", "GEO_NAME", "TNR_SF", "TNR_LF",
+    "DATA_QUALITY_FLAG", "CHARACTERISTIC_ID", "CHARACTERISTIC_NAME", "CHARACTERISTIC_NOTE",
+    "C1_COUNT_TOTAL", "SYMBOL", "C2_COUNT_MEN+", "SYMBOL", "C3_COUNT_WOMEN+", "SYMBOL",
+    "C10_RATE_TOTAL", "SYMBOL", "C11_RATE_MEN+", "SYMBOL", "C12_RATE_WOMEN+", "SYMBOL",
+)  # fmt: skip
+_ORDER = ("PR", "CD", "CSD", "DA")
+
+
+@cache
+def _facts() -> dict[str, Any]:
+    text = resources.files("lipgeo.synthetic").joinpath("profile.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def write_profile(census: Census, tables: Sequence[MadeTable], folder: str | Path) -> list[Path]:
+    """Write tables as the Census Profile of 2021 by PR, CD, CSD and DA (98-401-X2021006).
+
+    One file a region, Windows-1252, 23 columns of which ``SYMBOL`` stands six times; a unit's
+    rows stand together, characteristic after characteristic. Men and women are halves of the
+    total, rounded on their own.
+
+    Parameters
+    ----------
+    census
+        The census the tables are of.
+    tables
+        Tables of PR, CD, CSD or DA (:func:`~lipgeo.synthetic.table`).
+    folder
+        Where to write.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files of regions that have units.
+
+    Raises
+    ------
+    InputError
+        A table of another level, or a census other than 2021.
+    OutputError
+        The folder cannot be written.
+    """
+    strange = [made.level for made in tables if made.level not in _ORDER]
+    if census.vintage != 2021 or strange:
+        raise InputError("synthetic.no_profile", levels=strange, vintage=str(census.vintage))
+    parts = [_rows(census, made) for made in sorted(tables, key=lambda m: _ORDER.index(m.level))]
+    whole = pd.concat(parts, ignore_index=True)
+    paths = []
+    for region, provinces in _facts()["regions"].items():
+        mine = whole[whole["ALT_GEO_CODE"].str[:2].isin(provinces)]
+        if mine.empty:
+            continue
+        path = Path(folder) / f"98-401-X2021006_English_CSV_data_{region}.csv"
+        with file_in_one_step(path) as temporary:
+            mine.to_csv(
+                temporary, index=False, header=list(COLUMNS), encoding="cp1252",
+                errors="replace", lineterminator="\r\n",
+            )  # fmt: skip
+        paths.append(path)
+    return paths
+
+
+def _rows(census: Census, made: MadeTable) -> pd.DataFrame:
+    units = census.units(made.level).reindex(made.frame.index)
+    land = made.frame.assign(land_km2=units["land_km2"].round(4))
+    signs = made.symbols.assign(land_km2="")
+    known = [row for row in _facts()["rows"] if row["variable"] in land]
+    variables = [row["variable"] for row in known]
+    per_unit = len(known)
+    names = units["unit_name"].fillna(units.index.to_series()).to_numpy(dtype=object)
+    head = {
+        "CENSUS_YEAR": "2021",
+        "DGUID": units["dguid"].to_numpy(dtype=object),
+        "ALT_GEO_CODE": units.index.to_numpy(dtype=object),
+        "GEO_LEVEL": _facts()["geo_level"][made.level],
+        "GEO_NAME": names,
+        "TNR_SF": "3.1",
+        "TNR_LF": "4.3",
+        "DATA_QUALITY_FLAG": "00000",
+    }
+    frame = pd.DataFrame(head).loc[np.repeat(np.arange(len(units)), per_unit)]
+    frame = frame.reset_index(drop=True)
+    frame["id"] = np.tile([str(row["id"]) for row in known], len(units))
+    frame["name"] = np.tile(np.array([row["name"] for row in known], dtype=object), len(units))
+    frame["note"] = ""
+    values = land[variables].to_numpy()
+    symbols = signs[variables].to_numpy(dtype=object)
+    halves = np.where(np.isin(variables, ["dwellings", "households", "land_km2"]), np.nan, 0.49)
+    bases = _bases(known, values)
+    counts = (values, np.round(values * halves / 5) * 5, np.round(values * (1 - halves) / 5) * 5)
+    for place, count in enumerate(counts):
+        frame[f"count{place}"], frame[f"sign{place}"] = _cells(count, symbols)
+    for place, _ in enumerate(counts):
+        rate = np.round(100 * values / np.where(bases > 0, bases, np.nan), 1)
+        told = np.where(np.isnan(bases), "...", symbols)
+        frame[f"rate{place}"], frame[f"ratesign{place}"] = _cells(rate, told)
+    return frame
+
+
+def _bases(known: list[dict[str, Any]], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the total each value is a share of, missing where it is a share of none."""
+    bases = np.full(values.shape, np.nan)
+    at = {row["id"]: column for column, row in enumerate(known)}
+    for column, row in enumerate(known):
+        if "of" in row:
+            bases[:, column] = values[:, at[row["of"]]]
+    return bases
+
+
+def _cells(values: npt.NDArray[np.float64], symbols: Texts) -> tuple[Texts, Texts]:
+    """Return the texts of values, empty where there is none, and of the symbols beside them."""
+    flat = values.ravel()
+    text = np.array([f"{v:.4f}".rstrip("0").rstrip(".") for v in flat.tolist()], dtype=object)
+    text[np.isnan(flat)] = ""
+    signs = np.where(np.isnan(values) & (symbols == ""), "...", symbols).ravel()
+    text[signs != ""] = ""
+    return text, signs.astype(object)
+
+
+def correspondence(newer: Census, older: Census, level: Literal["DA", "DB"] = "DA") -> pd.DataFrame:
+    """Say which units of an older census the land of each newer block was in.
+
+    Parameters
+    ----------
+    newer, older
+        Two censuses of one made country (same blocks, same seed).
+    level
+        Level that is compared.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a newer block and older unit that share land: ``new_id, old_id, db_id`` (text) and
+        ``flag`` (1 one to one, 2 one new unit from several old, 3 several new from one old,
+        4 several to several: told by all units that hang together).
+
+    Raises
+    ------
+    InputError
+        A census is not a made one, or they are of two countries.
+
+    Examples
+    --------
+    >>> from lipgeo import synthetic
+    >>> now, then = synthetic.census(500), synthetic.census(500, vintage=2016)
+    >>> bool((synthetic.correspondence(now, then)["flag"] == "1").mean() > 0.5)
+    True
+    """
+    now, then = country_of(newer), country_of(older)
+    if now.land != then.land:
+        raise InputError("synthetic.two_countries")
+    block, old = _pairs(now, then, level)
+    new = block if level == "DB" else now.units.da[block]
+    flag = _flags(new, old)
+    ids = {name: country.ids[level].to_numpy(dtype=object) for name, country in _named(now, then)}
+    frame = pd.DataFrame(
+        {
+            "new_id": ids["new"][new],
+            "old_id": ids["old"][old],
+            "db_id": now.ids["DB"].to_numpy(dtype=object)[block],
+            "flag": flag,
+        }
+    )
+    return frame.sort_values(["new_id", "db_id", "old_id"], ignore_index=True)
+
+
+def _named(now: Country, then: Country) -> tuple[tuple[str, Country], tuple[str, Country]]:
+    return ("new", now), ("old", then)
+
+
+def _pairs(now: Country, then: Country, level: str) -> tuple[Ints, Ints]:
+    """Return the pairs of newer block and older unit that share a cell, or the same water."""
+    wet_now, wet_then = (np.flatnonzero(c.units.water >= 0) for c in (now, then))
+    block = np.concatenate([now.units.block, wet_now])
+    old_block = np.concatenate([then.units.block, wet_then])
+    old = old_block if level == "DB" else then.units.da[old_block]
+    pairs = np.unique(np.column_stack([block, old]), axis=0)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _flags(new: Ints, old: Ints) -> npt.NDArray[np.object_]:
+    """Return the kind of change of each pair, by the units that hang together."""
+    span = int(new.max()) + 1
+    size = span + int(old.max()) + 1
+    links = csr_matrix((np.ones(len(new)), (new, span + old)), shape=(size, size))
+    group = connected_components(links, directed=False)[1]
+    news = np.bincount(group[:span], minlength=size)
+    olds = np.bincount(group[span:], minlength=size)
+    here = group[new]
+    single_new, single_old = news[here] == 1, olds[here] == 1
+    kinds = np.select([single_new & single_old, single_new, single_old], ["1", "2", "3"], "4")
+    return np.asarray(kinds, dtype=object)
+
+
+def write_correspondence(
+    newer: Census, older: Census, folder: str | Path, level: Literal["DA", "DB"] = "DA"
+) -> Path:
+    """Write the correspondence file 92-156 of two made censuses, zipped, under its name.
+
+    In 2021 the columns carry DGUIDs and names joined by ``_``; before, names joined by ``/``
+    (files before 2016 were published in another form, which is not known here: these are
+    written as that of 2016).
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        See :func:`correspondence`.
+    OutputError
+        The folder cannot be written.
+    """
+    frame = correspondence(newer, older, level)
+    year, before = newer.vintage, older.vintage
+    french = {"DA": "AD", "DB": "ID"}[level]
+    mark = "_" if year >= 2021 else "/"
+    heads = {
+        "new_id": f"{level}UID{year}{mark}{french}IDU{year}",
+        "old_id": f"{level}UID{before}{mark}{french}IDU{before}",
+        "db_id": f"DBUID{year}{mark}IDIDU{year}",
+    }
+    flag = (
+        f"{level}RELFLAG_{french}INDREL" if year >= 2021 else f"{level}_rel_flag/{french}_ind_rel"
+    )
+    columns = ["new_id", "old_id"] if level == "DB" else ["new_id", "old_id", "db_id"]
+    named = frame[[*columns, "flag"]].rename(columns=heads | {"flag": flag})
+    if level == "DB":
+        named = named.drop_duplicates(ignore_index=True)
+    if year >= 2021:
+        for column, of, vintage in (("new_id", level, year), ("old_id", level, before)):
+            head = f"{of}DGUID{vintage}_{french}IDUGD{vintage}"
+            named[head] = geography.dguids(of, frame[column], vintage).to_numpy(dtype=object)
+        if level == "DA":
+            guids = geography.dguids("DB", frame["db_id"], year)
+            named[f"DBDGUID{year}_IDIDUGD{year}"] = guids.to_numpy(dtype=object)
+    known = table_file("correspondence", year, level)
+    name = known.name if known is not None else f"{year}_92-156_{level}_{french}_csv.zip"
+    path = Path(folder) / name
+    stem = path.stem.removesuffix("_txt").removesuffix("_csv")
+    member = f"{stem}/{stem}.csv" if year >= 2021 else f"{stem}.csv"
+    with file_in_one_step(path) as zipped, tempfile.TemporaryDirectory() as place:
+        text = Path(place) / "table.csv"
+        named.to_csv(text, index=False, encoding="utf-8", lineterminator="\r\n")
+        write_zip(zipped, {member: text})
+    return path
+
 
 Language = Literal["en", "fr"]
 

@@ -13,10 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import cKDTree
 
-__all__ = ["Land", "chance", "noise"]
+from lipgeo.arrays import Floats, Ints
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+__all__ = ["Land", "chance", "noise"]
 
 #: discs that make up the land: province, centre (EPSG:3347, km), radius (km)
 _DISCS = np.array(

@@ -12,16 +12,14 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from lipgeo.areas import ServiceAreas
-from lipgeo.census import Census
+from lipgeo.areas.service_areas import ServiceAreas
+from lipgeo.arrays import Floats, Ints
+from lipgeo.census.census import Census
 from lipgeo.errors import InputError
+from lipgeo.synthetic.census import AFLOAT, Country, country_of
 from lipgeo.synthetic.land import noise
-from lipgeo.synthetic.made import AFLOAT, Country, country_of
 
 __all__ = ["COUNTED", "People", "people"]
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 #: what is counted, in tables and truth alike
 COUNTED = (

@@ -3,6 +3,8 @@
 Everything here is labels (0, 1, 2 ..., -1 for none); ids and names come later. Blocks make
 dissemination areas, these make subdivisions, these divisions and provinces; the other levels are
 grouped from cells, blocks, areas or subdivisions on their own, so that they nest in nothing else.
+
+How many people live in each cell, and in how many dwellings.
 """
 
 from __future__ import annotations
@@ -13,31 +15,63 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lipgeo.census import hilbert
+from lipgeo.arrays import Floats, Ints
+from lipgeo.census.data import hilbert
 from lipgeo.synthetic.forming import (
     BLOCKS_PER_DA,
     CITY,
     DA_PER,
     TOWN,
+    Links,
     Sites,
+    contract,
+    count_within,
+    dense,
     form_areas,
     form_blocks,
     form_centres,
     form_divisions,
     form_metropolitan,
     form_subdivisions,
+    grow,
     means,
     renumber,
     value_of,
 )
-from lipgeo.synthetic.grouping import Links, contract, count_within, dense, grow
-from lipgeo.synthetic.land import Land
+from lipgeo.synthetic.land import Land, chance, noise
 from lipgeo.synthetic.plane import Plane
 
-__all__ = ["Units", "make_units"]
+__all__ = ["Units", "cell_counts", "make_units"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+
+def cell_counts(land: Land, plane: Plane, units: Units, vintage: int) -> dict[str, Ints]:
+    """Return the counts of each land cell.
+
+    Returns
+    -------
+    dict
+        ``population``, ``dwellings`` (private) and ``households`` (dwellings occupied by usual
+        residents). A third of the cells has nobody, a few have a tower; a cell keeps its nature
+        from census to census and grows or shrinks a little.
+    """
+    rng = np.random.default_rng([land.seed, 4])
+    count = len(units.cells)
+    xy = plane.centres[units.cells]
+    remote = units.remote[units.da[units.block]]
+    dense = 18 + 62 / (1 + (remote / 2.5) ** 2)
+    dense *= np.exp(0.7 * noise(xy[:, 0], xy[:, 1], 4e3, land.seed * 97 + 71))
+    lived = rng.random(count) > 0.22 + 0.2 * (remote < 1.2)
+    people = rng.gamma(1.1, dense) * lived
+    people *= np.where(rng.random(count) < 0.012, 6.0, 1.0)
+    drift = 1 + 0.11 * noise(xy[:, 0], xy[:, 1], 60e3, land.seed * 97 + 72) + 0.06
+    people *= drift ** ((vintage - 2021) / 5)
+    population = np.floor(people + rng.random(count)).astype(np.int64)
+    size = 1.9 + 0.9 * rng.random(count)
+    households = np.ceil(population / size).astype(np.int64)
+    empty = chance(units.cells, 3, land.seed * 97 + 73)
+    dwellings = households + rng.binomial(households + 1, 0.05) + (empty < 0.01) * 7
+    return {"population": population, "dwellings": dwellings, "households": households}
+
 
 #: level -> the level it is made of, and the attribute of Units that says how
 _MADE_OF = {

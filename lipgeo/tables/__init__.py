@@ -1,10 +1,12 @@
-"""Census tables: what a variable is, weighting to areas, explanation of a number, calibration."""
+"""Own census tables: variables, weighting to areas, explanation of a number, calibration."""
 
-from lipgeo.tables.calibration import calibrate, residuals
+from __future__ import annotations
+
+from lipgeo.tables.calibrate import calibrate, residuals
+from lipgeo.tables.census_table import CensusTable
+from lipgeo.tables.comparison import Comparison, compare
 from lipgeo.tables.estimates import Estimates
-from lipgeo.tables.long import LongTable
-from lipgeo.tables.own_rows import weight_areas
-from lipgeo.tables.table import CensusTable
+from lipgeo.tables.long_table import LongTable
 from lipgeo.tables.variables import (
     Characteristic,
     Group,
@@ -14,16 +16,19 @@ from lipgeo.tables.variables import (
     missing_symbols,
     variable,
 )
-from lipgeo.tables.weighting import weight_table
+from lipgeo.tables.weight import weight_table
+from lipgeo.tables.weight_areas import weight_areas
 
 __all__ = [
     "CensusTable",
     "Characteristic",
+    "Comparison",
     "Estimates",
     "Group",
     "LongTable",
     "Variable",
     "calibrate",
+    "compare",
     "find_variables",
     "known_variables",
     "missing_symbols",

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.errors import TableError
-from lipgeo.geography import fold
+from lipgeo.geography.hierarchy import fold
 from lipgeo.words import language
 
 __all__ = [

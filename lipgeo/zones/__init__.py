@@ -1,11 +1,7 @@
-"""``Zones``: a layer of polygons fit for work."""
+"""Own layers of polygons fit for work, the grid they stand on, and what can be wrong with them."""
 
-from lipgeo.zones.polygons import (
-    Zones,
-    check_layer,
-)
+from __future__ import annotations
 
-__all__ = [
-    "Zones",
-    "check_layer",
-]
+from lipgeo.zones.zones import Zones, check_layer
+
+__all__ = ["Zones", "check_layer"]

@@ -1,0 +1,620 @@
+"""``rule="optimal"``: the units of all areas chosen together, by integer programming.
+
+What an optimal fit is held to: known totals and limits, checked, all faults in one error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from lipgeo.areas.service_areas import ServiceAreas
+from lipgeo.arrays import Floats, Ints
+from lipgeo.boundary.candidates import (
+    conflicts,
+    held_of,
+    links_of,
+    meeting,
+    meeting_mixed,
+    neighbours,
+    without_listed,
+)
+from lipgeo.boundary.checks import Remarks
+from lipgeo.boundary.program import Answer, Program, clusters, shortfall, solve
+from lipgeo.boundary.rules import Basis, Drawn
+from lipgeo.census.census import Census
+from lipgeo.errors import FitError
+from lipgeo.report import Finding, Severity, finding
+from lipgeo.words import say
+
+__all__ = [
+    "DEFAULTS",
+    "Choice",
+    "Limits",
+    "Pool",
+    "best_units",
+    "limits_of",
+    "pool_of",
+    "said_of_choice",
+]
+
+#: options of ``rule="optimal"`` where nothing is asked
+DEFAULTS: dict[str, Any] = {
+    "contiguous": False,
+    "controls": None,
+    "control_weight": 1.0,
+    "min_share": 0.1,
+    "max_units": None,
+    "floor": None,
+    "time_limit": None,
+    "gap": 0.0,
+}
+_MEASURES = ("population", "dwellings", "households")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The options of :func:`lipgeo.fit_boundaries` that belong to the optimal rule.
+
+    Attributes
+    ----------
+    controls
+        Known totals: one row an area, by position; columns ``population, dwellings, households``
+        or ``area``; float64, missing where unknown.
+    control_weight, min_share, max_units, floor, contiguous, time_limit, gap
+        As there.
+    """
+
+    controls: pd.DataFrame = field(default_factory=pd.DataFrame)
+    control_weight: float = 1.0
+    min_share: float = 0.1
+    max_units: int | None = None
+    floor: float | None = None
+    contiguous: bool = False
+    time_limit: float | None = None
+    gap: float = 0.0
+
+
+def limits_of(areas: ServiceAreas, by: str, options: dict[str, Any]) -> Limits:
+    """Check the options; ``options`` has the names of :data:`DEFAULTS`."""
+    faults: list[str] = []
+    rows: list[dict[str, Any]] = []
+    ranges = {
+        "control_weight": (0.0, math.inf, False),
+        "min_share": (0.0, 1.0, False),
+        "floor": (0.0, math.inf, False),
+        "time_limit": (0.0, math.inf, True),
+        "gap": (0.0, 1.0, False),
+    }
+    for name, (low, high, above) in ranges.items():
+        value = options[name]
+        if value is None and DEFAULTS[name] is None:
+            continue
+        number = _number(value)
+        if not (low <= number <= high and number < math.inf and (number > low or not above)):
+            faults.append(say(f"boundary.bad_{name}", value=value))
+            rows.append({"option": name, "given": value})
+    most = options["max_units"]
+    whole = not isinstance(most, bool) and _number(most) >= 1 and _number(most) % 1 == 0
+    if most is not None and not whole:
+        faults.append(say("boundary.bad_max_units", value=most))
+        rows.append({"option": "max_units", "given": most})
+    controls = _controls(areas, by, options["controls"], faults, rows)
+    if faults:
+        raise FitError("boundary.bad_options", rows, faults=" ".join(faults))
+    return Limits(
+        controls=controls,
+        control_weight=float(options["control_weight"]),
+        min_share=float(options["min_share"]),
+        max_units=None if most is None else int(most),
+        floor=None if options["floor"] is None else float(options["floor"]),
+        contiguous=bool(options["contiguous"]),
+        time_limit=None if options["time_limit"] is None else float(options["time_limit"]),
+        gap=float(options["gap"]),
+    )
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return math.nan
+    return float(value)
+
+
+def _controls(
+    areas: ServiceAreas, by: str, given: Any, faults: list[str], rows: list[dict[str, Any]]
+) -> pd.DataFrame:
+    """Return the totals by position of the area; faults are added to the lists."""
+    if given is None:
+        return pd.DataFrame(index=pd.RangeIndex(len(areas)))
+    if not isinstance(given, pd.Series | pd.DataFrame):
+        faults.append(say("boundary.not_controls", given=type(given).__name__))
+        return pd.DataFrame()
+    frame = given.to_frame(by) if isinstance(given, pd.Series) else given
+    if "area_id" in frame.columns:
+        frame = frame.set_index("area_id")
+    if frame.shape[1] == 1:
+        frame = frame.set_axis([by], axis=1)
+    known = [name for name in (*_MEASURES, "area") if name in frame.columns]
+    other = [str(name) for name in frame.columns if name not in known]
+    if other:
+        faults.append(say("boundary.controls_columns", columns=other, known=list(_MEASURES)))
+        rows += [{"column": name} for name in other]
+    ids = frame.index.astype("string").str.strip()
+    unknown = ids[~ids.isin(areas.ids)]
+    if len(unknown):
+        faults.append(say("boundary.controls_unknown", areas=list(unknown), given=list(areas.ids)))
+        rows += [{"area_id": name} for name in unknown]
+    twice = ids[ids.duplicated()].unique()
+    if len(twice):
+        faults.append(say("boundary.controls_twice", areas=list(twice)))
+        rows += [{"area_id": name} for name in twice]
+    values = frame[known].apply(pd.to_numeric, errors="coerce").astype("float64")
+    unread = (values.isna() & frame[known].notna()) | np.isinf(values) | (values < 0)
+    bad = ids[unread.any(axis=1).to_numpy(dtype=bool)]
+    if len(bad):
+        faults.append(say("boundary.controls_values", areas=list(bad)))
+        rows += [{"area_id": name} for name in bad]
+    if faults:
+        return pd.DataFrame()
+    return values.set_axis(ids, axis=0).reindex(areas.ids).reset_index(drop=True)
+
+
+def scales(
+    controls: pd.DataFrame, held: npt.NDArray[np.float64], by: str
+) -> npt.NDArray[np.float64]:
+    """Return what one unit of each control weighs in units of ``by``; (k,).
+
+    Misfit is counted in ``by`` (people). A total of dwellings is brought to that size by the sum
+    of the known totals, so that one per cent of either weighs the same.
+    """
+    sums = controls.sum().to_numpy(np.float64)
+    scale = np.divide(held, sums, out=np.ones(len(sums)), where=sums > 0)
+    return np.where(controls.columns == by, 1.0, scale)
+
+
+_TIE = 1e-9
+#: less than this much of a person is none
+_PERSON = 1e-3
+#: seconds to find out why nothing keeps to the limits
+_DIAGNOSIS = 10.0
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What an optimal fit chooses from; the same for every weight of the controls.
+
+    Attributes
+    ----------
+    pairs
+        Candidates in a fixed order: ``area`` (position), ``level``, ``row``, ``share``,
+        ``area_share``.
+    program
+        The program without control weights.
+    scale
+        What one unit of each control weighs beside the misfit; (k,).
+    drawn
+        What lies in the areas as drawn, by the basis: the sum the misfit is a share of.
+    order
+        Positions of the areas by id: the program numbers areas in this order.
+    exclusive
+        Whether a unit may be in one area only.
+    """
+
+    pairs: pd.DataFrame
+    program: Program
+    scale: Floats
+    drawn: float
+    order: Ints
+    exclusive: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen and what is to be said of it.
+
+    Attributes
+    ----------
+    units
+        Columns as in :mod:`lipgeo.boundary.rules`.
+    meta
+        Plain values: ``proven, gap, reason, objective, bound, misfit, deviation`` and the limits.
+    flags
+        By position of the area.
+    findings
+        For the report.
+    """
+
+    units: pd.DataFrame
+    meta: dict[str, Any]
+    flags: dict[str, npt.NDArray[np.bool_]]
+    findings: list[Finding]
+
+
+def pool_of(
+    census: Census,
+    level: str,
+    shares: pd.DataFrame,
+    inside: pd.DataFrame,
+    areas: Drawn,
+    *,
+    listed: pd.DataFrame,
+    by: str,
+    accept: float,
+    exclusive: bool,
+    sliver_share: float,
+    limits: Limits,
+) -> Pool:
+    """Gather the candidates, what they cost and what limits them.
+
+    A candidate is a unit at least ``min_share`` of which lies in an area, whole units as much as
+    those astride the outline. Where these cannot reach the floor, the units that meet the area
+    at all are added, then their neighbours, ring by ring.
+
+    The misfit, by the basis asked for, of an area that takes units ``U``::
+
+        sum of w (1 - s) over U + sum of w s over the units not in U
+
+    with ``w`` what a unit holds and ``s`` its share in the area.
+
+    Parameters
+    ----------
+    level
+        One level or ``"mixed"``.
+    shares
+        Frame of the crosswalk of the level (of the finest for mixed).
+    inside
+        ``area, atom, share`` of what lies in the drawn areas.
+    """
+    mixed = level == "mixed"
+    if mixed:
+        basis = Basis(census, inside, by)
+        every = meeting_mixed(
+            census, basis, accept=accept, min_share=limits.min_share,
+            coarse=limits.max_units is not None,
+        )  # fmt: skip
+        met = meeting(census, census.atom_level, shares, areas)
+    else:
+        every = met = meeting(census, level, shares, areas)
+    if exclusive:
+        every, free = (without_listed(census, frame, listed) for frame in (every, met))
+    else:
+        free = met
+    pairs = every[every["share"] >= max(limits.min_share, _TIE) - _TIE]
+    if limits.floor is not None:
+        pairs = _widened(
+            census, pairs, free, areas=areas, listed=listed if exclusive else None, limits=limits
+        )
+    place = areas.rank[pairs["area"].to_numpy(np.int64)]
+    depth = pairs["level"].map({code: -n for n, code in enumerate(census.levels)})
+    pairs = pairs.assign(place=place, depth=depth).sort_values(["place", "depth", "row"])
+    pairs = pairs.drop(columns=["place", "depth"]).reset_index(drop=True)
+
+    order = np.argsort(areas.rank)
+    area = areas.rank[pairs["area"].to_numpy(np.int64)]
+    share = np.clip(pairs["share"].to_numpy(np.float64), 0.0, 1.0)
+    amount = held_of(census, pairs, by)
+    met_amount = held_of(census, met, by) * met["share"].to_numpy(np.float64)
+    base = np.bincount(
+        areas.rank[met["area"].to_numpy(np.int64)], met_amount, minlength=len(order)
+    ).astype(np.float64)
+    links = np.zeros((0, 2), dtype=np.int64)
+    if limits.contiguous and len(pairs):
+        links = links_of(census, pairs)
+    controls = limits.controls.iloc[order]
+    drawn = areas.drawn[order]
+    program = Program(
+        area=area,
+        cost=amount * (1 - 2 * share),
+        preference=1 - 2 * share,
+        base=base,
+        people=held_of(census, pairs, "population"),
+        amounts=np.column_stack(
+            [np.zeros((len(pairs), 0)), *(held_of(census, pairs, str(c)) for c in controls)]
+        ),
+        controls=np.where(drawn[:, None], controls.to_numpy(np.float64), np.nan),
+        control_weight=np.zeros(controls.shape[1]),
+        conflict=conflicts(census, pairs, exclusive=exclusive),
+        links=links,
+        parts=_parts(pairs, area, links, areas, sliver_share) if limits.contiguous else None,
+        # a list has no candidate and is held to nothing
+        floor=limits.floor,
+        max_units=limits.max_units,
+    )
+    program = _drawn_only(program, drawn)
+    scale = scales(controls[drawn], np.full(controls.shape[1], base.sum()), by)
+    return Pool(pairs, program, scale, float(base.sum()), order[drawn], exclusive)
+
+
+def _drawn_only(program: Program, drawn: npt.NDArray[np.bool_]) -> Program:
+    """Leave out the unit lists, which have no candidates and are held to nothing."""
+    place = np.cumsum(drawn) - 1
+    return replace(
+        program,
+        area=place[program.area],
+        base=program.base[drawn],
+        controls=program.controls[drawn],
+        parts=None if program.parts is None else program.parts[drawn],
+    )
+
+
+def _parts(pairs: pd.DataFrame, area: Ints, links: Ints, areas: Drawn, sliver_share: float) -> Ints:
+    """Return the parts each area may have, by rank: those drawn, or those that cannot be joined.
+
+    A part is unavoidable where no candidate joins a unit wholly inside the area to the rest.
+    """
+    ranked = areas.outlines[np.argsort(areas.rank)]
+    drawn = np.maximum(shapely.get_num_geometries(ranked), 1)
+    label = clusters(len(pairs), links, np.arange(len(pairs)))[1]
+    whole = pairs["area_share"].to_numpy(np.float64) >= 1 - max(sliver_share, _TIE)
+    firm = np.unique(np.column_stack([label[whole], area[whole]]), axis=0)
+    return np.asarray(np.maximum(drawn, np.bincount(firm[:, 1], minlength=len(ranked))), np.int64)
+
+
+def _widened(
+    census: Census,
+    pairs: pd.DataFrame,
+    met: pd.DataFrame,
+    *,
+    areas: Drawn,
+    listed: pd.DataFrame | None,
+    limits: Limits,
+) -> pd.DataFrame:
+    """Add units to the areas whose candidates cannot reach the floor."""
+    floor = float(limits.floor or 0.0)
+    added = [pairs]
+    for position in np.flatnonzero(areas.drawn):  # polygons are read only for the few so small
+        outline = areas.outlines[position]
+        parts = max(int(shapely.get_num_geometries(outline)), 1) if limits.contiguous else None
+
+        def enough(frame: pd.DataFrame, parts: int | None = parts) -> bool:
+            return _reach(census, frame, floor, parts, limits.max_units) >= floor
+
+        mine = pairs[pairs["area"].eq(position)]
+        if enough(mine):
+            continue
+        all_met = met[met["area"].eq(position)]
+        known = pd.concat([mine, all_met]).drop_duplicates(["level", "row"])
+        added.append(known.iloc[len(mine) :])
+        if enough(known) or not len(all_met):
+            continue
+        level = str(all_met["level"].iloc[0])
+
+        def ring(rows: Ints, at: int = int(position), level: str = level) -> pd.DataFrame:
+            nothing = {"share": 0.0, "area_share": 0.0}
+            return pd.DataFrame({"area": at, "level": level, "row": rows, **nothing})
+
+        def free(rows: Ints, ring: Callable[[Ints], pd.DataFrame] = ring) -> Ints:
+            frame = ring(rows) if listed is None else without_listed(census, ring(rows), listed)
+            return np.asarray(frame["row"], dtype=np.int64)
+
+        def will_do(
+            rows: Ints,
+            ring: Callable[[Ints], pd.DataFrame] = ring,
+            enough: Callable[[pd.DataFrame], bool] = enough,
+        ) -> bool:
+            return enough(ring(rows))
+
+        here = all_met["row"].to_numpy(np.int64)
+        added.append(ring(neighbours(census, level, here, enough=will_do, free=free)))
+    return pd.concat(added, ignore_index=True)
+
+
+def _reach(
+    census: Census, frame: pd.DataFrame, floor: float, parts: int | None, most: int | None
+) -> float:
+    """Return the most people some units can have, in so many parts and with so many units."""
+    people = held_of(census, frame, "population")
+    reach = float(np.sort(people)[::-1][:most].sum())
+    if parts is None or reach < floor or people.max(initial=0.0) >= floor:
+        return reach
+    links = links_of(census, frame.reset_index(drop=True))
+    count, label = clusters(len(frame), links, np.arange(len(frame)))
+    together = np.bincount(label, people, minlength=count)
+    return float(np.sort(together)[::-1][:parts].sum())
+
+
+def best_units(pool: Pool, areas: Drawn, limits: Limits) -> Choice:
+    """Choose: least misfit plus ``control_weight`` times the deviation from the totals known.
+
+    Raises
+    ------
+    FitError
+        No choice keeps to the limits: which areas lack how many people, and what would relax it.
+    """
+    program = replace(pool.program, control_weight=limits.control_weight * pool.scale)
+    answer = None
+    if limits.floor is None or (_reached(program) >= limits.floor).all():
+        answer = solve(program, time_limit=limits.time_limit, gap=limits.gap)
+    if answer is None:
+        raise _impossible(pool, areas, limits)
+    units = pool.pairs[answer.taken].reset_index(drop=True)
+    flags, findings = _said(pool, areas, limits, answer, units)
+    return Choice(units, _meta(pool, program, limits, answer), flags, findings)
+
+
+def _meta(pool: Pool, program: Program, limits: Limits, answer: Answer) -> dict[str, Any]:
+    misfit = float(program.base.sum() + program.cost[answer.taken].sum())
+    held = np.zeros(program.controls.shape)
+    np.add.at(held, program.area[answer.taken], program.amounts[answer.taken])
+    off = np.nansum(np.abs(held - program.controls), axis=0)
+    total = np.nansum(program.controls, axis=0)
+    value, bound = float(answer.value.sum()), float(answer.bound.sum())
+    proven = bool(answer.proven.all())
+    return {
+        "proven": proven,
+        "gap": 0.0 if proven or value <= 0 else max(0.0, (value - bound) / value),
+        "reason": next((why for why in _REASONS if why in answer.reason), ""),
+        "objective": value,
+        "bound": bound,
+        "misfit": misfit,
+        "deviation": {
+            str(name): {"sum": float(a), "of": float(b)}
+            for name, a, b in zip(limits.controls.columns, off, total, strict=True)
+        },
+        "candidates": len(pool.pairs),
+        "groups": len(answer.value),
+        "control_weight": limits.control_weight,
+        "min_share": limits.min_share,
+        "max_units": limits.max_units,
+        "floor": limits.floor,
+        "contiguous": limits.contiguous,
+        "time_limit": limits.time_limit,
+        "gap_asked": limits.gap,
+    }
+
+
+#: gravest first
+_REASONS = ("fallback", "time_limit", "gap")
+
+
+def _said(
+    pool: Pool, areas: Drawn, limits: Limits, answer: Answer, units: pd.DataFrame
+) -> tuple[dict[str, npt.NDArray[np.bool_]], list[Finding]]:
+    flags = {
+        name: np.zeros(len(areas.ids), dtype=bool) for name in ("not_proven", "below_min_share")
+    }
+    findings = []
+    open_areas = pool.order[~answer.proven[answer.group]]
+    flags["not_proven"][open_areas] = True
+    for why in _REASONS:
+        groups = [n for n, reason in enumerate(answer.reason) if reason == why]
+        if not groups:
+            continue
+        here = np.sort(pool.order[np.isin(answer.group, groups)])
+        value = float(answer.value[groups].sum())
+        gap = (value - float(answer.bound[groups].sum())) / value if value > 0 else 0.0
+        severity: Severity = "note" if why == "gap" else "warning"
+        findings.append(
+            finding(
+                f"boundary.not_proven_{why}", severity, "", value=gap, limit=limits.gap,
+                areas=list(areas.ids[here]), count=len(here), gap=gap, seconds=limits.time_limit,
+            )
+        )  # fmt: skip
+    low = units["share"].to_numpy(np.float64) < limits.min_share - _TIE
+    for position, group in units[low].groupby("area"):
+        area = areas.ids[int(position)]
+        flags["below_min_share"][int(position)] = True
+        findings.append(
+            finding(
+                "boundary.below_min_share", "warning", area, value=len(group),
+                limit=limits.min_share, area=area, units=len(group), share=limits.min_share,
+                floor=limits.floor,
+            )
+        )  # fmt: skip
+    held = limits.controls.notna().to_numpy()
+    if limits.controls.shape[1]:
+        without = np.flatnonzero(areas.drawn & ~held.all(axis=1))
+        if len(without):
+            names = list(areas.ids[without])
+            findings.append(
+                finding("boundary.no_control", "note", "", areas=names, count=len(names))
+            )
+        listed = np.flatnonzero(~areas.drawn & held.any(axis=1))
+        if len(listed):
+            names = list(areas.ids[listed])
+            findings.append(
+                finding("boundary.control_of_list", "note", "", areas=names, count=len(names))
+            )
+    return flags, findings
+
+
+def said_of_choice(
+    frame: pd.DataFrame, areas: Drawn, choice: Choice | None, limits: Limits
+) -> Remarks:
+    """Return flags and findings of a choice and of the parts its unions fell into.
+
+    Parameters
+    ----------
+    frame
+        The areas, measured: ``part_count``; by position.
+    """
+    names = ("not_proven", "below_min_share", "parts_unavoidable")
+    flags = {name: np.zeros(len(frame), dtype=bool) for name in names}
+    if choice is None:
+        return Remarks([], flags)
+    flags.update(choice.flags)
+    findings = list(choice.findings)
+    if limits.contiguous:
+        drawn = np.zeros(len(frame), dtype=np.int64)
+        drawn[areas.drawn] = shapely.get_num_geometries(areas.outlines[areas.drawn])
+        made = frame["part_count"].to_numpy(np.int64)
+        flags["parts_unavoidable"] = areas.drawn & (made > drawn)
+        findings += [
+            finding(
+                "boundary.parts_unavoidable", "note", areas.ids[at], value=int(made[at]),
+                limit=int(drawn[at]), area=areas.ids[at], parts=int(made[at]), drawn=int(drawn[at]),
+            )
+            for at in np.flatnonzero(flags["parts_unavoidable"])
+        ]  # fmt: skip
+    return Remarks(findings, flags)
+
+
+def _reached(program: Program) -> Floats:
+    """Return the most people each area can have when it has all candidates to itself; (areas,)."""
+    areas = len(program.base)
+    order = np.lexsort((-program.people, program.area))
+    area = program.area[order]
+    place = np.arange(len(order)) - np.searchsorted(area, area)
+    most = len(order) if program.max_units is None else program.max_units
+    first = order[place < most]
+    reach = np.bincount(program.area[first], program.people[first], minlength=areas)
+    if program.parts is not None:
+        count, label = clusters(len(order), program.links, np.arange(len(order)))
+        people = np.bincount(label, program.people, minlength=count)
+        owner = np.zeros(count, dtype=np.int64)
+        owner[label] = program.area
+        largest = np.lexsort((-people, owner))
+        place = np.arange(count) - np.searchsorted(owner[largest], owner[largest])
+        kept = largest[place < program.parts[owner[largest]]]
+        reach = np.minimum(reach, np.bincount(owner[kept], people[kept], minlength=areas))
+    return np.asarray(reach, dtype=np.float64)
+
+
+def _lacking(program: Program, limits: Limits) -> Floats:
+    """Return how many people each area lacks: for itself alone, else beside the others."""
+    alone = np.maximum(float(limits.floor or 0.0) - _reached(program), 0.0)
+    if alone.any():
+        return alone
+    seconds = _DIAGNOSIS if limits.time_limit is None else min(limits.time_limit, _DIAGNOSIS)
+    return shortfall(program, time_limit=seconds)
+
+
+def _impossible(pool: Pool, areas: Drawn, limits: Limits) -> FitError:
+    """Return the error that says which areas lack people for the floor, and what would help."""
+    floor = float(limits.floor or 0.0)
+    lacking = _lacking(pool.program, limits)
+    short = np.flatnonzero(lacking > _PERSON)
+    if not len(short):
+        return FitError("boundary.no_time", seconds=limits.time_limit, floor=floor)
+    ids = areas.ids[pool.order[short]]
+    problems = [
+        {"area_id": name, "floor": floor, "reachable": floor - lack, "lacking": lack}
+        for name, lack in zip(ids, lacking[short], strict=True)
+    ]
+    least = min(problem["reachable"] for problem in problems)
+    ways = [say("boundary.relax_floor", least=least)]
+    easier: dict[str, Program] = {}
+    if limits.max_units is not None:
+        easier["max_units"] = replace(pool.program, max_units=None)
+    if limits.contiguous:
+        easier["contiguous"] = replace(pool.program, parts=None)
+    if pool.exclusive:
+        none = pool.program.conflict[:0]
+        easier["exclusive"] = replace(pool.program, conflict=none)
+    ways += [
+        say(f"boundary.relax_{name}")
+        for name, program in easier.items()
+        if not (_lacking(program, limits) > _PERSON).any()
+    ]
+    return FitError(
+        "boundary.impossible", problems,
+        areas=[f"{p['area_id']} ({p['reachable']:.0f})" for p in problems],
+        count=len(problems), floor=floor, ways=" ".join(ways),
+    )  # fmt: skip

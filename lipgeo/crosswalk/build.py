@@ -1,0 +1,304 @@
+"""``build_crosswalk``: sources shared out among targets, and what must be said about it.
+
+From positions to ids: the frames of a crosswalk, ordered by ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from lipgeo._version import __version__
+from lipgeo.areas.service_areas import ServiceAreas
+from lipgeo.arrays import Floats, Ints
+from lipgeo.census.census import CensusZones
+from lipgeo.crosswalk.crosswalk import (
+    QUALITY,
+    Crosswalk,
+    Placement,
+    Weight,
+    counted,
+    coverage_of,
+    fit_of,
+    left,
+    require_sums,
+)
+from lipgeo.crosswalk.inputs import Targets, on_one_grid, targets_of
+from lipgeo.crosswalk.overlay.kernel import overlay
+from lipgeo.crosswalk.overlay.measure import DUST
+from lipgeo.crosswalk.shares import Held, Lay, Shares, by_area, by_weight
+from lipgeo.errors import CrosswalkError, require_kind
+from lipgeo.report import CheckReport, Finding, finding
+from lipgeo.zones.zones import Zones
+
+__all__ = ["assembled", "build_crosswalk", "laid_out"]
+
+#: a target covered more often than this says that sources overlap
+_OVER = 1e-6
+
+
+def assembled(
+    source: Zones,
+    targets: Targets,
+    area: Shares,
+    weighted: Shares,
+    held: Held,
+    *,
+    meta: dict[str, Any],
+    findings: list[Finding],
+) -> Crosswalk:
+    """Put ids to positions; order everything by ids."""
+    pairs, surface = weighted.pairs, area.pairs
+    met = np.unique(pairs.unit)
+    named, rank = _ranked(_ids(source, met))
+    amount, basis = held(met)
+    code, bases = pd.factorize(basis)
+    targeted, based = _texts(targets.ids), _texts(bases).take(code)
+    at = np.searchsorted(met, pairs.unit)
+    place = np.lexsort((pairs.area, rank[at]))
+    at, column = at[place], pairs.area[place]
+    frame = pd.DataFrame(
+        {
+            "source_id": named.take(rank[at]),
+            "target_id": targeted.take(column),
+            "share": pairs.share[place],
+            "area_share": surface.share[place],
+            "weight": pairs.share[place] * amount[at],
+            "share_basis": based.take(at),
+        }
+    )
+    both = np.searchsorted(met, pairs.shared_unit)
+    place = np.lexsort((rank[both], pairs.shared_other, pairs.shared_area))
+    overlaps = pd.DataFrame(
+        {
+            "target_id": targeted.take(pairs.shared_area[place]),
+            "other_id": targeted.take(pairs.shared_other[place]),
+            "source_id": named.take(rank[both[place]]),
+            "share": pairs.shared[place],
+            "area_share": surface.shared[place],
+        }
+    )
+    require_sums(pairs.unit, pairs.share, pairs.shared_unit, lambda rows: _ids(source, rows))
+    outside = np.ones(len(source))
+    outside[pairs.covered_unit] = left(pairs.covered)
+
+    def every() -> tuple[pd.DataFrame, pd.DataFrame]:
+        named, rank = _ranked(np.asarray(source.ids, dtype=object))
+        order = np.argsort(rank)
+        amount, basis = held(np.arange(len(source), dtype=np.int64))
+        code, bases = pd.factorize(basis)
+        remainder = pd.DataFrame({"source_id": named, "share": outside[order]})
+        sources = pd.DataFrame(
+            {"weight": amount[order], "share_basis": _texts(bases).take(code[order])},
+            index=pd.Index(named, name="source_id"),
+        )
+        return remainder, sources
+
+    coverage = coverage_of(source, targets, area)
+    fit = fit_of(
+        pairs.unit,
+        pairs.area,
+        pairs.share,
+        surface.share,
+        remainder=outside,
+        held=_counted_here(met, (amount, basis), meta["weight"], len(source), every),
+        coverage=coverage,
+    )
+    quality = fit.assign(target_id=targets.ids)[list(QUALITY)]
+    findings += [
+        finding("crosswalk.sources_overlap", "warning", one, value=share, id=one, share=share)
+        for one, share in zip(targets.ids, coverage, strict=True)
+        if share > 1 + _OVER
+    ]
+    meta |= {
+        "sources": len(source),
+        "targets": len(quality),
+        "pairs": len(frame),
+        "lipgeo": __version__,
+        "shapely": shapely.__version__,
+        "geos": shapely.geos_version_string,
+        "dust": DUST,
+    }
+    return Crosswalk._met(frame, overlaps, quality, every, meta=meta, report=CheckReport(findings))
+
+
+def _counted_here(
+    met: Ints,
+    told: tuple[Floats, npt.NDArray[np.object_]],
+    weight: str,
+    count: int,
+    every: Callable[[], tuple[pd.DataFrame, pd.DataFrame]],
+) -> Floats:
+    """Return :func:`counted` by position, 0 for sources that were not met."""
+    amount, basis = told
+    mine = pd.DataFrame({"weight": amount, "share_basis": pd.Series(basis, dtype=object)})
+    if weight != "area" and not np.isin(basis, [weight, "point"]).any():
+        # by land only where nobody is counted anywhere: the rest of the sources says so
+        others = every()[1]["share_basis"]
+        if (others.eq(weight) | others.eq("point")).any():
+            mine["weight"] = 0.0
+    held = np.zeros(count)
+    held[met] = counted(mine, weight)
+    return held
+
+
+def _ids(source: Zones, rows: Ints) -> npt.NDArray[np.object_]:
+    """Return the ids of some sources; a census is asked for no others."""
+    if isinstance(source, CensusZones):
+        held = source.census.data.attributes(str(source.level), ["unit_id"], rows)
+        return np.asarray(held["unit_id"].to_numpy(dtype=object))
+    return np.asarray(source.ids[rows], dtype=object)
+
+
+def _ranked(ids: npt.NDArray[np.object_]) -> tuple[Any, Ints]:
+    """Return ids in their order, as pandas keeps texts, and the place of each in it."""
+    order = np.argsort(ids.astype(str), kind="stable")
+    rank = np.empty(len(ids), dtype=np.int64)
+    rank[order] = np.arange(len(ids))
+    return _texts(ids[order]), rank
+
+
+def _texts(values: npt.NDArray[np.object_]) -> Any:
+    """Return texts as pandas keeps them."""
+    return pd.Series(values).array
+
+
+def build_crosswalk(
+    source: Zones,
+    target: Zones | ServiceAreas,
+    *,
+    weight: Weight = "area",
+    placement: Placement = "surface",
+    blocks: Zones | None = None,
+) -> Crosswalk:
+    """Share out source zones among targets.
+
+    Parameters
+    ----------
+    source
+        Zones, or a level of a census (``census.zones("DA")``).
+    target
+        Zones, a level of a census, or service areas. Drawn targets are overlaid; units of the
+        source's own census and unit-list areas are matched by ids, exactly.
+    weight
+        What is shared: ``"area"``, or the people, dwellings or households of the blocks.
+    placement
+        Where a block's people are: evenly on its ``"surface"``, or at its representative
+        ``"point"``, as Statistics Canada retrieves areas.
+    blocks
+        Zones with columns ``population``, ``dwellings`` or ``households``; only those of
+        sources that an outline crosses are looked at. The census's own blocks where the source
+        is census zones and its blocks are held.
+
+    Returns
+    -------
+    Crosswalk
+        Exact shares: shares and remainder of each source add up to 1. A source is shared out by
+        the weight asked for; where its blocks hold none of it, or the count of some is missing,
+        by dwellings, else by area, and ``share_basis`` says which. Without blocks every share is
+        by area.
+
+    Raises
+    ------
+    CrosswalkError
+        An option is not one of the above, an area is a list and the source is no census of its
+        vintage, or ``blocks`` holds no counts.
+    CRSError, DatumError
+        Zones do not share a projected coordinate reference system. With a census or service areas
+        everything is brought to EPSG:3347 first.
+
+    Notes
+    -----
+    The share of a source without people is not 0: it is that of its dwellings, else of its area.
+    An overlap below 1e-9 of both the source and the target is numeric dust and no overlap.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> from lipgeo import Zones, build_crosswalk
+    >>> fields = Zones(["a", "b"], shapely.box([0, 2], 0, [2, 4], 2), "EPSG:26917")
+    >>> town = Zones(["t"], [shapely.box(1, 0, 4, 2)], "EPSG:26917")
+    >>> build_crosswalk(fields, town).frame[["source_id", "share"]].to_numpy().tolist()
+    [['a', 0.5], ['b', 1.0]]
+    """
+    return laid_out(source, target, weight=weight, placement=placement, blocks=blocks, lay=overlay)
+
+
+def laid_out(
+    source: Zones,
+    target: Zones | ServiceAreas,
+    *,
+    weight: Weight,
+    placement: Placement,
+    blocks: Zones | None,
+    lay: Lay,
+) -> Crosswalk:
+    """Share out as :func:`build_crosswalk`, with ``lay`` to lay a census level over targets."""
+    _require_option("weight", weight, Weight)
+    _require_option("placement", placement, Placement)
+    if blocks is not None:
+        require_kind(blocks, Zones, "errors.zones", "blocks")
+    source, target, blocks = on_one_grid(source, target, blocks)
+    targets = targets_of(source, target)
+    area = by_area(source, targets, lay)
+    findings = [*target.report, *_met(source, targets, area)]
+    if blocks is None and isinstance(source, CensusZones) and "DB" in source.census.levels:
+        blocks = source.census.zones("DB")
+    weighted, held, notes = by_weight(
+        source, targets, area, weight=weight, placement=placement, blocks=blocks, lay=lay
+    )
+    meta = {
+        "source_level": source.level,
+        "target_level": None if isinstance(target, ServiceAreas) else target.level,
+        "target_kind": "areas" if isinstance(target, ServiceAreas) else "zones",
+        "listed": _listed(source, target),
+        "vintage": source.vintage,
+        "weight": weight,
+        "placement": placement,
+    }
+    return assembled(source, targets, area, weighted, held, meta=meta, findings=[*findings, *notes])
+
+
+def _listed(source: Zones, target: Zones | ServiceAreas) -> list[str]:
+    """Return the targets that are sets of units of the source's own census, by id."""
+    if not isinstance(source, CensusZones):
+        return []
+    if isinstance(target, ServiceAreas):
+        units = target.frame["definition"].eq("units")
+        return sorted(str(area) for area in target.frame.index[units])
+    own = isinstance(target, CensusZones) and target.census.data is source.census.data
+    return sorted(map(str, target.ids)) if own else []
+
+
+def _require_option(name: str, value: str, options: Any) -> None:
+    if value not in get_args(options):
+        raise CrosswalkError(
+            "crosswalk.option", name=name, value=value, options=list(get_args(options))
+        )
+
+
+def _met(source: Zones, targets: Targets, area: Shares) -> list[Finding]:
+    """Return what must be said about the overlay itself."""
+    findings = [
+        finding("crosswalk.repaired_source", "note", source.ids[row], id=source.ids[row])
+        for row in area.repaired
+    ]
+    findings += [
+        finding("crosswalk.repaired_target", "note", targets.ids[row], id=targets.ids[row])
+        for row in targets.outlines.repaired
+    ]
+    findings += [
+        finding("crosswalk.unplaced", "warning", source.ids[row], id=source.ids[row])
+        for row in area.unplaced
+    ]
+    empty = np.setdiff1d(np.arange(len(targets)), area.pairs.area)
+    findings += [
+        finding("crosswalk.no_overlap", "warning", targets.ids[row], id=targets.ids[row])
+        for row in empty
+    ]
+    return findings

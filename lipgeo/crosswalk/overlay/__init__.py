@@ -1,0 +1,1 @@
+"""Own the geometry of shares: which part of each unit lies in each area."""

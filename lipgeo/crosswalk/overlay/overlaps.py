@@ -1,0 +1,81 @@
+"""Areas that overlap: what two of them have in common in a unit, and what all hold together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lipgeo.arrays import Floats, Ints, Shapes
+from lipgeo.crosswalk.overlay.descent import Near, Outlines
+from lipgeo.crosswalk.overlay.edges import ranges
+from lipgeo.crosswalk.overlay.measure import DUST, jointly, noise
+
+__all__ = ["Found", "couples", "in_both", "in_union"]
+
+
+class Found(NamedTuple):
+    """Pairs of positive area, ordered by row and area, and the units opened for them.
+
+    ``place`` is the position of a pair among those near an outline, -1 where boxes settled it.
+    """
+
+    row: Ints
+    area: Ints
+    share: Floats
+    place: Ints
+    near: Near
+    rows: Ints
+    polygons: Shapes
+    size: Floats
+    repaired: Ints
+
+
+def in_both(found: Found, outlines: Outlines) -> tuple[Ints, Ints, Floats]:
+    """Return, for two pairs of one row whose areas overlap in it, their positions and the share."""
+    first, second = couples(found.row)
+    shared = np.where(found.share[first] == 1, found.share[second], found.share[first])
+    cut = np.flatnonzero((found.share[first] < 1) & (found.share[second] < 1))
+    which = np.column_stack([found.place[first[cut]], found.place[second[cut]]])
+    near = found.near
+    common = jointly(near, which, found.polygons, found.size, outlines, outside=False)
+    dust = np.minimum(
+        noise(near.some(which[:, 0]), found.size, outlines),
+        noise(near.some(which[:, 1]), found.size, outlines),
+    )
+    shared[cut] = np.where(common > dust, np.minimum(common, 1.0), 0.0)
+    keep = shared > 0
+    return first[keep], second[keep], shared[keep]
+
+
+def in_union(
+    found: Found, first: Ints, second: Ints, shared: Floats, outlines: Outlines
+) -> tuple[Ints, Floats]:
+    """Return each row in some area and its share in the union of its areas."""
+    covered_row, at = np.unique(found.row, return_inverse=True)
+    # an area that lies in another of the unit's areas, there, adds nothing to the union
+    adds = np.ones(len(found.row), dtype=bool)
+    adds[second[shared >= found.share[second] - DUST]] = False
+    within_second = shared >= found.share[first] - DUST
+    adds[first[within_second & adds[second]]] = False
+    both = adds[first] & adds[second]
+    covered: Floats = np.zeros(len(covered_row))
+    covered += np.bincount(at, weights=found.share * adds, minlength=len(covered_row))
+    covered -= np.bincount(at[first], weights=shared * both, minlength=len(covered_row))
+    overlaps = np.bincount(at[first[both]], minlength=len(covered_row))
+    # two overlaps have a part in common only where three areas meet
+    crowded = overlaps >= 3
+    several = np.bincount(at[adds], minlength=len(covered_row))
+    for count in np.unique(several[crowded]):
+        some = np.flatnonzero(crowded & (several == count))
+        which = found.place[adds & np.isin(at, some)].reshape(-1, count)
+        left = jointly(found.near, which, found.polygons, found.size, outlines, outside=True)
+        covered[some] = 1 - np.maximum(left, 0.0)
+    covered = np.where(covered >= 1 - DUST, 1.0, covered)
+    return covered_row, covered
+
+
+def couples(groups: Ints) -> tuple[Ints, Ints]:
+    """Return all pairs of positions (first < second) that share a group; ``groups`` is ordered."""
+    ends = np.searchsorted(groups, groups, side="right").astype(np.int64)
+    return ranges(np.arange(1, len(groups) + 1, dtype=np.int64), ends)

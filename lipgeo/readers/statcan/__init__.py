@@ -1,0 +1,1 @@
+"""Own the layouts of the files that Statistics Canada publishes."""

@@ -1,0 +1,627 @@
+"""One attribute file on its way to a table; what is wrong is gathered, then raised together.
+
+``find_level``: of which level the rows of an attribute file are.
+
+``read_attributes``: a census attribute table as it comes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lipgeo import geography
+from lipgeo.arrays import Flags
+from lipgeo.errors import CensusError, IdError, InputError, LipgeoError
+from lipgeo.readers.statcan.columns import Column, facts, recognise
+from lipgeo.readers.statcan.raw import Raw, raw_of_frame, read_raw
+from lipgeo.readers.text import to_numbers
+from lipgeo.report import CheckReport, Finding, Severity, notes_of
+from lipgeo.words import say
+
+__all__ = ["AttributeTable", "Reading", "find_level", "from_frame", "read_attributes"]
+
+
+def find_level(reading: Reading, said: str | None) -> str:
+    """Return the level of the rows.
+
+    Parameters
+    ----------
+    reading
+        The file.
+    said
+        The level the caller names, ``None`` to find it.
+
+    Raises
+    ------
+    CensusError
+        Nothing says it, or rows are of several.
+    """
+    held = {column.level for column in reading.columns if column.role in ("id", "dguid")}
+    everything = ", ".join(reading.raw.columns)
+    if said is not None:
+        if not held & {said, ""}:
+            raise CensusError(
+                "readers.no_id_column", name=reading.raw.name, level=said, columns=everything
+            )
+        return said
+    if not held:
+        raise CensusError("readers.no_ids", name=reading.raw.name, columns=everything)
+    fine = [code for code in geography.levels(reading.year) if code in held]
+    if reading.column("", "id") is None and fine:
+        return str(fine[0])
+    found = _level_of_rows(reading) or _level_of_dguids(reading) or _level_of_name(reading)
+    if found is None:
+        column = reading.column("", "id") or reading.column("", "dguid")
+        raise CensusError(
+            "readers.which_level", name=reading.raw.name, column=column.name if column else ""
+        )
+    return found
+
+
+def _level_of_rows(reading: Reading) -> str | None:
+    kinds, column = reading.values("", "level"), reading.column("", "level")
+    if kinds is None or column is None:
+        return None
+    try:
+        found: set[str] = {geography.level(str(kind)).code for kind in kinds.dropna().unique()}
+    except InputError:  # a column of that name that holds something else
+        return None
+    if len(found) > 1:
+        raise CensusError(
+            "readers.several_levels",
+            name=reading.raw.name,
+            column=column.name,
+            levels=sorted(found),
+        )
+    return next(iter(found), None)
+
+
+def _level_of_dguids(reading: Reading) -> str | None:
+    given = reading.values("", "dguid")
+    if given is None or given.isna().all():
+        return None
+    try:
+        return str(geography.parse_dguids(given.dropna().head(1))["level"].iloc[0])
+    except IdError:
+        return None
+
+
+def _level_of_name(reading: Reading) -> str | None:
+    ids = reading.values("", "id")
+    if ids is None:
+        return None
+    for word in re.split(r"[^a-z]+", reading.name.lower()):
+        try:
+            code: str = geography.level(word).code if word else ""
+        except InputError:
+            continue
+        if code not in geography.levels(reading.year):
+            continue
+        if geography.are_ids(ids.dropna().astype("string"), code, reading.year).mean() > 0.5:
+            reading.note("level_from_name", "warning", level=code)
+            return code
+    return None
+
+
+COUNTS = ("population", "dwellings", "households")
+NUMBERS = (*COUNTS, "land_km2", "x", "y")
+NAMES = ("unit_name", "name_fr", "unit_type", "dguid")
+_PARTS = {"CMA": "CMAP", "POPCTR": "POPCTRP"}
+
+_NAME_AND_TYPE = r"^(?P<name>.*?)(?: \((?P<type>[^()]{1,5})\))?$"
+
+
+class Reading:
+    """The recognised columns of a file, and what was noted and found wrong while reading them.
+
+    Parameters
+    ----------
+    raw, columns
+        The file and what its columns hold.
+    name
+        File or layer name, which may say the level.
+    vintage
+        Census year, ``None`` where not known.
+    """
+
+    def __init__(self, raw: Raw, columns: Iterable[Column], name: str, vintage: int | None) -> None:
+        self.raw = raw
+        self.name = name
+        self.columns = list(columns)
+        self.text = raw.read([column.at for column in self.columns])
+        self.text.columns = pd.RangeIndex(self.text.shape[1])
+        self.notes: list[Finding] = [*raw.notes, *notes_of(self.text)]
+        self.faults: list[tuple[type[LipgeoError], str, list[dict[str, Any]], dict[str, Any]]] = []
+        #: the year whose forms the ids must have; the latest form where no year is known
+        self.year = vintage if vintage is not None else self._year_of_blocks()
+        # the population centre columns of the attribute file hold urban areas in 2006
+        if "POPCTR" not in geography.levels(self.year):
+            self.columns = [
+                Column(c.at, c.name, "UA", c.role, c.vintage) if c.level == "POPCTR" else c
+                for c in self.columns
+            ]
+
+    def _year_of_blocks(self) -> int:
+        years: list[int] = list(geography.vintages())
+        blocks = self.values("DB", "id")
+        if blocks is None:
+            return years[-1]
+        length = blocks.astype("string").str.len().median()
+        fitting = [year for year in years if geography.id_length("DB", year) == length]
+        return (fitting or years)[-1]
+
+    def note(self, check: str, severity: Severity = "note", **values: Any) -> None:
+        """Add a finding; its sentence is ``attributes.<check>``."""
+        sentence = say(f"readers.{check}", name=self.raw.name, **values)
+        self.notes.append(Finding(check, severity, self.raw.name, sentence))
+
+    def fault(
+        self, error: type[LipgeoError], key: str, problems: list[dict[str, Any]], /, **values: Any
+    ) -> None:
+        """Keep a fault for the end."""
+        self.faults.append((error, key, problems, {"name": self.raw.name, **values}))
+
+    def raise_faults(self) -> None:
+        """Raise what was found wrong, all of it at once."""
+        if not self.faults:
+            return
+        if len(self.faults) == 1:
+            error, key, rows, values = self.faults[0]
+            raise error(key, rows, **values)
+        raise CensusError(
+            "readers.several_faults",
+            [row for _, _, rows, _ in self.faults for row in rows],
+            name=self.raw.name,
+            faults=" ".join(say(key, **values) for _, key, _, values in self.faults),
+        )
+
+    def column(self, level: str, role: str) -> Column | None:
+        """Return the column that holds a role of a level (empty: the rows' own)."""
+        for column in self.columns:
+            if (column.level, column.role) == (level, role):
+                return column
+        return None
+
+    def values(self, level: str, role: str) -> pd.Series | None:
+        """Return the cells of such a column."""
+        column = self.column(level, role)
+        return None if column is None else self.text[self.columns.index(column)]
+
+    def own(self, level: str, role: str) -> tuple[Column, pd.Series] | None:
+        """Return column and cells of the rows' own role, under their level or under none."""
+        for slot in (level, ""):
+            column, values = self.column(slot, role), self.values(slot, role)
+            if column is not None and values is not None:
+                return column, values
+        return None
+
+    # -- ids -----------------------------------------------------------------------------------
+
+    def ids(self, level: str, *, own: bool = False) -> pd.Series | None:
+        """Return the ids of a level, from its ids or its DGUIDs, restored; text, RangeIndex."""
+        slots = (level, "") if own else (level,)
+        given = [
+            (column, values.reset_index(drop=True))
+            for role in ("id", "dguid")
+            for slot in slots
+            if (column := self.column(slot, role)) is not None
+            and (values := self.values(slot, role)) is not None
+        ]
+        if not given:
+            return None
+        # some copies leave the ids empty and give DGUIDs
+        column, values = next((pair for pair in given if pair[1].notna().any()), given[0])
+        if not own:
+            values = self._without_none(column, values, level)
+        if values.isna().all():
+            return pd.Series(pd.NA, index=range(len(values)), dtype="string")
+        read = self._of_ids if column.role == "id" else self._of_dguids
+        return read(column, values, level)
+
+    def _without_none(self, column: Column, given: pd.Series, level: str) -> pd.Series:
+        """Blank the codes that the files give to blocks outside all units of a level."""
+        table = facts()["none"]
+        kinds, rural = self.values("CMA", "unit_type"), self.values(level, "class")
+        if level in ("POPCTR", "UA") and rural is not None:
+            given = given.mask(np.asarray(rural.isin(table["POPCTR_class"])))
+        if level == "CT" and kinds is not None and kinds.notna().any():
+            given = given.where(np.asarray(kinds.isin(table["CT_types"])))
+        if column.role == "dguid" or pd.api.types.is_numeric_dtype(given):
+            return given
+        text = given.astype("string")
+        text = text.mask(np.asarray(text.isin(_none(level))))
+        zero = np.asarray(text.str.fullmatch(r"0+(\.0*)?").fillna(False), dtype=bool)
+        if zero.any():  # no unit is called 0: some files write it for none
+            self.note("zero_ids", column=column.name, level=level, rows=int(zero.sum()))
+        return text.mask(zero)
+
+    def _of_ids(self, column: Column, given: pd.Series, level: str) -> pd.Series:
+        done = geography.restore_ids(given, level, self.year)
+        self.notes += [
+            Finding(f.check, f.severity, f"{level} {column.name}", f.message, f.value, f.limit)
+            for f in done.report
+            if f.severity != "error"  # what is refused is raised with its rows
+        ]
+        if len(done.refused):
+            rows = done.refused.assign(row=done.refused["row"] + 1, column=column.name, level=level)
+            self._refuse(column, level, rows.to_dict("records"), rows["reason"].unique())
+        return done.ids
+
+    def _of_dguids(self, column: Column, given: pd.Series, level: str) -> pd.Series:
+        where, distinct = pd.factorize(given.astype("string"))
+        unique = pd.Series(distinct, dtype="string")
+        good = np.ones(len(unique), dtype=bool)
+        try:
+            parsed = geography.parse_dguids(unique)
+        except IdError as error:
+            good[[row["row"] for row in error.rows]] = False
+            parsed = geography.parse_dguids(unique.where(good))
+        good &= parsed["level"].eq(level).fillna(False).to_numpy(dtype=bool)
+        if not good.all():
+            rows = np.flatnonzero((where >= 0) & ~good[where])
+            refused = [
+                {
+                    "row": int(row) + 1,
+                    "column": column.name,
+                    "level": level,
+                    "given": given.iloc[row],
+                }
+                for row in rows
+            ]
+            self._refuse(column, level, refused, [say("readers.no_dguid", level=level)])
+        units = parsed["unit_id"].where(good)
+        return units.take(np.maximum(where, 0)).reset_index(drop=True).mask(where < 0)
+
+    def _refuse(
+        self, column: Column, level: str, rows: list[dict[str, Any]], reasons: Iterable[str]
+    ) -> None:
+        self.fault(
+            IdError,
+            "readers.refused_ids",
+            rows,
+            column=column.name,
+            level=level,
+            count=len(rows),
+            cells=[f"{row['row']}: {row['given']}" for row in rows],
+            reasons=list(reasons),
+        )
+
+    # -- the table -----------------------------------------------------------------------------
+
+    def read(self, level: str) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+        """Return the frame and the names of :class:`AttributeTable`."""
+        ids = self.ids(level, own=True)
+        if ids is None:
+            raise CensusError(
+                "readers.no_ids", name=self.raw.name, columns=", ".join(self.raw.columns)
+            )
+        if not self.faults:
+            blank = [int(row) + 1 for row in np.flatnonzero(ids.isna())]
+            if blank:
+                rows = [{"row": row} for row in blank]
+                self.fault(CensusError, "readers.blank_ids", rows, rows=blank)
+        frame = pd.DataFrame({"unit_id": ids})
+        self._own_names(frame, level)
+        self._numbers(frame, level)
+        frame["incomplete_reserve"] = self._reserves(frame, level)
+        parents = self._parents(frame, level)
+        self.raise_faults()
+        twice = frame["unit_id"][frame["unit_id"].duplicated()].unique()
+        if len(twice):
+            self.note("duplicate_ids", "warning", ids=twice)
+        names = {code: self._named(frame, code) for code in parents}
+        return frame, {code: named for code, named in names.items() if named.shape[1] > 1}
+
+    def _own_names(self, frame: pd.DataFrame, level: str) -> None:
+        for role in NAMES:
+            found = self.own(level, role)
+            if found is None:
+                continue
+            text = found[1].astype("string").reset_index(drop=True)
+            if not text.eq(frame["unit_id"]).all():  # a DA is called by its id: no name
+                frame[role] = text
+        if "unit_name" not in frame:
+            self._name_under_another(frame, level)
+        if "unit_name" in frame and "unit_type" not in frame:
+            split = frame["unit_name"].str.extract(_NAME_AND_TYPE)
+            if split["type"].notna().mean() > 0.5:
+                frame["unit_name"] = split["name"].astype("string")
+                frame["unit_type"] = split["type"].astype("string")
+                self.note("type_in_name", level=level)
+
+    def _name_under_another(self, frame: pd.DataFrame, level: str) -> None:
+        """Take the name from a parent's name column where it names the rows, as in some copies."""
+        for at, column in enumerate(self.columns):
+            parent = self.values(column.level, "id")
+            if column.role != "unit_name" or parent is None or column.level in ("PR", level):
+                continue
+            text = self.text[at].astype("string").reset_index(drop=True)
+            if text.nunique() <= parent.nunique():
+                continue
+            frame["unit_name"] = text
+            self.columns[at] = Column(column.at, column.name, "", "unused")
+            self.note("own_name", column=column.name, level=level)
+            return
+
+    def _numbers(self, frame: pd.DataFrame, level: str) -> None:
+        unread: list[dict[str, Any]] = []
+        for role in NUMBERS:
+            found = self.own(level, role)
+            if found is None:
+                frame[role] = np.nan
+                continue
+            column, given = found
+            numbers, bad = to_numbers(given, self.raw.decimal)
+            if role not in ("x", "y"):
+                bad = bad | (numbers < 0)
+            cells = given.to_numpy(dtype=object)
+            unread += [
+                {"row": int(row) + 1, "column": column.name, "given": cells[row]}
+                for row in np.flatnonzero(bad)
+            ]
+            frame[role] = np.where(bad, np.nan, numbers)
+        if unread:
+            cells = [f"{row['column']} {row['row']}: {row['given']}" for row in unread]
+            self.fault(CensusError, "readers.unread_numbers", unread, cells=cells)
+
+    def _reserves(self, frame: pd.DataFrame, level: str) -> Flags:
+        found = self.own(level, "incomplete_reserve")
+        if found is None:
+            return np.zeros(len(frame), dtype=bool)
+        text = found[1].astype("string").fillna("").reset_index(drop=True)
+        flagged = np.asarray(~text.isin(facts()["flags"]["no"]), dtype=bool)
+        if not flagged.any():
+            return flagged
+        counted = flagged & np.asarray(frame["population"] > 0)
+        for role in COUNTS:  # never enumerated: missing, not zero
+            frame.loc[flagged & ~counted & np.asarray(frame[role] == 0), role] = np.nan
+        letters = sorted(text[flagged].unique())
+        self.note("reserves", units=int(flagged.sum()), letters=letters)
+        if counted.any():
+            self.note("counted_reserves", "warning", units=frame["unit_id"][counted].tolist())
+        return flagged
+
+    def _parents(self, frame: pd.DataFrame, level: str) -> list[str]:
+        """Add the parent columns, from the file and from the ids; keep where the two disagree."""
+        by_id = geography.parents_by_id(level, self.year)
+        against: list[dict[str, Any]] = []
+        added = []
+        for parent in reversed(geography.levels(self.year)):
+            if parent == level:
+                continue
+            given, held = self._given(parent), None
+            if parent in by_id:
+                held = geography.parent_ids(frame["unit_id"], level, self.year, parent)
+            if given is not None and held is not None:
+                differ = given.ne(held).fillna(False).to_numpy(dtype=bool)
+                against += [
+                    {
+                        "row": int(row) + 1,
+                        "unit_id": frame["unit_id"].iloc[row],
+                        "level": parent,
+                        "given": given.iloc[row],
+                    }
+                    for row in np.flatnonzero(differ)
+                ]
+            column = held if held is not None else given
+            if column is not None:
+                frame[parent] = column
+                added.append(parent)
+        if against:
+            units = [f"{row['unit_id']}: {row['level']} {row['given']}" for row in against]
+            self.fault(CensusError, "readers.contradictions", against, units=units)
+        return added
+
+    def _given(self, parent: str) -> pd.Series | None:
+        """Return the parents that the file gives, missing where a unit lies in none."""
+        given = self.ids(parent)
+        if given is not None or parent not in _PARTS:
+            return given
+        part = self.ids(_PARTS[parent])
+        if part is None:
+            return None
+        whole = geography.parent_ids(part, _PARTS[parent], self.year, parent)
+        return whole.mask(np.asarray(whole.isin(_none(parent))))
+
+    def _named(self, frame: pd.DataFrame, code: str) -> pd.DataFrame:
+        first = np.asarray(~frame[code].duplicated() & frame[code].notna())
+        named = {"unit_id": frame[code][first].reset_index(drop=True)}
+        for role in (*NAMES, "x", "y"):
+            # provinces have a bilingual name and one in each language
+            given = self.values(code, "name_en") if role == "unit_name" else None
+            given = given if given is not None else self.values(code, role)
+            if given is None:
+                continue
+            kept = given.reset_index(drop=True)[first].reset_index(drop=True)
+            named[role] = (
+                pd.Series(to_numbers(kept, self.raw.decimal)[0])
+                if role in ("x", "y")
+                else kept.astype("string")
+            )
+        return pd.DataFrame(named)
+
+
+def _none(level: str) -> list[str]:
+    """Ids of a level that mean none (see ``[none]`` of ``layouts.toml``)."""
+    table: Mapping[str, list[str]] = facts()["none"]
+    if level == "CMA":
+        return list(table["CMA"])
+    return [f"{cma}{name}" for cma in table["CMA"] for name in table["CT"]] if level == "CT" else []
+
+
+@dataclass(frozen=True)
+class AttributeTable:
+    """What a census attribute file says.
+
+    Attributes
+    ----------
+    level
+        Code of the level of its rows (``DB``).
+    vintage
+        Census year, ``None`` where neither the file nor the caller said one.
+    frame
+        One row a unit, RangeIndex, in the file's order: ``unit_id`` (text); ``unit_name``,
+        ``name_fr``, ``unit_type``, ``dguid`` (text) where the file gives its own units those;
+        ``population, dwellings, households`` (float64, NaN where missing; those the file lacks
+        are NaN throughout); ``land_km2``; ``x, y`` (representative point of the unit itself, in
+        metres of Statistics Canada's Lambert grid, NaN where not given); ``incomplete_reserve``
+        (bool); and one text column a parent level the file or the id gives, named by its code,
+        missing where the unit lies in no such parent. An id that stands twice is left as it is,
+        with a finding.
+    names
+        Level code to what the file says of the parents: ``unit_id`` and those of ``unit_name,
+        name_fr, unit_type, dguid`` (text), ``x, y`` (float64) that it gives; one row a parent.
+    notes
+        What was assumed, restored and left out.
+    """
+
+    level: str
+    vintage: int | None
+    frame: pd.DataFrame
+    names: dict[str, pd.DataFrame]
+    notes: CheckReport
+
+    def __repr__(self) -> str:
+        parents = ", ".join(self.names) or "-"
+        year = self.vintage if self.vintage is not None else "?"
+        return (
+            f"<AttributeTable {self.level} {year}: {len(self.frame):,} units; names of {parents}>"
+        )
+
+
+def read_attributes(
+    path: str | Path,
+    *,
+    vintage: int | None = None,
+    level: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+) -> AttributeTable:
+    r"""Read a census attribute table as it comes.
+
+    The geographic attribute file 92-151 (2006 and 2011 fixed width, 2016, 2021), the relationship
+    file 98-26-0004, the attribute table of a boundary file, or any table of units with usual
+    column names, English or French; zipped or not; delimited text, workbook, ``.dbf``,
+    GeoPackage.
+
+    Parameters
+    ----------
+    path
+        The file.
+    vintage
+        Census year; needed where the file says none (the fixed-width files serve two censuses).
+    level
+        Level of the rows; needed where neither columns nor the file's name say it.
+    mapping
+        Columns with unusual names: ``unit_id``, a count, ``land_km2``, ``x``, ``y``,
+        ``unit_name``, ``unit_type``, ``dguid``, ``incomplete_reserve`` or a level code, to the
+        name of its column, such as ``{"unit_id": "GeoUID", "CSD": "CSD_UID"}``.
+
+    Returns
+    -------
+    AttributeTable
+        Units, counts, parents and names.
+
+    Raises
+    ------
+    FileError
+        The file is missing, damaged, or in no form known.
+    CensusError
+        The columns are not those of one level, ids are blank, parents contradict the ids, the
+        year is another, or numbers cannot be read.
+    IdError
+        Ids that are none of their level and year and cannot be restored with certainty.
+    InputError
+        The mapping names a column that is not there.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from lipgeo.readers.statcan.attributes import read_attributes
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "blocks.csv"
+    >>> _ = path.write_text("DBUID,dbpop2021\n35060001001,94.0\n35060001002,23.0\n")
+    >>> table = read_attributes(path)
+    >>> table.level, table.vintage, float(table.frame["population"].sum()), table.frame["DA"][0]
+    ('DB', 2021, 117.0, '35060001')
+    """
+    path = Path(path)
+    said = None if vintage is None else geography.require_vintage(vintage)
+    return _table(read_raw(path, said), path.name, said, level, mapping)
+
+
+def from_frame(
+    frame: pd.DataFrame,
+    name: str,
+    *,
+    vintage: int | None = None,
+    level: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+) -> AttributeTable:
+    """Read the attributes of a layer already in memory, without its geometry.
+
+    Parameters
+    ----------
+    frame
+        Its columns, of any type.
+    name
+        File or layer name; it may say the year and the level (``lda_000b21a_e``).
+    vintage, level, mapping
+        As for :func:`read_attributes`.
+
+    Raises
+    ------
+    CensusError, IdError, InputError
+        As :func:`read_attributes`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from lipgeo.readers.statcan.attributes import from_frame
+    >>> table = from_frame(pd.DataFrame({"DRIDU": ["3506"], "SUPTERRE": [2778.0]}), "ldr_000b21a_f")
+    >>> table.level, table.vintage, float(table.frame["land_km2"][0])
+    ('CD', 2021, 2778.0)
+    """
+    said = None if vintage is None else geography.require_vintage(vintage)
+    return _table(raw_of_frame(frame, name), name, said, level, mapping)
+
+
+def _table(
+    raw: Raw, name: str, said: int | None, level: str | None, mapping: Mapping[str, str] | None
+) -> AttributeTable:
+    columns = recognise(raw.columns, mapping, raw.name)
+    vintage = _vintage(raw, columns, name, said)
+    reading = Reading(raw, columns, name, vintage)
+    if reading.text.empty:
+        raise CensusError("readers.no_rows", name=raw.name)
+    code = find_level(reading, None if level is None else geography.level(level).code)
+    frame, names = reading.read(code)
+    return AttributeTable(code, vintage, frame, names, CheckReport(reading.notes))
+
+
+def _vintage(raw: Raw, columns: Iterable[Column], name: str, said: int | None) -> int | None:
+    """Return the census year, from the caller, the columns, the layout or the file's name."""
+    known = set(geography.vintages(expected=True))
+    # a column of ids may carry another year (that of a Representation Order)
+    named = {column.vintage for column in columns if column.vintage is not None} & known
+    named |= {raw.vintage} if raw.vintage is not None else set()
+    if not named:
+        stem = name.lower()
+        match = re.match(r"[gl](?:[a-z]{2}_|[a-z]{3})000[a-h](\d\d)[a-z]_[ef]", stem)
+        years = (
+            {2000 + int(match.group(1))}
+            if match
+            else {int(text) for text in re.findall(r"(?<!\d)20\d\d(?!\d)", stem)}
+        )
+        named = years & known
+    found = [str(year) for year in sorted(named)]
+    if said is not None and named and said not in named:
+        raise CensusError("readers.other_vintage", name=raw.name, said=str(said), found=found)
+    if said is None and len(named) > 1:
+        raise CensusError("readers.two_vintages", name=raw.name, found=found)
+    return said if said is not None else next(iter(named), None)

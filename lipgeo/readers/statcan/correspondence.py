@@ -1,0 +1,143 @@
+"""``read_correspondence``: the official correspondence files 92-156, zipped or not."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from functools import partial, reduce
+from pathlib import Path
+from typing import BinaryIO
+
+import pandas as pd
+
+from lipgeo.crosswalk.correspondence import Correspondence
+from lipgeo.errors import FileError, require_paths
+from lipgeo.geography.identifiers import id_column
+from lipgeo.geography.restoring import require_ids
+from lipgeo.readers.sniff import sniff
+from lipgeo.readers.text import read_text_table
+from lipgeo.report import CheckReport, finding, notes_of
+
+__all__ = ["read_correspondence"]
+
+
+def read_correspondence(path: str | Path | Sequence[str | Path]) -> Correspondence:
+    """Read correspondence files; several are chained, newest first.
+
+    Parameters
+    ----------
+    path
+        A file 92-156 as published (CSV or text, zipped or not), by dissemination areas or blocks;
+        or several of consecutive censuses, in any order.
+
+    Returns
+    -------
+    Correspondence
+
+    Raises
+    ------
+    FileError
+        A file cannot be read, or is no correspondence file.
+    IdError
+        Ids that are none.
+    CrosswalkError
+        The files do not follow on each other.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from lipgeo import read_correspondence, synthetic
+    >>> now, then = synthetic.census(500), synthetic.census(500, vintage=2016)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     links = read_correspondence(synthetic.write_correspondence(now, then, folder))
+    >>> links.vintage, links.old_vintage, links.level, links.block_level
+    (2021, 2016, 'DA', 'DB')
+    """
+    paths = require_paths(path)
+    read = sorted((_one(one) for one in paths), key=lambda link: -link.vintage)
+    if not read:
+        raise FileError("crosswalk.no_files")
+    return reduce(lambda first, second: first.chain(second), read)
+
+
+def _one(path: Path) -> Correspondence:
+    opener = _opener(path)
+    form = sniff(opener, name=path.name)
+    places = [id_column(name) for name in form.columns]
+    columns: dict[tuple[str, int], int] = {}
+    for at, place in enumerate(places):
+        if place is not None and place.vintage is not None and not place.dguid:
+            columns.setdefault((place.level, place.vintage), at)
+    years = sorted({year for _, year in columns}, reverse=True)
+    old = [key for key in columns if years and key[1] == years[-1]]
+    new = [key for key in columns if years and key[1] == years[0]]
+    if len(years) != 2 or len(old) != 1:
+        raise FileError("crosswalk.not_one", path=path, columns=list(form.columns))
+    level = next((one for one in new if one[0] == old[0][0]), new[0])
+    flag = next((at for at, name in enumerate(form.columns) if _is_flag(name)), None)
+    wanted = {"new_id": columns[level], "old_id": columns[old[0]]}
+    if ("DB", years[0]) in columns and level[0] != "DB":
+        wanted["block_id"] = columns["DB", years[0]]
+    if flag is not None:
+        wanted["flag"] = flag
+    names = sorted(wanted, key=lambda name: wanted[name])
+    table = read_text_table(opener, form, columns=[wanted[name] for name in names], name=path.name)
+    notes = notes_of(table)
+    table.columns = names
+    kinds = {
+        "new_id": (level[0], years[0]),
+        "old_id": (old[0][0], years[-1]),
+        "block_id": ("DB", years[0]),
+    }
+    ids = {
+        name: require_ids(table[name].astype("string"), *kinds[name])
+        for name in names
+        if name != "flag"
+    }
+    frame = pd.DataFrame({name: done.ids for name, done in ids.items()})
+    if "flag" in table:
+        frame["flag"] = table["flag"].astype("string")
+    restored = [note for done in ids.values() for note in done.report]
+    said = finding(
+        "crosswalk.read",
+        "note",
+        path.name,
+        level=level[0],
+        new=str(years[0]),
+        old=str(years[-1]),
+        links=len(frame),
+    )
+    return Correspondence(
+        frame,
+        level=level[0],
+        vintage=years[0],
+        old_level=old[0][0],
+        old_vintage=years[-1],
+        report=CheckReport([said, *restored, *notes]),
+    )
+
+
+def _is_flag(name: str) -> bool:
+    folded = name.casefold().replace("_", "")
+    return "relflag" in folded or "indrel" in folded
+
+
+def _opener(path: Path) -> partial[BinaryIO]:
+    """Return a function that opens the table of a file, zipped or not."""
+    if not path.exists():
+        raise FileError("readers.readers_missing", path=path)
+    if not zipfile.is_zipfile(path):
+        return partial(path.open, "rb")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [n for n in archive.namelist() if n.lower().endswith((".csv", ".txt"))]
+            names.sort(key=lambda name: archive.getinfo(name).file_size)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise FileError("readers.readers_unreadable", path=path, reason=str(error)) from error
+    if not names:
+        raise FileError("crosswalk.not_one", path=path, columns=[])
+    return partial(_member, path, names[-1])
+
+
+def _member(path: Path, name: str) -> BinaryIO:
+    return zipfile.ZipFile(path).open(name)  # type: ignore[return-value]

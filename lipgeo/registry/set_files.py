@@ -1,0 +1,182 @@
+"""A set on disk: written whole or not at all, and read back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from lipgeo._version import __version__
+from lipgeo.areas.service_areas import ServiceAreas
+from lipgeo.errors import FileError
+from lipgeo.files import Sheet, folder_in_one_step, write_csv, write_workbook
+from lipgeo.registry.compile import CompiledSet
+from lipgeo.registry.overlaps import AreaIndex
+from lipgeo.report import CheckReport, Finding
+
+__all__ = ["is_set", "read_set", "write_set"]
+
+#: layout of the folder; a reader refuses a newer one
+SET_VERSION = 1
+_FILES = (
+    "areas.parquet", "units.parquet", "intake.csv", "intake.xlsx", "overlaps.csv",
+    "gaps.parquet", "changes.csv", "checks.json",
+)  # fmt: skip
+_NUMBERS = ("people", "share_of_smaller", "units", "people_before", "people_now")
+
+
+def write_set(made: CompiledSet, folder: str | Path, *, replace: bool = False) -> Path:
+    """Write a set into a folder, whole or not at all.
+
+    Parameters
+    ----------
+    made
+        What :func:`lipgeo.compile_set` gave.
+    folder
+        Where to write.
+    replace
+        Whether an existing folder gives way.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder: ``areas.parquet`` (GeoParquet, EPSG:3347, with ``kind`` and ``people``),
+        ``units.parquet`` (the lists), ``intake.xlsx`` and ``intake.csv``, ``overlaps.csv``,
+        ``gaps.parquet``, ``changes.csv``, ``checks.json``, ``manifest.json``. It is AREAS for the
+        other commands.
+
+    Raises
+    ------
+    OutputError
+        The folder exists and ``replace`` is false, or it cannot be written.
+    """
+    frame = made.areas.frame
+    kinds = [made.kinds[str(area)] for area in frame.index]
+    people = [made.people[str(area)] for area in frame.index]
+    drawn = frame.assign(
+        kind=pd.array(kinds, dtype="string"),
+        people=people,
+        as_drawn=made.areas.as_drawn.reindex(frame.index).to_wkb(),
+    )
+    with folder_in_one_step(folder, replace=replace) as place:
+        drawn.reset_index().to_parquet(
+            place / "areas.parquet", index=False, schema_version="1.1.0", write_covering_bbox=True
+        )
+        made.areas.units.to_parquet(place / "units.parquet", index=False)
+        made.gaps.to_parquet(place / "gaps.parquet", index=False, schema_version="1.1.0")
+        write_csv(made.intake, place / "intake.csv")
+        write_csv(made.overlaps, place / "overlaps.csv")
+        write_csv(made.changes, place / "changes.csv")
+        listed = made.areas.frame[["name_en", "name_fr", "definition", "valid_from", "valid_to"]]
+        areas = pd.DataFrame(listed).reset_index().assign(kind=kinds, people=people)
+        write_workbook(
+            [
+                Sheet("intake", made.intake),
+                Sheet("areas", areas),
+                Sheet("overlaps", made.overlaps),
+                Sheet("gaps", pd.DataFrame(made.gaps.drop(columns="geometry"))),
+                Sheet("changes", made.changes),
+            ],
+            place / "intake.xlsx",
+        )
+        checks = {
+            "findings": made.report.to_records(),
+            "areas": made.areas.report.to_records(),
+        }
+        _write_json(checks, place / "checks.json")
+        manifest = {
+            "set_version": SET_VERSION,
+            "lipgeo": __version__,
+            "meta": made.meta,
+            "files": {name: _hash(place / name) for name in _FILES},
+        }
+        _write_json(manifest, place / "manifest.json")
+    return Path(folder)
+
+
+def is_set(folder: str | Path) -> bool:
+    """Whether a folder is a set that :func:`write_set` wrote."""
+    path = Path(folder) / "manifest.json"
+    if not path.is_file():
+        return False
+    try:
+        return "set_version" in json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+
+
+def read_set(folder: str | Path) -> CompiledSet:
+    """Read a set back.
+
+    Raises
+    ------
+    FileError
+        The folder is no set, lacks files, is of a newer lipgeo, or a file was changed since it
+        was written (``problems`` lists which).
+    """
+    place = Path(folder)
+    if not is_set(place):
+        raise FileError("registry.not_a_set", folder=place)
+    manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+    if manifest["set_version"] > SET_VERSION:
+        raise FileError(
+            "registry.newer", folder=place, found=manifest["set_version"], known=SET_VERSION
+        )
+    files = manifest["files"]
+    changed = [
+        name for name in files if not (place / name).is_file() or _hash(place / name) != files[name]
+    ]
+    if changed:
+        problems = [{"file": name} for name in changed]
+        raise FileError("registry.changed", problems, folder=place, files=changed)
+    checks = json.loads((place / "checks.json").read_text(encoding="utf-8"))
+    frame = gpd.read_parquet(place / "areas.parquet").set_index("area_id")
+    as_drawn = gpd.GeoSeries.from_wkb(frame.pop("as_drawn"), crs=frame.crs).dropna()
+    kinds, people = frame.pop("kind"), frame.pop("people")
+    areas = ServiceAreas(
+        frame,
+        pd.read_parquet(place / "units.parquet").astype("string"),
+        as_drawn=as_drawn,
+        vintage=manifest["meta"]["vintage"] if frame["definition"].eq("units").any() else None,
+        report=CheckReport(Finding(**row) for row in checks["areas"]),
+    )
+    index = AreaIndex()
+    for area, outline in frame.geometry.items():
+        index.insert(str(area), outline)
+    return CompiledSet(
+        name=manifest["meta"]["set"],
+        areas=areas,
+        kinds={str(area): str(kind) for area, kind in kinds.items()},
+        people={str(area): float(count) for area, count in people.items()},
+        intake=_read_csv(place / "intake.csv"),
+        overlaps=_read_csv(place / "overlaps.csv"),
+        gaps=gpd.read_parquet(place / "gaps.parquet"),
+        changes=_read_csv(place / "changes.csv"),
+        report=CheckReport(Finding(**row) for row in checks["findings"]),
+        meta=manifest["meta"],
+        index=index,
+    )
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    frame = pd.read_csv(path, dtype="string", encoding="utf-8-sig")
+    for name in frame.columns:
+        if name in _NUMBERS:
+            frame[name] = pd.to_numeric(frame[name]).astype("float64")
+        elif name == "intended":
+            frame[name] = frame[name].eq("True").astype(bool)
+    return frame
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write_json(value: Any, path: Path) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")

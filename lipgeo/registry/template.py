@@ -1,0 +1,215 @@
+"""The workbook that partnerships fill in, and reading it back as Excel leaves it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import xlsxwriter
+
+from lipgeo.errors import FileError
+from lipgeo.files import file_in_one_step
+from lipgeo.geography.hierarchy import fold
+from lipgeo.readers.sheets import Sheet, read_sheet
+from lipgeo.registry.table import open_registry
+from lipgeo.words import LANGUAGES, say, speaking
+
+__all__ = ["About", "read_template", "write_template"]
+
+UNITS, ABOUT, HELP = "Units - Unités", "Partnership - Partenariat", "Instructions"
+#: empty rows formatted as text, so that codes typed into them stay as typed
+_ROWS = 500
+_COLUMNS = ("level", "unit_code", "unit_name", "province", "mode")
+_FIELDS = (
+    "lip_id", "kind", "name_en", "name_fr", "contact", "email", "vintage", "valid_from",
+    "valid_to", "overlaps", "remarks",
+)  # fmt: skip
+_STEPS = 7
+_LEVELS = ("CSD", "CD", "CMA", "CT", "DPL", "POPCTR", "ADA", "DA", "DB", "PR")
+
+
+@dataclass(frozen=True)
+class About:
+    """What a filled-in workbook says of its partnership; empty where nothing is said.
+
+    Attributes
+    ----------
+    values
+        Field (``lip_id, kind, name_en, name_fr, contact, email, vintage, valid_from, valid_to,
+        overlaps, remarks``) to what stands beside it.
+    """
+
+    values: dict[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> str:
+        return self.values.get(name, "")
+
+    @property
+    def overlaps(self) -> list[str]:
+        """Ids of the areas it means to overlap."""
+        return [one for one in re.split(r"[;,\s]+", self["overlaps"]) if one]
+
+
+def write_template(path: str | Path, *, vintage: int = 2021, lip_id: str | None = None) -> Path:
+    """Write the bilingual workbook in which a partnership lists the units of its area.
+
+    Parameters
+    ----------
+    path
+        The ``.xlsx`` to write.
+    vintage
+        Census year the units are to be of.
+    lip_id
+        A partnership of the registry: its id and names are filled in.
+
+    Returns
+    -------
+    pathlib.Path
+        The workbook: a sheet of instructions, one about the partnership, one of units whose
+        cells are text, so that Excel leaves codes as typed. :func:`lipgeo.compile_set` and
+        :func:`lipgeo.read_service_areas` read it.
+
+    Raises
+    ------
+    RegistryError
+        The partnership is not in the registry.
+    OutputError
+        The place cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from lipgeo import write_template
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_template(pathlib.Path(folder, "intake.xlsx"), lip_id="nb-moncton").name
+    'intake.xlsx'
+    """
+    known = {"vintage": str(vintage)}
+    if lip_id is not None:
+        entry = open_registry().entries([lip_id]).iloc[0]
+        known |= {"lip_id": lip_id} | {key: entry[key] for key in ("kind", "name_en", "name_fr")}
+    with file_in_one_step(path) as temporary:
+        book = xlsxwriter.Workbook(
+            str(temporary), {"strings_to_numbers": False, "strings_to_formulas": False}
+        )
+        formats = {
+            "head": book.add_format({"bold": True, "bottom": 1, "num_format": "@"}),
+            "text": book.add_format({"num_format": "@"}),
+            "wrapped": book.add_format({"text_wrap": True, "valign": "top"}),
+            "label": book.add_format({"text_wrap": True, "valign": "top", "bold": True}),
+        }
+        # the units come first: a reader that asks for no sheet takes the first
+        _units_sheet(book.add_worksheet(UNITS), formats)
+        _about_sheet(book.add_worksheet(ABOUT), formats, known)
+        _help_sheet(book.add_worksheet(HELP), formats)
+        book.close()
+    return Path(path)
+
+
+def _both(key: str) -> list[str]:
+    texts = []
+    for language in LANGUAGES:
+        with speaking(language):
+            texts.append(say(key))
+    return texts
+
+
+def _header(name: str) -> str:
+    return " / ".join(dict.fromkeys(_both(f"registry.column_{name}")))
+
+
+def _units_sheet(page: xlsxwriter.worksheet.Worksheet, formats: dict[str, object]) -> None:
+    for at, name in enumerate(_COLUMNS):
+        page.write_string(0, at, _header(name), formats["head"])
+        page.write_comment(0, at, "\n".join(_both(f"registry.column_{name}_help")))
+        page.set_column(at, at, 28, formats["text"])
+        for row in range(1, _ROWS + 1):
+            page.write_blank(row, at, None, formats["text"])
+    page.data_validation(
+        1, 0, _ROWS, 0, {"validate": "list", "source": list(_LEVELS), "error_type": "warning"}
+    )
+    page.freeze_panes(1, 0)
+
+
+def _about_sheet(
+    page: xlsxwriter.worksheet.Worksheet, formats: dict[str, object], known: dict[str, str]
+) -> None:
+    page.set_column(0, 0, 60)
+    page.set_column(1, 1, 60, formats["text"])
+    for row, name in enumerate(_FIELDS):
+        page.write_string(row, 0, " / ".join(_both(f"registry.field_{name}")), formats["label"])
+        page.write_string(row, 1, known.get(name, ""), formats["text"])
+
+
+def _help_sheet(page: xlsxwriter.worksheet.Worksheet, formats: dict[str, object]) -> None:
+    page.set_column(0, 1, 70)
+    for row in range(_STEPS):
+        for column, text in enumerate(_both(f"registry.instruction_{row + 1}")):
+            page.write_string(row, column, text, formats["wrapped"])
+    page.activate()
+
+
+def read_template(path: Path) -> tuple[Sheet, About] | None:
+    """Read a workbook made by :func:`write_template`; ``None`` for any other file.
+
+    Returns
+    -------
+    Sheet
+        The rows of units; cells as text, trimmed.
+    About
+        What is said of the partnership.
+
+    Raises
+    ------
+    FileError
+        The workbook cannot be read, or no unit is filled in.
+    """
+    if path.suffix.casefold() not in (".xlsx", ".xlsm"):
+        return None
+    names = _sheet_names(path)
+    about = next((name for name in names if fold(name) == fold(ABOUT)), None)
+    units = next((name for name in names if fold(name) == fold(UNITS)), None)
+    if about is None or units is None:
+        return None
+    sheet = read_sheet(path, units)
+    if sheet.frame.empty:
+        raise FileError("registry.template_empty", path=path.name)
+    return sheet, _about(path, about)
+
+
+def _sheet_names(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as stream:
+            book = openpyxl.load_workbook(stream, read_only=True)
+            names = [str(name) for name in book.sheetnames]
+            book.close()
+    except Exception:  # a broken workbook is explained by whoever reads it next
+        return []
+    return names
+
+
+def _about(path: Path, sheet: str) -> About:
+    with path.open("rb") as stream:
+        page = openpyxl.load_workbook(stream, data_only=True)[sheet]
+        rows = [
+            tuple(pd.NA if cell is None else cell for cell in row[:2])
+            for row in page.iter_rows(min_col=1, max_col=2, values_only=True)
+        ]
+    labels = {fold(" / ".join(_both(f"registry.field_{name}"))): name for name in _FIELDS}
+    values = {}
+    for label, value in rows:
+        name = labels.get(fold(str(label)))
+        if name is not None and not pd.isna(value):
+            values[name] = _plain(value)
+    return About(values)
+
+
+def _plain(value: object) -> str:
+    if hasattr(value, "date"):  # Excel makes a day of what looks like one
+        return str(value.date().isoformat())
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return re.sub(r'^="(.*)"$|^\'', r"\1", str(value).strip())

@@ -1,0 +1,462 @@
+"""``PublishedFile``: one file Statistics Canada publishes, from ``sources.toml``; ``identify``.
+
+``need``: which published files a job needs, where they are, and why.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lipgeo import geography
+from lipgeo.census.census import Census
+from lipgeo.errors import InputError
+from lipgeo.words import say
+
+__all__ = [
+    "Held",
+    "Needed",
+    "PublishedFile",
+    "boundary_file",
+    "held_by",
+    "identify",
+    "need",
+    "published_files",
+    "table_file",
+]
+
+_BOUNDARY = re.compile(
+    r"(?P<projection>[gl])(?P<letters>[a-z]{2}_|[a-z]{3})000"
+    r"(?P<kind>[a-h])(?P<year>\d\d)(?P<format>[a-z])_(?P<language>[ef])"
+)
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """One published file.
+
+    Attributes
+    ----------
+    name
+        Its file name as published.
+    role
+        ``boundary``, ``attributes`` (92-151), ``relationship`` (98-26-0004), ``correspondence``
+        (92-156), ``profile`` or ``geosuite``.
+    vintage
+        Census year; of a correspondence file, the later one.
+    levels
+        Codes of the levels it is about; empty for tables that give every level.
+    boundary_type
+        ``digital`` (with coastal water), ``cartographic`` (land), another kind of outline
+        (``water``, ``ecumene``, ``great_lakes``), or empty for a table.
+    crs
+        The coordinate reference system its name promises (its ``.prj`` decides); else empty.
+    format
+        ``shapefile``, ``gml``, ``mapinfo``, ``geodatabase`` or ``table``.
+    lang
+        ``en`` or ``fr``: the language of its column names; both in bilingual tables (``en``).
+    address
+        Where it is downloaded; empty where no address is known.
+    page
+        The page where a person finds it.
+    size_bytes
+        What a server said once, ``None`` where it is not known until asked.
+    browser
+        Whether a browser was needed to download it, when last heard.
+    certainty
+        How far name and address may be trusted.
+    """
+
+    name: str
+    role: str
+    vintage: int
+    levels: tuple[str, ...] = ()
+    boundary_type: str = ""
+    crs: str = ""
+    format: str = "table"
+    lang: str = "en"
+    address: str = ""
+    page: str = ""
+    size_bytes: int | None = None
+    browser: bool = False
+    certainty: str = "verified"
+
+    @property
+    def size_mb(self) -> float | None:
+        """Size in megabytes (10^6 bytes), ``None`` where it is not known until asked."""
+        return None if self.size_bytes is None else self.size_bytes / 1e6
+
+
+@cache
+def facts() -> dict[str, Any]:
+    """Return the table as it stands in ``sources.toml``."""
+    return tomllib.loads((resources.files("lipgeo.store") / "sources.toml").read_text("utf-8"))
+
+
+def boundary_file(
+    level: str, vintage: int, boundary_type: str = "cartographic", lang: str = "en"
+) -> PublishedFile:
+    """Return the boundary file of a level.
+
+    Parameters
+    ----------
+    level, vintage
+        Level and census year.
+    boundary_type
+        ``cartographic`` (land and islands) or ``digital`` (with coastal water).
+    lang
+        Language of its columns; English where French names are not known (before 2021).
+
+    Raises
+    ------
+    InputError
+        That census published no boundary file of the level, or the kind is neither.
+
+    Examples
+    --------
+    >>> from lipgeo.store.catalogue import boundary_file
+    >>> boundary_file("DA", 2021).name, boundary_file("DB", 2021, "digital", "fr").name
+    ('lda_000b21a_e.zip', 'lid_000a21a_f.zip')
+    >>> boundary_file("ADA", 2016).name, boundary_file("UA", 2006).crs
+    ('lada000b16a_e.zip', 'EPSG:4269')
+    """
+    code = geography.level(level).code
+    row = facts()["boundaries"].get(str(vintage))
+    kinds = {kind: letter for letter, kind in facts()["name"]["kind"].items() if letter in "ab"}
+    if row is None or code not in row["levels"]:
+        having = [y for y, r in facts()["boundaries"].items() if code in r["levels"]]
+        raise InputError(
+            "store.no_boundaries", level=code, vintage=str(vintage), having=", ".join(having)
+        )
+    if boundary_type not in kinds:
+        raise InputError("store.boundary_type", given=boundary_type, kinds=", ".join(kinds))
+    spoken = lang if lang in row["languages"] else "en"
+    letters = facts()["letters"][code]
+    name = "{}{}000{}{:02d}a_{}.zip".format(
+        row["projection"],
+        letters[1] if spoken == "fr" and len(letters) > 1 else letters[0],
+        kinds[boundary_type],
+        vintage % 100,
+        "f" if spoken == "fr" else "e",
+    )
+    return PublishedFile(
+        name=name,
+        role="boundary",
+        vintage=vintage,
+        levels=(code,),
+        boundary_type=boundary_type,
+        crs=facts()["name"]["projection"][row["projection"]],
+        format="shapefile",
+        lang=spoken,
+        address=row["folder"] + name,
+        page=row["page"],
+        size_bytes=facts()["bytes"].get(name),
+        certainty=row["certainty"],
+    )
+
+
+def table_file(role: str, vintage: int, level: str = "") -> PublishedFile | None:
+    """Return the table of a role (``attributes``, ``relationship``, ``correspondence``).
+
+    Examples
+    --------
+    >>> from lipgeo.store.catalogue import table_file
+    >>> table_file("attributes", 2011).name, table_file("relationship", 2016)
+    ('2011_92-151_XBB_txt.zip', None)
+    """
+    for row in facts()["tables"]:
+        if (row["role"], row["vintage"]) == (role, vintage) and row.get("level", level) == level:
+            return _table(row)
+    return None
+
+
+def _table(row: dict[str, Any]) -> PublishedFile:
+    return PublishedFile(
+        name=row["name"],
+        role=row["role"],
+        vintage=row["vintage"],
+        levels=(row["level"],) if "level" in row else (),
+        address=row["folder"] + row["name"],
+        size_bytes=facts()["bytes"].get(row["name"]),
+        browser=row.get("browser", False),
+        certainty=row["certainty"],
+    )
+
+
+def _profile(vintage: int, number: str, region: str = "", lang: str = "en") -> PublishedFile:
+    row = facts()["profiles"][str(vintage)]
+    asked = f"{number}_{region}" if region else number
+    ending = "fra" if lang == "fr" else "eng"
+    middle = f"{region}_" if region else ""
+    return PublishedFile(
+        name=f"{row['prefix']}{number}_{middle}{ending}_CSV.zip",
+        role="profile",
+        vintage=vintage,
+        levels=tuple(row["numbers"][number]),
+        lang=lang,
+        address=row["address"].format(lang="F" if lang == "fr" else "E", number=asked),
+        certainty=row["certainty"],
+    )
+
+
+def published_files(vintage: int | None = None, lang: str = "en") -> Iterator[PublishedFile]:
+    """Go through every file known: boundaries of both kinds, tables, profiles.
+
+    Examples
+    --------
+    >>> from lipgeo.store.catalogue import published_files
+    >>> sum(file.role == "boundary" for file in published_files(2021))
+    30
+    """
+    for year, row in facts()["boundaries"].items():
+        if vintage in (None, int(year)):
+            for level in row["levels"]:
+                for kind in ("cartographic", "digital"):
+                    yield boundary_file(level, int(year), kind, lang)
+    for row in facts()["tables"]:
+        if vintage in (None, row["vintage"]):
+            yield _table(row)
+    for year, row in facts()["profiles"].items():
+        if vintage in (None, int(year)):
+            for number in row["numbers"]:
+                yield _profile(int(year), number, lang=lang)
+
+
+def identify(name: str | Path) -> PublishedFile | None:
+    """Say which published file a name is, zipped or unpacked; ``None`` where it is none.
+
+    Parameters
+    ----------
+    name
+        A path or a file name; a copy's ``(1)`` and any ending are passed over.
+
+    Examples
+    --------
+    >>> from lipgeo.store.catalogue import identify
+    >>> found = identify("downloads/ldr_000b21a_f (1).zip")
+    >>> found.levels, found.boundary_type, found.lang, found.vintage
+    (('CD',), 'cartographic', 'fr', 2021)
+    >>> identify("2016_92-151_XBB_xlsx.zip").role, identify("wards.shp")
+    ('attributes', None)
+    """
+    stem = re.split(r"[/\\]", str(name))[-1]
+    match = _BOUNDARY.match(stem.lower())
+    if match is not None:
+        return _identify_boundary(match, stem)
+    for row in facts()["tables"]:
+        if re.match(rf"(?:{row['pattern']})(?=[^0-9A-Za-z]|$)", stem, re.IGNORECASE):
+            return _table(row)
+    for year, row in facts()["profiles"].items():
+        match = re.match(rf"{row['prefix']}(\d\d\d)(?:.*_(fra|French))?", stem, re.IGNORECASE)
+        if match is not None and match.group(1) in row["numbers"]:
+            region = next((place for place in row.get("regions", ()) if place in stem), "")
+            lang = "fr" if match.group(2) else "en"
+            return _profile(int(year), match.group(1), region, lang)
+    return None
+
+
+def _identify_boundary(match: re.Match[str], stem: str) -> PublishedFile | None:
+    names = facts()["name"]
+    lang = names["language"][match["language"]]
+    year = 2000 + int(match["year"])
+    spoken = 1 if lang == "fr" else 0
+    level = next(
+        (
+            code
+            for code, letters in facts()["letters"].items()
+            if match["letters"] in (letters[spoken:] if spoken else letters[:1])
+        ),
+        None,
+    )
+    if level is None or match["kind"] not in names["kind"]:
+        return None
+    row = facts()["boundaries"].get(str(year), {})
+    name = f"{match.group(0)}.zip"
+    listed = level in row.get("levels", ()) and match["kind"] in "ab" and match["format"] == "a"
+    return PublishedFile(
+        name=name,
+        role="boundary",
+        vintage=year,
+        levels=(level,),
+        boundary_type=names["kind"][match["kind"]],
+        crs=names["projection"][match["projection"]],
+        format=names["format"].get(match["format"], ""),
+        lang=lang,
+        address=row["folder"] + name if listed else "",
+        page=row.get("page", ""),
+        size_bytes=facts()["bytes"].get(name),
+        certainty=row["certainty"] if listed else "general knowledge",
+    )
+
+
+_BY = ("population", "dwellings", "households", "area")
+#: levels that the attribute file does not give, and the relationship file of 2021 does
+_ONLY_RELATIONSHIP = ("CAR",)
+#: levels that no table links to blocks: only their polygons place them
+_ONLY_POLYGONS = ("FSA",)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a store has of one census.
+
+    Attributes
+    ----------
+    files
+        Names of the files added.
+    polygons
+        Levels with polygons.
+    counts
+        Levels whose units have a population.
+    parents
+        Levels by which the finest units are grouped.
+    """
+
+    files: frozenset[str] = field(default_factory=frozenset)
+    polygons: frozenset[str] = field(default_factory=frozenset)
+    counts: frozenset[str] = field(default_factory=frozenset)
+    parents: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True)
+class Needed:
+    """A file to get.
+
+    Attributes
+    ----------
+    file
+        What it is.
+    address
+        Where it is downloaded.
+    size_mb
+        Size in megabytes, ``None`` where it is not known until the server is asked.
+    reason
+        Why the job needs it, in the language in force.
+    """
+
+    file: PublishedFile
+    address: str
+    size_mb: float | None
+    reason: str
+
+
+def held_by(census: Census) -> Held:
+    """Say what an opened census has.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, shapely
+    >>> from lipgeo.census import Census, MemoryCensus
+    >>> from lipgeo.store.catalogue import held_by
+    >>> frame = pd.DataFrame({"unit_id": ["35060001"], "CD": ["3506"], "population": [5.0]})
+    >>> data = MemoryCensus(2021, {"DA": frame}, {"DA": np.array([shapely.box(0, 0, 1, 1)])})
+    >>> held = held_by(Census(data))
+    >>> sorted(held.polygons), sorted(held.counts), sorted(held.parents)
+    (['DA'], ['DA'], ['CD', 'DA'])
+    """
+    data = census.data
+    polygons, counts = set(), set()
+    for level in census.levels:
+        if np.isfinite(data.boxes(level)).any():
+            polygons.add(level)
+        counted = "population" in data.columns(level)
+        if counted and data.attributes(level, ["population"])["population"].notna().any():
+            counts.add(level)
+    known = set(geography.levels(census.vintage))
+    finest = data.columns(census.atom_level)
+    return Held(
+        files=frozenset(str(source["name"]) for source in data.meta.get("sources", ())),
+        polygons=frozenset(polygons),
+        counts=frozenset(counts),
+        parents=frozenset((known & set(finest)) | {census.atom_level}),
+    )
+
+
+def need(
+    levels: Iterable[str],
+    vintage: int,
+    by: str = "population",
+    have: Held | None = None,
+    lang: str = "en",
+    *,
+    drawn: bool = True,
+    boundary_type: str = "cartographic",
+) -> list[Needed]:
+    """Say which files a job needs that the store has not.
+
+    Parameters
+    ----------
+    levels
+        Levels of the units: those to choose from for drawn areas, those named for unit lists.
+    vintage
+        Census year.
+    by
+        What shares are of: ``population``, ``dwellings``, ``households`` or ``area``.
+    have
+        What the store has (:func:`held_by`); nothing by default.
+    lang
+        Language of the files' columns.
+    drawn
+        Whether the areas are drawn (fitted) or lists of units (taken exactly).
+    boundary_type
+        ``cartographic`` by default: an outline that follows the shore cuts a digital block, which
+        reaches out into the lake, and its people would seem to live on the water. ``digital`` for
+        areas drawn to the limits in the water.
+
+    Returns
+    -------
+    list of Needed
+        In the order in which to add them; empty when the store has all.
+
+    Raises
+    ------
+    InputError
+        A level that the census has not, a census without published files, ``by`` unknown.
+
+    Examples
+    --------
+    >>> from lipgeo.store.catalogue import need
+    >>> [needed.file.name for needed in need(["DA"], 2021)]
+    ['lda_000b21a_e.zip', 'ldb_000b21a_e.zip', '2021_92-151_X.zip']
+    >>> [needed.file.name for needed in need(["CSD", "DPL"], 2016, drawn=False)]
+    ['lcsd000b16a_e.zip', 'ldpl000b16a_e.zip', '2016_92-151_XBB_csv.zip']
+    """
+    if by not in _BY:
+        raise InputError("store.by", given=by, known=", ".join(_BY))
+    have = have or Held()
+    wanted = [geography.require_level(level, vintage).code for level in levels]
+    wanted = [code for code in reversed(geography.levels(vintage)) if code in wanted]
+    found: list[Needed] = []
+
+    def add(file: PublishedFile | None, why: str, **values: str) -> None:
+        if file is None or file.name in have.files or file in [held.file for held in found]:
+            return
+        sentence = say(f"store.why_{why}", **values)
+        if file.browser:
+            sentence += " " + say("store.why_browser")
+        found.append(Needed(file, file.address, file.size_mb, sentence))
+
+    for code in wanted:
+        if code not in have.polygons:
+            why = "choose" if drawn else "draw"
+            add(boundary_file(code, vintage, boundary_type, lang), why, level=code)
+    people = by != "area"
+    if drawn and people and "DB" not in have.polygons:
+        add(boundary_file("DB", vintage, boundary_type, lang), "blocks", by=say(f"store.{by}"))
+    tabled = [code for code in wanted if code not in (*_ONLY_POLYGONS, *_ONLY_RELATIONSHIP)]
+    counted = "DB" in have.counts if drawn and people else bool(have.counts)
+    if not counted or set(tabled) - have.parents:
+        file = table_file("attributes", vintage)
+        add(file, "counts" if drawn else "members", levels=", ".join(tabled) or "DB")
+    for code in wanted:
+        if code in _ONLY_RELATIONSHIP and code not in have.parents:
+            add(table_file("relationship", vintage), "relationship", level=code)
+    return found

@@ -1,0 +1,469 @@
+"""The build directory: what ``lipgeo build`` leaves, and reading it back.
+
+Estimates on disk: a workbook for people, or CSV files, or one Parquet file.
+
+A crosswalk on disk: one Parquet file, its shares as rows, the rest in its schema.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lipgeo._version import __version__
+from lipgeo.crosswalk.crosswalk import Crosswalk
+from lipgeo.errors import FileError, OutputError, require_kind, require_path
+from lipgeo.files import (
+    XLSX_ROWS,
+    CsvStyle,
+    Sheet,
+    file_in_one_step,
+    folder_in_one_step,
+    write_csv,
+    write_workbook,
+)
+from lipgeo.report import CheckReport, Finding
+from lipgeo.tables.estimates import Estimates
+from lipgeo.tables.results import FLAGS
+from lipgeo.tables.variables import missing_symbols
+from lipgeo.words import say
+
+if TYPE_CHECKING:
+    from lipgeo.areas.service_areas import ServiceAreas
+    from lipgeo.boundary.boundaries import Boundaries
+
+__all__ = [
+    "BUILD_VERSION",
+    "read_build",
+    "read_crosswalk",
+    "write_build",
+    "write_crosswalk",
+    "write_estimates",
+]
+
+#: rows of explanations written unasked; more are written for the variables asked for
+EXPLAINED = 100_000
+
+
+def write_estimates(
+    estimates: Estimates,
+    path: str | Path,
+    *,
+    names: pd.Series | None = None,
+    explain: Sequence[str] | None = None,
+    csv: CsvStyle = "en",
+) -> list[Path]:
+    """Write estimates, what they are made of and what was missing; each file whole or not at all.
+
+    Parameters
+    ----------
+    estimates
+        What :func:`lipgeo.weight_table` gave.
+    path
+        ``.xlsx``: a workbook with the sheets *results, explain, missing, variables, flags,
+        sources, findings*; ``.csv``: the results, and beside them ``NAME_explain.csv`` and
+        ``NAME_missing.csv``; ``.parquet``: the results alone.
+    names
+        What areas are called, by id.
+    explain
+        Variables to explain; all where that is no more than 100,000 rows, else none.
+    csv
+        Form of CSV files: ``"en"`` or ``"fr"`` (semicolon, decimal comma).
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written, results first.
+
+    Raises
+    ------
+    OutputError
+        The ending is none of these, a sheet would be too long, or a file cannot be written.
+    """
+    target = Path(path)
+    results = _named(estimates.frame, names)
+    if target.suffix.lower() == ".parquet":
+        with file_in_one_step(target) as temporary:
+            results.to_parquet(temporary, index=False)
+        return [target]
+    missing = _named(estimates.missing, names)
+    made_of = _explained(estimates, explain, names)
+    if target.suffix.lower() == ".csv":
+        parts = {"": results, "_explain": made_of, "_missing": missing}
+        written = []
+        for ending, frame in parts.items():
+            file = target.with_name(target.stem + ending + target.suffix)
+            if frame is not None:
+                with file_in_one_step(file) as temporary:
+                    write_csv(frame, temporary, csv)
+                written.append(file)
+        return written
+    if target.suffix.lower() != ".xlsx":
+        raise OutputError("store.ending", path=target)
+    sheets = [Sheet(say("store.results"), results, _title(estimates))]
+    if made_of is not None:
+        starts = range(0, max(len(made_of), 1), XLSX_ROWS - 2)
+        for number, start in enumerate(starts, start=1):
+            name = say("store.explain") + (f" {number}" if number > 1 else "")
+            sheets.append(Sheet(name, made_of.iloc[start : start + XLSX_ROWS - 2]))
+    sheets += [
+        Sheet(say("store.estimates_file_missing"), missing, say("store.missing_title")),
+        Sheet(say("store.variables"), _variables(estimates)),
+        Sheet(say("store.flags"), _flags()),
+        Sheet(say("store.sources"), estimates.sources),
+        Sheet(say("store.findings"), estimates.report.frame),
+    ]
+    with file_in_one_step(target) as temporary:
+        write_workbook(sheets, temporary)
+    return [target]
+
+
+def _named(frame: pd.DataFrame, names: pd.Series | None) -> pd.DataFrame:
+    """Return a frame with what its areas are called beside their ids."""
+    if names is None:
+        return frame
+    labels = pd.Series(names.to_numpy(), index=names.index.astype(str))
+    given = frame.copy()
+    given.insert(1, "area_name", frame["area_id"].astype(str).map(labels).astype("string"))
+    return given
+
+
+def _explained(
+    estimates: Estimates, asked: Sequence[str] | None, names: pd.Series | None
+) -> pd.DataFrame | None:
+    """Return what numbers are made of: those asked for, else all where they are not too many."""
+    if asked is None and estimates.explained_rows() > EXPLAINED:
+        return None
+    return _named(estimates.explained(asked), names)
+
+
+def _title(estimates: Estimates) -> str:
+    return say(
+        "store.title",
+        summary=repr(estimates).strip("<>"),
+        likely=estimates.meta["likely"],
+        observed=estimates.meta["min_observed"],
+    )
+
+
+def _variables(estimates: Estimates) -> pd.DataFrame:
+    """Return what the variables are, and the error model of each."""
+    rows = [
+        {
+            "variable": one.name,
+            "label": one.label,
+            "rule": one.rule,
+            "denominator": one.denominator,
+            "basis": one.basis,
+            "universe": one.universe,
+            "rounding": one.rounding,
+            "sampled": say("store.yes" if one.sampled else "store.no"),
+        }
+        for one in estimates.variables.values()
+    ]
+    return pd.DataFrame(rows).join(estimates.error_model, on="variable")
+
+
+def _flags() -> pd.DataFrame:
+    """Return what flags and symbols mean."""
+    flags = [(name, say(f"store.flag_{name}")) for name in FLAGS]
+    return pd.DataFrame([*flags, *missing_symbols().items()], columns=["flag", "meaning"])
+
+
+#: of the layout of the file, raised when an older lipgeo could not read it
+VERSION = 2
+_PARTS = ("overlaps", "quality", "sources")
+
+
+def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
+    """Write a crosswalk to one Parquet file.
+
+    Any Parquet reader sees the shares (``crosswalk.frame``); remainder, overlaps, quality,
+    sources, what it was built from and its report stand in the schema under ``lipgeo``.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written; what was there stays.
+    """
+    remainder, sources = crosswalk.remainder, crosswalk.sources
+    # both have one row a source: its id, the most of them, stands once
+    rest = remainder.set_index("source_id")["share"].reindex(sources.index)
+    parts = {
+        "overlaps": crosswalk.overlaps,
+        "quality": crosswalk.quality,
+        "sources": sources.assign(remainder=rest.to_numpy(np.float64)),
+    }
+    document = {
+        "version": VERSION,
+        "meta": dict(crosswalk.meta),
+        "report": crosswalk.report.to_records(),
+        "parts": {name: _packed(parts[name]) for name in _PARTS},
+    }
+    table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
+    schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
+    with file_in_one_step(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(schema), temporary, compression="zstd")
+
+
+def read_crosswalk(path: str | Path) -> Crosswalk:
+    """Read a crosswalk that :func:`write_crosswalk` or :meth:`Crosswalk.save` wrote.
+
+    Raises
+    ------
+    FileError
+        The file is missing, is no crosswalk, is damaged, or was written by a newer lipgeo.
+    """
+    place = require_path(path)
+    if not place.is_file():
+        raise FileError("store.crosswalk_file_missing", path=place)
+    try:
+        table = pq.read_table(place)
+        document: dict[str, Any] = json.loads((table.schema.metadata or {})[b"lipgeo"])
+        version = int(document["version"])
+    except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
+        raise FileError("store.not_one", path=place) from error
+    if version > VERSION:
+        raise FileError("store.crosswalk_file_newer", path=place, found=version, known=VERSION)
+    parts = {name: _unpacked(text) for name, text in document["parts"].items()}
+    if version > 1:
+        rest = parts["sources"].pop("remainder")
+        parts["remainder"] = rest.rename("share").reset_index()
+    return Crosswalk(
+        table.replace_schema_metadata({b"pandas": table.schema.metadata[b"pandas"]}).to_pandas(),
+        **parts,
+        meta=document["meta"],
+        report=CheckReport(Finding(**row) for row in document["report"]),
+    )
+
+
+def _packed(frame: pd.DataFrame) -> str:
+    """Return a frame as text: Parquet, which keeps a million ordered ids small, in base64."""
+    table = pa.Table.from_pandas(frame, nthreads=1)
+    # ids differ little from one to the next; nothing steers by statistics here
+    ids = {"source_id": "DELTA_BYTE_ARRAY"} if "source_id" in table.column_names else {}
+    repeated = [name for name in table.column_names if name not in (*ids, "weight")]
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        use_dictionary=repeated,
+        column_encoding=ids or None,
+        write_statistics=False,
+    )
+    return base64.b64encode(sink.getvalue().to_pybytes()).decode("ascii")
+
+
+def _unpacked(text: str) -> pd.DataFrame:
+    return pq.read_table(pa.BufferReader(base64.b64decode(text))).to_pandas()
+
+
+#: layout of the directory; a reader refuses a newer one
+BUILD_VERSION = 1
+_FILES = (
+    "areas.parquet",
+    "units.csv",
+    "cover.csv",
+    "crosswalk.parquet",
+    "membership.parquet",
+    "shapes.parquet",
+    "context.parquet",
+    "land.parquet",
+    "service_areas.parquet",
+    "service_area_units.parquet",
+    "checks.json",
+)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _write_geo(frame: gpd.GeoDataFrame, path: Path) -> None:
+    frame.to_parquet(path, index=False, schema_version="1.1.0", write_covering_bbox=True)
+
+
+def _write_json(value: Any, path: Path) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_build(
+    boundaries: Boundaries, folder: str | Path, *, csv: CsvStyle = "en", replace: bool = False
+) -> Path:
+    """Write a build directory, whole or not at all.
+
+    Parameters
+    ----------
+    boundaries
+        What :func:`lipgeo.fit_boundaries` gave.
+    folder
+        Where to write.
+    csv
+        Form of the CSV files: ``"en"`` or ``"fr"`` (semicolon, decimal comma).
+    replace
+        Whether an existing directory gives way.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, with
+
+        ==============================  ==========================================================
+        ``areas.parquet``               GeoParquet 1.1, EPSG:3347: ``b.areas``
+        ``units.csv, cover.csv``        for people: the units chosen, the fewest units
+        ``crosswalk.parquet``           shares of the units in the areas as drawn
+        ``membership.parquet``          0 or 1 for the units of the union
+        ``shapes.parquet``              units chosen and units cut but left out, with polygons
+        ``context.parquet``             census subdivisions around, simplified, for maps only
+        ``land.parquet``                the census around in pieces, to subtract areas by
+        ``service_areas.parquet``       the areas as they came, in EPSG:3347
+        ``service_area_units.parquet``  the unit lists as they came, exclusions applied
+        ``checks.json``                 every finding
+        ``manifest.json``               parameters, vintage, sources, sha256 of each file
+        ==============================  ==========================================================
+
+    Raises
+    ------
+    OutputError
+        The folder exists and ``replace`` is false, or it cannot be written.
+    """
+    from lipgeo.boundary.boundaries import Boundaries
+
+    require_kind(boundaries, Boundaries, "errors.boundaries", "boundaries")
+    require_path(folder, "folder")
+    given = boundaries.service_areas
+    with folder_in_one_step(folder, replace=replace) as made:
+        _write_geo(boundaries.areas, made / "areas.parquet")
+        write_csv(boundaries.units, made / "units.csv", csv)
+        write_csv(boundaries.cover, made / "cover.csv", csv)
+        write_crosswalk(boundaries.crosswalk, made / "crosswalk.parquet")
+        write_crosswalk(boundaries.membership, made / "membership.parquet")
+        _write_geo(boundaries.shapes, made / "shapes.parquet")
+        _write_geo(boundaries.context, made / "context.parquet")
+        boundaries.land.to_parquet(made / "land.parquet", index=False)
+        drawn = given.frame.assign(as_drawn=given.as_drawn.reindex(given.frame.index).to_wkb())
+        _write_geo(drawn.reset_index(), made / "service_areas.parquet")
+        given.units.to_parquet(made / "service_area_units.parquet", index=False)
+        _write_json(
+            {
+                "findings": boundaries.report.to_records(),
+                "service_areas": given.report.to_records(),
+            },
+            made / "checks.json",
+        )
+        manifest = {
+            "build_version": BUILD_VERSION,
+            "lipgeo": __version__,
+            "csv": csv,
+            "parameters": dict(boundaries.meta),
+            "files": {name: _hash(made / name) for name in _FILES},
+        }
+        _write_json(manifest, made / "manifest.json")
+    return Path(folder)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise FileError("store.no_manifest", folder=folder)
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if "order_version" in found and "build_version" not in found:
+            raise FileError("store.an_order", folder=folder)
+        version = int(found["build_version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileError("store.bad_manifest", path=path, reason=error) from error
+    if version > BUILD_VERSION:
+        raise FileError("store.newer", folder=folder, found=version, known=BUILD_VERSION)
+    missing = [name for name in _FILES if not (folder / name).is_file()]
+    if missing:
+        raise FileError("store.missing_files", folder=folder, files=missing)
+    return found
+
+
+def _read_csv(path: Path, csv: CsvStyle) -> pd.DataFrame:
+    frame = pd.read_csv(path, sep=";" if csv == "fr" else ",", dtype="string", encoding="utf-8-sig")
+    for name in frame.columns:
+        if name in ("population", "dwellings", "households", "share"):
+            plain = frame[name].str.replace(",", ".") if csv == "fr" else frame[name]
+            frame[name] = pd.to_numeric(plain).astype("float64")
+        else:  # the apostrophe that keeps a formula text is the file's, not the name's
+            frame[name] = frame[name].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
+    return frame
+
+
+def read_build(folder: str | Path) -> Boundaries:
+    """Read a build directory back into the boundaries it was written from.
+
+    Parameters
+    ----------
+    folder
+        What :func:`write_build` wrote.
+
+    Returns
+    -------
+    Boundaries
+        With everything but an opened census.
+
+    Raises
+    ------
+    FileError
+        The folder is no build directory, lacks files, is of a newer lipgeo, or a file was
+        changed since it was written (``problems`` lists which).
+    """
+    from lipgeo.boundary.boundaries import Boundaries
+
+    place = require_path(folder, "folder")
+    manifest = _manifest(place)
+    changed = [name for name, digest in manifest["files"].items() if _hash(place / name) != digest]
+    if changed:
+        raise FileError(
+            "store.build_changed", [{"file": name} for name in changed], folder=place, files=changed
+        )
+    checks = json.loads((place / "checks.json").read_text(encoding="utf-8"))
+    shapes = gpd.read_parquet(place / "shapes.parquet")
+    return Boundaries(
+        areas=gpd.read_parquet(place / "areas.parquet"),
+        units=_units_of(shapes),
+        cover=_read_csv(place / "cover.csv", manifest["csv"]),
+        crosswalk=read_crosswalk(place / "crosswalk.parquet"),
+        membership=read_crosswalk(place / "membership.parquet"),
+        service_areas=_service_areas(place, manifest, checks),
+        shapes=shapes,
+        context=gpd.read_parquet(place / "context.parquet"),
+        land=pq.read_table(place / "land.parquet").to_pandas(),
+        meta=manifest["parameters"],
+        report=CheckReport(Finding(**row) for row in checks["findings"]),
+    )
+
+
+def _units_of(shapes: gpd.GeoDataFrame) -> pd.DataFrame:
+    chosen = shapes[shapes["status"] != "left_out"].drop(columns=shapes.geometry.name)
+    return pd.DataFrame(chosen).reset_index(drop=True)
+
+
+def _service_areas(place: Path, manifest: dict[str, Any], checks: dict[str, Any]) -> ServiceAreas:
+    from lipgeo.areas.service_areas import ServiceAreas
+
+    frame = gpd.read_parquet(place / "service_areas.parquet").set_index("area_id")
+    drawn = gpd.GeoSeries.from_wkb(frame.pop("as_drawn"), crs=frame.crs).dropna()
+    return ServiceAreas(
+        frame,
+        pq.read_table(place / "service_area_units.parquet").to_pandas(),
+        as_drawn=drawn,
+        vintage=manifest["parameters"].get("vintage"),
+        report=CheckReport(Finding(**row) for row in checks["service_areas"]),
+    )

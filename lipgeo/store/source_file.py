@@ -1,0 +1,324 @@
+"""What a published file says: its level and vintage, its polygons, its columns."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from lipgeo.errors import CensusError, FileError
+from lipgeo.readers.layers import read_layer
+from lipgeo.readers.statcan.attributes import from_frame, read_attributes
+from lipgeo.report import CheckReport, notes_of
+from lipgeo.store.levels import Check, Piece, Role
+from lipgeo.zones.crs import accept_crs, on_grid, to_grid
+
+__all__ = ["Said", "hear", "published_files"]
+
+#: what can be added: vector files, and tables
+_VECTOR = frozenset(
+    {".shp", ".gpkg", ".gml", ".gdb", ".geojson", ".json", ".tab", ".mif", ".kml", ".kmz"}
+)
+_TABLE = frozenset({".csv", ".txt", ".tsv", ".xlsx", ".dbf", ".parquet"})
+#: `000b21` in `lda_000b21a_e`: a digital, b cartographic
+_KIND = re.compile(r"000([ab])\d\d[agm]", re.IGNORECASE)
+#: outlines thinned for display
+_GENERALISED = re.compile(r"generali[sz]ed|generalis[eé]e?s?|simplif", re.IGNORECASE)
+_KINDS = {"a": "digital", "b": "cartographic"}
+
+
+@dataclass
+class Said:
+    """What one source file says.
+
+    Attributes
+    ----------
+    file, path, sha256, bytes
+        The file.
+    level
+        Level of its rows.
+    vintage
+        Census year it is of, ``None`` where it does not say.
+    role
+        See :class:`~lipgeo.store.levels.Piece`.
+    kind
+        ``digital`` or ``cartographic`` for boundary files whose name says so.
+    pieces
+        What it says, level by level.
+    polygons
+        (unit ids, polygons in EPSG:3347) of a boundary file.
+    checks, notes
+        What was found in it; what was assumed to read it.
+    """
+
+    file: str
+    path: Path
+    sha256: str
+    bytes: int
+    level: str
+    vintage: int | None
+    role: Role
+    kind: str | None
+    pieces: list[Piece]
+    polygons: tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]] | None = None
+    checks: list[Check] = field(default_factory=list)
+    notes: CheckReport = field(default_factory=CheckReport)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """How the manifest names it."""
+        return {
+            "name": self.file,
+            "sha256": self.sha256,
+            "bytes": self.bytes,
+            "role": self.role,
+            "level": self.level,
+            "rows": len(self.pieces[0].frame),
+            "boundary_type": self.kind,
+        }
+
+
+def published_files(files: Sequence[str | Path]) -> list[Path]:
+    """Return the files to add: those named, and for a folder the vector files and tables in it.
+
+    Raises
+    ------
+    FileError
+        Some are not there, or a folder holds nothing to add.
+    """
+    given = [Path(file) for file in files]
+    missing = [path for path in given if not path.exists()]
+    if missing:
+        raise FileError(
+            "store.files_missing", [{"file": str(path)} for path in missing], files=missing
+        )
+    found: list[Path] = []
+    for path in given:
+        if path.is_dir() and path.suffix.lower() != ".gdb":
+            inside = sorted(_inside(path))
+            if not inside:
+                raise FileError("store.nothing_to_add", folder=path)
+            found += inside
+        else:
+            found.append(path)
+    return list(dict.fromkeys(found))
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    shapes = {path.with_suffix("") for path in folder.rglob("*.shp")}
+    for path in folder.rglob("*"):
+        suffix = path.suffix.lower()
+        if suffix == ".dbf" and path.with_suffix("") in shapes:
+            continue
+        if suffix in _VECTOR | _TABLE | {".zip"} and not path.name.startswith("."):
+            yield path
+
+
+def hear(
+    path: Path,
+    *,
+    vintage: int | None,
+    level: str | None,
+    mapping: Mapping[str, str] | None,
+    attributes_only: bool,
+) -> Said:
+    """Read one file.
+
+    Parameters
+    ----------
+    path
+        A boundary file or a table, as published.
+    vintage, level, mapping
+        What the caller says of it, where it does not say so itself.
+    attributes_only
+        Whether a vector file's polygons are left out: its columns fill and prove units that
+        other files bring.
+
+    Raises
+    ------
+    FileError, CensusError, CRSError, DatumError, IdError
+        The file cannot be read, or is not what a census needs.
+    """
+    sha256, size = fingerprint(path)
+    is_layer = _is_layer(path)
+    polygons: gpd.GeoDataFrame | None = None
+    notes = CheckReport()
+    if is_layer:
+        layer = read_layer(path)
+        notes += notes_of(layer)
+        table = from_frame(
+            pd.DataFrame(layer.drop(columns=layer.geometry.name)),
+            path.name,
+            mapping=mapping,
+            level=level,
+            vintage=vintage,
+        )
+        generalised = attributes_only or bool(_GENERALISED.search(path.name))
+        role: Role = "published" if generalised else "boundary"
+        polygons = None if generalised else layer
+    else:
+        table = read_attributes(path, mapping=mapping, level=level, vintage=vintage)
+        role = "published" if attributes_only else "attributes"
+    said = Said(
+        file=path.name,
+        path=path,
+        sha256=sha256,
+        bytes=size,
+        level=table.level,
+        vintage=table.vintage,
+        role=role,
+        kind=_kind(path.name) if role == "boundary" else None,
+        pieces=[],
+        notes=notes + table.notes,
+    )
+    if is_layer and role == "published":
+        said.checks.append(Check("outlines_left_out", "note", path.name, "store.outlines_left_out"))
+    if polygons is not None:
+        said.polygons = _polygons(said, table.frame["unit_id"], polygons)
+    frame = _once(said, table.level, _told(table.frame))
+    said.pieces.append(Piece(sha256, path.name, role, table.level, frame))
+    kind = "named" if role != "published" else role
+    for other, names in table.names.items():
+        if len(names):  # a place small enough has no tract, no designated place
+            said.pieces.append(Piece(sha256, path.name, kind, other, _told(names)))
+    return said
+
+
+def _is_layer(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix != ".zip":
+        return suffix in _VECTOR
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise FileError("store.bad_zip", file=path, reason=str(error)) from error
+    return any(part.lower() in _VECTOR for name in names for part in _suffixes(name))
+
+
+def _suffixes(member: str) -> Iterator[str]:
+    """Return the suffixes along a member's path: a geodatabase in a zip is a folder."""
+    return (part.suffix for part in (PurePosixPath(member), *PurePosixPath(member).parents))
+
+
+def _kind(name: str) -> str | None:
+    match = _KIND.search(name)
+    return _KINDS[match[1].lower()] if match else None
+
+
+def _polygons(
+    said: Said, ids: pd.Series, layer: gpd.GeoDataFrame
+) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
+    """Return unit ids and polygons on the grid; the parts of a unit in several rows together."""
+    shapes = np.asarray(layer.geometry, dtype=object)
+    kinds = shapely.get_type_id(shapes)
+    wrong = np.flatnonzero(~np.isin(kinds, (-1, 3, 6)))
+    if len(wrong):
+        rows = [{"row": int(row) + 1, "unit_id": ids.iloc[row]} for row in wrong]
+        raise CensusError("store.not_polygons", rows, file=said.file, rows=wrong + 1)
+    accepted = accept_crs(layer.crs)
+    if not on_grid(layer.crs):
+        shapes = to_grid(shapes, accepted.crs)
+        said.notes += accepted.report
+        said.checks.append(
+            Check("projected", "note", said.file, "store.projected", crs=accepted.crs.name)
+        )
+    units = ids.to_numpy(dtype=object)
+    keep = ~shapely.is_missing(shapes) & ~shapely.is_empty(shapes)
+    units, shapes = units[keep], shapes[keep]
+    repeated = pd.Index(units).duplicated(keep=False)
+    if repeated.any():
+        said.checks.append(
+            Check(
+                "several_rows", "warning", said.level, "store.several_rows",
+                units=tuple(dict.fromkeys(units[repeated])), file=said.file,
+            )
+        )  # fmt: skip
+        codes, unique = pd.factorize(units, sort=True)
+        order = np.argsort(codes, kind="stable")
+        parts, owner = shapely.get_parts(shapes[order], return_index=True)
+        shapes = shapely.multipolygons(parts, indices=codes[order][owner])
+        alone = shapely.get_num_geometries(shapes) == 1
+        shapes[alone] = shapely.get_geometry(shapes[alone], 0)
+        units = unique
+    return units, shapes
+
+
+def _told(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the columns that say nothing in any row."""
+    kept = frame.loc[:, frame.notna().any()]
+    if "incomplete_reserve" in kept and not kept["incomplete_reserve"].any():
+        kept = kept.drop(columns="incomplete_reserve")
+    return kept
+
+
+def _once(said: Said, level: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a unit; refuse rows of one unit that say different things."""
+    repeated = frame["unit_id"].duplicated(keep=False)
+    if not repeated.any():
+        return frame
+    if said.role != "boundary":
+        differ = frame[repeated].drop_duplicates()
+        differ = differ[differ["unit_id"].duplicated(keep=False)]
+        if len(differ):
+            rows = [
+                {"row": int(row) + 1, "level": level, "unit_id": unit}
+                for row, unit in zip(differ.index, differ["unit_id"], strict=True)
+            ]
+            raise CensusError(
+                "store.duplicates",
+                rows,
+                file=said.file,
+                level=level,
+                units=differ["unit_id"].unique(),
+            )
+        units = tuple(frame.loc[repeated, "unit_id"].unique())
+        said.checks.append(
+            Check(
+                "same_row_twice", "note", level, "store.same_row_twice",
+                units=units, file=said.file,
+            )
+        )  # fmt: skip
+    return frame.drop_duplicates("unit_id").reset_index(drop=True)
+
+
+def fingerprint(path: Path) -> tuple[str, int]:
+    """Return SHA-256 and bytes of a source: of a shapefile its parts, of a folder all in it."""
+    if path.is_dir():
+        parts = sorted(member for member in path.rglob("*") if member.is_file())
+    elif path.suffix.lower() == ".shp":
+        # the name up to the suffix, taken literally: it may hold marks that mean something in glob
+        parts = sorted(
+            member
+            for member in path.parent.iterdir()
+            if member.stem == path.stem and member.suffix.lower() in _SHAPEFILE
+        )
+    else:
+        parts = [path]
+    total, size = hashlib.sha256(), 0
+    try:
+        for part in parts:
+            size += part.stat().st_size
+            with part.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256")
+            if len(parts) == 1:
+                return digest.hexdigest(), size
+            total.update(digest.digest())
+    except OSError as error:
+        raise FileError(
+            "store.unreadable", file=path, reason=error.strerror or str(error)
+        ) from error
+    return total.hexdigest(), size
+
+
+_SHAPEFILE = frozenset({".shp", ".dbf", ".shx", ".prj", ".cpg"})

@@ -1,0 +1,525 @@
+"""What an import has taken in: units, characteristics, parts; a batch at a time.
+
+Parts of a table: a batch of units, content and characteristic after the other, as Parquet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from lipgeo.arrays import Flags, Ints32
+from lipgeo.errors import TableError
+from lipgeo.files import sync
+from lipgeo.readers.statcan.profile import Layout, units_of, variables_of, words_of
+from lipgeo.readers.statcan.profile_rows import Characteristics, Figured, Figures, Rows, Vocabulary
+from lipgeo.store.tables.layout import CONTENT, DATA, part_name, range_name
+from lipgeo.tables.variables import known_variables
+
+__all__ = ["Intake", "Long", "Unit", "earlier_rows", "write_parts"]
+
+#: rows of a row group
+_GROUP = 131_072
+_KEYS = ("unit", "characteristic", "content")
+
+
+class Long:
+    """Rows of a batch as arrays: unit, characteristic, values and symbols.
+
+    Parameters
+    ----------
+    rows
+        Rows of whole units.
+    figured
+        Their figures.
+    numbers
+        Number of each unit of ``rows`` in the table; -1 for units that are left out.
+    members
+        Ids of the table's characteristics, by their place.
+    """
+
+    def __init__(self, rows: Rows, figured: Figured, numbers: Ints32, members: list[int]) -> None:
+        self.rows = rows
+        self.figured = figured
+        self.numbers = numbers
+        self.members = np.array(members, dtype=np.int32)
+
+    @property
+    def units(self) -> Ints32:
+        """Number of each row's unit."""
+        return np.repeat(self.numbers, self.rows.counts)
+
+    @property
+    def characteristics(self) -> Ints32:
+        """Id of each row's characteristic."""
+        return self.members[self.rows.each]
+
+    @property
+    def contents(self) -> npt.NDArray[np.int8]:
+        """What rows hold, by their code: see ``CONTENT`` of the layout."""
+        values = np.stack([one.values for one in self.figured.columns.values()])
+        missing = np.isnan(values).any(axis=0)
+        number = (np.nan_to_num(values) != 0).any(axis=0)
+        return np.where(missing, np.where(number, 2, 3), number).astype(np.int8)
+
+    def groups(
+        self, wanted: Flags, spare: Flags | None
+    ) -> Iterator[tuple[Ints32, Ints32, Ints32, npt.NDArray[np.int8]]]:
+        """Give number, characteristic, code and content of rows: by content, then as named.
+
+        Parameters
+        ----------
+        wanted
+            Units whose rows are wanted.
+        spare
+            Rows that are not.
+        """
+        if self.rows.alike and spare is None:
+            members = self.members[self.rows.places]
+            columns = np.argsort(members, kind="stable")
+            units = self.numbers[wanted]
+            codes = self.figured.codes.reshape(len(wanted), -1)[wanted][:, columns].T.ravel()
+            numbers = np.tile(units, len(columns))
+            members = np.repeat(members[columns], len(units))
+        else:
+            chosen = np.repeat(wanted, self.rows.counts)
+            rows = np.flatnonzero(chosen if spare is None else chosen & ~spare)
+            rows = rows[np.lexsort((self.units[rows], self.characteristics[rows]))]
+            numbers, members = self.units[rows], self.characteristics[rows]
+            codes = self.figured.codes[rows]
+        content = self.contents[codes]
+        for kind in range(len(CONTENT)):
+            mine = np.flatnonzero(content == kind)
+            for at in range(0, len(mine), _GROUP):
+                some = mine[at : at + _GROUP]
+                yield numbers[some], members[some], codes[some], content[some]
+
+    def frame(self, wanted: Flags, symbols: list[str]) -> pd.DataFrame:
+        """Return rows of some units as a frame, in the order of the file; index is their place."""
+        rows = np.flatnonzero(np.repeat(wanted, self.rows.counts))
+        words = np.array([None, *symbols[1:]], dtype=object)
+        columns: dict[str, Any] = {
+            "unit": self.units[rows],
+            "characteristic": self.characteristics[rows],
+        }
+        codes = self.figured.codes[rows]
+        for name, one in self.figured.columns.items():
+            columns[name] = one.values[codes]
+            columns[f"{name}_symbol"] = words[one.symbols[codes]]
+        return pd.DataFrame(columns, index=rows)
+
+
+def earlier_rows(folder: Path, units: Ints32, columns: list[str]) -> pd.DataFrame:
+    """Return what parts hold of some units."""
+    parts = sorted(str(path) for path in (folder / DATA).rglob("*.parquet"))
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    rows = ds.dataset(parts).to_table(columns=columns, filter=ds.field("unit").isin(units.tolist()))
+    frame = rows.to_pandas()
+    for name in columns:
+        if name.endswith("_symbol"):
+            frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
+    return frame
+
+
+def write_parts(
+    folder: Path,
+    number: int,
+    long: Long,
+    *,
+    levels: npt.NDArray[np.object_],
+    spare: Flags | None,
+    vocabulary: Vocabulary,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Write a batch, one part a level, and the ranges of its values.
+
+    Parameters
+    ----------
+    folder
+        The folder of the table.
+    number
+        The batch's number.
+    long
+        Its rows.
+    levels
+        Level of each unit.
+    spare
+        Rows that repeat earlier ones.
+    vocabulary
+        What the codes of symbols stand for.
+
+    Returns
+    -------
+    parts, ranges : list of dict
+        ``file, bytes, rows`` of each.
+    """
+    parts, ranges = [], []
+    columns = long.figured.columns
+    words = _words_of(long.figured, vocabulary.symbols)
+    for level in sorted(set(levels[long.numbers >= 0])):
+        part = _Part(folder / part_name(level, number), columns, words)
+        for group in long.groups((levels == level) & (long.numbers >= 0), spare):
+            part.write(*group)
+        if part.rows == 0:
+            continue
+        path = folder / range_name(level, number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(part.close(), path)
+        parts.append(_record(folder, part_name(level, number), part.rows))
+        ranges.append(_record(folder, range_name(level, number), part.rows))
+    return parts, ranges
+
+
+def _record(folder: Path, name: str, rows: int) -> dict[str, Any]:
+    return {"file": name, "bytes": (folder / name).stat().st_size, "rows": rows}
+
+
+class _Part:
+    """A part that is being written, one group of rows after the other.
+
+    A group is small enough for its columns to stay in the cache while they are made and written.
+    """
+
+    def __init__(self, path: Path, columns: dict[str, Figures], words: dict[str, _Words]) -> None:
+        self.rows = 0
+        self._path = path
+        self._columns = columns
+        self._words = words
+        self._seen: list[pa.Table] = []
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(
+        self, units: Ints32, members: Ints32, codes: Ints32, content: npt.NDArray[np.int8]
+    ) -> None:
+        """Write rows as a row group."""
+        columns: dict[str, Any] = {
+            "unit": pa.array(units),
+            "characteristic": pa.array(members),
+            "content": pa.array(content),
+        }
+        firsts = np.flatnonzero(np.diff(members, prepend=members[0] - 1))
+        seen: dict[str, Any] = {
+            "characteristic": members[firsts],
+            "cells": np.diff(firsts, append=len(members)),
+        }
+        for name, one in self._columns.items():
+            values = one.values[codes]
+            missing = np.isnan(values)
+            columns[name] = pa.array(values, mask=missing)
+            columns[f"{name}_symbol"] = self._words[name].of(codes)
+            seen[f"{name}_least"] = _known(np.fmin.reduceat(values, firsts))
+            seen[f"{name}_greatest"] = _known(np.fmax.reduceat(values, firsts))
+            seen[f"{name}_missing"] = np.add.reduceat(missing, firsts, dtype=np.int64)
+        table = pa.table(columns)
+        if self._writer is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # numbers of units and characteristics are ranges: packing them takes longer than
+            # squeezing them, and does no better
+            self._writer = pq.ParquetWriter(
+                self._path,
+                table.schema,
+                compression="snappy",
+                use_dictionary=[name for name in columns if name not in _KEYS],
+                write_statistics=list(_KEYS),
+            )
+        self._writer.write_table(table, row_group_size=len(table))
+        self._seen.append(pa.table(seen))
+        self.rows += len(table)
+
+    def close(self) -> pa.Table:
+        """End the part; return the ranges of its values."""
+        if self._writer is not None:
+            self._writer.close()
+            sync(self._path)
+        return pa.concat_tables(self._seen)
+
+
+def _known(values: npt.NDArray[np.float64]) -> pa.Array:
+    """Return numbers, null where there is none."""
+    return pa.array(values, mask=np.isnan(values))
+
+
+def _words_of(figured: Figured, symbols: list[str]) -> dict[str, _Words]:
+    """Return the symbols of each column; only those of the rows, so equal rows give equal bytes."""
+    met = np.zeros(len(next(iter(figured.columns.values())).values), dtype=bool)
+    met[figured.codes] = True
+    return {name: _Words(one.symbols, met, symbols) for name, one in figured.columns.items()}
+
+
+class _Words:
+    """Symbols of a column as Parquet keeps them: its words, in their own order.
+
+    Parameters
+    ----------
+    codes
+        Code of the symbol by place of the figures.
+    met
+        Places that rows have.
+    symbols
+        What the codes stand for.
+    """
+
+    def __init__(self, codes: npt.NDArray[np.int16], met: Flags, symbols: list[str]) -> None:
+        used = [code for code in np.unique(codes[met]).tolist() if code]
+        words = sorted(symbols[code] for code in used)
+        table = np.zeros(len(symbols), dtype=np.int8)
+        for code in used:
+            table[code] = words.index(symbols[code])
+        self._words = pa.array(words, pa.string())
+        self._indices = table[codes]
+        self._none = codes == 0
+
+    def of(self, rows: Ints32) -> pa.Array:
+        """Return the symbols of some rows, null where there is none."""
+        indices = pa.array(self._indices[rows], mask=self._none[rows])
+        return pa.DictionaryArray.from_arrays(indices, self._words, safe=False)
+
+
+#: the country's id in files of 2016; its DGUIDs are known from 2021 on
+_COUNTRY, _COUNTRY_BY_DGUID = "01", 2021
+
+
+class Unit(NamedTuple):
+    """A unit of a table; its place in the list is its number."""
+
+    level: str
+    unit_id: str
+    name: str
+    origin: int
+
+
+class Intake:
+    """The table as far as it is taken in.
+
+    Attributes
+    ----------
+    characteristics, units
+        In the order they came.
+    sources
+        Files that are done: ``file, sha256, bytes, rows``.
+    parts, ranges
+        Parts written, and the ranges of their values: ``file, bytes, rows``.
+    not_believed
+        Numbers beside a symbol that says there is none.
+    dropped
+        Rows left out, by reason.
+    twice
+        Ids of units that came again with the same figures.
+    short
+        Files whose last unit has fewer rows than the one before it, and that unit's id.
+    rows_read, end, check
+        Of the file being read: rows so far, the byte after them, and what was read with its hash.
+    """
+
+    def __init__(self, folder: Path, vintage: int) -> None:
+        self.vintage = vintage
+        self.vocabulary = Vocabulary()
+        self.characteristics = Characteristics()
+        self.units: list[Unit] = []
+        self.sources: list[dict[str, Any]] = []
+        self.parts: list[dict[str, Any]] = []
+        self.ranges: list[dict[str, Any]] = []
+        self.not_believed = 0
+        self.values: list[str] = []
+        self.dropped: dict[str, int] = {}
+        self.twice: list[str] = []
+        self.short: dict[str, str] = {}
+        self.rows_read = 0
+        self.end = 0
+        self.check: tuple[int, str] | None = None
+        self._folder = folder
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._origin = -1
+        self._batches = 0
+        self._told = 0
+        self._layout: Layout | None = None
+        self._file = ""
+
+    def open(self, origin: int, file: str, layout: Layout) -> None:
+        """Begin or take up a file."""
+        self._layout, self._file = layout, file
+        self.learn()
+        if origin != self._origin:
+            self._origin, self.rows_read, self.end, self.check = origin, 0, 0, None
+
+    def learn(self) -> None:
+        """Say of characteristics that came last whether the dictionary knows them as counts."""
+        mine = self.characteristics
+        if len(mine.counts) == len(mine) or self._layout is None:
+            return
+        found = self.variables()
+        known = known_variables(self.vintage)
+        counts = {
+            id
+            for id, variable in zip(found["id"], found["variable"], strict=True)
+            if known[variable].rule == "count"
+        }
+        mine.counts += [str(id) in counts for id in mine.ids[len(mine.counts) :]]
+
+    def variables(self) -> pd.DataFrame:
+        """Return the variables of the dictionary: ``id, variable, certainty``, an id once."""
+        assert self._layout is not None
+        mine = self.characteristics
+        rows = pd.DataFrame({"id": list(map(str, mine.ids)), "name": mine.names})
+        return variables_of(rows, self._layout).drop_duplicates("id")
+
+    def take_up(self, entry: dict[str, Any]) -> None:
+        """Take up a batch that an earlier run imported."""
+        for member, name, depth in entry["characteristics"]:
+            self.characteristics.add(member, name, depth)
+        self._told = len(self.characteristics)
+        for level, unit_id, name in entry["units"]:
+            self._numbers[level, unit_id] = len(self.units)
+            self.units.append(Unit(level, unit_id, name, entry["origin"]))
+        self._origin, self.rows_read = entry["origin"], entry["rows_read"]
+        self.end, self.check = entry["end"], (entry["check"][0], entry["check"][1])
+        self._batches += 1
+        self.values = entry["values"]
+        self._written(entry)
+
+    def _written(self, entry: dict[str, Any]) -> None:
+        self.parts += entry["parts"]
+        self.ranges += entry["ranges"]
+        self.not_believed += entry["not_believed"]
+        self.twice += entry["twice"]
+        for reason, rows in entry["dropped"].items():
+            self.dropped[reason] = self.dropped.get(reason, 0) + rows
+
+    def batch(
+        self, rows: Rows, figured: Figured, check: tuple[int, str]
+    ) -> Callable[[], dict[str, Any]]:
+        """Return what writes a batch and says what it is; its units are numbered.
+
+        Raises
+        ------
+        IdError
+            An id is no DGUID.
+        TableError
+            A unit came before with other figures.
+        """
+        assert self._layout is not None
+        ids = pd.Series(words_of(rows.ids), dtype="string")
+        places = units_of(ids, self._layout).reindex(ids.astype(object))
+        levels = places["level"].to_numpy(dtype=object, na_value="")
+        unit_ids = places["unit_id"].to_numpy(dtype=object, na_value="")
+        numbers, new, again = self._number(levels, unit_ids, words_of(rows.names))
+        self._look_at_last(rows, unit_ids)
+        long = Long(rows, figured, numbers, self.characteristics.ids)
+        out = numbers < 0
+        dropped = self._reasons(unit_ids[out], rows.counts[out])
+        spare: Flags | None = None
+        twice: list[str] = []
+        if again.any() or not rows.alike:
+            spare, twice = self._settle(long, again, unit_ids)
+        self.rows_read += len(rows)
+        self.end, self.check = int(rows.ends[-1]), check
+        added = slice(self._told, len(self.characteristics))
+        self._told = len(self.characteristics)
+        self.values = list(figured.columns)
+        entry = {
+            "origin": self._origin,
+            "end": self.end,
+            "check": list(check),
+            "rows_read": self.rows_read,
+            "values": self.values,
+            "characteristics": [
+                *zip(
+                    self.characteristics.ids[added],
+                    self.characteristics.names[added],
+                    self.characteristics.depths[added],
+                    strict=True,
+                )
+            ],
+            "units": [[unit.level, unit.unit_id, unit.name] for unit in new],
+            "dropped": dropped,
+            "not_believed": figured.not_believed,
+            "twice": twice,
+        }
+        number, self._batches = self._batches, self._batches + 1
+
+        def write() -> dict[str, Any]:
+            parts, ranges = write_parts(
+                self._folder, number, long, levels=levels, spare=spare, vocabulary=self.vocabulary
+            )
+            entry["parts"], entry["ranges"] = parts, ranges
+            self._written(entry)
+            return entry
+
+        return write
+
+    def _number(
+        self, levels: npt.NDArray[np.object_], unit_ids: npt.NDArray[np.object_], names: list[str]
+    ) -> tuple[Ints32, list[Unit], Flags]:
+        """Return the number of each unit (-1: left out), the new units, and which came before."""
+        numbers = np.full(len(levels), -1, dtype=np.int32)
+        again = np.zeros(len(levels), dtype=bool)
+        before = len(self.units)
+        for place, key in enumerate(zip(levels, unit_ids, strict=True)):
+            if not key[0]:
+                continue
+            again[place] = key in self._numbers
+            if not again[place]:
+                self._numbers[key] = len(self.units)
+                self.units.append(Unit(*key, names[place].strip(), self._origin))
+            numbers[place] = self._numbers[key]
+        return numbers, self.units[before:], again
+
+    def _reasons(self, unit_ids: npt.NDArray[np.object_], counts: Ints32) -> dict[str, int]:
+        """Return how many rows are left out for what."""
+        found: dict[str, int] = {}
+        for unit_id, rows in zip(unit_ids, counts.tolist(), strict=True):
+            country = self.vintage >= _COUNTRY_BY_DGUID or unit_id == _COUNTRY
+            reason = "country" if country else "unknown_level"
+            found[reason] = found.get(reason, 0) + rows
+        return found
+
+    def _look_at_last(self, rows: Rows, unit_ids: npt.NDArray[np.object_]) -> None:
+        """Remember the last unit where it has fewer rows than the one before it."""
+        self.short.pop(self._file, None)
+        if len(rows.counts) > 1 and rows.counts[-1] < rows.counts[-2]:
+            self.short[self._file] = unit_ids[-1]
+
+    def _settle(
+        self, long: Long, again: Flags, unit_ids: npt.NDArray[np.object_]
+    ) -> tuple[Flags | None, list[str]]:
+        """Return which rows repeat earlier ones, and of which units.
+
+        Raises
+        ------
+        TableError
+            Figures differ.
+        """
+        here = long.numbers >= 0
+        if long.rows.alike:
+            here &= np.isin(long.numbers, long.numbers[again])
+        mine = long.frame(here, self.vocabulary.symbols)
+        before = earlier_rows(self._folder, np.unique(long.numbers[again]), list(mine.columns))
+        keys = ["unit", "characteristic"]
+        both = pd.concat([before.set_axis([-1] * len(before)), mine]) if len(before) else mine
+        twice = both.duplicated(keys, keep="first").to_numpy()
+        if not twice.any():
+            return None, []
+        met = both[both.duplicated(keys, keep=False)]
+        differing = met[~met.duplicated(keep=False)]
+        if len(differing):
+            units = [self.units[unit].unit_id for unit in differing["unit"].unique()]
+            problems = differing.assign(
+                unit_id=[self.units[unit].unit_id for unit in differing["unit"]]
+            )
+            raise TableError(
+                "readers.twice",
+                problems[["unit_id", "characteristic", "total"]].to_dict("records"),
+                name=", ".join([*(one["file"] for one in self.sources), self._file]),
+                units=units,
+            )
+        spare = np.zeros(len(long.rows), dtype=bool)
+        spare[both.index.to_numpy()[twice]] = True
+        return spare, [self.units[unit].unit_id for unit in both["unit"][twice].unique()]

@@ -1,0 +1,90 @@
+"""The demonstration: the whole chain on a made census, offline, in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas as gpd
+
+from lipgeo import synthetic
+from lipgeo.areas.service_areas import ServiceAreas
+from lipgeo.boundary.fit import fit_boundaries
+from lipgeo.files import CsvStyle, folder_in_one_step
+from lipgeo.maps.preview import preview
+from lipgeo.order.package import write_order
+from lipgeo.store.add import add_census
+from lipgeo.store.read import open_census
+from lipgeo.store.results import write_build
+from lipgeo.words import say
+
+__all__ = ["run_demo"]
+
+_BLOCKS = 4_000
+_DRAWN = 4
+_LISTED = 2
+
+
+def run_demo(
+    folder: str | Path,
+    *,
+    csv: CsvStyle = "en",
+    progress: Callable[[str, float], None] = lambda step, done: None,
+) -> dict[str, Path]:
+    """Run the whole chain on a made census: files, store, areas, fit, order files, map.
+
+    Parameters
+    ----------
+    folder
+        Where to leave everything; an earlier demonstration there gives way.
+    csv
+        Form of the CSV files.
+    progress
+        Called with a sentence and how far that step is, 0 to 1.
+
+    Returns
+    -------
+    dict
+        Name of each result, in the language in force, to its path.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+    """
+    target = Path(folder)
+    with folder_in_one_step(target, replace=True) as made:
+        progress(say("synthetic.making"), 0.0)
+        invented = synthetic.census(blocks=_BLOCKS)
+        files = synthetic.write_files(invented, made / "census-files")
+        progress(say("synthetic.making"), 1.0)
+
+        progress(say("synthetic.importing"), 0.0)
+        add_census(made / "store", files, made=True)
+        census = open_census(made / "store")
+        progress(say("synthetic.importing"), 1.0)
+
+        progress(say("synthetic.fitting"), 0.0)
+        outlines: gpd.GeoDataFrame = synthetic.service_areas(invented, _DRAWN, seed=1)
+        outlines.to_file(made / "service-areas.gpkg", layer="service_areas")
+        drawn = ServiceAreas.from_frame(outlines, id="area_id")
+        lists = synthetic.unit_lists(invented, _LISTED, seed=1)
+        lists.to_csv(made / "unit-lists.csv", index=False)
+        listed = ServiceAreas.from_units(lists, census)
+        fitted = fit_boundaries(census, ServiceAreas.concat([drawn, listed]), unit="DA")
+        progress(say("synthetic.fitting"), 1.0)
+
+        progress(say("synthetic.writing"), 0.0)
+        write_build(fitted, made / "build", csv=csv)
+        write_order(fitted, made / "order", csv=csv, leave_out_empty=True)
+        preview(fitted).save(made / "map.html")
+        progress(say("synthetic.writing"), 1.0)
+    return {
+        say("synthetic.order"): target / "order" / "README.md",
+        say("synthetic.shapefile"): target / "order" / f"areas_{census.vintage}.zip",
+        say("synthetic.concordance"): target / "order" / "concordance.xlsx",
+        say("synthetic.map"): target / "map.html",
+        say("synthetic.build"): target / "build",
+        say("synthetic.files"): target / "census-files",
+        say("synthetic.store"): target / "store",
+    }

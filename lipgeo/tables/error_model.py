@@ -1,0 +1,211 @@
+"""``Spread``: how far straddling units split otherwise than their shares say, learned from data.
+
+The model: of a unit that holds ``x`` and straddles an outline, the part inside misses the share's
+by an error of variance ``phi x q + tau2 x² q``, where ``q`` is how open the split is
+(:attr:`Pairs.doubt`): people fall on either side in clumps, and whole parts of a unit are denser
+than others. For N over D it is the same with D's size, times the variance of the rate among units.
+
+It is learned one level up, where the answer is known. Census tracts are unions of the table's
+units. A tract is estimated in each target the way a unit is: by what its parts hold, each cut by
+area; the answer is the sum of its parts by their finer shares. What was missed fits ``phi`` and
+``tau2``; and because misses have long tails, the 90 % range is taken as wide as the 90th
+percentile of the misses of whole targets asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from lipgeo.arrays import Floats
+from lipgeo.tables.pairs import Family, Pairs
+from lipgeo.tables.sums import Gathered, Parents
+
+__all__ = ["LEVEL", "NORMAL", "Spread", "learn"]
+
+#: what the likely range is meant to hold
+LEVEL = 0.90
+#: half-width of a 90 % range of the normal distribution, in standard errors
+NORMAL = 1.6449
+#: borrowed from Ottawa's census tracts of 2021 where there are no parents to learn from; see
+#: benchmarks/estimates.py, which prints them
+COUNT = (70.0, 0.025)
+RATIO = (5.0, 0.08)
+WIDTH = 2.2
+#: shares by area alone miss by more: their variance is about twice that, and their tails longer
+BY_AREA = (2.0, 3.1)
+#: how many observed splits the borrowed values count for
+_WORTH = 10.0
+#: how many observed splits it takes to part clumps from uneven density
+_TOGETHER = 200.0
+#: targets from which the width of the range is learned
+_TARGETS = 30
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The error model of each variable; arrays have one entry a variable.
+
+    Attributes
+    ----------
+    phi, tau2
+        Of the model; for a ratio already times the variance of the rate among units.
+    width
+        Half-width of the 90 % range in standard errors of the split.
+    missing
+        Variance of a unit's value per what it holds: what is put in where it is not observed.
+    splits, targets
+        Splits of parents, and targets, that were learned from; 0 where all is borrowed.
+    """
+
+    phi: Floats
+    tau2: Floats
+    width: Floats
+    missing: Floats
+    splits: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.int64]
+
+
+def learn(gathered: Gathered, pairs: Pairs, family: Family | None) -> Spread:
+    """Learn the spread of each variable from the parents of the table's units.
+
+    Parameters
+    ----------
+    gathered
+        The sums of the table.
+    pairs
+        The crosswalk.
+    family
+        The parents that areas cut; ``None`` where there are none: all is borrowed.
+
+    Notes
+    -----
+    Where shares were calibrated, parents are split by those shares too: what is missed is only
+    how a variable departs from the totals met.
+    """
+    count = len(gathered.variables)
+    ratio = gathered.ratio
+    variance = gathered.overall.rate_sd**2
+    more, widest = BY_AREA if pairs.by_area else (1.0, WIDTH)
+    first = np.where(ratio, RATIO[0], COUNT[0]) * more
+    second = np.where(ratio, RATIO[1], COUNT[1]) * more
+    scale = np.where(ratio, variance, 1.0)
+    width = np.full(count, widest)
+    splits = np.zeros(count, dtype=np.int64)
+    targets = np.zeros(count, dtype=np.int64)
+    phi, tau2 = first.copy(), second.copy()
+    if family is not None and gathered.parents is not None:
+        found = _one_level_up(gathered, gathered.parents, family, len(pairs.targets))
+        expected = found.doubt[:, None] * scale * (first * found.size + second * found.size**2)
+        usable = found.usable & (expected > 0)
+        splits = usable.sum(axis=0)
+        part = np.divide(
+            found.doubt[:, None] * scale * first * found.size,
+            expected,
+            out=np.zeros_like(expected),
+            where=usable,
+        )
+        miss = np.divide(found.miss**2, expected, out=np.zeros_like(expected), where=usable)
+        u, v = _fit(np.where(usable, part, 0), np.where(usable, 1 - part, 0), miss)
+        phi, tau2 = phi * u, tau2 * v
+        learned, targets = _widths(found, phi * scale, tau2 * scale)
+        least = widest if more > 1 else 0.0
+        width = np.where(targets > 0, np.maximum(learned, least), width)
+    return Spread(
+        phi=phi * scale,
+        tau2=tau2 * scale,
+        width=width,
+        missing=np.where(ratio, variance, gathered.overall.variance),
+        splits=splits,
+        targets=targets,
+    )
+
+
+@dataclass(frozen=True)
+class _Misses:
+    """Parents split among targets: what was missed; arrays are splits by variables.
+
+    Attributes
+    ----------
+    target
+        Position of the target; one a split.
+    doubt
+        How open the split is; one a split.
+    size, miss
+        What the parent holds, and estimate minus answer.
+    usable
+        Straddling splits of parents that were observed whole.
+    known
+        Splits of parents that were observed whole.
+    count
+        Number of targets.
+    """
+
+    target: npt.NDArray[np.int64]
+    doubt: Floats
+    size: Floats
+    miss: Floats
+    usable: npt.NDArray[np.bool_]
+    known: npt.NDArray[np.bool_]
+    count: int
+
+
+def _one_level_up(gathered: Gathered, sums: Parents, family: Family, targets: int) -> _Misses:
+    """Estimate each parent in each target as if it were a unit, beside the answer."""
+    whole_n, whole_d = sums.n[family.parent], sums.d[family.parent]
+    n_miss = whole_n * family.share[:, None] - sums.fine_n
+    d_miss = whole_d * family.share[:, None] - sums.fine_d
+    top, bottom = gathered.totals.n, gathered.totals.d
+    rate = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)[family.target]
+    known = (sums.lost == 0)[family.parent] & family.peopled[:, None]
+    return _Misses(
+        target=family.target,
+        doubt=family.doubt,
+        size=np.where(gathered.ratio, whole_d, whole_n),
+        miss=np.where(gathered.ratio, n_miss - rate * d_miss, n_miss),
+        usable=known & (family.doubt > 0)[:, None],
+        known=known,
+        count=targets,
+    )
+
+
+def _fit(part: Floats, rest: Floats, miss: Floats) -> tuple[Floats, Floats]:
+    """Fit what the borrowed values are to be multiplied with, by least squares, never below 0.
+
+    One factor for both is sure, two are not: parents are all of one size, and clumps and uneven
+    density look alike in them. So both are drawn to the one factor, and that to 1.
+    """
+    splits = (part + rest).sum(axis=0)
+    both = (miss.sum(axis=0) + _WORTH) / (splits + _WORTH)
+    a = (part**2).sum(axis=0) + _TOGETHER
+    b = (part * rest).sum(axis=0)
+    c = (rest**2).sum(axis=0) + _TOGETHER
+    p = (part * miss).sum(axis=0) + _TOGETHER * both
+    q = (rest * miss).sum(axis=0) + _TOGETHER * both
+    u = (p * c - q * b) / (a * c - b * b)
+    v = (q * a - p * b) / (a * c - b * b)
+    return (
+        np.where(v < 0, np.maximum(p / a, 0), np.maximum(u, 0)),
+        np.where(u < 0, np.maximum(q / c, 0), np.maximum(v, 0)),
+    )
+
+
+def _widths(found: _Misses, phi: Floats, tau2: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Return how many standard errors hold nine targets in ten, and the targets counted."""
+    by_target = scipy.sparse.csr_matrix(
+        (np.ones(len(found.target)), (found.target, np.arange(len(found.target)))),
+        shape=(found.count, len(found.target)),
+    )
+    missed = np.abs(by_target @ np.where(found.known, found.miss, 0.0))
+    size = np.where(found.known, found.size, 0.0) * found.doubt[:, None]
+    variance = (by_target @ size) * phi + (by_target @ (size * found.size)) * tau2
+    width = np.full(len(phi), WIDTH)
+    targets = (variance > 0).sum(axis=0)
+    for at in np.flatnonzero(targets >= _TARGETS):
+        asked = variance[:, at] > 0
+        errors = np.sort(missed[asked, at] / np.sqrt(variance[asked, at]))
+        width[at] = errors[min(len(errors), int(np.ceil((len(errors) + 1) * LEVEL))) - 1]
+    return width, np.where(targets >= _TARGETS, targets, 0).astype(np.int64)

@@ -1,0 +1,324 @@
+"""``LongTable``: a census table too large to hold, one row a unit and characteristic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lipgeo.errors import TableError
+from lipgeo.report import CheckReport
+from lipgeo.tables.census_table import CensusTable
+from lipgeo.tables.columns import Reader, parts_needed, require_parts
+from lipgeo.tables.engine import Cell, Plan, counts_expression, gathered_counts
+from lipgeo.tables.pairs import Family, Pairs
+from lipgeo.tables.sums import Gathered
+from lipgeo.tables.variables import Variable, rules_for
+from lipgeo.words import say
+
+__all__ = ["AnyTable", "LongTable"]
+
+#: counts that one statement sums: at most, at least, and so that groups times counts stay bounded
+_AT_A_TIME = 1024
+_LEAST_AT_A_TIME = 128
+_SUMS_AT_A_TIME = 2_000_000
+#: other variables, whose columns are read into memory
+_READ_AT_A_TIME = 64
+#: the last census whose zeros may stand for suppression
+_ZEROS = 2006
+_MEASURES = ("population", "dwellings", "households")
+
+
+class LongTable:
+    """A census table in long form that stays where it is; a database engine adds it up.
+
+    Made by :func:`lipgeo.open_table`; or of any ibis table with these columns.
+    :func:`lipgeo.weight_table` takes it as it takes a :class:`CensusTable` and gives the same
+    numbers: counts are summed by one statement (see :mod:`lipgeo.tables.engine`), rates,
+    averages and medians by reading their columns, some at a time.
+
+    Parameters
+    ----------
+    cells
+        ibis table, one row a unit and characteristic: ``unit, characteristic`` (integers) and for
+        each column of values the values (float64, null where there is none, also where a symbol
+        stands instead) and ``NAME_symbol`` (text, null where none stands). A column ``content``
+        spares reading (see :func:`~lipgeo.tables.engine.counts_expression`).
+    units
+        Index: unit ids (text, each once); ``unit`` (its number in ``cells``), ``name``, and
+        ``origin`` (position in ``sources``).
+    columns
+        What the columns of the table are called: name to characteristic and column of values.
+    variables
+        Name to :class:`Variable`, for the columns whose rule is known.
+    ranges
+        Index: names of columns; ``least, greatest`` of their values, missing where there is none;
+        ``cells``: how many rows the table has of each.
+    level, vintage
+        Of the units; ``None`` where they are zones of no census.
+    sources
+        ``file, sha256`` of the files read.
+    parents
+        As for :class:`CensusTable`.
+    notes
+        What had to be assumed.
+    guard
+        Called before anything is read; raises where what was opened is no longer there.
+
+    Attributes
+    ----------
+    units, variables, level, vintage, sources, parents, notes
+        As given.
+
+    Raises
+    ------
+    TableError
+        Counts or percentages below 0.
+    """
+
+    #: how many variables :func:`lipgeo.weight_table` takes at a time
+    at_a_time = _AT_A_TIME
+
+    def __init__(
+        self,
+        cells: Any,
+        *,
+        units: pd.DataFrame,
+        columns: Mapping[str, tuple[int, str]],
+        variables: Mapping[str, Variable],
+        ranges: pd.DataFrame,
+        level: str | None,
+        vintage: int | None,
+        sources: pd.DataFrame,
+        parents: pd.Series | None = None,
+        notes: CheckReport | None = None,
+        guard: Callable[[], None] | None = None,
+    ) -> None:
+        self._cells = cells
+        self._guard = guard
+        self._columns = dict(columns)
+        self._ranges = ranges
+        self.units = units
+        self.variables: Mapping[str, Variable] = MappingProxyType(dict(variables))
+        self.level, self.vintage = level, vintage
+        self.sources = sources
+        self.parents = (
+            pd.Series(pd.NA, index=units.index, dtype="string")
+            if parents is None
+            else parents.reindex(units.index).astype("string")
+        )
+        self.notes = CheckReport() if notes is None else notes
+        self._measured: CensusTable | None = None
+        _require_counts(self.variables, ranges)
+
+    @property
+    def unit_ids(self) -> pd.Index:
+        """Ids of the units."""
+        return self.units.index
+
+    @property
+    def columns(self) -> pd.Index:
+        """Names of the columns."""
+        return pd.Index(list(self._columns), dtype=object)
+
+    def greatest(self, name: str) -> float:
+        """Return the greatest value of a column, 0 where it has none."""
+        return float(np.nan_to_num(self._ranges["greatest"].get(name, 0.0)))
+
+    def with_parents(self, parents: pd.Series) -> LongTable:
+        """Return the table with what its units are part of, by unit id."""
+        return self._again(parents=parents)
+
+    def with_variables(self, variables: Mapping[str, Variable | str]) -> LongTable:
+        """Return the table with rules for some of its columns, the others as they are."""
+        given = rules_for(self.columns, variables)
+        return self._again(variables={**self.variables, **given})
+
+    def _again(self, **changed: Any) -> LongTable:
+        given: dict[str, Any] = {
+            "units": self.units,
+            "columns": self._columns,
+            "variables": self.variables,
+            "ranges": self._ranges,
+            "level": self.level,
+            "vintage": self.vintage,
+            "sources": self.sources,
+            "parents": self.parents,
+            "notes": self.notes,
+            "guard": self._guard,
+            **changed,
+        }
+        return LongTable(self._cells, **given)
+
+    def part(self, names: Sequence[str]) -> CensusTable:
+        """Read some columns into memory.
+
+        Raises
+        ------
+        TableError
+            There is no such column.
+        """
+        wanted = list(dict.fromkeys([names] if isinstance(names, str) else names))
+        lost = [name for name in wanted if name not in self._columns]
+        if lost:
+            raise TableError(
+                "tables.no_such_columns",
+                [{"column": name} for name in lost],
+                lost=lost,
+                columns=list(self._columns),
+            )
+        self._checked()
+        values, symbols = self._read(wanted)
+        return CensusTable(
+            values,
+            {name: self.variables[name] for name in wanted if name in self.variables},
+            level=self.level,
+            vintage=self.vintage,
+            symbols=symbols,
+            names=self.units["name"],
+            sources=self.sources,
+            origin=self.units["origin"],
+            parents=self.parents,
+            notes=self.notes,
+        )
+
+    def _checked(self) -> None:
+        if self._guard is not None:
+            self._guard()
+
+    def _read(self, names: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return values and symbols of columns, units in order."""
+        size = int(self.units["unit"].max()) + 1 if len(self.units) else 0
+        place = np.full(size, -1, dtype=np.int64)
+        place[self.units["unit"].to_numpy()] = np.arange(len(self.units))
+        ids = sorted({self._columns[name][0] for name in names})
+        kinds = list(dict.fromkeys(self._columns[name][1] for name in names))
+        values = {name: np.full(len(self.units), np.nan) for name in names}
+        symbols = {name: np.full(len(self.units), "", dtype=object) for name in names}
+        if ids:
+            cells = self._cells.filter(
+                self._cells["characteristic"].between(ids[0], ids[-1]),
+                self._cells["characteristic"].isin(ids),
+            ).select("unit", "characteristic", *kinds, *(f"{kind}_symbol" for kind in kinds))
+            found = cells.to_pyarrow()
+            unit = found["unit"].to_numpy()
+            row = np.where((unit >= 0) & (unit < size), place[np.minimum(unit, size - 1)], -1)
+            of = found["characteristic"].to_numpy()
+            for name in names:
+                characteristic, kind = self._columns[name]
+                mine = np.flatnonzero((of == characteristic) & (row >= 0))
+                values[name][row[mine]] = found[kind].to_numpy(zero_copy_only=False)[mine]
+                marked = found[f"{kind}_symbol"].is_valid().to_numpy()[mine]
+                marks = found[f"{kind}_symbol"].take(mine[marked])
+                symbols[name][row[mine[marked]]] = np.array(marks.to_pylist(), dtype=object)
+        index = self.units.index
+        return (
+            pd.DataFrame(values, index=index, columns=list(names)),
+            pd.DataFrame(
+                {name: marks for name, marks in symbols.items() if (marks != "").any()},
+                index=index,
+            ),
+        )
+
+    def gather(
+        self, variables: Sequence[Variable], pairs: Pairs, family: Family | None
+    ) -> Gathered:
+        """Take all sums that weighting needs (:class:`~lipgeo.tables.sums.Gathered`)."""
+        require_parts(self.columns, variables)
+        self._checked()
+        plain = [self._is_plain(one) for one in variables]
+        counts = [at for at, yes in enumerate(plain) if yes]
+        others = [at for at, yes in enumerate(plain) if not yes]
+        parts = []
+        groups = len(pairs.targets) + (0 if family is None else sum(family.shape))
+        step = int(np.clip(_SUMS_AT_A_TIME // max(groups, 1), _LEAST_AT_A_TIME, _AT_A_TIME))
+        for start in range(0, len(counts), step):
+            some = counts[start : start + step]
+            parts.append(self._counts([variables[at] for at in some], pairs, family))
+        for chosen, piece in self.pieces([variables[at] for at in others]):
+            parts.append(piece.gather(chosen, pairs, family))
+        return Gathered.joined(parts, [*counts, *others])
+
+    def _is_plain(self, one: Variable) -> bool:
+        """Return whether a variable is a count that the statement knows how to sum.
+
+        Zeros of 2006 may stand for suppression, a ceiling may be of another column of values, and
+        a row that is not there is no zero.
+        """
+        if one.rule != "count" or (self.vintage is not None and self.vintage <= _ZEROS):
+            return False
+        parts = [one.name, *([str(one.denominator)] if one.part else [])]
+        if any(self._ranges["cells"].get(name, len(self)) < len(self) for name in parts):
+            return False
+        whole = self._columns.get(str(one.denominator)) if one.part else None
+        return whole is None or whole[1] == self._columns.get(one.name, whole)[1]
+
+    def _counts(
+        self, variables: Sequence[Variable], pairs: Pairs, family: Family | None
+    ) -> Gathered:
+        """Sum counts by one statement."""
+        held = set(self._columns)
+        cells = [
+            Cell(
+                *self._columns[one.name],
+                self._columns[str(one.denominator)][0]
+                if one.part and one.denominator in held
+                else None,
+            )
+            for one in variables
+        ]
+        units = self.units["unit"].reindex(pairs.sources).fillna(-1).to_numpy(dtype=np.int64)
+        plan = Plan.of(variables, cells, units, Reader(self._measures(), pairs), family)
+        return gathered_counts(counts_expression(self._cells, plan).to_pyarrow(), plan)
+
+    def _measures(self) -> CensusTable:
+        """Return people, dwellings and households, as far as the table has them."""
+        if self._measured is None:
+            self._measured = self.part([name for name in _MEASURES if name in self._columns])
+        return self._measured
+
+    def _needed(self, variables: Sequence[Variable]) -> list[str]:
+        """Return the columns that variables, their ceilings and their measures are made from."""
+        wanted = [part for one in variables for part in parts_needed(one)]
+        wanted += [str(one.denominator) for one in variables if one.denominator]
+        return [name for name in dict.fromkeys([*wanted, *_MEASURES]) if name in self._columns]
+
+    def pieces(
+        self, variables: Sequence[Variable]
+    ) -> Iterator[tuple[Sequence[Variable], CensusTable]]:
+        """Read variables into memory, some at a time, each with all it is made from."""
+        for start in range(0, len(variables), _READ_AT_A_TIME):
+            some = variables[start : start + _READ_AT_A_TIME]
+            yield some, self.part(self._needed(some))
+
+    def __len__(self) -> int:
+        return len(self.units)
+
+    def __repr__(self) -> str:
+        summary = say(
+            "tables.long_summary",
+            vintage="" if self.vintage is None else f"{self.vintage} ",
+            level=self.level or say("tables.zones"),
+            units=len(self.units),
+            variables=len(self._columns),
+            ruled=len(self.variables),
+        )
+        return f"<{summary}>"
+
+
+#: what can be weighted
+AnyTable = CensusTable | LongTable
+
+
+def _require_counts(variables: Mapping[str, Variable], ranges: pd.DataFrame) -> None:
+    """Refuse counts and percentages below 0."""
+    names = [name for name, one in variables.items() if one.rule in ("count", "percent", "rate")]
+    least = ranges["least"].reindex(names)
+    below = least[least < 0]
+    if len(below):
+        problems = [{"variable": name, "given": f"{value:g}"} for name, value in below.items()]
+        cells = [f"{one['variable']} ({one['given']})" for one in problems]
+        raise TableError("tables.negative", problems, cells=cells)

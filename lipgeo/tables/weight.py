@@ -1,0 +1,550 @@
+"""``weight_table``: a census table brought to areas by a crosswalk.
+
+Results of some variables: from what was gathered to values, bounds, ranges and flags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lipgeo._version import __version__
+from lipgeo.arrays import Floats
+from lipgeo.crosswalk.crosswalk import Crosswalk
+from lipgeo.errors import TableError
+from lipgeo.report import CheckReport, Finding, finding
+from lipgeo.tables.calibrate import residuals
+from lipgeo.tables.census_table import CensusTable
+from lipgeo.tables.columns import Classes, Range, parts_needed
+from lipgeo.tables.error_model import Spread, learn
+from lipgeo.tables.estimates import Estimates, Leg, result_frame
+from lipgeo.tables.long_table import AnyTable, LongTable
+from lipgeo.tables.pairs import SLIVER, Family, Pairs
+from lipgeo.tables.results import OUTSIDE, Outcome, Sums, outcome_of, sums_of
+from lipgeo.tables.sums import Gathered
+from lipgeo.tables.variables import Variable, asked_for
+
+__all__ = ["Calculated", "calculated", "weight_table"]
+
+
+@dataclass(frozen=True)
+class Calculated:
+    """What weighting one chunk gave: a block of results, and the error model used."""
+
+    block: tuple[Sequence[Variable], Outcome]
+    model: pd.DataFrame
+
+
+def calculated(
+    chunk: Sequence[Variable],
+    legs: Sequence[Leg],
+    gathered: Sequence[Gathered],
+    areas: pd.Index,
+    min_observed: float,
+) -> Calculated:
+    """Turn what was gathered of some variables, one a leg, into results.
+
+    Parameters
+    ----------
+    chunk
+        The variables; all go by the same crosswalks.
+    legs, gathered
+        Tables and crosswalks, and what was gathered of each.
+    areas
+        Ids of all areas.
+    min_observed
+        As for :func:`lipgeo.weight_table`.
+    """
+    sums: Sums | None = None
+    classes: dict[int, Classes] = {}
+    ranges: dict[int, Range] = {}
+    spreads: list[Spread] = []
+    outside = np.zeros(len(areas), dtype=bool)
+    other = np.zeros((len(areas), len(chunk)), dtype=bool)
+    for leg, found in zip(legs, gathered, strict=True):
+        pairs = leg.pairs_of(chunk[0])
+        spread = learn(found, pairs, leg.families[pairs.crosswalk.weight])
+        spreads.append(spread)
+        rows = np.asarray(areas.get_indexer(pairs.targets), np.int64)
+        mine = sums_of(found, spread).at(rows, len(areas))
+        sums = mine if sums is None else sums + mine
+        for at, grouped in found.classes.items():
+            merged = grouped.at(rows, len(areas))
+            classes[at] = classes[at] + merged if at in classes else merged
+        for at, own in found.ranges.items():
+            spanned = own.at(rows, len(areas))
+            ranges[at] = ranges[at] + spanned if at in ranges else spanned
+        coverage = pairs.crosswalk.quality["coverage"].to_numpy()
+        if len(legs) == 1:
+            outside[rows] = coverage < 1 - OUTSIDE
+        differs = np.array([one.basis != pairs.crosswalk.weight for one in chunk])
+        other[rows] |= differs & (mine.straddling[rows] > 0)
+    assert sums is not None
+    width = np.max([spread.width for spread in spreads], axis=0)
+    outcome = outcome_of(
+        sums,
+        chunk,
+        width=width,
+        rate_sd=np.max([one.overall.rate_sd for one in gathered], axis=0),
+        rate_range=np.max([one.overall.rate_range for one in gathered], axis=0),
+        sampled=gathered[0].sampling > 0,
+        min_observed=min_observed,
+    )
+    outcome.flags["partly_outside"] = np.broadcast_to(outside[:, None], other.shape)
+    outcome.flags["other_basis"] = other
+    for at, grouped in classes.items():
+        _interpolate(outcome, at, chunk[at], grouped)
+    for at, spanned in ranges.items():
+        _span(outcome, at, spanned, sums)
+    for at, one in enumerate(chunk):
+        if one.rule == "index":
+            _refuse(outcome, at)
+    _hold_controls(outcome, chunk, legs, areas)
+    return Calculated((chunk, outcome), _model(chunk, spreads[0], width))
+
+
+def _interpolate(outcome: Outcome, at: int, one: Variable, classes: Classes) -> None:
+    """Turn how far the share below the middle can move into how far the median can."""
+    given = ~np.isnan(outcome.value[:, at])
+    down = outcome.value[:, at] - outcome.likely_lower[:, at]
+    up = outcome.likely_upper[:, at] - outcome.value[:, at]
+    half = {
+        "rounding_max": outcome.rounding_max[:, at].copy(),
+        "rounding_sd": outcome.rounding_sd[:, at].copy(),
+        "sampling_se": outcome.sampling_se[:, at].copy(),
+    }
+    median = classes.median(one)
+    low, high = classes.bounds(one)
+
+    def blank(values: Floats) -> Floats:
+        return np.where(given, values, np.nan)
+
+    def moved(share: Floats) -> Floats:
+        return blank((classes.quantile(one, 0.5 + share) - classes.quantile(one, 0.5 - share)) / 2)
+
+    outcome.value[:, at] = blank(median)
+    hidden = outcome.observed_share[:, at] < 1
+    outcome.lower[:, at] = np.where(hidden, np.nan, low)
+    outcome.upper[:, at] = np.where(hidden, np.nan, high)
+    outcome.likely_lower[:, at] = np.fmax(
+        blank(classes.quantile(one, 0.5 - down)), outcome.lower[:, at]
+    )
+    outcome.likely_upper[:, at] = np.fmin(
+        blank(classes.quantile(one, 0.5 + up)), outcome.upper[:, at]
+    )
+    for name, share in half.items():
+        getattr(outcome, name)[:, at] = moved(np.nan_to_num(share))
+    _flag(outcome, "open_class", at, given & np.isnan(median))
+    _flag(outcome, "no_bounds", at, np.isnan(outcome.lower[:, at]) & np.isnan(outcome.upper[:, at]))
+    outcome.flags["upper_unknown"][:, at] = np.isnan(outcome.upper[:, at]) & ~np.isnan(
+        outcome.lower[:, at]
+    )
+
+
+def _span(outcome: Outcome, at: int, spanned: Range, sums: Sums) -> None:
+    """Give the range of the units' medians; the median itself only where one whole unit is all."""
+    one_whole = (spanned.units == 1) & (sums.straddling[:, at] == 0) & (sums.units[:, at] == 1)
+    outcome.value[:, at] = np.where(one_whole, spanned.least, np.nan)
+    outcome.lower[:, at] = spanned.least
+    outcome.upper[:, at] = spanned.greatest
+    for name in ("likely_lower", "likely_upper", "rounding_max", "rounding_sd", "sampling_se"):
+        getattr(outcome, name)[:, at] = np.nan
+    _flag(outcome, "range_only", at, ~one_whole & (spanned.units > 0))
+    for name in ("no_bounds", "upper_unknown", "sampling_unknown", "zero_may_be_suppression"):
+        outcome.flags[name][:, at] = False
+
+
+def _hold_controls(
+    outcome: Outcome, chunk: Sequence[Variable], legs: Sequence[Leg], areas: pd.Index
+) -> None:
+    """Let the likely range hold the totals that shares were calibrated to: they are known."""
+    if len(legs) > 1:
+        return
+    pairs = legs[0].pairs_of(chunk[0])
+    known = residuals(pairs.crosswalk)
+    met = set(known["variable"])
+    for at, one in enumerate(chunk):
+        if one.name not in met:
+            continue
+        totals = known[known["variable"].eq(one.name)].set_index("target_id")["control"]
+        control = totals.reindex(areas).to_numpy(dtype=np.float64)
+        given = ~np.isnan(outcome.value[:, at]) & ~np.isnan(control)
+        low, high = outcome.likely_lower[:, at], outcome.likely_upper[:, at]
+        outcome.likely_lower[:, at] = np.where(given, np.fmin(low, control), low)
+        outcome.likely_upper[:, at] = np.where(given, np.fmax(high, control), high)
+
+
+def _refuse(outcome: Outcome, at: int) -> None:
+    """Leave nothing of an index but the flag."""
+    for name in Outcome.__dataclass_fields__:
+        if name != "flags":
+            getattr(outcome, name)[:, at] = np.nan
+    for values in outcome.flags.values():
+        if values.flags.writeable:
+            values[:, at] = False
+    _flag(outcome, "index_refused", at, np.ones(len(outcome.value), dtype=bool))
+
+
+def _flag(outcome: Outcome, name: str, at: int, rows: npt.NDArray[np.bool_]) -> None:
+    if name not in outcome.flags:
+        outcome.flags[name] = np.zeros(outcome.value.shape, dtype=bool)
+    outcome.flags[name][:, at] = rows
+
+
+def _model(chunk: Sequence[Variable], spread: Spread, width: Floats) -> pd.DataFrame:
+    """Return the error model of each variable: the first table's, and the width used."""
+    return pd.DataFrame(
+        {
+            "phi": spread.phi,
+            "tau2": spread.tau2,
+            "width": width,
+            "splits": spread.splits,
+            "targets": spread.targets,
+        },
+        index=pd.Index([one.name for one in chunk], name="variable"),
+    )
+
+
+#: the census whose long form was the National Household Survey, voluntary
+_VOLUNTARY = 2011
+#: share of an area's people that must be observed for a number to be given
+MIN_OBSERVED = 0.5
+#: variables whose results are worked out at a time: that bounds what is held at once
+_RESULTS_AT_A_TIME = 256
+
+Crosswalks = Crosswalk | Mapping[str, Crosswalk]
+
+
+def weight_table(
+    table: AnyTable | Sequence[AnyTable],
+    xw: Crosswalks | Sequence[Crosswalks],
+    *,
+    variables: Sequence[str | Variable] | None = None,
+    min_observed: float = MIN_OBSERVED,
+    sliver_share: float = SLIVER,
+    official: pd.DataFrame | None = None,
+) -> Estimates:
+    """Bring a census table to areas: each number with bounds and a likely range.
+
+    Parameters
+    ----------
+    table
+        The table, in memory or in long form (:func:`lipgeo.open_table`); or several that share no
+        ground (published rows of whole units, and the units
+        of the rest), each with its crosswalk.
+    xw
+        Shares of the table's units in the areas: a fit's ``crosswalk`` (areas as drawn) or its
+        ``membership`` (the union of units). Or several by what they share out (``population``,
+        ``dwellings`` ...): each variable goes by its own basis, else by the first.
+    variables
+        What to weight: names in the table or in the dictionary (``immigrants_pct`` is made from
+        ``immigrants`` and its denominator), or variables. All that have a rule where not given.
+    min_observed
+        Share of what an area holds (by the crosswalk's weight) that must be observed; with less,
+        the value is missing and the flag ``too_little_observed`` says so.
+    sliver_share
+        Share of a unit's polygon below which an overlap is an accident of drawing.
+    official
+        Totals known otherwise: index area ids, columns variables. They change no number;
+        :meth:`Estimates.explain` sets them beside.
+
+    Returns
+    -------
+    Estimates
+
+    Raises
+    ------
+    TableError
+        Table and crosswalk are of different levels or censuses, or share no unit; a variable asked
+        for has no rule, is an index, or lacks its denominator; nothing can be weighted.
+
+    Notes
+    -----
+    *Counts* add: the sum of share times value. Where units were not observed, what the others hold
+    is scaled to what the area holds; ``observed_share`` says how much of it was seen.
+    *Rates, percentages and averages* are weighted by their own denominators, masked where numerator
+    or denominator is missing. *Medians* are interpolated from grouped counts, else only the range
+    of the units' own medians is given. An *index* is refused.
+
+    *Certain bounds* are of the published values and hold however straddling units split. Counts:
+    the units wholly inside; all units touched. N of D: ``N_in / (D_in + D_str - N_str)`` and
+    ``(N_in + N_str) / (D_in + N_str)``. Averages have none. Units not observed widen them by what
+    they can hold at most.
+
+    The *likely range* (90 %) adds up what straddling units may split otherwise, learned from
+    parents of units (see :mod:`lipgeo.tables.error_model`), what was put in for units not observed,
+    rounding, and sampling. *Rounding* of base 5 moves a count by 4 at most, with a standard
+    deviation of 2. *Sampling*: the standard error of a long-form count is about the square root of
+    3 times the count.
+
+    Totals are conserved: targets and remainder hold what the sources hold, to 1e-9, proved on
+    every call.
+
+    Examples
+    --------
+    >>> import pandas as pd, shapely
+    >>> from lipgeo import CensusTable, Zones, build_crosswalk, weight_table
+    >>> fields = Zones(["a", "b"], shapely.box([0, 2], 0, [2, 4], 2), "EPSG:26917")
+    >>> town = Zones(["t"], [shapely.box(1, 0, 4, 2)], "EPSG:26917")
+    >>> table = CensusTable(pd.DataFrame({"people": [100, 40]}, index=["a", "b"]),
+    ...                     {"people": "count"}, level=None, vintage=None)
+    >>> est = weight_table(table, build_crosswalk(fields, town))
+    >>> est.frame[["area_id", "value", "lower", "upper"]].to_numpy().tolist()
+    [['t', 90.0, 40.0, 140.0]]
+    """
+    legs = _legs(table, xw, sliver_share)
+    variables = [variables] if isinstance(variables, str) else variables
+    chosen, notes = _chosen(legs[0].table, variables)
+    for leg in legs:
+        notes += leg.notes
+    areas = legs[0].areas
+    for leg in legs[1:]:
+        areas = areas.union(leg.areas, sort=False)
+    order = {one.name: at for at, one in enumerate(chosen)}
+    models: list[pd.DataFrame] = []
+
+    def blocks() -> Iterator[tuple[Sequence[Variable], Outcome]]:
+        for done in _calculated(chosen, legs, areas, min_observed):
+            models.append(done.model)
+            yield done.block
+
+    frame = result_frame(blocks(), areas, order, _listed(legs))
+    model = pd.concat(models)
+    return Estimates(
+        frame=frame,
+        legs=legs,
+        variables=chosen,
+        error_model=model.loc[[one.name for one in chosen]],
+        official=_official(official, areas),
+        report=CheckReport([*notes, *_said(frame, areas)]),
+        meta={
+            "min_observed": float(min_observed),
+            "sliver_share": float(sliver_share),
+            "likely": 0.9,
+            "conserved": True,
+            "lipgeo": __version__,
+        },
+    )
+
+
+# ---------------------------------------------------------------- what is weighted by what
+
+
+def _legs(
+    table: AnyTable | Sequence[AnyTable],
+    xw: Crosswalks | Sequence[Crosswalks],
+    sliver: float,
+) -> list[Leg]:
+    tables = list(table) if isinstance(table, Sequence) else [table]
+    given = list(xw) if isinstance(xw, Sequence) else [xw]
+    wrong = [type(one).__name__ for one in tables if not isinstance(one, CensusTable | LongTable)]
+    if wrong:
+        raise TableError("tables.not_table", given=wrong)
+    if len(tables) != len(given) or not tables:
+        raise TableError("tables.not_pairs", tables=len(tables), crosswalks=len(given))
+    legs = []
+    for one, shares in zip(tables, given, strict=True):
+        several = list(shares.values()) if isinstance(shares, Mapping) else [shares]
+        if not several or not all(isinstance(each, Crosswalk) for each in several):
+            raise TableError("tables.not_crosswalk", given=type(shares).__name__)
+        if isinstance(shares, Mapping):
+            _require_alike(shares)
+        pairs = {each.weight: Pairs.of(each, sliver) for each in several}
+        families = {name: Family.of(each, one.parents) for name, each in pairs.items()}
+        legs.append(Leg(one, pairs, families, _matched(one, next(iter(pairs.values())))))
+    return legs
+
+
+def _require_alike(shares: Mapping[str, Crosswalk]) -> None:
+    """Refuse crosswalks by weight that bear another weight, or share other units to other areas."""
+    first = next(iter(shares.values()))
+    problems = []
+    for name, one in shares.items():
+        if one.weight != name:
+            problems.append({"key": name, "weight": one.weight, "problem": "weight"})
+        same = list(one.quality["target_id"]) == list(first.quality["target_id"])
+        if not same or not one.sources.index.equals(first.sources.index):
+            problems.append({"key": name, "weight": one.weight, "problem": "units or areas"})
+    if problems:
+        raise TableError(
+            "tables.crosswalks_differ",
+            problems,
+            weights=[f"{one['key']} ({one['weight']}: {one['problem']})" for one in problems],
+        )
+
+
+def _matched(table: AnyTable, pairs: Pairs) -> list[Finding]:
+    """Refuse a table that is not of the crosswalk's units; note the units that differ."""
+    xw = pairs.crosswalk
+    if table.level is not None and xw.source_level not in (None, table.level):
+        raise TableError("tables.other_level_xw", table=table.level, xw=xw.source_level)
+    if table.vintage is not None and xw.vintage not in (None, table.vintage):
+        raise TableError("tables.other_vintage", table=str(table.vintage), xw=str(xw.vintage))
+    known = pairs.sources.get_indexer(table.unit_ids) >= 0
+    if not known.any():
+        raise TableError(
+            "tables.no_unit_shared",
+            table=table.unit_ids[:5],
+            xw=pairs.sources[:5],
+        )
+    notes = []
+    strangers = table.unit_ids[~known]
+    if len(strangers):
+        notes.append(
+            finding(
+                "tables.unknown_units",
+                "warning" if len(strangers) > len(table) / 2 else "note",
+                "",
+                value=float(len(strangers)),
+                limit=float(len(table)),
+                units=strangers,
+                count=len(strangers),
+                total=len(table),
+            )
+        )
+    held = table.unit_ids.get_indexer(pairs.sources) >= 0
+    absent = pairs.sources[pairs.touched & ~held]
+    if len(absent):
+        notes.append(
+            finding(
+                "tables.absent_units",
+                "warning",
+                "",
+                value=float(len(absent)),
+                units=absent,
+                count=len(absent),
+            )
+        )
+    return notes
+
+
+def _chosen(
+    table: AnyTable, asked: Sequence[str | Variable] | None
+) -> tuple[list[Variable], list[Finding]]:
+    """Return the variables to weight; refuse those asked for that cannot be, note the others."""
+    names = list(table.columns) if asked is None else list(asked)
+    held = set(table.columns)
+    chosen: dict[str, Variable] = {}
+    lacking: dict[str, list[str]] = {"no_rule": [], "no_part": []}
+    for name in names:
+        one = name if isinstance(name, Variable) else table.variables.get(name)
+        if one is None and asked is not None and name not in held:
+            one = asked_for(str(name), table.variables, table.vintage)
+        if one is None:
+            lacking["no_rule"].append(str(name))
+        elif asked is None and not held.issuperset(parts_needed(_grouped_if_held(one, held))):
+            lacking["no_part"].append(one.name)
+        elif asked is not None and one.rule == "index":
+            raise TableError("tables.index_asked", [{"variable": one.name}], variables=[one.name])
+        else:
+            chosen[one.name] = _grouped_if_held(one, held)
+    if asked is not None and lacking["no_rule"]:
+        rows = [{"variable": name} for name in lacking["no_rule"]]
+        raise TableError("tables.no_rule_asked", rows, variables=lacking["no_rule"])
+    if not any(one.rule != "index" for one in chosen.values()):
+        raise TableError(
+            "tables.nothing_to_weight",
+            [{"variable": name} for name in names],
+            variables=names,
+        )
+    notes = [
+        finding(f"tables.{kind}", "warning", "", value=float(len(which)), variables=which)
+        for kind, which in lacking.items()
+        if which
+    ]
+    apart = [
+        name
+        for name, one in chosen.items()
+        if one.rule in ("rate", "percent")
+        and one.part
+        and one.numerator is None
+        and table.greatest(name) > one.per
+    ]
+    if apart:
+        chosen |= {name: replace(chosen[name], part=False) for name in apart}
+        notes.append(finding("tables.above_whole", "note", "", variables=apart))
+    voluntary = [name for name, one in chosen.items() if one.sampled]
+    if table.vintage == _VOLUNTARY and voluntary:
+        notes.append(finding("tables.voluntary", "warning", "", variables=voluntary))
+    refused = [one.name for one in chosen.values() if one.rule == "index"]
+    if refused:
+        notes.append(finding("tables.index_refused", "warning", "", variables=refused))
+    return list(chosen.values()), notes
+
+
+def _grouped_if_held(one: Variable, held: set[str]) -> Variable:
+    """Return a median without its classes where the table does not hold them all."""
+    if one.groups and not held.issuperset(group.variable for group in one.groups):
+        return replace(one, groups=())
+    return one
+
+
+def _calculated(
+    chosen: Sequence[Variable], legs: Sequence[Leg], areas: pd.Index, min_observed: float
+) -> Iterator[Calculated]:
+    """Gather and calculate, variables parted by the crosswalks they go by, some at a time."""
+    kinds: dict[tuple[str, ...], list[Variable]] = {}
+    for one in chosen:
+        weights = tuple(leg.pairs_of(one).crosswalk.weight for leg in legs)
+        kinds.setdefault(weights, []).append(one)
+    at_a_time = min(leg.table.at_a_time for leg in legs)
+    for many in kinds.values():
+        for start in range(0, len(many), at_a_time):
+            chunk = many[start : start + at_a_time]
+            gathered = [leg.gather(chunk) for leg in legs]
+            for first in range(0, len(chunk), _RESULTS_AT_A_TIME):
+                which = slice(first, first + _RESULTS_AT_A_TIME)
+                some = [one.some(which) for one in gathered]
+                yield calculated(chunk[which], legs, some, areas, min_observed)
+
+
+def _listed(legs: Sequence[Leg]) -> set[str]:
+    """Return the areas that are sets of units in every crosswalk they appear in."""
+    drawn: set[str] = set()
+    listed: set[str] = set()
+    for leg in legs:
+        for pairs in leg.pairs.values():
+            sets = set(pairs.crosswalk.meta.get("listed", ()))
+            listed |= sets
+            drawn |= set(pairs.targets) - sets
+    return listed - drawn
+
+
+def _official(official: pd.DataFrame | None, areas: pd.Index) -> pd.DataFrame:
+    if official is None:
+        return pd.DataFrame(index=areas)
+    given = official.set_axis(official.index.astype(str), axis=0)
+    strange = given.index.difference(areas)
+    if len(strange):
+        raise TableError(
+            "tables.official_unknown", [{"area_id": one} for one in strange], areas=strange
+        )
+    return given.reindex(areas)
+
+
+def _said(frame: pd.DataFrame, areas: pd.Index) -> list[Finding]:
+    """Return one finding a flag that the user must see: which areas, how many numbers."""
+    found = []
+    code, texts = pd.factorize(frame["flag"])
+    for flag in ("no_source", "too_little_observed", "partly_observed", "partly_outside"):
+        bears = np.array([flag in text.split(";") for text in texts], dtype=bool)
+        rows = frame[bears[code]]
+        if len(rows):
+            which = rows["area_id"].unique()
+            found.append(
+                finding(
+                    f"tables.{flag}",
+                    "note" if flag == "partly_outside" else "warning",
+                    "",
+                    value=float(len(rows)),
+                    areas=which,
+                    count=len(which),
+                    total=len(areas),
+                    numbers=len(rows),
+                )
+            )
+    return found

@@ -1,0 +1,181 @@
+"""``weight_areas``: tables brought to service areas, listed units by their own published rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from lipgeo.areas.service_areas import ServiceAreas
+from lipgeo.census.census import Census
+from lipgeo.crosswalk.build import build_crosswalk
+from lipgeo.crosswalk.crosswalk import Crosswalk
+from lipgeo.errors import TableError
+from lipgeo.report import Finding, finding
+from lipgeo.tables.census_table import CensusTable
+from lipgeo.tables.estimates import Estimates
+from lipgeo.tables.long_table import AnyTable, LongTable
+from lipgeo.tables.pairs import SLIVER
+from lipgeo.tables.variables import Variable, asked_for
+from lipgeo.tables.weight import MIN_OBSERVED, weight_table
+
+__all__ = ["weight_areas"]
+
+#: what the units of a level are part of, best first: unions whose own totals are known
+_PARENTS = {"DB": ("DA",), "DA": ("CT", "CCS", "CSD")}
+
+
+def weight_areas(
+    census: Census,
+    areas: ServiceAreas,
+    tables: AnyTable | Iterable[AnyTable],
+    *,
+    variables: Sequence[str | Variable] | None = None,
+    min_observed: float = MIN_OBSERVED,
+    sliver_share: float = SLIVER,
+    official: pd.DataFrame | None = None,
+) -> Estimates:
+    """Bring census tables to service areas, building the crosswalks they need.
+
+    The finest table is shared out. Units that an area lists are taken by their own published rows
+    where a table of their level has them: a city's row is exact, the sum of its areas is rounded
+    many times. Only the rest is shared out.
+
+    Parameters
+    ----------
+    census
+        The census the tables are of.
+    areas
+        Service areas, drawn, listed or both.
+    tables
+        One table a level.
+    variables, min_observed, sliver_share, official
+        As for :func:`weight_table`. With several tables, variables that all of them have.
+
+    Returns
+    -------
+    Estimates
+
+    Raises
+    ------
+    TableError
+        A table has no level or is of another census, or two are of one level; and all that
+        :func:`weight_table` raises.
+    """
+    given = _by_level(
+        census, [tables] if isinstance(tables, CensusTable | LongTable) else list(tables)
+    )
+    base = next(level for level in census.levels if level in given)
+    common = _common(list(given.values()), variables)
+    weights = _weights(given[base], common)
+    own, rest = _parted(census, areas, given, base)
+    legs: list[AnyTable] = []
+    shares: list[dict[str, Crosswalk]] = []
+    notes: list[Finding] = []
+    for level, part in own.items():
+        legs.append(given[level])
+        shares.append(_crosswalks(census, level, part, weights))
+        ids = part.units["unit_id"]
+        notes.append(finding("tables.own_rows", "note", "", level=level, units=ids, count=len(ids)))
+    if len(rest):
+        legs.append(_with_parents(census, given[base]))
+        shares.append(_crosswalks(census, base, rest, weights))
+    result = weight_table(
+        legs,
+        shares,
+        variables=common,
+        min_observed=min_observed,
+        sliver_share=sliver_share,
+        official=official,
+    )
+    return result.ordered(areas.ids, notes)
+
+
+def _by_level(census: Census, tables: Sequence[AnyTable]) -> dict[str, AnyTable]:
+    """Return the tables by level; refuse those that are of no level or census of these."""
+    found: dict[str, AnyTable] = {}
+    for one in tables:
+        if one.level is None or one.vintage != census.vintage:
+            raise TableError(
+                "tables.not_of_census",
+                level=str(one.level),
+                table=str(one.vintage),
+                census=str(census.vintage),
+            )
+        if one.level in found:
+            raise TableError("tables.two_of_level", level=one.level)
+        census.require_level(one.level)
+        found[one.level] = one
+    if not found:
+        raise TableError("tables.no_table")
+    return found
+
+
+def _common(
+    tables: Sequence[AnyTable], asked: Sequence[str | Variable] | None
+) -> Sequence[str | Variable] | None:
+    """Return what all tables have, where nothing is asked for."""
+    if asked is not None or len(tables) == 1:
+        return asked
+    first = tables[0]
+    shared = set.intersection(*(set(one.columns) for one in tables))
+    return [
+        name
+        for name in first.columns
+        if name in shared and name in first.variables and first.variables[name].rule != "index"
+    ]
+
+
+def _weights(table: AnyTable, asked: Sequence[str | Variable] | None) -> list[str]:
+    """Return the weights that the variables go by, people first."""
+    names = list(table.variables) if asked is None else asked
+    found = []
+    for name in names:
+        one = name if isinstance(name, Variable) else table.variables.get(str(name))
+        if one is None and isinstance(name, str) and name not in table.columns:
+            one = asked_for(name, table.variables, table.vintage)
+        if one is not None:
+            found.append(one.basis)
+    return [*dict.fromkeys(["population", *found])]
+
+
+def _parted(
+    census: Census, areas: ServiceAreas, tables: dict[str, AnyTable], base: str
+) -> tuple[dict[str, ServiceAreas], ServiceAreas]:
+    """Part listed units into those with a published row of their own, by level, and the rest."""
+    units = areas.units
+    own: dict[str, ServiceAreas] = {}
+    taken = pd.Series(False, index=units.index)
+    for level, table in tables.items():
+        mine = units["level"].eq(level) & units["unit_id"].isin(table.unit_ids)
+        if level != base and mine.any():
+            own[level] = ServiceAreas.from_units(units[mine], census)
+            taken |= mine
+    left = units[~taken]
+    parts = [areas.select(areas.drawn)] if len(areas.drawn) else []
+    if len(left):
+        parts.append(ServiceAreas.from_units(left, census))
+    if not parts:
+        return own, areas.select([])
+    return own, ServiceAreas.concat(parts)
+
+
+def _crosswalks(
+    census: Census, level: str, areas: ServiceAreas, weights: Sequence[str]
+) -> dict[str, Crosswalk]:
+    zones = census.zones(level)
+    return {weight: build_crosswalk(zones, areas, weight=weight) for weight in weights}  # type: ignore[arg-type]
+
+
+def _with_parents(census: Census, table: AnyTable) -> AnyTable:
+    """Return the table with what its units are part of, where it does not say so itself."""
+    if table.parents.notna().any():
+        return table
+    levels = [one for one in _PARENTS.get(str(table.level), ()) if one in census.levels]
+    units = census.units(str(table.level))
+    parents = pd.Series(pd.NA, index=units.index, dtype="string")
+    for level in levels:
+        if level in units:
+            # a tract and a subdivision may bear the same code
+            parents = parents.fillna(level + ":" + units[level].astype("string"))
+    return table.with_parents(parents) if parents.notna().any() else table
