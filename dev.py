@@ -31,10 +31,10 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 CONSTRAINTS = ROOT / "constraints.txt"
 #: extras each command needs
 EXTRAS: dict[str, list[str]] = {
-    "demo": [],
+    "demo": ["documents"],
     "lint": ["test"],
-    "test": ["test", "tables", "spark"],
-    "docs": ["docs"],
+    "test": ["test", "tables", "spark", "documents"],
+    "docs": ["docs", "documents"],
     "bench": ["tables", "spark", "bench"],
     "golden": ["test"],
     "lock": ["lock"],
