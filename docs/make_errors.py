@@ -95,7 +95,7 @@ def pages() -> dict[str, str]:
     for language, (name, head, titles, about, faults) in HEADS.items():
         parts = [head]
         for class_name in errors.__all__:
-            if class_name in ("LipgeoError", "LipgeoWarning"):
+            if class_name == "LipgeoError":
                 continue
             kind = getattr(errors, class_name)
             builtin = next(base for base in kind.__mro__ if base.__module__ == "builtins")

@@ -35,7 +35,6 @@ __all__ = [
     "InputError",
     "KindError",
     "LipgeoError",
-    "LipgeoWarning",
     "MissingExtraError",
     "MissingLevelError",
     "OrderError",
@@ -49,10 +48,6 @@ __all__ = [
     "require_path",
     "require_paths",
 ]
-
-
-class LipgeoWarning(UserWarning):
-    """A condition the caller can act on; numbers that matter go in reports instead."""
 
 
 class LipgeoError(Exception):

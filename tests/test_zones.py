@@ -135,7 +135,6 @@ def test_missing_polygons_stay_and_are_told():
     found = zones.check().only("no_geometry")
     assert [finding.subject for finding in found] == ["b", "c"]
     assert found.worst == "warning"
-    zones.require_valid()
 
 
 def test_of_a_collection_the_polygons_are_taken():
@@ -244,18 +243,13 @@ def test_a_layer_from_elsewhere_is_no_error_but_is_told():
 
 
 def test_invalid_polygons_are_reported_with_the_reason():
-    """A bow-tie is an error, and stops just before it would be intersected."""
+    """A bow-tie is an error, named with its reason."""
     zones = Zones(["a", "b"], [cell(9, 9), BOW_TIE], 3347)
     found = zones.check().only("invalid")
     assert len(found) == 1
     assert "Self-intersection" in found.findings[0].message
     assert found.worst == "error"
-    zones.require_valid([0])
-    with pytest.raises(
-        ZoneError, match=r"1 is not: b \(Self-intersection.*zones\.repair"
-    ) as caught:
-        zones.require_valid()
-    assert caught.value.problems.loc[0, ["row", "id"]].tolist() == [2, "b"]
+    assert found.findings[0].subject == "b"
 
 
 def test_equal_polygons_under_two_ids():
@@ -363,7 +357,7 @@ def test_census_zones_are_checked_and_repaired_like_any():
     assert not len(zones.check())
     fixed, report = zones.repair()
     assert (fixed.level, fixed.vintage, len(report)) == ("DB", 2021, 0)
-    zones.require_valid([0, 5])
+    assert shapely.is_valid(zones.geometry).all()
     assert repr(zones) == "<Zones: 12 in DB 2021>"
 
 
@@ -470,7 +464,7 @@ def test_official_blocks_are_repaired_without_loss(realdata):
     fixed, report = zones.repair()
     assert len(report) == 10
     assert max(finding.value for finding in report) < 1e-3
-    fixed.require_valid()
+    assert shapely.is_valid(fixed.geometry).all()
 
 
 @pytest.mark.realdata

@@ -15,13 +15,12 @@ import pandas as pd
 
 from lipgeo.errors import IdError, InputError
 from lipgeo.geography.dguids import Dguid, dguid, dguids, parse_dguid, parse_dguids
-from lipgeo.geography.floors import Classification, class_name, classify, floor_persons, floors
+from lipgeo.geography.floors import Classification, classify, floor_persons, floors
 from lipgeo.geography.hierarchy import (
     Certainty,
     Fact,
     Level,
     all_levels,
-    dguid_status,
     facts,
     fold,
     geography_years,
@@ -51,10 +50,8 @@ __all__ = [
     "RestoredIds",
     "all_levels",
     "are_ids",
-    "class_name",
     "classify",
     "dguid",
-    "dguid_status",
     "dguids",
     "floor_persons",
     "floors",

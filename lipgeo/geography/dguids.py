@@ -113,8 +113,7 @@ def dguids(
 ) -> pd.Series:
     """Build the DGUIDs of units.
 
-    DGUIDs of 2006 and 2011 are derived (the files of those censuses carry none);
-    :func:`dguid_status` says so.
+    DGUIDs of 2006 and 2011 are derived: the files of those censuses carry none.
 
     Parameters
     ----------

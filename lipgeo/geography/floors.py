@@ -7,9 +7,8 @@ from typing import Literal
 
 from lipgeo.errors import InputError
 from lipgeo.geography.hierarchy import Fact, facts, level, require_vintage
-from lipgeo.words import say
 
-__all__ = ["Classification", "class_name", "classify", "floor_persons", "floors"]
+__all__ = ["Classification", "classify", "floor_persons", "floors"]
 
 Classification = Literal["standard", "semi-custom", "custom"]
 
@@ -63,8 +62,3 @@ def classify(unit_levels: Iterable[str]) -> Classification:
     if "DB" in given:
         return "custom"
     return "standard" if len(given) == 1 else "semi-custom"
-
-
-def class_name(classification: Classification) -> str:
-    """Return the word for a classification in the language in force."""
-    return say(f"geography.class_{classification.replace('-', '_')}")

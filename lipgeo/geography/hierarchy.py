@@ -22,7 +22,6 @@ __all__ = [
     "Certainty",
     "Fact",
     "Level",
-    "dguid_status",
     "fold",
     "geography_years",
     "id_length",
@@ -58,10 +57,9 @@ class Level:
         Full name in each language, singular.
     aliases
         Other names and codes it is known by, in either language.
-    column_en, column_fr
-        Its id column in Statistics Canada's files (``DAUID``, ``ADIDU``); empty where none.
     columns
-        Every id column name met, without a year.
+        Every name of its id column met in Statistics Canada's files (``DAUID``, ``ADIDU``), without
+        a year.
     schemas
         Type and schema of its DGUID (``S0512``) by unit type; the unit type is empty except for
         CMA and CA, which share their ids and differ in schema.
@@ -77,16 +75,6 @@ class Level:
     columns: tuple[str, ...]
     schemas: tuple[tuple[str, str], ...]
     kind: str
-
-    @property
-    def column_en(self) -> str:
-        """Id column in the English files."""
-        return next(iter(self.columns), "")
-
-    @property
-    def column_fr(self) -> str:
-        """Id column in the French files."""
-        return next(iter(self.columns[1:]), "")
 
     @property
     def name(self) -> str:
@@ -169,11 +157,6 @@ def require_vintage(vintage: int) -> int:
     if vintage not in known:
         raise InputError("geography.vintage", vintage=vintage, known=[str(year) for year in known])
     return int(vintage)
-
-
-def dguid_status(vintage: int) -> str:
-    """Return ``published``, ``derived`` (built by lipgeo: 2006, 2011) or ``expected`` (2026)."""
-    return str(facts()["vintages"][str(require_vintage(vintage))]["dguid"])
 
 
 # -- levels ------------------------------------------------------------------------------------

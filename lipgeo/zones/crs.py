@@ -58,17 +58,12 @@ class AcceptedCRS:
     ----------
     crs
         Its horizontal part, two-dimensional.
-    datum_name
-        ``NAD83``, ``NAD83(CSRS)`` or ``WGS84``.
-    accuracy_m
-        How far, in metres, a position may be off because the datum is taken as NAD83.
     report
-        A note saying so, empty when the layer stands on NAD83 itself.
+        A note that the datum (NAD83(CSRS), WGS84) is taken as NAD83, its value the metres by which
+        a position may be off for it; empty when the layer stands on NAD83 itself.
     """
 
     crs: pyproj.CRS
-    datum_name: str
-    accuracy_m: float
     report: CheckReport = field(default_factory=CheckReport)
 
 
@@ -96,8 +91,8 @@ def accept_crs(crs: Any) -> AcceptedCRS:
     --------
     >>> from lipgeo.zones.crs import accept_crs
     >>> accepted = accept_crs("EPSG:2951")
-    >>> accepted.datum_name, accepted.accuracy_m
-    ('NAD83(CSRS)', 2.0)
+    >>> accepted.crs.name, [finding.value for finding in accepted.report]
+    ('NAD83(CSRS) / MTM zone 9', [2.0])
     """
     if crs is None:
         raise CRSError("zones.missing")
@@ -129,7 +124,7 @@ def accept_crs(crs: Any) -> AcceptedCRS:
     if accuracy:
         message = say("zones.taken_as_nad83", name=flat.name, datum=family, metres=accuracy)
         findings.append(Finding("datum", "note", flat.name, message, value=accuracy))
-    return AcceptedCRS(flat, family, accuracy, CheckReport(findings))
+    return AcceptedCRS(flat, CheckReport(findings))
 
 
 def _horizontal(crs: pyproj.CRS) -> pyproj.CRS | None:

@@ -192,7 +192,7 @@ def refuse(problems: list[Problem]) -> None:
         found = [problem for problem in problems if problem["problem"] == kind]
         sentences.append(
             say(
-                f"zones.{kind}",
+                f"zones.refused_{kind}",
                 which=_which(found),
                 ids=list(dict.fromkeys(problem["id"] for problem in found)),
                 columns=sorted({str(problem.get("column")) for problem in found}),
@@ -443,30 +443,6 @@ class Zones:
             vintage=self.vintage,
             report=self.report,
         )
-
-    def require_valid(self, rows: npt.ArrayLike | None = None) -> None:
-        """Raise unless the polygons of these rows, or all, are valid.
-
-        Called just before polygons are intersected, and only for those: half a million valid
-        polygons must not pay for a question nobody asked.
-
-        Raises
-        ------
-        ZoneError
-            Some are not; ``problems`` gives the id and the reason of each.
-        """
-        chosen = np.arange(len(self)) if rows is None else np.asarray(rows, dtype=np.int64)
-        shapes = self.geometry[chosen]
-        broken = ~(shapely.is_valid(shapes) | shapely.is_missing(shapes))
-        if not broken.any():
-            return
-        ids, reasons = self.ids[chosen[broken]], shapely.is_valid_reason(shapes[broken])
-        problems = [
-            {"row": int(row) + 1, "id": one, "problem": "invalid", "reason": reason}
-            for row, one, reason in zip(chosen[broken], ids, reasons, strict=True)
-        ]
-        shown = [f"{one} ({reason})" for one, reason in zip(ids[:5], reasons[:5], strict=True)]
-        raise ZoneError("zones.zones_invalid", problems, count=len(ids), ids=[*shown, *ids[5:]])
 
 
 def check_layer(frame: gpd.GeoDataFrame, id: str | None = None) -> CheckReport:
