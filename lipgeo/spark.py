@@ -32,9 +32,9 @@ from lipgeo._version import __version__
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.arrays import Floats, Ints
 from lipgeo.census.census import CensusZones
-from lipgeo.census.data import CensusData
+from lipgeo.census.data import CensusData, Measure
 from lipgeo.crosswalk.build import laid_out
-from lipgeo.crosswalk.crosswalk import Crosswalk, Placement, Weight
+from lipgeo.crosswalk.crosswalk import Crosswalk, Placement
 from lipgeo.crosswalk.overlay.descent import LevelUnits, Outlines, grouped
 from lipgeo.crosswalk.overlay.kernel import Overlay, overlay
 from lipgeo.errors import EngineError, MissingExtraError
@@ -385,7 +385,7 @@ def build_crosswalk(
     source: CensusZones,
     target: Zones | ServiceAreas,
     *,
-    weight: Weight = "area",
+    weight: Measure = "area",
     placement: Placement = "surface",
     by: str | None = "PR",
     folder: str | None = None,

@@ -20,7 +20,7 @@ from lipgeo.census.data import Rows
 from lipgeo.report import Faults, Finding, finding
 from lipgeo.zones.crs import area_km2, to_grid
 from lipgeo.zones.dissolve import parts_and_holes
-from lipgeo.zones.validity import make_valid_polygons, polygon_parts, swapped_axes
+from lipgeo.zones.validity import SLIVER_SHARE, make_valid_polygons, polygon_parts, swapped_axes
 from lipgeo.zones.zones import axis_problems
 
 __all__ = ["incomplete_units", "list_and_outline", "merged", "outlines_on_grid", "outside_census"]
@@ -154,10 +154,6 @@ def merged(ids: pd.Series, outlines: Shapes) -> tuple[Shapes, list[Finding]]:
     return united, findings
 
 
-#: an outline may leave the census by this share of its surface without a word
-_OUTSIDE_LIMIT = 0.005
-
-
 def outside_census(outlines: gpd.GeoSeries, census: Census) -> list[Finding]:
     """Return findings on drawn areas (index ``area_id``, EPSG:3347) that the census does not cover.
 
@@ -182,14 +178,14 @@ def outside_census(outlines: gpd.GeoSeries, census: Census) -> list[Finding]:
                     vintage=census.vintage,
                 )
             )
-        elif share < 1 - _OUTSIDE_LIMIT:
+        elif share < 1 - SLIVER_SHARE:
             findings.append(
                 finding(
                     "areas.partly_outside",
                     "warning",
                     area,
                     value=1 - share,
-                    limit=_OUTSIDE_LIMIT,
+                    limit=SLIVER_SHARE,
                     area=area,
                     share=1 - share,
                     vintage=census.vintage,

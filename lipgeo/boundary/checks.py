@@ -23,21 +23,19 @@ from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.geography.floors import floors
 from lipgeo.report import CheckReport, Finding, Severity, finding
 from lipgeo.words import say
+from lipgeo.zones.validity import SLIVER_SHARE
 
 __all__ = [
     "FLAGS",
-    "OUTSIDE_LIMIT",
     "Remarks",
+    "add_flags",
     "check_conservation",
     "check_coverage",
     "check_floors",
     "check_overlaps",
-    "flagged",
     "remarks",
 ]
 
-#: an outline may leave the census by this share of its surface without a word
-OUTSIDE_LIMIT = 0.005
 #: sums over areas equal sums over units to this, relative
 _EXACT = 1e-9
 
@@ -196,12 +194,12 @@ def check_coverage(census: Census, areas: ServiceAreas, coverage: pd.Series) -> 
             "warning",
             area,
             value=float(share),
-            limit=OUTSIDE_LIMIT,
+            limit=SLIVER_SHARE,
             area=area,
             share=share,
             vintage=str(census.vintage),
         )
-        for area, share in outside[outside > OUTSIDE_LIMIT].items()
+        for area, share in outside[outside > SLIVER_SHARE].items()
     ]
     return CheckReport([*findings, *incomplete_units(areas.units, census)])
 
@@ -275,7 +273,7 @@ def remarks(
     place = np.arange(len(frame))
     drawn = frame["definition"].eq("drawn").to_numpy()
     unknown = frame["population_union"].isna().to_numpy()
-    by_area, cut = _shared_by_area(census, areas, shares, by)
+    by_area, cut = _find_shared_by_area(census, areas, shares, by)
     measured = units.loc[units["land_measured"].to_numpy(dtype=bool), "area"]
     twice = union.loc[union["atom"].duplicated(keep=False), "area"]
     flags = {
@@ -324,7 +322,7 @@ def remarks(
     return Remarks(findings, flags)
 
 
-def _shared_by_area(
+def _find_shared_by_area(
     census: Census, areas: ServiceAreas, shares: Crosswalk, by: str
 ) -> tuple[npt.NDArray[np.int64], int]:
     """Return areas that cut units whose people had to be shared by area, and how many units.
@@ -343,7 +341,7 @@ def _shared_by_area(
     return np.unique(place), int(pairs.loc[wrong, "source_id"].nunique())
 
 
-def flagged(
+def add_flags(
     frame: gpd.GeoDataFrame, flags: Mapping[str, npt.ArrayLike], report: CheckReport
 ) -> gpd.GeoDataFrame:
     """Return the areas with column ``flags`` before the geometry.

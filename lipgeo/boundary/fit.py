@@ -15,22 +15,22 @@ from lipgeo._version import __version__
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.boundary.boundaries import Boundaries
 from lipgeo.boundary.checks import (
+    add_flags,
     check_conservation,
     check_coverage,
     check_floors,
     check_overlaps,
-    flagged,
     remarks,
 )
 from lipgeo.boundary.cover import fewest_units
 from lipgeo.boundary.measures import (
+    add_names,
     area_frame,
     cover_table,
-    described,
-    expressed_at,
-    joined,
+    describe_units,
+    dissolve_units,
+    level_of_unions,
     misfit,
-    named,
     shape_frame,
     shares_and_inside,
     unit_table,
@@ -42,56 +42,54 @@ from lipgeo.boundary.optimal import (
     best_units,
     limits_of,
     pool_of,
-    said_of_choice,
+    remark_choice,
 )
 from lipgeo.boundary.rules import (
     RULES,
-    Drawn,
+    FitAreas,
     Terms,
     atoms_in,
     atoms_of,
     childless,
-    left_out,
-    listed_units,
-    mixed_units,
-    ruled_units,
+    units_across_levels,
+    units_by_rule,
+    units_left_out,
+    units_of_lists,
 )
 from lipgeo.census.census import Census
+from lipgeo.census.data import COUNTS, Measure
 from lipgeo.crosswalk.build import build_crosswalk
 from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.errors import AreaError, FitError, require_kind
 from lipgeo.geography.hierarchy import level as level_named
 from lipgeo.report import CheckReport
 from lipgeo.words import say
+from lipgeo.zones.validity import SLIVER_SHARE
 
 __all__ = [
     "OPTIMAL",
-    "Asked",
-    "By",
     "Fit",
+    "FitOptions",
     "Rule",
     "as_lists",
-    "asked_of",
-    "chosen_best",
-    "covered",
+    "build_shares",
+    "check_options",
+    "cover_areas",
     "fit_boundaries",
-    "fitted",
-    "ordered",
-    "prepared",
+    "fit_drawn",
+    "fit_optimal",
+    "order_units",
     "require_held",
     "require_vintage",
 ]
 
 Rule = Literal["within", "touching", "majority", "largest", "point", "optimal"]
-By = Literal["population", "dwellings", "households", "area"]
-
-_BY = get_args(By)
 #: the rule that chooses the units of all areas together
 OPTIMAL = "optimal"
 
 
 @dataclass(frozen=True)
-class Asked:
+class FitOptions:
     """The options of a fit, checked."""
 
     level: str
@@ -125,7 +123,7 @@ class Fit:
     choice: Choice | None = None
 
 
-def asked_of(
+def check_options(
     areas: Any,
     unit: str,
     rule: str,
@@ -135,7 +133,7 @@ def asked_of(
     accept: float,
     exclusive: bool,
     optimal: dict[str, Any] | None = None,
-) -> Asked:
+) -> FitOptions:
     """Check the options, all faults in one error; ``optimal`` are those of the optimal rule."""
     if not isinstance(areas, ServiceAreas):
         raise FitError("boundary.not_areas", given=type(areas).__name__)
@@ -144,8 +142,8 @@ def asked_of(
     rules = [*RULES, OPTIMAL]
     if rule not in rules:
         faults.append(say("boundary.unknown_rule", rule=rule, rules=", ".join(rules)))
-    if by not in _BY:
-        faults.append(say("boundary.unknown_basis", by=by, known=list(_BY)))
+    if by not in get_args(Measure):
+        faults.append(say("boundary.unknown_basis", by=by, known=[*COUNTS, "area"]))
     if level == "mixed" and rule not in ("majority", OPTIMAL):
         faults.append(say("boundary.mixed_rule", rule=rule))
     if not 0 < terms.threshold <= 1:
@@ -163,7 +161,7 @@ def asked_of(
         limits = limits_of(areas, by, {**DEFAULTS, **(optimal or {})})
     else:
         _require_other_rule(optimal or {})
-    return Asked(level, rule, by, terms, accept, bool(exclusive), limits)
+    return FitOptions(level, rule, by, terms, accept, bool(exclusive), limits)
 
 
 def _require_other_rule(options: dict[str, Any]) -> None:
@@ -188,7 +186,7 @@ def require_vintage(areas: ServiceAreas, census: Census) -> None:
         )  # fmt: skip
 
 
-def require_held(census: Census, asked: Asked) -> None:
+def require_held(census: Census, asked: FitOptions) -> None:
     """Require the level, and counts to share by."""
     if asked.level != "mixed":
         census.require_level(asked.level)
@@ -204,31 +202,31 @@ def require_held(census: Census, asked: Asked) -> None:
     )
 
 
-def fitted(
-    census: Census, areas: ServiceAreas, given: Drawn, listed: pd.DataFrame, asked: Asked
+def fit_drawn(
+    census: Census, areas: ServiceAreas, given: FitAreas, listed: pd.DataFrame, asked: FitOptions
 ) -> Fit:
     """Choose the units of the drawn areas."""
-    shares, inside = prepared(census, areas, given, asked)
+    shares, inside = build_shares(census, areas, given, asked)
     if asked.rule == OPTIMAL:
-        return chosen_best(census, given, listed, asked, shares=shares, inside=inside)
+        return fit_optimal(census, given, listed, asked, shares=shares, inside=inside)
     if asked.level == "mixed":
-        chosen = mixed_units(
+        chosen = units_across_levels(
             census, inside, given, listed=listed, by=asked.by, accept=asked.accept,
             threshold=asked.terms.threshold, exclusive=asked.exclusive,
         )  # fmt: skip
     else:
-        chosen = ruled_units(
+        chosen = units_by_rule(
             census, asked.level, shares, given, listed=listed, rule=asked.rule,
             terms=asked.terms, exclusive=asked.exclusive,
         )  # fmt: skip
     return Fit(chosen, inside, shares)
 
 
-def chosen_best(
+def fit_optimal(
     census: Census,
-    given: Drawn,
+    given: FitAreas,
     listed: pd.DataFrame,
-    asked: Asked,
+    asked: FitOptions,
     *,
     shares: Crosswalk,
     inside: pd.DataFrame,
@@ -243,13 +241,13 @@ def chosen_best(
     return Fit(choice.units, inside, shares, choice)
 
 
-def prepared(
-    census: Census, areas: ServiceAreas, given: Drawn, asked: Asked
+def build_shares(
+    census: Census, areas: ServiceAreas, given: FitAreas, asked: FitOptions
 ) -> tuple[Crosswalk, pd.DataFrame]:
     """Return the crosswalk of the level and what lies in the drawn areas, see :class:`Fit`."""
     fine = census.atom_level
     level = fine if asked.level == "mixed" else asked.level
-    by = cast("By", asked.by)
+    by = cast("Measure", asked.by)
     if level == fine:
         shares = build_crosswalk(census.zones(level), areas, weight=by)
         inside = atoms_in(census, shares, given)
@@ -264,11 +262,13 @@ def prepared(
     return shares, inside
 
 
-def ordered(units: pd.DataFrame, census: Census) -> pd.DataFrame:
+def order_units(units: pd.DataFrame, census: Census) -> pd.DataFrame:
     """Order units by area, level (coarse first) and id."""
     place = units["level"].map({code: -n for n, code in enumerate(census.levels)})
-    ordered = units.assign(place=place.astype(np.int64)).sort_values(["area", "place", "unit_id"])
-    return ordered.drop(columns="place").reset_index(drop=True)
+    order_units = units.assign(place=place.astype(np.int64)).sort_values(
+        ["area", "place", "unit_id"]
+    )
+    return order_units.drop(columns="place").reset_index(drop=True)
 
 
 def as_lists(areas: ServiceAreas, units: pd.DataFrame, census: Census) -> ServiceAreas:
@@ -282,19 +282,21 @@ def as_lists(areas: ServiceAreas, units: pd.DataFrame, census: Census) -> Servic
     )
 
 
-def covered(
-    census: Census, given: Drawn, units: pd.DataFrame, union: pd.DataFrame
+def cover_areas(
+    census: Census, given: FitAreas, units: pd.DataFrame, union: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the cover, described, and parents that could not be proven whole.
 
     Unit lists and units that have no finer unit stand as they are.
     """
-    fitted = union[given.drawn[union["area"].to_numpy(np.int64)]]
-    made = fewest_units(census, fitted["area"], fitted["atom"], units)
+    fit_drawn = union[given.drawn[union["area"].to_numpy(np.int64)]]
+    made = fewest_units(census, fit_drawn["area"], fit_drawn["atom"], units)
     as_they_are = ~given.drawn[units["area"].to_numpy(np.int64)] | childless(census, units)
     kept = units.loc[as_they_are, ["area", "level", "row"]]
-    cover = ordered(described(census, pd.concat([made.units, kept], ignore_index=True)), census)
-    return cover, named(census, made.stopped)
+    cover = order_units(
+        describe_units(census, pd.concat([made.units, kept], ignore_index=True)), census
+    )
+    return cover, add_names(census, made.stopped)
 
 
 def fit_boundaries(
@@ -303,7 +305,7 @@ def fit_boundaries(
     *,
     unit: str = "DA",
     rule: Rule = "majority",
-    by: By = "population",
+    by: Measure = "population",
     threshold: float = 0.5,
     exclusive: bool = False,
     contiguous: bool = False,
@@ -314,7 +316,7 @@ def fit_boundaries(
     floor: float | None = None,
     time_limit: float | None = None,
     gap: float = 0.0,
-    sliver_share: float = 0.005,
+    sliver_share: float = SLIVER_SHARE,
     accept: float = 0.99,
 ) -> Boundaries:
     """Fit areas to census units: drawn areas by a rule, unit lists exactly as listed.
@@ -413,26 +415,28 @@ def fit_boundaries(
         "min_share": min_share, "max_units": max_units, "floor": floor,
         "time_limit": time_limit, "gap": gap,
     }  # fmt: skip
-    asked = asked_of(
+    asked = check_options(
         areas, unit, rule, by, terms, accept=accept, exclusive=exclusive, optimal=together
     )
-    given = Drawn.of(areas)
+    given = FitAreas.of(areas)
     require_vintage(areas, census)
-    listed = listed_units(census, areas)
+    listed = units_of_lists(census, areas)
     if given.drawn.any():
         require_held(census, asked)
-        fit = fitted(census, areas, given, listed, asked)
+        fit = fit_drawn(census, areas, given, listed, asked)
     else:
         fit = Fit(listed.iloc[:0], pd.DataFrame({"area": [], "atom": [], "share": []}), None)
 
-    units = ordered(described(census, pd.concat([fit.chosen, listed], ignore_index=True)), census)
+    units = order_units(
+        describe_units(census, pd.concat([fit.chosen, listed], ignore_index=True)), census
+    )
     union = atoms_of(census, units)
-    at = expressed_at(census, union, [] if asked.level == "mixed" else [asked.level])
+    at = level_of_unions(census, union, [] if asked.level == "mixed" else [asked.level])
     membership = build_crosswalk(census.zones(at), as_lists(areas, units, census), weight=by)
     shares = membership if fit.shares is None else fit.shares
-    cover, stopped = covered(census, given, units, union)
+    cover, stopped = cover_areas(census, given, units, union)
     measures = misfit(census, fit.inside, union[given.drawn[union["area"]]], len(areas))
-    made = joined(census, units, areas.ids)
+    made = dissolve_units(census, units, areas.ids)
     quality = shares.quality.set_index("target_id")
     frame = area_frame(
         areas, units, cover, measures=measures, quality=quality, shapes=made.geometry,
@@ -450,11 +454,11 @@ def fit_boundaries(
         check_floors(frame, census.vintage),
     ]
     # the crosswalk repeats what the areas said on the way in
-    best = said_of_choice(frame, given, fit.choice, asked.limits)
+    best = remark_choice(frame, given, fit.choice, asked.limits)
     findings = [*areas.report, *shares.report, *made.findings, *said.findings, *best.findings]
     report = sum(checks, CheckReport(dict.fromkeys(findings)))
     return Boundaries(
-        areas=flagged(frame, {**said.flags, **made.flags, **best.flags}, report),
+        areas=add_flags(frame, {**said.flags, **made.flags, **best.flags}, report),
         units=unit_table(units, areas.ids, sliver_share),
         cover=cover_table(cover, areas.ids),
         crosswalk=shares,
@@ -478,7 +482,7 @@ def fit_boundaries(
 def _shapes(
     census: Census,
     areas: ServiceAreas,
-    given: Drawn,
+    given: FitAreas,
     *,
     units: pd.DataFrame,
     union: pd.DataFrame,
@@ -488,17 +492,17 @@ def _shapes(
     """Return what makes :attr:`Boundaries.shapes` when it is asked for."""
 
     def make() -> gpd.GeoDataFrame:
-        rest = left_out(
+        rest = units_left_out(
             census, str(shares.source_level), shares, given, union=union, sliver_share=sliver_share
         )
-        every = pd.concat([units, described(census, rest).assign(out=True)], ignore_index=True)
+        every = pd.concat([units, describe_units(census, rest).assign(out=True)], ignore_index=True)
         table = unit_table(every, areas.ids, sliver_share)
         return shape_frame(census, table.assign(row=every["row"]))
 
     return make
 
 
-def _meta(census: Census, asked: Asked, fit: Fit) -> dict[str, Any]:
+def _meta(census: Census, asked: FitOptions, fit: Fit) -> dict[str, Any]:
     """Return what the result hangs on: plain values, no clock."""
     held = census.data.meta
     return {

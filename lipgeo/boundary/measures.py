@@ -20,9 +20,9 @@ from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.areas.unit_lists import codes_of, polygons_of
 from lipgeo.arrays import Flags, Floats
 from lipgeo.census.census import Census
-from lipgeo.census.data import Rows, located
+from lipgeo.census.data import Measure, Rows, located
 from lipgeo.crosswalk.build import laid_out
-from lipgeo.crosswalk.crosswalk import Crosswalk, Weight
+from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.crosswalk.inputs import points_of, surface_m2
 from lipgeo.crosswalk.overlay.descent import LevelUnits, Outlines
 from lipgeo.crosswalk.overlay.kernel import Overlay, locate, overlay
@@ -33,14 +33,14 @@ from lipgeo.zones.dissolve import dissolve, parts_and_holes
 
 __all__ = [
     "MEASURES",
-    "Joined",
+    "Unions",
+    "add_names",
     "area_frame",
     "cover_table",
-    "described",
-    "expressed_at",
-    "joined",
+    "describe_units",
+    "dissolve_units",
+    "level_of_unions",
     "misfit",
-    "named",
     "shape_frame",
     "shares_and_inside",
     "unit_table",
@@ -160,7 +160,7 @@ def _counts(census: Census, level: str, name: str, rows: Rows) -> Floats:
 
 
 def shares_and_inside(
-    census: Census, level: str, areas: ServiceAreas, by: Weight
+    census: Census, level: str, areas: ServiceAreas, by: Measure
 ) -> tuple[Crosswalk, pd.DataFrame]:
     """Return the crosswalk of a level, and what blocks of its units lie where.
 
@@ -269,7 +269,7 @@ _NAMES = ("unit_name", "unit_type", "dguid")
 _TOGETHER = 40_000
 
 
-def named(census: Census, units: pd.DataFrame) -> pd.DataFrame:
+def add_names(census: Census, units: pd.DataFrame) -> pd.DataFrame:
     """Return units with what they are called: ``unit_id, unit_name, unit_type, dguid`` (text).
 
     ``units`` has ``level`` and ``row``. A DGUID that is not in the census is derived.
@@ -288,9 +288,9 @@ def named(census: Census, units: pd.DataFrame) -> pd.DataFrame:
     return text
 
 
-def described(census: Census, units: pd.DataFrame) -> pd.DataFrame:
-    """Return :func:`named` units with their own counts, as ``misfit.unit_totals`` gives them."""
-    text = named(census, units)
+def describe_units(census: Census, units: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`add_names` units with their own counts, as ``misfit.unit_totals`` gives them."""
+    text = add_names(census, units)
     for column in MEASURES:
         text[column] = np.nan
     text["land_measured"] = False
@@ -302,7 +302,7 @@ def described(census: Census, units: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Joined:
+class Unions:
     """The unions as polygons.
 
     Attributes
@@ -320,7 +320,7 @@ class Joined:
     flags: dict[str, Flags]
 
 
-def joined(census: Census, units: pd.DataFrame, ids: pd.Index) -> Joined:
+def dissolve_units(census: Census, units: pd.DataFrame, ids: pd.Index) -> Unions:
     """Dissolve the units of each area.
 
     ``units`` has ``area`` (position), ``level``, ``unit_id``. A unit without polygon at its level
@@ -356,7 +356,7 @@ def joined(census: Census, units: pd.DataFrame, ids: pd.Index) -> Joined:
         )
         for position, group in units[~drawn].groupby("area")
     ]
-    return Joined(shapes, findings + _geometry_notes(units, mended, wrong, ids), flags)
+    return Unions(shapes, findings + _geometry_notes(units, mended, wrong, ids), flags)
 
 
 def _batches(area: Rows, count: int) -> list[range]:
@@ -501,7 +501,7 @@ def shape_frame(census: Census, units: pd.DataFrame) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(frame, geometry=shapes, crs=census.crs)
 
 
-def expressed_at(census: Census, union: pd.DataFrame, levels: Iterable[str]) -> str:
+def level_of_unions(census: Census, union: pd.DataFrame, levels: Iterable[str]) -> str:
     """Return the first level of whose whole units every union is made; else the finest level."""
     finest = census.atom_level
     columns = census.data.columns(finest)

@@ -25,13 +25,14 @@ from lipgeo.census.data import CHAIN, Rows, located
 from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.crosswalk.inputs import planar_area, points_of
 from lipgeo.crosswalk.shares import CHAINS
+from lipgeo.zones.validity import SLIVER_SHARE
 
 __all__ = [
     "CHOICE",
     "RULES",
-    "Basis",
+    "AtomShares",
     "Candidates",
-    "Drawn",
+    "FitAreas",
     "Rule",
     "Terms",
     "atoms_in",
@@ -40,10 +41,10 @@ __all__ = [
     "choose",
     "descend",
     "exclusive_pairs",
-    "left_out",
-    "listed_units",
-    "mixed_units",
-    "ruled_units",
+    "units_across_levels",
+    "units_by_rule",
+    "units_left_out",
+    "units_of_lists",
 ]
 
 #: shares closer than this are equal: they come from polygons cut in floating point
@@ -97,7 +98,7 @@ class Terms:
     """
 
     threshold: float = 0.5
-    sliver_share: float = 0.005
+    sliver_share: float = SLIVER_SHARE
 
 
 Rule = Callable[[Candidates, Terms], Flags]
@@ -182,7 +183,7 @@ def exclusive_pairs(unit: Rows, area: Rows, share: Floats) -> Flags:
     return np.asarray(level & (area == first[inverse]))
 
 
-class Basis:
+class AtomShares:
     """Shares of units of any level in drawn areas, summed from their finest units.
 
     Parameters
@@ -268,7 +269,7 @@ class _Open:
     of_area: Floats
 
 
-def descend(census: Census, basis: Basis, *, accept: float, threshold: float) -> pd.DataFrame:
+def descend(census: Census, basis: AtomShares, *, accept: float, threshold: float) -> pd.DataFrame:
     """Return the units of each area, from coarse to fine along PR, CD, CSD, DA, DB.
 
     A unit that is proven whole is taken when its share is at least ``accept``. One is dropped
@@ -321,7 +322,7 @@ CHOICE = ("area", "level", "row", "share", "area_share")
 
 
 @dataclass(frozen=True)
-class Drawn:
+class FitAreas:
     """What rules need to know of the areas, all of them, by position.
 
     Attributes
@@ -342,7 +343,7 @@ class Drawn:
     outlines: npt.NDArray[np.object_]
 
     @classmethod
-    def of(cls, areas: ServiceAreas) -> Drawn:
+    def of(cls, areas: ServiceAreas) -> FitAreas:
         """Take them from service areas."""
         ids = areas.ids
         rank = np.empty(len(ids), dtype=np.int64)
@@ -353,7 +354,7 @@ class Drawn:
         return cls(ids, drawn, rank, areas.frame.geometry.to_numpy())
 
 
-def listed_units(census: Census, areas: ServiceAreas) -> pd.DataFrame:
+def units_of_lists(census: Census, areas: ServiceAreas) -> pd.DataFrame:
     """Return the units of the unit-list areas, as listed; columns :data:`CHOICE`, shares 1."""
     units = areas.units
     rows = np.zeros(len(units), dtype=np.int64)
@@ -367,11 +368,11 @@ def listed_units(census: Census, areas: ServiceAreas) -> pd.DataFrame:
     )
 
 
-def ruled_units(
+def units_by_rule(
     census: Census,
     level: str,
     shares: Crosswalk,
-    areas: Drawn,
+    areas: FitAreas,
     *,
     listed: pd.DataFrame,
     rule: str,
@@ -421,7 +422,9 @@ def ruled_units(
     )
     keep = choose(rule, candidates, terms)
     if exclusive:
-        keep &= ~np.isin(row, _met(census, level, atoms_of(census, listed)["atom"].to_numpy()))
+        keep &= ~np.isin(
+            row, _units_holding(census, level, atoms_of(census, listed)["atom"].to_numpy())
+        )
         admitted = np.flatnonzero(keep)
         stays = exclusive_pairs(
             row[admitted], areas.rank[area[admitted]], candidates.share[admitted]
@@ -438,10 +441,10 @@ def ruled_units(
     )
 
 
-def mixed_units(
+def units_across_levels(
     census: Census,
     inside: pd.DataFrame,
-    areas: Drawn,
+    areas: FitAreas,
     *,
     listed: pd.DataFrame,
     by: str,
@@ -464,7 +467,7 @@ def mixed_units(
     pandas.DataFrame
         Columns :data:`CHOICE`.
     """
-    basis = Basis(census, inside, by)
+    basis = AtomShares(census, inside, by)
     chosen = descend(census, basis, accept=accept, threshold=threshold)
     if not exclusive:
         return chosen
@@ -503,7 +506,7 @@ def childless(census: Census, chosen: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return bare
 
 
-def atoms_in(census: Census, shares: Crosswalk, areas: Drawn) -> pd.DataFrame:
+def atoms_in(census: Census, shares: Crosswalk, areas: FitAreas) -> pd.DataFrame:
     """Return what lies in the drawn areas: ``area``, ``atom``, ``share`` of its surface.
 
     ``shares`` are of the finest units.
@@ -543,7 +546,7 @@ def _best_of_others(row: Rows, share: npt.NDArray[np.float64]) -> npt.NDArray[np
     return result
 
 
-def _met(census: Census, level: str, atoms: Rows) -> Rows:
+def _units_holding(census: Census, level: str, atoms: Rows) -> Rows:
     """Return the units of a level that hold any of these atoms."""
     if level == census.atom_level or not len(atoms):
         return atoms
@@ -551,11 +554,11 @@ def _met(census: Census, level: str, atoms: Rows) -> Rows:
     return census.rows(level, parents.unique().tolist())
 
 
-def left_out(
+def units_left_out(
     census: Census,
     level: str,
     shares: Crosswalk,
-    areas: Drawn,
+    areas: FitAreas,
     *,
     union: pd.DataFrame,
     sliver_share: float,

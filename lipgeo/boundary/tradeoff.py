@@ -11,21 +11,21 @@ import pandas as pd
 
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.boundary.fit import (
-    Asked,
-    By,
     Fit,
-    asked_of,
-    covered,
-    fitted,
-    ordered,
-    prepared,
+    FitOptions,
+    build_shares,
+    check_options,
+    cover_areas,
+    fit_drawn,
+    order_units,
     require_held,
     require_vintage,
 )
-from lipgeo.boundary.measures import described, joined, misfit
+from lipgeo.boundary.measures import describe_units, dissolve_units, misfit
 from lipgeo.boundary.optimal import best_units, pool_of
-from lipgeo.boundary.rules import Drawn, Terms, atoms_of, listed_units
+from lipgeo.boundary.rules import FitAreas, Terms, atoms_of, units_of_lists
 from lipgeo.census.census import Census
+from lipgeo.census.data import Measure
 from lipgeo.errors import MissingLevelError, require_kind
 from lipgeo.geography.floors import floor_persons
 from lipgeo.report import Card, CheckReport, Shown, finding
@@ -92,7 +92,7 @@ def tradeoff(
     units: Sequence[str] = ("CSD", "CT", "ADA", "DA", "DB", "mixed"),
     control_weights: Sequence[float] = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0),
     controls: pd.Series | pd.DataFrame | None = None,
-    by: By = "population",
+    by: Measure = "population",
     exclusive: bool = False,
     contiguous: bool = False,
     min_share: float = 0.1,
@@ -140,7 +140,7 @@ def tradeoff(
     require_kind(census, Census, "errors.census", "census")
     weights = list(control_weights) if controls is not None else [0.0]
     asked = {
-        unit: asked_of(
+        unit: check_options(
             areas, unit, "optimal", by, Terms(), accept=0.99, exclusive=exclusive,
             optimal=together,
         )
@@ -148,7 +148,7 @@ def tradeoff(
     }  # fmt: skip
     for weight in weights:  # all weights are looked at before any work is done
         options = {**together, "control_weight": weight}
-        asked_of(
+        check_options(
             areas, "mixed", "optimal", by, Terms(), accept=0.99, exclusive=exclusive,
             optimal=options,
         )  # fmt: skip
@@ -177,15 +177,15 @@ def tradeoff(
 
 
 def _level_rows(
-    census: Census, areas: ServiceAreas, asked: Asked, weights: list[float]
+    census: Census, areas: ServiceAreas, asked: FitOptions, weights: list[float]
 ) -> list[dict[str, Any]]:
     """Fit at one level; the crosswalk and the candidates are the same for every weight."""
     require_held(census, asked)
-    given = Drawn.of(areas)
-    listed = listed_units(census, areas)
-    shares, inside = prepared(census, areas, given, asked)
+    given = FitAreas.of(areas)
+    listed = units_of_lists(census, areas)
+    shares, inside = build_shares(census, areas, given, asked)
     first = replace(asked, rule="majority")
-    fits = [("majority", np.nan, fitted(census, areas, given, listed, first))]
+    fits = [("majority", np.nan, fit_drawn(census, areas, given, listed, first))]
     pool = pool_of(
         census, asked.level, shares.frame, inside, given, listed=listed, by=asked.by,
         accept=asked.accept, exclusive=asked.exclusive, sliver_share=asked.terms.sliver_share,
@@ -199,19 +199,19 @@ def _level_rows(
             "level": asked.level,
             "rule": rule,
             "lambda": weight,
-            **_measured(census, given, asked, fit),
+            **_measure_fit(census, given, asked, fit),
             "proven": None if fit.choice is None else fit.choice.meta["proven"],
         }
         for rule, weight, fit in fits
     ]
 
 
-def _measured(census: Census, given: Drawn, asked: Asked, fit: Fit) -> dict[str, Any]:
+def _measure_fit(census: Census, given: FitAreas, asked: FitOptions, fit: Fit) -> dict[str, Any]:
     """Measure the drawn areas of one fit."""
     count = len(given.ids)
-    units = ordered(described(census, fit.chosen), census)
+    units = order_units(describe_units(census, fit.chosen), census)
     union = atoms_of(census, units)
-    cover, _ = covered(census, given, units, union)
+    cover, _ = cover_areas(census, given, units, union)
     measures = misfit(census, fit.inside, union, count)
     people = units.groupby("area")[["population", "dwellings"]].sum().reindex(range(count))
     people = people.fillna(0.0)
@@ -220,7 +220,7 @@ def _measured(census: Census, given: Drawn, asked: Asked, fit: Fit) -> dict[str,
         floor_persons(found if isinstance(found, list) else [], census.vintage).value
         for found in levels
     ]
-    parts = parts_and_holes(joined(census, units, given.ids).geometry)[0][given.drawn]
+    parts = parts_and_holes(dissolve_units(census, units, given.ids).geometry)[0][given.drawn]
     wrong = measures["population_omitted"].sum() + measures["population_added"].sum()
     drawn = float(measures["population_drawn"].sum())
     return {
@@ -234,7 +234,7 @@ def _measured(census: Census, given: Drawn, asked: Asked, fit: Fit) -> dict[str,
     }
 
 
-def _deviation(fit: Fit, people: pd.DataFrame, asked: Asked, given: Drawn) -> float:
+def _deviation(fit: Fit, people: pd.DataFrame, asked: FitOptions, given: FitAreas) -> float:
     controls = asked.limits.controls
     if fit.choice is not None:
         first = next(iter(fit.choice.meta["deviation"].values()), None)

@@ -11,17 +11,10 @@ import pandas as pd
 
 from lipgeo import geography
 from lipgeo.census.data import (
-    CHAIN,
     COUNTS,
     GRID,
-    GROUP_ROWS,
-    MEASURES,
-    NAMES,
-    TEXT,
     CensusData,
-    MemoryCensus,
     Rows,
-    hilbert,
 )
 from lipgeo.census.search import Search
 from lipgeo.errors import MissingLevelError, UnknownUnitError, require_kind
@@ -30,21 +23,7 @@ from lipgeo.words import say
 from lipgeo.zones.crs import STATCAN_LAMBERT
 from lipgeo.zones.zones import Zones
 
-__all__ = [
-    "CHAIN",
-    "COUNTS",
-    "GRID",
-    "GROUP_ROWS",
-    "MEASURES",
-    "NAMES",
-    "TEXT",
-    "Census",
-    "CensusData",
-    "CensusZones",
-    "MemoryCensus",
-    "Rows",
-    "hilbert",
-]
+__all__ = ["Census", "CensusZones"]
 
 
 class CensusZones(Zones):

@@ -6,7 +6,7 @@ The order of a level's rows: along the hierarchy, then by place, so that reads t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,11 @@ __all__ = [
     "COUNTS",
     "GRID",
     "GROUP_ROWS",
-    "MEASURES",
+    "LAND_AND_POINT",
     "NAMES",
     "TEXT",
     "CensusData",
+    "Measure",
     "MemoryCensus",
     "Rows",
     "boxes_around",
@@ -104,10 +105,13 @@ def hilbert(boxes: npt.NDArray[np.float64], bits: int = 16) -> npt.NDArray[np.fl
 
 Rows = npt.NDArray[np.int64]
 
+#: what a share is a share of: land, people, private dwellings, or households
+Measure = Literal["area", "population", "dwellings", "households"]
+
 #: counts a unit may carry; float64, NaN where missing
 COUNTS = ("population", "dwellings", "households")
 #: further numbers of a unit; float64, NaN where missing
-MEASURES = ("land_km2", "x", "y")
+LAND_AND_POINT = ("land_km2", "x", "y")
 #: area of the polygon on the grid, m2: steers computing, never shown (the grid is not equal-area)
 GRID = "grid_m2"
 #: what a unit is called; text, ``pandas.NA`` where missing. Every other column is a parent's id.
@@ -296,7 +300,7 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Return attributes in their dtypes: numbers float64, the flag bool, the rest text."""
     kinds: dict[str, Any] = {}
     for column in frame.columns:
-        if column in (*COUNTS, *MEASURES, GRID):
+        if column in (*COUNTS, *LAND_AND_POINT, GRID):
             kinds[column] = np.float64
         elif column == "incomplete_reserve":
             kinds[column] = bool

@@ -17,11 +17,11 @@ from lipgeo._version import __version__
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.arrays import Floats, Ints
 from lipgeo.census.census import CensusZones
+from lipgeo.census.data import Measure
 from lipgeo.crosswalk.crosswalk import (
     QUALITY,
     Crosswalk,
     Placement,
-    Weight,
     counted,
     coverage_of,
     fit_of,
@@ -172,7 +172,7 @@ def build_crosswalk(
     source: Zones,
     target: Zones | ServiceAreas,
     *,
-    weight: Weight = "area",
+    weight: Measure = "area",
     placement: Placement = "surface",
     blocks: Zones | None = None,
 ) -> Crosswalk:
@@ -233,13 +233,13 @@ def laid_out(
     source: Zones,
     target: Zones | ServiceAreas,
     *,
-    weight: Weight,
+    weight: Measure,
     placement: Placement,
     blocks: Zones | None,
     lay: Lay,
 ) -> Crosswalk:
     """Share out as :func:`build_crosswalk`, with ``lay`` to lay a census level over targets."""
-    _require_option("weight", weight, Weight)
+    _require_option("weight", weight, Measure)
     _require_option("placement", placement, Placement)
     if blocks is not None:
         require_kind(blocks, Zones, "errors.zones", "blocks")

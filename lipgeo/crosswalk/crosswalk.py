@@ -27,6 +27,7 @@ from lipgeo.crosswalk.shares import Shares, owners
 from lipgeo.errors import CrosswalkError, require_kind
 from lipgeo.report import Card, CheckReport, Finding, Shown, finding, heads
 from lipgeo.words import say
+from lipgeo.zones.validity import SLIVER_SHARE
 from lipgeo.zones.zones import Zones
 
 __all__ = [
@@ -35,12 +36,10 @@ __all__ = [
     "OVERLAPS",
     "QUALITY",
     "REMAINDER",
-    "SLIVER",
     "SOURCES",
     "SUM",
     "Crosswalk",
     "Placement",
-    "Weight",
     "counted",
     "coverage_of",
     "fit_of",
@@ -179,10 +178,6 @@ def lost_or_made(crosswalk: Crosswalk) -> list[Finding]:
     return findings
 
 
-#: share of a unit's polygon below which an overlap is an accident of drawing
-SLIVER = 0.005
-
-
 def counted(sources: pd.DataFrame, weight: str) -> Floats:
     """Return what sources hold of one and the same thing, 0 where it is unknown or another.
 
@@ -257,8 +252,8 @@ def fit_of(
     truly = np.bincount(area[best], weights=amount[best], minlength=targets)
     given = np.bincount(area[best], weights=held[unit[best]], minlength=targets)
 
-    units = area_share > SLIVER
-    straddling = units & (area_share < 1 - SLIVER)
+    units = area_share > SLIVER_SHARE
+    straddling = units & (area_share < 1 - SLIVER_SHARE)
     with np.errstate(divide="ignore", invalid="ignore"):
         return pd.DataFrame(
             {
@@ -366,7 +361,6 @@ def _entries(matrix: Any, row: Ints, column: Ints) -> Floats:
     return whole(np.asarray(matrix.tocsr()[row, column], dtype=np.float64).ravel())
 
 
-Weight = Literal["area", "population", "dwellings", "households"]
 Placement = Literal["surface", "point"]
 
 

@@ -10,18 +10,17 @@ import pandas as pd
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.arrays import Floats
 from lipgeo.census.census import Census
-from lipgeo.census.data import GRID
+from lipgeo.census.data import GRID, Measure
 from lipgeo.crosswalk.build import build_crosswalk
 from lipgeo.crosswalk.correspondence import Correspondence
-from lipgeo.crosswalk.crosswalk import Crosswalk, Weight
+from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.errors import CrosswalkError
 from lipgeo.report import CheckReport, Finding, finding
+from lipgeo.zones.validity import SLIVER_SHARE
 from lipgeo.zones.zones import Zones
 
 __all__ = ["points_crosswalk", "vintage_crosswalk"]
 
-#: share beyond which a unit counts as lying in an area only in part
-_PART = 0.005
 _QUALITY = ("quality_index", "best_fit_pct", "coverage", "straddling_share")
 
 
@@ -30,7 +29,7 @@ def vintage_crosswalk(
     correspondence: Correspondence,
     target: ServiceAreas | Zones | Crosswalk,
     *,
-    weight: Weight = "population",
+    weight: Measure = "population",
     held: pd.Series | None = None,
 ) -> Crosswalk:
     """Share out the units of an earlier census among areas, by the newest census's blocks.
@@ -102,14 +101,14 @@ def vintage_crosswalk(
     frame["area_share"] = _in_part(frame)
     unplaced = _unplaced(xw, frame, people)
     changes = correspondence.changes().reindex(
-        pd.Index(frame.loc[frame["area_share"].gt(_PART), "source_id"].unique())
+        pd.Index(frame.loc[frame["area_share"].gt(SLIVER_SHARE), "source_id"].unique())
     )
     counted = changes["change"].value_counts()
     parts = [t for t, share in unplaced.items() if share > 0]
     if parts:
         findings.append(
             finding(
-                "crosswalk.vintages_unplaced",
+                "crosswalk.vintages.unplaced",
                 "note",
                 "",
                 value=max(unplaced.values()),
@@ -135,7 +134,7 @@ def vintage_crosswalk(
 
 
 def points_crosswalk(
-    older: Census, level: str, areas: ServiceAreas, newest: Census | None, weight: Weight
+    older: Census, level: str, areas: ServiceAreas, newest: Census | None, weight: Measure
 ) -> Crosswalk:
     """Share out an older census's units by which of its own block points lie in today's areas.
 
@@ -150,7 +149,7 @@ def points_crosswalk(
     target: ServiceAreas | Zones = areas
     if len(areas.listed):
         if newest is None:
-            raise CrosswalkError("crosswalk.vintages_not_drawn", areas=list(areas.listed))
+            raise CrosswalkError("crosswalk.vintages.not_drawn", areas=list(areas.listed))
         frame = areas.draw(newest).frame
         target = Zones(frame.index.to_numpy(dtype=object), frame.geometry.to_numpy(), frame.crs)
     return build_crosswalk(older.zones(level), target, weight=weight, placement="point")
@@ -168,7 +167,7 @@ def _links(
         links = links.groupby(["new_id", "old_id"], as_index=False)["weight"].sum()
         links["weight"] /= links.groupby("new_id")["weight"].transform("sum")
         links = links.rename(columns={"new_id": "atom_id"})
-        findings.append(finding("crosswalk.vintages_no_blocks", "warning", "", level=level))
+        findings.append(finding("crosswalk.vintages.no_blocks", "warning", "", level=level))
     held = pd.Index(census.data.attributes(level, ["unit_id"])["unit_id"].astype(object))
     links["there"] = links["atom_id"].isin(held)
     mine = links["old_id"].isin(links.loc[links["there"], "old_id"].unique())
@@ -187,7 +186,7 @@ def _joined(  # noqa: PLR0917
     census: Census,
     links: pd.DataFrame,
     level: str,
-    weight: Weight,
+    weight: Measure,
     correspondence: Correspondence,
     held: pd.Series | None,
 ) -> tuple[Crosswalk, pd.Series, list[Finding]]:
@@ -279,7 +278,7 @@ def _surface(census: Census, level: str) -> pd.Series:
 
 
 def _blocks(
-    census: Census, level: str, target: ServiceAreas | Zones | Crosswalk, weight: Weight
+    census: Census, level: str, target: ServiceAreas | Zones | Crosswalk, weight: Measure
 ) -> Crosswalk:
     """Return the shares of the newest blocks in the targets."""
     if not isinstance(target, Crosswalk):
@@ -293,12 +292,12 @@ def _blocks(
     return _through_parents(census, level, target, weight)
 
 
-def _through_parents(census: Census, level: str, target: Crosswalk, weight: Weight) -> Crosswalk:
+def _through_parents(census: Census, level: str, target: Crosswalk, weight: Measure) -> Crosswalk:
     """Return shares of blocks that have those of the unit they lie in."""
     units = census.units(level)
     parent = str(target.source_level)
     if parent not in units:
-        raise CrosswalkError("crosswalk.vintages_no_parent", level=level, parent=parent)
+        raise CrosswalkError("crosswalk.vintages.no_parent", level=level, parent=parent)
     above = units[parent].astype(object)
     held = units[weight] if weight != "area" else units["land_km2"] * 1e6
     amount = held.to_numpy(dtype=np.float64)
@@ -333,15 +332,15 @@ def _in_part(frame: pd.DataFrame) -> pd.Series:
     A town and the country around it may have been one unit: the town is a sliver by area, and no
     accident of drawing, for blocks are whole.
     """
-    cut = frame["share"].between(_PART, 1 - _PART, inclusive="neither")
-    seen = frame["area_share"].between(_PART, 1 - _PART, inclusive="neither")
+    cut = frame["share"].between(SLIVER_SHARE, 1 - SLIVER_SHARE, inclusive="neither")
+    seen = frame["area_share"].between(SLIVER_SHARE, 1 - SLIVER_SHARE, inclusive="neither")
     return frame["area_share"].mask(cut & ~seen, frame["share"])
 
 
 def _unplaced(xw: Crosswalk, frame: pd.DataFrame, people: pd.Series) -> dict[str, float]:
     """Return by target the share of its newest people whose older unit lies in it in part."""
     inside = frame["share"] * people.reindex(frame["source_id"]).to_numpy()
-    partly = frame["area_share"].between(_PART, 1 - _PART, inclusive="neither")
+    partly = frame["area_share"].between(SLIVER_SHARE, 1 - SLIVER_SHARE, inclusive="neither")
     known = pd.DataFrame(
         {"t": frame["target_id"], "all": inside, "part": inside.where(partly, 0.0)}
     )

@@ -22,12 +22,9 @@ from lipgeo.geography import parse_unit
 from lipgeo.registry.table import Registry, listed_codes, open_registry
 from lipgeo.report import CheckReport, Finding, finding, keep_notes
 from lipgeo.words import listing, say
-from lipgeo.zones.validity import make_valid_polygons
+from lipgeo.zones.validity import SLIVER_SHARE, make_valid_polygons
 
 __all__ = ["DRAFT", "became", "ceased_sentence", "resolve", "units"]
-
-#: a successor holds at least this share of the old unit's surface
-_LEAST = 0.005
 
 
 def became(level: str, unit_id: str, earlier: Census, census: Census) -> pd.DataFrame:
@@ -69,7 +66,7 @@ def became(level: str, unit_id: str, earlier: Census, census: Census) -> pd.Data
         new, *_ = make_valid_polygons(census.data.geometry(level, near.astype(np.int64)))
         inside = shapely.area(shapely.intersection(new, old[0])) / old[0].area
         shares = pd.Series(inside, index=now.index[near])
-        shares = shares[shares >= _LEAST].sort_values(ascending=False, kind="stable")
+        shares = shares[shares >= SLIVER_SHARE].sort_values(ascending=False, kind="stable")
     frame = now.reindex(shares.index)[["unit_name", "population"]]
     return frame.assign(share=shares.to_numpy()).rename_axis("unit_id").reset_index()
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from lipgeo import geography
 from lipgeo.census.census import Census
+from lipgeo.census.data import COUNTS, Measure
 from lipgeo.errors import InputError
 from lipgeo.words import say
 
@@ -297,7 +298,6 @@ def _identify_boundary(match: re.Match[str], stem: str) -> PublishedFile | None:
     )
 
 
-_BY = ("population", "dwellings", "households", "area")
 #: levels that the attribute file does not give, and the relationship file of 2021 does
 _ONLY_RELATIONSHIP = ("CAR",)
 #: levels that no table links to blocks: only their polygons place them
@@ -429,8 +429,8 @@ def need(
     >>> [needed.file.name for needed in need(["CSD", "DPL"], 2016, drawn=False)]
     ['lcsd000b16a_e.zip', 'ldpl000b16a_e.zip', '2016_92-151_XBB_csv.zip']
     """
-    if by not in _BY:
-        raise InputError("store.by", given=by, known=", ".join(_BY))
+    if by not in get_args(Measure):
+        raise InputError("store.by", given=by, known=", ".join((*COUNTS, "area")))
     have = have or Held()
     wanted = [geography.require_level(level, vintage).code for level in levels]
     wanted = [code for code in reversed(geography.levels(vintage)) if code in wanted]

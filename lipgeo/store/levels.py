@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lipgeo import geography
-from lipgeo.census.data import COUNTS, MEASURES, NAMES, Rows
+from lipgeo.census.data import COUNTS, LAND_AND_POINT, NAMES, Rows
 from lipgeo.report import Finding, Severity
 from lipgeo.words import say, speaking
 
@@ -109,7 +109,7 @@ class Check:
 
 
 FLAG = "incomplete_reserve"
-NUMBERS = (*COUNTS, *MEASURES)
+NUMBERS = (*COUNTS, *LAND_AND_POINT)
 
 #: a level in work: ``unit_id`` and its columns; text columns hold ``None`` where missing
 Columns = dict[str, npt.NDArray[Any]]

@@ -33,7 +33,7 @@ from lipgeo.census.data import (
     COUNTS,
     GRID,
     GROUP_ROWS,
-    MEASURES,
+    LAND_AND_POINT,
     TEXT,
     Rows,
     boxes_held,
@@ -509,7 +509,7 @@ def _require_size(path: Path, size: int) -> None:
 
 
 def _series(name: str, column: pa.ChunkedArray) -> pd.Series:
-    if name in (*COUNTS, *MEASURES, GRID):
+    if name in (*COUNTS, *LAND_AND_POINT, GRID):
         return pd.Series(column.to_numpy().astype(np.float64, copy=False))
     if name == "incomplete_reserve":
         return pd.Series(column.to_numpy().astype(bool))

@@ -15,7 +15,8 @@ from lipgeo.arrays import Flags, Floats, Ints
 from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.errors import CalibrationError, require_kind
 from lipgeo.report import CheckReport, Finding, finding
-from lipgeo.tables.pairs import SLIVER, Pairs
+from lipgeo.tables.pairs import Pairs
+from lipgeo.zones.validity import SLIVER_SHARE
 
 __all__ = ["calibrate", "residuals"]
 
@@ -110,7 +111,7 @@ def residuals(xw: Crosswalk) -> pd.DataFrame:
 
 def _require_apart(xw: Crosswalk) -> None:
     overlaps = xw.overlaps
-    real = overlaps[overlaps["area_share"] > SLIVER]
+    real = overlaps[overlaps["area_share"] > SLIVER_SHARE]
     if len(real):
         couples = real[["target_id", "other_id"]].drop_duplicates()
         raise CalibrationError(

@@ -16,11 +16,10 @@ import scipy.sparse
 
 from lipgeo.arrays import Flags, Floats, Ints
 from lipgeo.crosswalk.crosswalk import Crosswalk
+from lipgeo.zones.validity import SLIVER_SHARE
 
-__all__ = ["SLIVER", "Family", "Pairs"]
+__all__ = ["Family", "Pairs"]
 
-#: share of a unit's polygon below which an overlap is an accident of drawing
-SLIVER = 0.005
 #: shares by people and by area that differ by less are the same
 _SAME = 1e-9
 
@@ -53,7 +52,7 @@ class Pairs:
     area_share: Floats
 
     @classmethod
-    def of(cls, crosswalk: Crosswalk, sliver: float = SLIVER) -> Pairs:
+    def of(cls, crosswalk: Crosswalk, sliver: float = SLIVER_SHARE) -> Pairs:
         """Take a crosswalk apart."""
         frame = crosswalk.frame
         sources = crosswalk.sources.index

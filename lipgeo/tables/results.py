@@ -39,8 +39,6 @@ FLAGS = (
     "shared_by_area",
     "zero_may_be_suppression",
 )
-#: part of an area that may lie outside all units without a word
-OUTSIDE = 0.005
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from lipgeo.census.data import COUNTS, Measure
 from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import fold
 from lipgeo.words import language
 
 __all__ = [
     "MISSING",
-    "Basis",
     "Characteristic",
     "Group",
     "Rule",
@@ -37,7 +37,6 @@ __all__ = [
 ]
 
 Rule = Literal["count", "rate", "percent", "average", "median", "index"]
-Basis = Literal["population", "dwellings", "households", "area"]
 Known = Literal["verified", "by name"]
 
 #: symbols that stand where there is no value; others (``E``, ``r``) stand beside one
@@ -171,7 +170,7 @@ class Variable:
     numerator: str | None = None
     per: float = 0.0
     part: bool = True
-    basis: Basis = "population"
+    basis: Measure = "population"
     universe: str = ""
     rounding: float = 5.0
     sampled: bool = False
@@ -189,12 +188,12 @@ class Variable:
                 rule=self.rule,
                 rules=list(get_args(Rule)),
             )
-        if self.basis not in get_args(Basis):
+        if self.basis not in get_args(Measure):
             raise TableError(
                 "tables.unknown_basis",
                 variable=self.name,
                 basis=self.basis,
-                known=list(get_args(Basis)),
+                known=[*COUNTS, "area"],
             )
         if self.rule in ("rate", "percent", "average") and not self.denominator:
             raise TableError("tables.no_denominator", variable=self.name, rule=self.rule)

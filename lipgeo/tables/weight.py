@@ -23,10 +23,11 @@ from lipgeo.tables.columns import Classes, Range, parts_needed
 from lipgeo.tables.error_model import Spread, learn
 from lipgeo.tables.estimates import Estimates, Leg, result_frame
 from lipgeo.tables.long_table import AnyTable, LongTable
-from lipgeo.tables.pairs import SLIVER, Family, Pairs
-from lipgeo.tables.results import OUTSIDE, Outcome, Sums, outcome_of, sums_of
+from lipgeo.tables.pairs import Family, Pairs
+from lipgeo.tables.results import Outcome, Sums, outcome_of, sums_of
 from lipgeo.tables.sums import Gathered
 from lipgeo.tables.variables import Variable, asked_for
+from lipgeo.zones.validity import SLIVER_SHARE
 
 __all__ = ["Calculated", "calculated", "weight_table"]
 
@@ -80,7 +81,7 @@ def calculated(
             ranges[at] = ranges[at] + spanned if at in ranges else spanned
         coverage = pairs.crosswalk.quality["coverage"].to_numpy()
         if len(legs) == 1:
-            outside[rows] = coverage < 1 - OUTSIDE
+            outside[rows] = coverage < 1 - SLIVER_SHARE
         differs = np.array([one.basis != pairs.crosswalk.weight for one in chunk])
         other[rows] |= differs & (mine.straddling[rows] > 0)
     assert sums is not None
@@ -225,7 +226,7 @@ def weight_table(
     *,
     variables: Sequence[str | Variable] | None = None,
     min_observed: float = MIN_OBSERVED,
-    sliver_share: float = SLIVER,
+    sliver_share: float = SLIVER_SHARE,
     official: pd.DataFrame | None = None,
 ) -> Estimates:
     """Bring a census table to areas: each number with bounds and a likely range.

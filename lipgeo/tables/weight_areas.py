@@ -15,9 +15,9 @@ from lipgeo.report import Finding, finding
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.long_table import AnyTable, LongTable
-from lipgeo.tables.pairs import SLIVER
 from lipgeo.tables.variables import Variable, asked_for
 from lipgeo.tables.weight import MIN_OBSERVED, weight_table
+from lipgeo.zones.validity import SLIVER_SHARE
 
 __all__ = ["weight_areas"]
 
@@ -32,7 +32,7 @@ def weight_areas(
     *,
     variables: Sequence[str | Variable] | None = None,
     min_observed: float = MIN_OBSERVED,
-    sliver_share: float = SLIVER,
+    sliver_share: float = SLIVER_SHARE,
     official: pd.DataFrame | None = None,
 ) -> Estimates:
     """Bring census tables to service areas, building the crosswalks they need.

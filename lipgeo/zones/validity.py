@@ -20,6 +20,7 @@ from lipgeo.zones.crs import area_km2, lonlat
 __all__ = [
     "CANADA_DEGREES",
     "GAP_MAX_KM2",
+    "SLIVER_SHARE",
     "SLIVER_WIDTH_M",
     "check_polygons",
     "make_valid_polygons",
@@ -31,6 +32,8 @@ __all__ = [
 CANADA_DEGREES = (-142.0, 41.0, -52.0, 84.0)
 #: a strip narrower than this (mean width, in metres) is a fault of drawing, not a place
 SLIVER_WIDTH_M = 5.0
+#: what is less of a polygon than this share of its surface is a fault of drawing, not a place
+SLIVER_SHARE = 0.005
 #: a hole in the union of all zones larger than this is taken to be meant
 GAP_MAX_KM2 = 1.0
 #: overlaps and gaps of a mean width below this are rounding of coordinates
