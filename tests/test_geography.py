@@ -18,6 +18,7 @@ from lipgeo.geography import (
     Dguid,
     all_levels,
     are_ids,
+    censuses_among,
     classify,
     dguid,
     dguids,
@@ -30,6 +31,7 @@ from lipgeo.geography import (
     id_length,
     level,
     levels,
+    levels_for,
     national_count,
     nests_in,
     parent_ids,
@@ -38,6 +40,7 @@ from lipgeo.geography import (
     parse_dguids,
     parse_unit,
     parse_units,
+    part_level,
     province,
     require_ids,
     require_vintage,
@@ -47,7 +50,7 @@ from lipgeo.geography import (
 from lipgeo.geography.hierarchy import facts
 from lipgeo.words import speaking
 
-ALL = vintages(expected=True)
+ALL = vintages()
 
 
 @st.composite
@@ -101,15 +104,40 @@ def test_id_lengths_of_2021(code, length):
 
 def test_blocks_grew_a_digit_in_2016():
     """Blocks have ten digits in 2006 and 2011, eleven from 2016."""
-    assert [id_length("DB", vintage) for vintage in ALL] == [10, 10, 11, 11, 11]
+    assert [id_length("DB", vintage) for vintage in ALL] == [10, 10, 11, 11]
 
 
-def test_2026_has_a_place_and_is_not_sure():
-    """The next census is known, as expected only, and is not among those published."""
-    assert 2026 in ALL
-    assert 2026 not in vintages()
-    assert {fact.certainty for fact in floors(2026).values()} == {"expected"}
-    assert national_count("DA", 2026) is None
+def test_nothing_is_known_of_a_census_to_come():
+    """2026 is refused as not published yet, in both languages; 2020 and 2022 are no censuses."""
+    for ask in (require_vintage, floors, levels, lambda year: national_count("DA", year)):
+        with pytest.raises(InputError, match="census of 2026 is not published yet.*2016, 2021"):
+            ask(2026)
+    with speaking("fr"), pytest.raises(InputError, match="2026 n'est pas encore publié"):
+        require_vintage(2026)
+    for year in (2020, 2022):
+        with pytest.raises(InputError, match="A census year needs to be one of"):
+            require_vintage(year)
+    assert censuses_among([2013, 2016, 2022]) == {2016}
+    with pytest.raises(InputError, match="2026 is not published yet"):
+        censuses_among([2021, 2026])
+
+
+@pytest.mark.parametrize("text", ["2026S051235060001", "2026A00053506008", "2031A00053506008"])
+def test_a_dguid_of_a_census_to_come_is_not_read_as_another_s(text):
+    """Neither statistical nor administrative areas: the form of their ids is not known."""
+    with pytest.raises(IdError, match="not published yet.*not read as those of another census"):
+        parse_dguid(text)
+    with speaking("fr"), pytest.raises(IdError, match="pas encore publié"):
+        parse_dguid(text)
+    assert parse_dguid("2024A00053506008").censuses == ()
+
+
+def test_levels_serve_purposes_in_their_order():
+    """The order of each purpose is the one written down, whatever the order of the table."""
+    assert levels_for("chain") == ("PR", "CD", "CSD", "DA", "DB")
+    assert levels_for("map") == ("CSD", "CD", "PR")
+    assert set(levels_for("cover")) == {*levels_for("profile"), "DB"}
+    assert [part_level(code) for code in ("CMA", "POPCTR", "CSD")] == ["CMAP", "POPCTRP", None]
 
 
 def test_levels_come_and_go():
@@ -158,7 +186,7 @@ def test_a_wrong_level_or_year_says_what_there_is():
         level("ward")
     with pytest.raises(InputError, match=r"2011 census has no level ADA; the censuses 2016, 2021"):
         id_length("ADA", 2011)
-    with pytest.raises(InputError, match="one of 2006, 2011, 2016, 2021, 2026; 2020 was given"):
+    with pytest.raises(InputError, match="one of 2006, 2011, 2016, 2021; 2020 was given"):
         require_vintage(2020)
     with speaking("fr"), pytest.raises(InputError, match="n'a pas de niveau ADA"):
         id_length("ADA", 2011)
@@ -169,7 +197,7 @@ def test_a_wrong_level_or_year_says_what_there_is():
 
 def test_electoral_districts_have_years_of_their_own():
     """FEDs go by the Representation Order; 2021 has two."""
-    assert [geography_years("FED", vintage)[0] for vintage in ALL] == [2003, 2003, 2013, 2013, 2023]
+    assert [geography_years("FED", vintage)[0] for vintage in ALL] == [2003, 2003, 2013, 2013]
     assert geography_years("FED", 2021) == (2013, 2023)
     assert geography_years("DA", 2016) == (2016,)
 

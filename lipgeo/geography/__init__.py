@@ -1,8 +1,8 @@
 """``geography``: the vocabulary of census geography, under one roof.
 
 Census years, levels and what nests in what come from one table (``hierarchy``), and so do the
-floors (``floor_facts``). Ids and DGUIDs are checked, built and taken apart by it (``identifiers``,
-``dguid_form``) and, where damage leaves one reading, restored (``restoring``). A level and an id
+floors (``floors``). Ids and DGUIDs are checked, built and taken apart by it (``identifiers``,
+``dguids``) and, where damage leaves one reading, restored (``restoring``). A level and an id
 always travel with the census year: equal digits of two censuses need not be the same land, and a
 DA id and an ADA id have one shape.
 """
@@ -20,21 +20,29 @@ from lipgeo.geography.hierarchy import (
     Certainty,
     Fact,
     Level,
+    Purpose,
+    Trait,
     all_levels,
+    censuses_among,
     facts,
     fold,
     geography_years,
+    has_trait,
     id_form,
     id_length,
     level,
     levels,
+    levels_for,
     national_count,
     nests_in,
     parents_by_id,
+    part_level,
     province,
     require_level,
     require_vintage,
+    usual_vintage,
     vintages,
+    will_be_census,
 )
 from lipgeo.geography.identifiers import IdColumn, are_ids, id_column, parent_ids
 from lipgeo.geography.restoring import RestoredIds, require_ids, restore_ids
@@ -47,9 +55,12 @@ __all__ = [
     "Fact",
     "IdColumn",
     "Level",
+    "Purpose",
     "RestoredIds",
+    "Trait",
     "all_levels",
     "are_ids",
+    "censuses_among",
     "classify",
     "dguid",
     "dguids",
@@ -57,11 +68,13 @@ __all__ = [
     "floors",
     "fold",
     "geography_years",
+    "has_trait",
     "id_column",
     "id_form",
     "id_length",
     "level",
     "levels",
+    "levels_for",
     "national_count",
     "nests_in",
     "parent_ids",
@@ -70,12 +83,15 @@ __all__ = [
     "parse_dguids",
     "parse_unit",
     "parse_units",
+    "part_level",
     "province",
     "require_ids",
     "require_level",
     "require_vintage",
     "restore_ids",
+    "usual_vintage",
     "vintages",
+    "will_be_census",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,7 @@ from lipgeo.geography.hierarchy import (
     level,
     require_level,
     vintages,
+    will_be_census,
 )
 from lipgeo.geography.identifiers import as_series, id_pattern, matches, needed, to_arrow, to_series
 
@@ -64,38 +66,35 @@ class Dguid:
 def _censuses(code: str, year: int) -> tuple[int, ...]:
     return tuple(
         vintage
-        for vintage in vintages(expected=True)
+        for vintage in vintages()
         if level(code) in all_levels(vintage) and year in geography_years(code, vintage)
     )
 
 
 @cache
-def schemas() -> Mapping[str, tuple[str, str]]:
-    """Return type and schema of a DGUID -> level code and unit type.
+def schemas() -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """Return type and schema of a DGUID -> the level codes and unit types that have it.
 
-    Urban areas share the schema of the population centres that took their place: a DGUID is read
-    as the latter unless its year is a census that had urban areas.
+    Urban areas share the schema of the population centres that took their place.
     """
-    return {
-        schema: (found.code, unit_type)
-        for found in reversed(all_levels())
-        for unit_type, schema in found.schemas
-        if found.code != "UA"
-    }
-
-
-def level_of(schema: str, year: int) -> tuple[str, str] | None:
-    """Return level code and unit type of a DGUID's schema in a year, ``None`` where unknown."""
-    found = schemas().get(schema)
-    if found is not None and found[0] == "POPCTR" and year in geography_years_of_ua():
-        return "UA", ""
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for one in all_levels():
+        for unit_type, schema in one.schemas:
+            found[schema] = (*found.get(schema, ()), (one.code, unit_type))
     return found
 
 
-@cache
-def geography_years_of_ua() -> tuple[int, ...]:
-    """Return the years that had urban areas."""
-    return tuple(year for year in vintages(expected=True) if level("UA") in all_levels(year))
+def level_of(schema: str, year: int) -> tuple[str, str] | None:
+    """Return level code and unit type of a DGUID's schema in a year, ``None`` where unknown.
+
+    Of several levels with one schema it is the one that the census of that year has, else the one
+    that the newest has.
+    """
+    having = schemas().get(schema, ())
+    if len(having) < 2:
+        return next(iter(having), None)
+    census = year if year in vintages() else vintages()[-1]
+    return next((one for one in having if level(one[0]) in all_levels(census)), having[-1])
 
 
 @cache
@@ -257,11 +256,16 @@ def parse_dguids(values: Any) -> pd.DataFrame:
             good[here] = matches(unit.filter(pa.array(here)), pattern)
     bad = ~good & np.asarray(text.is_valid())
     if bad.any():
-        raise IdError(
-            "geography.not_dguids",
-            [{"row": series.index[n], "given": text[n].as_py()} for n in np.flatnonzero(bad)],
-            values=text.filter(pa.array(bad)).unique().to_pylist(),
-        )
+        rows = [{"row": series.index[n], "given": text[n].as_py()} for n in np.flatnonzero(bad)]
+        wrong = text.filter(pa.array(bad)).unique().to_pylist()
+        to_come = [v for v in wrong if re.match(DGUID, v) and will_be_census(int(v[:4]))]
+        if len(to_come) == len(wrong):
+            years, known = {v[:4] for v in wrong}, map(str, vintages())
+            raise IdError(
+                "geography.dguids_to_come", rows, values=wrong,
+                years=", ".join(sorted(years)), known=", ".join(known),
+            )  # fmt: skip
+        raise IdError("geography.not_dguids", rows, values=wrong)
     return pd.DataFrame(
         {
             "vintage": pd.array(year.cast(pa.int64()).to_pandas(), dtype="Int64"),
@@ -280,8 +284,9 @@ def _pattern_in_year(code: str, year: int) -> str | None:
     if censuses:
         return id_pattern(code, censuses[0])
     # administrative areas are also issued between censuses (subdivisions yearly); statistical
-    # areas exist for censuses only
-    if all(schema.startswith("A") for _, schema in level(code).schemas):
+    # areas exist for censuses only, and of a census to come not even the form is known
+    issued = all(schema.startswith("A") for _, schema in level(code).schemas)
+    if issued and not any(map(will_be_census, range(vintages()[-1], year + 1))):
         return id_pattern(code, vintages()[-1])
     return None
 

@@ -1,48 +1,89 @@
 """The table of census geography: years, levels, what nests in what.
 
-The table is ``geography.toml`` beside this module; nothing of it is written twice. Users reach
-these names through :mod:`lipgeo.geography`, which adds the identifiers themselves.
+The table is ``geography.toml`` beside this module, with the facts of one's own over it (see
+:mod:`lipgeo.facts`); nothing of it is written twice. Users reach these names through
+:mod:`lipgeo.geography`, which adds the identifiers themselves.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any, Literal
 
 from lipgeo.errors import InputError
+from lipgeo.facts import fact_table
 from lipgeo.words import language
 
 __all__ = [
     "Certainty",
     "Fact",
     "Level",
+    "Purpose",
+    "Trait",
+    "censuses_among",
     "fold",
     "geography_years",
+    "has_trait",
     "id_length",
     "level",
     "levels",
+    "levels_for",
     "national_count",
     "nests_in",
     "parents_by_id",
+    "part_level",
     "province",
     "require_vintage",
+    "usual_vintage",
     "vintages",
+    "will_be_census",
 ]
 
 Certainty = Literal["verified", "carried forward", "general knowledge", "expected"]
+Trait = Literal[
+    "zeros_may_be_suppressed",
+    "collectives_in_long_form",
+    "reserves_not_asked",
+    "voluntary_long_form",
+]
+Purpose = Literal["chain", "cover", "profile", "municipality", "map", "workbook", "tradeoff"]
 
 
 @cache
 def facts() -> dict[str, Any]:
-    """Return the table as it stands in ``geography.toml``."""
-    table = resources.files("lipgeo.geography") / "geography.toml"
-    return tomllib.loads(table.read_text("utf-8"))
+    """Return the table of ``geography.toml``, whole for every census in it.
+
+    Raises
+    ------
+    InputError
+        A census stands in it without something that is said census by census.
+    """
+    table = fact_table("geography")
+    lacking = [
+        {"vintage": year, "needed": f"{where}.{year}"}
+        for year in table["vintages"]
+        for where, row in _by_census(table)
+        if year not in row
+    ]
+    if lacking:
+        raise InputError(
+            "geography.facts_lacking", lacking, needed=[row["needed"] for row in lacking]
+        )
+    return table
+
+
+def _by_census(table: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Go through the rows that must say something of every census."""
+    for code, row in table["levels"].items():
+        for key in ("form", "years"):
+            if isinstance(row.get(key), Mapping):
+                yield f"levels.{code}.{key}", row[key]
+    for name, row in table["floors"].items():
+        yield f"floors.{name}.certainty", row["certainty"]
 
 
 @dataclass(frozen=True)
@@ -124,13 +165,8 @@ def fold(text: str) -> str:
 # -- census years ------------------------------------------------------------------------------
 
 
-def vintages(*, expected: bool = False) -> tuple[int, ...]:
+def vintages() -> tuple[int, ...]:
     """Return the census years known, oldest first.
-
-    Parameters
-    ----------
-    expected
-        Also the next census, whose geography is assumed, not published.
 
     Examples
     --------
@@ -138,25 +174,66 @@ def vintages(*, expected: bool = False) -> tuple[int, ...]:
     >>> vintages()
     (2006, 2011, 2016, 2021)
     """
-    return tuple(
-        int(year)
-        for year, row in facts()["vintages"].items()
-        if expected or row["status"] == "published"
-    )
+    return tuple(sorted(int(year) for year in facts()["vintages"]))
+
+
+def usual_vintage() -> int:
+    """Return the census that is meant where none is named and no store says one."""
+    return int(facts()["censuses"]["usual"])
+
+
+def will_be_census(year: int) -> bool:
+    """Return whether a year is that of a census to come, of which nothing is known here.
+
+    Examples
+    --------
+    >>> from lipgeo.geography import vintages, will_be_census
+    >>> newest = vintages()[-1]
+    >>> will_be_census(newest), will_be_census(newest + 4), will_be_census(newest + 5)
+    (False, False, True)
+    """
+    later = year - vintages()[-1]
+    return later > 0 and later % int(facts()["censuses"]["every_years"]) == 0
 
 
 def require_vintage(vintage: int) -> int:
-    """Return the census year, which may be the expected one.
+    """Return the census year, if lipgeo knows that census.
 
     Raises
     ------
     InputError
-        It is no census year lipgeo knows.
+        It is no census year, or that of a census of which nothing is known here yet.
     """
-    known = vintages(expected=True)
-    if vintage not in known:
-        raise InputError("geography.vintage", vintage=vintage, known=[str(year) for year in known])
+    known = [str(year) for year in vintages()]
+    if will_be_census(vintage):
+        raise InputError("geography.not_published", vintage=str(vintage), known=known)
+    if vintage not in vintages():
+        raise InputError("geography.vintage", vintage=vintage, known=known)
     return int(vintage)
+
+
+def censuses_among(years: Iterable[int]) -> set[int]:
+    """Return those of some years, as a file names them, that are census years.
+
+    Raises
+    ------
+    InputError
+        One is that of a census to come: what is of it must not be taken for another's.
+    """
+    named = set(years)
+    return {require_vintage(year) for year in named if year in vintages() or will_be_census(year)}
+
+
+def has_trait(vintage: int | None, trait: Trait) -> bool:
+    """Return whether a census has what sets its numbers apart; no where it is not known which.
+
+    Examples
+    --------
+    >>> from lipgeo.geography import has_trait
+    >>> has_trait(2011, "voluntary_long_form"), has_trait(None, "voluntary_long_form")
+    (True, False)
+    """
+    return trait in facts()["vintages"].get(str(vintage), {}).get("traits", ())
 
 
 # -- levels ------------------------------------------------------------------------------------
@@ -240,6 +317,36 @@ def levels(vintage: int) -> tuple[str, ...]:
     return tuple(found.code for found in all_levels(vintage) if found.kind == "standard")
 
 
+def levels_for(purpose: Purpose) -> tuple[str, ...]:
+    """Return the codes of the levels that serve a purpose, in its order (see ``geography.toml``).
+
+    Examples
+    --------
+    >>> from lipgeo.geography import levels_for
+    >>> levels_for("chain")
+    ('PR', 'CD', 'CSD', 'DA', 'DB')
+    """
+    placed = {
+        code: row["orders"][purpose]
+        for code, row in facts()["levels"].items()
+        if purpose in row.get("orders", {})
+    }
+    return tuple(sorted(placed, key=lambda code: placed[code]))
+
+
+def part_level(name: str | Level) -> str | None:
+    """Return the level of the parts, by province, of a level's units; ``None`` where it has none.
+
+    Examples
+    --------
+    >>> from lipgeo.geography import part_level
+    >>> part_level("CMA"), part_level("CSD")
+    ('CMAP', None)
+    """
+    part = facts()["levels"][level(name).code].get("part")
+    return None if part is None else str(part)
+
+
 def _has(code: str, vintage: int) -> bool:
     row = facts()["levels"][code]
     return bool(row.get("from", vintage) <= vintage <= row.get("to", vintage))
@@ -255,7 +362,7 @@ def require_level(name: str | Level, vintage: int) -> Level:
     """
     found = level(name)
     if not _has(found.code, require_vintage(vintage)):
-        having = [str(year) for year in vintages(expected=True) if _has(found.code, year)]
+        having = [str(year) for year in vintages() if _has(found.code, year)]
         raise InputError(
             "geography.level_vintage",
             level=found.code,

@@ -134,7 +134,7 @@ _YEARS = {"censusyear", "vintage", "anneerecensement", "anneederecensement", "re
 #: how a label carries its code: "Toronto (3520005) 00000 (4.2%)", "35060001   00000"
 _IN_LABEL = re.compile(r"\(([0-9]{2,11}(?:\.[0-9]{2})?|[A-Z][0-9][A-Z])\)(?!\s*%)")
 _BARE_LABEL = re.compile(r"^\s*([0-9]{2,11}(?:\.[0-9]{2})?)(?:\s|$)")
-_IN_NAME = re.compile(r"(?<!\d)(2006|2011|2016|2021)(?!\d)")
+_IN_NAME = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
 #: share of rows above which an id column cannot be the right one
 _TOO_MANY = 0.5
 
@@ -331,12 +331,12 @@ def _vintage(  # noqa: PLR0917
         if year is None
         else {int(v) for v in pd.to_numeric(frame[year], errors="coerce").dropna().unique()},
     }
-    years = set().union(*said.values()) & set(geography.vintages(expected=True))
+    years = geography.censuses_among(set().union(*said.values()))
     if asked is not None:
         geography.require_vintage(asked)
         if years and asked not in years:
             raise TableError(
-                "readers.readtable_other_vintage",
+                "readers.tables.other_vintage",
                 name=path.name,
                 vintage=asked,
                 found=sorted(map(str, years)),
@@ -346,9 +346,9 @@ def _vintage(  # noqa: PLR0917
         raise TableError("readers.mixed_vintages", name=path.name, vintages=sorted(map(str, years)))
     if years:
         return years.pop()
-    named = set(_IN_NAME.findall(path.name))
+    named = {int(year) for year in _IN_NAME.findall(path.name)} & set(geography.vintages())
     if len(named) == 1:
-        guess = int(named.pop())
+        guess = named.pop()
         findings.append(
             finding("readers.vintage_of_name", "warning", path.name, name=path.name, vintage=guess)
         )
@@ -358,12 +358,7 @@ def _vintage(  # noqa: PLR0917
 
 def _census_of(dguids: pd.Series) -> set[int]:
     """Return the censuses that every DGUID may be of."""
-    years: set[int] = set()
-    for head in dguids.str.slice(0, 9).unique():
-        year = int(head[:4])
-        known = geography.vintages(expected=True)
-        years |= {year} if year in known else set()
-    return years
+    return geography.censuses_among(int(year) for year in dguids.str.slice(0, 4).unique())
 
 
 def _level(  # noqa: PLR0917

@@ -113,7 +113,6 @@ def _level_of_name(reading: Reading) -> str | None:
 COUNTS = ("population", "dwellings", "households")
 NUMBERS = (*COUNTS, "land_km2", "x", "y")
 NAMES = ("unit_name", "name_fr", "unit_type", "dguid")
-_PARTS = {"CMA": "CMAP", "POPCTR": "POPCTRP"}
 
 _NAME_AND_TYPE = r"^(?P<name>.*?)(?: \((?P<type>[^()]{1,5})\))?$"
 
@@ -421,13 +420,13 @@ class Reading:
 
     def _given(self, parent: str) -> pd.Series | None:
         """Return the parents that the file gives, missing where a unit lies in none."""
-        given = self.ids(parent)
-        if given is not None or parent not in _PARTS:
+        given, part_level = self.ids(parent), geography.part_level(parent)
+        if given is not None or part_level is None:
             return given
-        part = self.ids(_PARTS[parent])
+        part = self.ids(part_level)
         if part is None:
             return None
-        whole = geography.parent_ids(part, _PARTS[parent], self.year, parent)
+        whole = geography.parent_ids(part, part_level, self.year, parent)
         return whole.mask(np.asarray(whole.isin(_none(parent))))
 
     def _named(self, frame: pd.DataFrame, code: str) -> pd.DataFrame:
@@ -598,7 +597,7 @@ def _table(
     vintage = _vintage(raw, columns, name, said)
     reading = Reading(raw, columns, name, vintage)
     if reading.text.empty:
-        raise CensusError("readers.no_rows", name=raw.name)
+        raise CensusError("readers.attributes.no_rows", name=raw.name)
     code = find_level(reading, None if level is None else geography.level(level).code)
     frame, names = reading.read(code)
     return AttributeTable(code, vintage, frame, names, CheckReport(reading.notes))
@@ -606,22 +605,25 @@ def _table(
 
 def _vintage(raw: Raw, columns: Iterable[Column], name: str, said: int | None) -> int | None:
     """Return the census year, from the caller, the columns, the layout or the file's name."""
-    known = set(geography.vintages(expected=True))
     # a column of ids may carry another year (that of a Representation Order)
-    named = {column.vintage for column in columns if column.vintage is not None} & known
+    named = {column.vintage for column in columns if column.vintage is not None}
     named |= {raw.vintage} if raw.vintage is not None else set()
-    if not named:
-        stem = name.lower()
-        match = re.match(r"[gl](?:[a-z]{2}_|[a-z]{3})000[a-h](\d\d)[a-z]_[ef]", stem)
-        years = (
-            {2000 + int(match.group(1))}
-            if match
-            else {int(text) for text in re.findall(r"(?<!\d)20\d\d(?!\d)", stem)}
-        )
-        named = years & known
+    named = geography.censuses_among(named)
+    stem = name.lower()
+    match = re.match(r"[gl](?:[a-z]{2}_|[a-z]{3})000[a-h](\d\d)[a-z]_[ef]", stem)
+    match = match or re.match(r"20(\d\d)_9\d-?\d\d-?\d{3,4}", stem)
+    if match:
+        # a file of a census to come is no other census's, whoever says so
+        published = geography.censuses_among({2000 + int(match.group(1))})
+        named = named or published
+    elif not named:
+        years = {int(text) for text in re.findall(r"(?<!\d)20\d\d(?!\d)", stem)}
+        named = years & set(geography.vintages())
     found = [str(year) for year in sorted(named)]
     if said is not None and named and said not in named:
-        raise CensusError("readers.other_vintage", name=raw.name, said=str(said), found=found)
+        raise CensusError(
+            "readers.attributes.other_vintage", name=raw.name, said=str(said), found=found
+        )
     if said is None and len(named) > 1:
         raise CensusError("readers.two_vintages", name=raw.name, found=found)
     return said if said is not None else next(iter(named), None)
