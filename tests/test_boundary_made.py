@@ -100,9 +100,9 @@ def test_a_metropolitan_area_in_two_provinces_is_one_unit(made) -> None:
     both = blocks.groupby("CMA")["PR"].nunique()
     cma = both.index[both > 1][0]
     atoms = blocks.index[blocks["CMA"] == cma].to_numpy()
-    none = pd.DataFrame({"area": [], "level": [], "row": []})
+    none = pd.DataFrame({"area": [], "level": [], "census_row": []})
     units = fewest_units(made, np.zeros(len(atoms), dtype=int), atoms, none).units
-    named = made.data.attributes("CMA", ["unit_id"], units["row"].to_numpy())["unit_id"]
+    named = made.data.attributes("CMA", ["unit_id"], units["census_row"].to_numpy())["unit_id"]
     assert units["level"].tolist() == ["CMA"]
     assert named.tolist() == [cma]
 

@@ -79,7 +79,7 @@ def test_conservation_is_proved_and_a_loss_is_found(town) -> None:
     """Sums of areas are sums of units; a person too many, or a share torn, is an error."""
     areas = ServiceAreas.from_frame(toytown.areas(), id="area_id")
     shares = build_crosswalk(town.zones("DB"), areas, weight="population")
-    units = pd.DataFrame({"area": [0, 0], "level": "DB", "row": town.rows("DB", _ids("ab"))})
+    units = pd.DataFrame({"area": [0, 0], "level": "DB", "census_row": town.rows("DB", _ids("ab"))})
     whole = pd.DataFrame({"population_union": [300.0, 0.0]})
     assert not check_conservation(town, units, whole, [shares])
     report = check_conservation(town, units, whole + 1, [shares])
@@ -103,7 +103,7 @@ def _ids(letters: str) -> list[str]:
 
 def test_a_unit_in_two_areas_counts_in_both(town) -> None:
     """The sum over areas may exceed the town: each area holds all of its people."""
-    units = pd.DataFrame({"area": [0, 1], "level": "DB", "row": town.rows("DB", _ids("aa"))})
+    units = pd.DataFrame({"area": [0, 1], "level": "DB", "census_row": town.rows("DB", _ids("aa"))})
     assert not check_conservation(town, units, pd.DataFrame({"population_union": [100.0] * 2}), [])
 
 

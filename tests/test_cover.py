@@ -15,7 +15,7 @@ from lipgeo.boundary.cover import COVER_LEVELS, Cover, fewest_units
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.census.completeness import Completeness
 
-_NONE = pd.DataFrame({"area": [], "level": [], "row": []})
+_NONE = pd.DataFrame({"area": [], "level": [], "census_row": []})
 
 
 def _census(parents: dict[str, list[str | None]], finest: str = "DA", **meta: object) -> Census:
@@ -43,7 +43,7 @@ def _cover(census: Census, *areas: Iterable[int], chosen: pd.DataFrame = _NONE) 
 
 def _names(census: Census, units: pd.DataFrame) -> list[str]:
     return [
-        f"{unit.level}:{census.data.attributes(unit.level, ['unit_id'], [unit.row])['unit_id'][0]}"
+        f"{unit.level}:{census.data.attributes(unit.level, ['unit_id'], [unit.census_row])['unit_id'][0]}"
         for unit in units.itertuples()
     ]
 
@@ -53,7 +53,7 @@ def _atoms_of(census: Census, units: pd.DataFrame) -> list[int]:
     found: list[int] = []
     ids = census.data.attributes(census.atom_level, ["unit_id"])["unit_id"]
     for unit in units.itertuples():
-        found += ids[census.atoms(unit.level, np.array([unit.row]))[1]].astype(int).tolist()
+        found += ids[census.atoms(unit.level, np.array([unit.census_row]))[1]].astype(int).tolist()
     return sorted(found)
 
 
@@ -172,16 +172,16 @@ def test_a_chosen_unit_stands_without_proof() -> None:
     census = _census({"CSD": ["c", "c", "d"]}, finest="DA")
     census.data.meta = {**census.data.meta, "published": {}}
     assert _names(census, _cover(census, [0, 1]).units) == ["DA:000", "DA:001"]
-    chosen = pd.DataFrame({"area": [0], "level": ["CSD"], "row": [0]})
+    chosen = pd.DataFrame({"area": [0], "level": ["CSD"], "census_row": [0]})
     assert _names(census, _cover(census, [0, 1], chosen=chosen).units) == ["CSD:c"]
 
 
 def test_many_areas_at_once_equal_each_alone() -> None:
     """Areas that share units do not disturb each other."""
     census = _census({"CSD": ["c", "c", "d", "d"], "POPCTR": ["z", None, "z", None]})
-    alone = [_cover(census, range(n)).units["row"].tolist() for n in (2, 3, 4)]
+    alone = [_cover(census, range(n)).units["census_row"].tolist() for n in (2, 3, 4)]
     together = _cover(census, range(2), range(3), range(4)).units
-    assert [g["row"].tolist() for _, g in together.groupby("area")] == alone
+    assert [g["census_row"].tolist() for _, g in together.groupby("area")] == alone
 
 
 def test_nothing_in_nothing_out() -> None:
@@ -189,7 +189,7 @@ def test_nothing_in_nothing_out() -> None:
     census = _census({"CSD": ["c", "c"]})
     made = _cover(census, [])
     assert made.units.empty
-    assert made.units.columns.tolist() == ["area", "level", "row"]
+    assert made.units.columns.tolist() == ["area", "level", "census_row"]
 
 
 @pytest.mark.parametrize(

@@ -13,25 +13,27 @@ from scipy.sparse import coo_array, csr_array
 from lipgeo.areas.unit_lists import polygons_of
 from lipgeo.arrays import Floats, Ints
 from lipgeo.boundary.measures import unit_totals
-from lipgeo.boundary.rules import Basis, Drawn, atoms_of, descend
+from lipgeo.boundary.rules import AtomShares, FitAreas, atoms_of, descend
 from lipgeo.census.census import Census
 from lipgeo.census.completeness import Completeness
 from lipgeo.census.data import CHAIN, COUNTS, Rows
 
 __all__ = [
+    "amounts_of",
     "conflicts",
-    "held_of",
     "links_of",
-    "meeting",
-    "meeting_mixed",
     "neighbours",
+    "pairs_of_all_levels",
+    "pairs_of_level",
     "without_listed",
 ]
 
 _TIE = 1e-9
 
 
-def meeting(census: Census, level: str, frame: pd.DataFrame, areas: Drawn) -> pd.DataFrame:
+def pairs_of_level(
+    census: Census, level: str, frame: pd.DataFrame, areas: FitAreas
+) -> pd.DataFrame:
     """Return the units of one level that meet drawn areas; ``frame`` is of their crosswalk."""
     area = np.asarray(areas.ids.get_indexer(frame["target_id"]), dtype=np.int64)
     here = areas.drawn[area]
@@ -39,7 +41,7 @@ def meeting(census: Census, level: str, frame: pd.DataFrame, areas: Drawn) -> pd
         {
             "area": area[here],
             "level": level,
-            "row": census.rows(level, frame["source_id"].to_numpy(dtype=object)[here]),
+            "census_row": census.rows(level, frame["source_id"].to_numpy(dtype=object)[here]),
             "share": frame["share"].to_numpy(np.float64)[here],
             "area_share": frame["area_share"].to_numpy(np.float64)[here],
         }
@@ -47,8 +49,8 @@ def meeting(census: Census, level: str, frame: pd.DataFrame, areas: Drawn) -> pd
     return table[table["area_share"] > 0]
 
 
-def meeting_mixed(
-    census: Census, basis: Basis, *, accept: float, min_share: float, coarse: bool
+def pairs_of_all_levels(
+    census: Census, basis: AtomShares, *, accept: float, min_share: float, coarse: bool
 ) -> pd.DataFrame:
     """Return the units of all levels that mixed levels may be made of.
 
@@ -63,17 +65,19 @@ def meeting_mixed(
     atoms = taken[taken["level"].eq(finest)]
     columns = census.data.columns(finest)
     for level in [c for c in CHAIN if c in census.levels and c in columns and c != finest]:
-        parents = census.data.attributes(finest, [level], atoms["row"].to_numpy(np.int64))[level]
+        parents = census.data.attributes(finest, [level], atoms["census_row"].to_numpy(np.int64))[
+            level
+        ]
         known = parents.notna().to_numpy()
         rows = census.rows(level, parents[known].to_numpy(dtype=object))
-        pairs = pd.DataFrame({"area": atoms["area"].to_numpy(np.int64)[known], "row": rows})
-        pairs = pairs.drop_duplicates().sort_values(["area", "row"])
-        area, row = (pairs[name].to_numpy(np.int64) for name in ("area", "row"))
+        pairs = pd.DataFrame({"area": atoms["area"].to_numpy(np.int64)[known], "census_row": rows})
+        pairs = pairs.drop_duplicates().sort_values(["area", "census_row"])
+        area, row = (pairs[name].to_numpy(np.int64) for name in ("area", "census_row"))
         share, area_share = basis.shares(level, area, row)
         enough = (share >= max(min_share, _TIE) - _TIE) & Completeness(census).proven(level, row)
-        table = {"area": area, "level": level, "row": row, "share": share}
+        table = {"area": area, "level": level, "census_row": row, "share": share}
         opened.append(pd.DataFrame({**table, "area_share": area_share})[enough])
-    return pd.concat(opened, ignore_index=True).drop_duplicates(["area", "level", "row"])
+    return pd.concat(opened, ignore_index=True).drop_duplicates(["area", "level", "census_row"])
 
 
 def without_listed(census: Census, pairs: pd.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
@@ -85,21 +89,21 @@ def without_listed(census: Census, pairs: pd.DataFrame, listed: pd.DataFrame) ->
     return pairs[~np.isin(np.arange(len(pairs)), made.loc[met, "area"])]
 
 
-def held_of(census: Census, units: pd.DataFrame, name: str) -> Floats:
+def amounts_of(census: Census, units: pd.DataFrame, name: str) -> Floats:
     """Return what units hold of a basis, 0 where it is not known; by area, km2 of land."""
     values = np.zeros(len(units))
     for level in units["level"].unique():
         these = np.flatnonzero(units["level"].eq(level).to_numpy())
-        rows = units["row"].to_numpy(np.int64)[these]
+        rows = units["census_row"].to_numpy(np.int64)[these]
         if name == "households":
-            values[these] = _own(census, str(level), rows, name)
+            values[these] = _published_counts(census, str(level), rows, name)
         else:
             column = "land_km2" if name == "area" else name
             values[these] = unit_totals(census, str(level), rows)[column].to_numpy(np.float64)
     return np.nan_to_num(values)
 
 
-def _own(census: Census, level: str, rows: Rows, name: str) -> Floats:
+def _published_counts(census: Census, level: str, rows: Rows, name: str) -> Floats:
     if name not in COUNTS or name not in census.data.columns(level):
         return np.zeros(len(rows))
     values = census.data.attributes(level, [name], rows)[name]
@@ -115,7 +119,7 @@ def conflicts(census: Census, pairs: pd.DataFrame, *, exclusive: bool) -> csr_ar
     if pairs["level"].nunique() < 2:  # no unit has two levels: rows are the units
         if not exclusive:
             return csr_array((0, count))
-        key, candidate = pairs["row"].to_numpy(np.int64), np.arange(count)
+        key, candidate = pairs["census_row"].to_numpy(np.int64), np.arange(count)
     else:
         made = atoms_of(census, pairs.assign(area=np.arange(count)))
         candidate, key = made["area"].to_numpy(np.int64), made["atom"].to_numpy(np.int64)
@@ -137,11 +141,11 @@ def conflicts(census: Census, pairs: pd.DataFrame, *, exclusive: bool) -> csr_ar
 
 def links_of(census: Census, pairs: pd.DataFrame) -> Ints:
     """Return pairs of candidates of one area whose polygons touch along an edge; (l, 2)."""
-    units = pairs[["level", "row"]].drop_duplicates(ignore_index=True)
-    touching = _touching(census, units)
+    units = pairs[["level", "census_row"]].drop_duplicates(ignore_index=True)
+    touching = _find_edges(census, units)
     both = np.concatenate([touching, touching[:, ::-1]])
     number = pd.MultiIndex.from_frame(units).get_indexer(
-        pd.MultiIndex.from_frame(pairs[["level", "row"]])
+        pd.MultiIndex.from_frame(pairs[["level", "census_row"]])
     )
     table = pd.DataFrame(
         {"unit": number, "area": pairs["area"].to_numpy(), "one": np.arange(len(pairs))}
@@ -152,7 +156,7 @@ def links_of(census: Census, pairs: pd.DataFrame) -> Ints:
     return np.unique(found[found[:, 0] < found[:, 1]].reshape(-1, 2), axis=0)
 
 
-def _touching(census: Census, units: pd.DataFrame) -> Ints:
+def _find_edges(census: Census, units: pd.DataFrame) -> Ints:
     """Return pairs of units with an edge in common; (p, 2)."""
     named = units.assign(unit_id=_ids(census, units))
     polygons, owner = polygons_of(named, census)
@@ -172,7 +176,7 @@ def _ids(census: Census, units: pd.DataFrame) -> npt.NDArray[np.object_]:
     ids = np.full(len(units), None, dtype=object)
     for level in units["level"].unique():
         these = np.flatnonzero(units["level"].eq(level).to_numpy())
-        rows = units["row"].to_numpy(np.int64)[these]
+        rows = units["census_row"].to_numpy(np.int64)[these]
         ids[these] = census.data.attributes(str(level), ["unit_id"], rows)["unit_id"].to_numpy()
     return ids
 
@@ -207,7 +211,7 @@ def neighbours(
             & (boxes[:, 2] >= west) & (boxes[:, 3] >= south)
         )  # fmt: skip
         near = np.union1d(near, held)
-        pairs = near[_touching(census, pd.DataFrame({"level": level, "row": near}))]
+        pairs = near[_find_edges(census, pd.DataFrame({"level": level, "census_row": near}))]
         touched = np.concatenate(
             [pairs[np.isin(pairs[:, 0], held), 1], pairs[np.isin(pairs[:, 1], held), 0]]
         )

@@ -55,7 +55,7 @@ def check_conservation(
     census
         The census.
     units
-        Units of the unions: ``area`` (position), ``level``, ``row``.
+        Units of the unions: ``area`` (position), ``level``, ``census_row``.
     areas
         By position; ``population_union``.
     crosswalks
@@ -64,7 +64,7 @@ def check_conservation(
     findings: list[Finding] = [found for one in crosswalks for found in one.check()]
     given = 0.0
     for level, group in units.groupby("level", sort=False):
-        rows, times = np.unique(group["row"].to_numpy(np.int64), return_counts=True)
+        rows, times = np.unique(group["census_row"].to_numpy(np.int64), return_counts=True)
         people = unit_totals(census, str(level), rows)["population"].to_numpy(np.float64)
         given += float(np.nansum(people * times))
     kept = float(areas["population_union"].sum())

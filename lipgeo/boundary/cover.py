@@ -14,16 +14,14 @@ from scipy.sparse.csgraph import connected_components
 
 from lipgeo.census.census import Census
 from lipgeo.census.completeness import Completeness
-from lipgeo.census.data import Rows, located
+from lipgeo.census.data import Rows
+from lipgeo.census.units import find_rows
+from lipgeo.geography.hierarchy import levels_for
 
 __all__ = ["COVER_LEVELS", "Cover", "fewest_units"]
 
-#: Levels a cover may use: those for which a census profile is published, so that an order clerk
-#: knows them. Of two that are the same land the one that stands first is named. Left out: FSA
-#: (a postal area, not made of whole blocks), CCS and CAR (of the Census of Agriculture).
-COVER_LEVELS = (
-    "PR", "CD", "CSD", "CMA", "ER", "FED", "ADA", "CT", "POPCTR", "DPL", "DA", "DB"
-)  # fmt: skip
+#: Levels a cover may use. Of two that are the same land the one that stands first is named.
+COVER_LEVELS = levels_for("cover")
 
 _Matrix = npt.NDArray[np.int64]
 
@@ -35,8 +33,8 @@ class Cover:
     Attributes
     ----------
     units
-        ``area`` (position), ``level``, ``row`` (of the unit in its level); by area, then level
-        (coarse first), then row.
+        ``area`` (position), ``level``, ``census_row`` (of the unit in its level); by area, then
+        level (coarse first), then census row.
     stopped
         Parents all of whose stored units are in the area but which are not proven to have no
         others, so that they may not stand for them: same columns.
@@ -52,7 +50,7 @@ class _Units:
 
     area: Rows
     level: Rows  # position in the levels looked at, in the order of preference
-    row: Rows
+    census_row: Rows
     size: Rows  # number of atoms
 
 
@@ -88,7 +86,7 @@ def fewest_units(
     >>> above = pd.DataFrame({"unit_id": ["P", "Q"]})
     >>> known = {"DA": {"P": {"db_count": 2}, "Q": {"db_count": 5}}}
     >>> town = Census(MemoryCensus(2021, {"DB": block, "DA": above}, {}, {"published": known}))
-    >>> none = pd.DataFrame({"area": [], "level": [], "row": []})
+    >>> none = pd.DataFrame({"area": [], "level": [], "census_row": []})
     >>> made = fewest_units(town, [0, 0, 0], [0, 1, 2], none)
     >>> made.units["level"].tolist(), made.stopped["level"].tolist()
     (['DA', 'DB'], ['DA'])
@@ -105,7 +103,9 @@ def fewest_units(
     matrix, dirty = _reduce(units, cells.matrix, size)
     taken, bare = _solve(units, matrix, dirty, cells.area, size, blocks=finest != "DB")
     found = _table(
-        units.area[taken], np.asarray(levels, dtype=object)[units.level[taken]], units.row[taken]
+        units.area[taken],
+        np.asarray(levels, dtype=object)[units.level[taken]],
+        units.census_row[taken],
     )
     alone = np.isin(cell_of, bare)
     single = _table(areas[alone], np.full(alone.sum(), finest, dtype=object), atoms[alone])
@@ -113,16 +113,16 @@ def fewest_units(
     if covered != len(atoms):  # cells are covered once each by construction; this proves it
         raise AssertionError(f"cover holds {covered} atoms of {len(atoms)}")
     order = {code: place for place, code in enumerate([*levels, finest])}
-    return Cover(_ordered(pd.concat([found, single]), order), _ordered(stopped, order))
+    return Cover(_sort_units(pd.concat([found, single]), order), _sort_units(stopped, order))
 
 
 def _table(area: Rows, level: npt.NDArray[np.object_], row: Rows) -> pd.DataFrame:
-    return pd.DataFrame({"area": area, "level": level, "row": row})
+    return pd.DataFrame({"area": area, "level": level, "census_row": row})
 
 
-def _ordered(frame: pd.DataFrame, order: dict[str, int]) -> pd.DataFrame:
+def _sort_units(frame: pd.DataFrame, order: dict[str, int]) -> pd.DataFrame:
     place = frame["level"].map(order).astype(np.int64)
-    sorted_frame = frame.assign(place=place).sort_values(["area", "place", "row"])
+    sorted_frame = frame.assign(place=place).sort_values(["area", "place", "census_row"])
     return sorted_frame.drop(columns="place").reset_index(drop=True)
 
 
@@ -139,7 +139,7 @@ def _candidates(
     known = 0
     for place, level in enumerate(levels):
         ids = census.data.attributes(level, ["unit_id"])["unit_id"]
-        parent = located(ids, parents[level])[inverse]
+        parent = find_rows(ids, parents[level])[inverse]
         has = np.flatnonzero(parent >= 0)
         keys, number, inside = np.unique(
             areas[has] * len(ids) + parent[has], return_inverse=True, return_counts=True
@@ -150,7 +150,8 @@ def _candidates(
         whole = inside == total
         these = chosen[chosen["level"] == level]
         sure = np.isin(
-            keys, these["area"].to_numpy(np.int64) * len(ids) + these["row"].to_numpy(np.int64)
+            keys,
+            these["area"].to_numpy(np.int64) * len(ids) + these["census_row"].to_numpy(np.int64),
         )
         unsure = np.flatnonzero(whole & ~sure)
         sure[unsure] = proofs.proven(level, row[unsure])
@@ -276,7 +277,9 @@ def _partition(
     row, column = np.nonzero(held >= 0)
     candidates, variable = np.unique(held[row, column], return_inverse=True)
     single = np.bincount(variable, minlength=len(candidates)) == 1
-    place = np.lexsort((units.row[candidates], units.level[candidates], -units.size[candidates]))
+    place = np.lexsort(
+        (units.census_row[candidates], units.level[candidates], -units.size[candidates])
+    )
     rank = np.empty(len(place))
     rank[place] = np.sqrt((np.arange(len(place)) + 0.5) / (len(place) + 1))
 

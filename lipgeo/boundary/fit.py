@@ -1,11 +1,15 @@
-"""The steps of a fit: what was asked, the units of drawn areas, the cover."""
+"""Fit service areas to census units: check what is asked, choose units, measure and check.
+
+:func:`fit_boundaries` takes the steps one after the other; :mod:`lipgeo.boundary.tradeoff` takes
+some of them many times.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 import geopandas as gpd
 import numpy as np
@@ -67,10 +71,8 @@ from lipgeo.words import say
 from lipgeo.zones.validity import SLIVER_SHARE
 
 __all__ = [
-    "OPTIMAL",
     "Fit",
     "FitOptions",
-    "Rule",
     "as_lists",
     "build_shares",
     "check_options",
@@ -82,10 +84,6 @@ __all__ = [
     "require_held",
     "require_vintage",
 ]
-
-Rule = Literal["within", "touching", "majority", "largest", "point", "optimal"]
-#: the rule that chooses the units of all areas together
-OPTIMAL = "optimal"
 
 
 @dataclass(frozen=True)
@@ -123,188 +121,12 @@ class Fit:
     choice: Choice | None = None
 
 
-def check_options(
-    areas: Any,
-    unit: str,
-    rule: str,
-    by: str,
-    terms: Terms,
-    *,
-    accept: float,
-    exclusive: bool,
-    optimal: dict[str, Any] | None = None,
-) -> FitOptions:
-    """Check the options, all faults in one error; ``optimal`` are those of the optimal rule."""
-    if not isinstance(areas, ServiceAreas):
-        raise FitError("boundary.not_areas", given=type(areas).__name__)
-    level = unit if unit == "mixed" else level_named(unit).code
-    faults = []
-    rules = [*RULES, OPTIMAL]
-    if rule not in rules:
-        faults.append(say("boundary.unknown_rule", rule=rule, rules=", ".join(rules)))
-    if by not in get_args(Measure):
-        faults.append(say("boundary.unknown_basis", by=by, known=[*COUNTS, "area"]))
-    if level == "mixed" and rule not in ("majority", OPTIMAL):
-        faults.append(say("boundary.mixed_rule", rule=rule))
-    if not 0 < terms.threshold <= 1:
-        faults.append(say("boundary.bad_threshold", value=terms.threshold))
-    if not 0 <= terms.sliver_share < 0.5:
-        faults.append(say("boundary.bad_sliver", value=terms.sliver_share))
-    if not 0.5 < accept <= 1:
-        faults.append(say("boundary.bad_accept", value=accept))
-    if faults:
-        raise FitError(
-            "boundary.bad_options", [{"fault": fault} for fault in faults], faults=" ".join(faults)
-        )
-    limits = Limits()
-    if rule == OPTIMAL:
-        limits = limits_of(areas, by, {**DEFAULTS, **(optimal or {})})
-    else:
-        _require_other_rule(optimal or {})
-    return FitOptions(level, rule, by, terms, accept, bool(exclusive), limits)
-
-
-def _require_other_rule(options: dict[str, Any]) -> None:
-    """Refuse options of the rule that chooses units together."""
-    asked = [name for name, value in options.items() if not _as_default(name, value)]
-    if asked:
-        raise FitError("boundary.needs_optimal", options=asked, rules=list(RULES))
-
-
-def _as_default(name: str, value: Any) -> bool:
-    if name == "controls":  # a frame is not to be compared
-        return value is None
-    return bool(value == DEFAULTS[name])
-
-
-def require_vintage(areas: ServiceAreas, census: Census) -> None:
-    """Require unit lists of the census's own year."""
-    if areas.vintage not in (None, census.vintage):
-        raise AreaError(
-            "areas.other_vintage_held", [{"area_id": area} for area in areas.listed],
-            came=str(areas.vintage), vintage=str(census.vintage), areas=areas.listed,
-        )  # fmt: skip
-
-
-def require_held(census: Census, asked: FitOptions) -> None:
-    """Require the level, and counts to share by."""
-    if asked.level != "mixed":
-        census.require_level(asked.level)
-    if asked.by == "area" or asked.rule not in ("majority", "largest", OPTIMAL):
-        return
-    for level in {census.atom_level, asked.level} - {"mixed"}:
-        if asked.by in census.data.columns(level):
-            counts = census.data.attributes(level, [asked.by])[asked.by]
-            if counts.notna().any():
-                return
-    raise FitError(
-        "boundary.no_counts", by=say(f"boundary.by_{asked.by}"), vintage=str(census.vintage)
-    )
-
-
-def fit_drawn(
-    census: Census, areas: ServiceAreas, given: FitAreas, listed: pd.DataFrame, asked: FitOptions
-) -> Fit:
-    """Choose the units of the drawn areas."""
-    shares, inside = build_shares(census, areas, given, asked)
-    if asked.rule == OPTIMAL:
-        return fit_optimal(census, given, listed, asked, shares=shares, inside=inside)
-    if asked.level == "mixed":
-        chosen = units_across_levels(
-            census, inside, given, listed=listed, by=asked.by, accept=asked.accept,
-            threshold=asked.terms.threshold, exclusive=asked.exclusive,
-        )  # fmt: skip
-    else:
-        chosen = units_by_rule(
-            census, asked.level, shares, given, listed=listed, rule=asked.rule,
-            terms=asked.terms, exclusive=asked.exclusive,
-        )  # fmt: skip
-    return Fit(chosen, inside, shares)
-
-
-def fit_optimal(
-    census: Census,
-    given: FitAreas,
-    listed: pd.DataFrame,
-    asked: FitOptions,
-    *,
-    shares: Crosswalk,
-    inside: pd.DataFrame,
-) -> Fit:
-    """Choose the units of the drawn areas together."""
-    pool = pool_of(
-        census, asked.level, shares.frame, inside, given, listed=listed, by=asked.by,
-        accept=asked.accept, exclusive=asked.exclusive, sliver_share=asked.terms.sliver_share,
-        limits=asked.limits,
-    )  # fmt: skip
-    choice = best_units(pool, given, asked.limits)
-    return Fit(choice.units, inside, shares, choice)
-
-
-def build_shares(
-    census: Census, areas: ServiceAreas, given: FitAreas, asked: FitOptions
-) -> tuple[Crosswalk, pd.DataFrame]:
-    """Return the crosswalk of the level and what lies in the drawn areas, see :class:`Fit`."""
-    fine = census.atom_level
-    level = fine if asked.level == "mixed" else asked.level
-    by = cast("Measure", asked.by)
-    if level == fine:
-        shares = build_crosswalk(census.zones(level), areas, weight=by)
-        inside = atoms_in(census, shares, given)
-    else:
-        shares, inside = shares_and_inside(census, level, areas, by)
-    lost = areas.drawn.difference(pd.Index(shares.frame["target_id"]), sort=False)
-    if len(lost):
-        raise AreaError(
-            "boundary.no_overlap", [{"area_id": area} for area in lost],
-            areas=lost, vintage=str(census.vintage),
-        )  # fmt: skip
-    return shares, inside
-
-
-def order_units(units: pd.DataFrame, census: Census) -> pd.DataFrame:
-    """Order units by area, level (coarse first) and id."""
-    place = units["level"].map({code: -n for n, code in enumerate(census.levels)})
-    order_units = units.assign(place=place.astype(np.int64)).sort_values(
-        ["area", "place", "unit_id"]
-    )
-    return order_units.drop(columns="place").reset_index(drop=True)
-
-
-def as_lists(areas: ServiceAreas, units: pd.DataFrame, census: Census) -> ServiceAreas:
-    """Return the unions as unit lists."""
-    frame = areas.frame.assign(definition="units")
-    nothing = gpd.GeoSeries(np.full(len(frame), None, dtype=object), index=frame.index)
-    members = units[["level", "unit_id", "unit_name"]].reset_index(drop=True)
-    members.insert(0, "area_id", areas.ids[units["area"].to_numpy(np.int64)])
-    return ServiceAreas(
-        frame.set_geometry(nothing.set_crs(census.crs)), members, vintage=census.vintage
-    )
-
-
-def cover_areas(
-    census: Census, given: FitAreas, units: pd.DataFrame, union: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the cover, described, and parents that could not be proven whole.
-
-    Unit lists and units that have no finer unit stand as they are.
-    """
-    fit_drawn = union[given.drawn[union["area"].to_numpy(np.int64)]]
-    made = fewest_units(census, fit_drawn["area"], fit_drawn["atom"], units)
-    as_they_are = ~given.drawn[units["area"].to_numpy(np.int64)] | childless(census, units)
-    kept = units.loc[as_they_are, ["area", "level", "row"]]
-    cover = order_units(
-        describe_units(census, pd.concat([made.units, kept], ignore_index=True)), census
-    )
-    return cover, add_names(census, made.stopped)
-
-
 def fit_boundaries(
     census: Census,
     areas: ServiceAreas,
     *,
     unit: str = "DA",
-    rule: Rule = "majority",
+    rule: str = "majority",
     by: Measure = "population",
     threshold: float = 0.5,
     exclusive: bool = False,
@@ -497,7 +319,7 @@ def _shapes(
         )
         every = pd.concat([units, describe_units(census, rest).assign(out=True)], ignore_index=True)
         table = unit_table(every, areas.ids, sliver_share)
-        return shape_frame(census, table.assign(row=every["row"]))
+        return shape_frame(census, table.assign(census_row=every["census_row"]))
 
     return make
 
@@ -522,3 +344,191 @@ def _meta(census: Census, asked: FitOptions, fit: Fit) -> dict[str, Any]:
         "crs": "EPSG:3347",
         "lipgeo": __version__,
     }
+
+
+# ------------------------------------------------------------------- what is asked
+
+
+def check_options(
+    areas: Any,
+    unit: str,
+    rule: str,
+    by: str,
+    terms: Terms,
+    *,
+    accept: float,
+    exclusive: bool,
+    optimal: dict[str, Any] | None = None,
+) -> FitOptions:
+    """Check the options, all faults in one error; ``optimal`` are those of the optimal rule."""
+    if not isinstance(areas, ServiceAreas):
+        raise FitError("boundary.not_areas", given=type(areas).__name__)
+    level = unit if unit == "mixed" else level_named(unit).code
+    faults = []
+    chosen_by = RULES.get(rule)
+    if chosen_by is None:
+        faults.append(say("boundary.unknown_rule", rule=rule, rules=", ".join(RULES)))
+    if by not in get_args(Measure):
+        faults.append(say("boundary.unknown_basis", by=by, known=[*COUNTS, "area"]))
+    if level == "mixed" and not (chosen_by and chosen_by.across_levels):
+        faults.append(say("boundary.mixed_rule", rule=rule))
+    if not 0 < terms.threshold <= 1:
+        faults.append(say("boundary.bad_threshold", value=terms.threshold))
+    if not 0 <= terms.sliver_share < 0.5:
+        faults.append(say("boundary.bad_sliver", value=terms.sliver_share))
+    if not 0.5 < accept <= 1:
+        faults.append(say("boundary.bad_accept", value=accept))
+    if faults:
+        raise FitError(
+            "boundary.bad_options", [{"fault": fault} for fault in faults], faults=" ".join(faults)
+        )
+    limits = Limits()
+    if chosen_by is not None and chosen_by.together:
+        limits = limits_of(areas, by, {**DEFAULTS, **(optimal or {})})
+    else:
+        _require_other_rule(optimal or {})
+    return FitOptions(level, rule, by, terms, accept, bool(exclusive), limits)
+
+
+def _require_other_rule(options: dict[str, Any]) -> None:
+    """Refuse options of the rule that chooses units together."""
+    asked = [name for name, value in options.items() if not _as_default(name, value)]
+    if asked:
+        raise FitError(
+            "boundary.needs_optimal",
+            options=asked,
+            rules=[name for name, one in RULES.items() if not one.together],
+        )
+
+
+def _as_default(name: str, value: Any) -> bool:
+    if name == "controls":  # a frame is not to be compared
+        return value is None
+    return bool(value == DEFAULTS[name])
+
+
+def require_vintage(areas: ServiceAreas, census: Census) -> None:
+    """Require unit lists of the census's own year."""
+    if areas.vintage not in (None, census.vintage):
+        raise AreaError(
+            "areas.other_vintage_held", [{"area_id": area} for area in areas.listed],
+            came=str(areas.vintage), vintage=str(census.vintage), areas=areas.listed,
+        )  # fmt: skip
+
+
+def require_held(census: Census, asked: FitOptions) -> None:
+    """Require the level, and counts to share by."""
+    if asked.level != "mixed":
+        census.require_level(asked.level)
+    if asked.by == "area" or not RULES[asked.rule].by_measure:
+        return
+    for level in {census.atom_level, asked.level} - {"mixed"}:
+        if asked.by in census.data.columns(level):
+            counts = census.data.attributes(level, [asked.by])[asked.by]
+            if counts.notna().any():
+                return
+    raise FitError(
+        "boundary.no_counts", by=say(f"boundary.by_{asked.by}"), vintage=str(census.vintage)
+    )
+
+
+# ------------------------------------------------------------------- the units of drawn areas
+
+
+def fit_drawn(
+    census: Census, areas: ServiceAreas, given: FitAreas, listed: pd.DataFrame, asked: FitOptions
+) -> Fit:
+    """Choose the units of the drawn areas."""
+    shares, inside = build_shares(census, areas, given, asked)
+    if RULES[asked.rule].together:
+        return fit_optimal(census, given, listed, asked, shares=shares, inside=inside)
+    if asked.level == "mixed":
+        chosen = units_across_levels(
+            census, inside, given, listed=listed, by=asked.by, accept=asked.accept,
+            threshold=asked.terms.threshold, exclusive=asked.exclusive,
+        )  # fmt: skip
+    else:
+        chosen = units_by_rule(
+            census, asked.level, shares, given, listed=listed, rule=asked.rule,
+            terms=asked.terms, exclusive=asked.exclusive,
+        )  # fmt: skip
+    return Fit(chosen, inside, shares)
+
+
+def fit_optimal(
+    census: Census,
+    given: FitAreas,
+    listed: pd.DataFrame,
+    asked: FitOptions,
+    *,
+    shares: Crosswalk,
+    inside: pd.DataFrame,
+) -> Fit:
+    """Choose the units of the drawn areas together."""
+    pool = pool_of(
+        census, asked.level, shares.frame, inside, given, listed=listed, by=asked.by,
+        accept=asked.accept, exclusive=asked.exclusive, sliver_share=asked.terms.sliver_share,
+        limits=asked.limits,
+    )  # fmt: skip
+    choice = best_units(pool, given, asked.limits)
+    return Fit(choice.units, inside, shares, choice)
+
+
+def build_shares(
+    census: Census, areas: ServiceAreas, given: FitAreas, asked: FitOptions
+) -> tuple[Crosswalk, pd.DataFrame]:
+    """Return the crosswalk of the level and what lies in the drawn areas, see :class:`Fit`."""
+    fine = census.atom_level
+    level = fine if asked.level == "mixed" else asked.level
+    by = cast("Measure", asked.by)
+    if level == fine:
+        shares = build_crosswalk(census.zones(level), areas, weight=by)
+        inside = atoms_in(census, shares, given)
+    else:
+        shares, inside = shares_and_inside(census, level, areas, by)
+    lost = areas.drawn.difference(pd.Index(shares.frame["target_id"]), sort=False)
+    if len(lost):
+        raise AreaError(
+            "boundary.no_overlap", [{"area_id": area} for area in lost],
+            areas=lost, vintage=str(census.vintage),
+        )  # fmt: skip
+    return shares, inside
+
+
+# ------------------------------------------------------------------- the unions
+
+
+def order_units(units: pd.DataFrame, census: Census) -> pd.DataFrame:
+    """Order units by area, level (coarse first) and id."""
+    place = units["level"].map({code: -n for n, code in enumerate(census.levels)})
+    place = place.astype(np.int64)
+    in_order = units.assign(place=place).sort_values(["area", "place", "unit_id"])
+    return in_order.drop(columns="place").reset_index(drop=True)
+
+
+def as_lists(areas: ServiceAreas, units: pd.DataFrame, census: Census) -> ServiceAreas:
+    """Return the unions as unit lists."""
+    frame = areas.frame.assign(definition="units")
+    nothing = gpd.GeoSeries(np.full(len(frame), None, dtype=object), index=frame.index)
+    members = units[["level", "unit_id", "unit_name"]].reset_index(drop=True)
+    members.insert(0, "area_id", areas.ids[units["area"].to_numpy(np.int64)])
+    return ServiceAreas(
+        frame.set_geometry(nothing.set_crs(census.crs)), members, vintage=census.vintage
+    )
+
+
+def cover_areas(
+    census: Census, given: FitAreas, units: pd.DataFrame, union: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the cover, described, and parents that could not be proven whole.
+
+    Unit lists and units that have no finer unit stand as they are.
+    """
+    drawn = union[given.drawn[union["area"].to_numpy(np.int64)]]
+    made = fewest_units(census, drawn["area"], drawn["atom"], units)
+    as_they_are = ~given.drawn[units["area"].to_numpy(np.int64)] | childless(census, units)
+    kept = units.loc[as_they_are, ["area", "level", "census_row"]]
+    cover = order_units(
+        describe_units(census, pd.concat([made.units, kept], ignore_index=True)), census
+    )
+    return cover, add_names(census, made.stopped)

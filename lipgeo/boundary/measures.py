@@ -20,7 +20,8 @@ from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.areas.unit_lists import codes_of, polygons_of
 from lipgeo.arrays import Flags, Floats
 from lipgeo.census.census import Census
-from lipgeo.census.data import Measure, Rows, located
+from lipgeo.census.data import Measure, Rows
+from lipgeo.census.units import find_rows
 from lipgeo.crosswalk.build import laid_out
 from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.crosswalk.inputs import points_of, surface_m2
@@ -272,14 +273,14 @@ _TOGETHER = 40_000
 def add_names(census: Census, units: pd.DataFrame) -> pd.DataFrame:
     """Return units with what they are called: ``unit_id, unit_name, unit_type, dguid`` (text).
 
-    ``units`` has ``level`` and ``row``. A DGUID that is not in the census is derived.
+    ``units`` has ``level`` and ``census_row``. A DGUID that is not in the census is derived.
     """
     text = units.copy()
     for column in ("unit_id", *_NAMES):
         text[column] = pd.Series(pd.NA, index=units.index, dtype="string")
     for level, group in units.groupby("level", sort=False):
         held = [c for c in ("unit_id", *_NAMES) if c in census.data.columns(str(level))]
-        found = census.data.attributes(str(level), held, group["row"].to_numpy(np.int64))
+        found = census.data.attributes(str(level), held, group["census_row"].to_numpy(np.int64))
         for column in held:
             text.loc[group.index, column] = found[column].astype("string").to_numpy()
         these = text.loc[group.index]
@@ -289,13 +290,13 @@ def add_names(census: Census, units: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_units(census: Census, units: pd.DataFrame) -> pd.DataFrame:
-    """Return :func:`add_names` units with their own counts, as ``misfit.unit_totals`` gives them."""
+    """Return units with names (:func:`add_names`) and own counts (:func:`unit_totals`)."""
     text = add_names(census, units)
     for column in MEASURES:
         text[column] = np.nan
     text["land_measured"] = False
     for level, group in units.groupby("level", sort=False):
-        totals = unit_totals(census, str(level), group["row"].to_numpy(np.int64))
+        totals = unit_totals(census, str(level), group["census_row"].to_numpy(np.int64))
         for column in totals.columns:
             text.loc[group.index, column] = totals[column].to_numpy()
     return text
@@ -494,10 +495,10 @@ def shape_frame(census: Census, units: pd.DataFrame) -> gpd.GeoDataFrame:
     shapes = np.full(len(units), None, dtype=object)
     for level in units["level"].unique():
         these = np.flatnonzero(units["level"].eq(level).to_numpy())
-        rows = units["row"].to_numpy(np.int64)[these]
+        rows = units["census_row"].to_numpy(np.int64)[these]
         different, back = np.unique(rows, return_inverse=True)
         shapes[these] = census.data.geometry(str(level), different)[back]
-    frame = units.drop(columns=["row"]).reset_index(drop=True)
+    frame = units.drop(columns=["census_row"]).reset_index(drop=True)
     return gpd.GeoDataFrame(frame, geometry=shapes, crs=census.crs)
 
 
@@ -514,7 +515,7 @@ def level_of_unions(census: Census, union: pd.DataFrame, levels: Iterable[str]) 
             continue
         ids = census.data.attributes(level, ["unit_id"])["unit_id"]
         parents = census.data.attributes(finest, [level], atom)[level]
-        parent = located(ids, parents)[back]
+        parent = find_rows(ids, parents)[back]
         key, inside = np.unique(area * max(len(ids), 1) + parent, return_counts=True)
         used, of = np.unique(key % max(len(ids), 1), return_inverse=True)
         total = np.bincount(census.atoms(level, used)[0], minlength=len(used))

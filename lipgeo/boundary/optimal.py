@@ -18,17 +18,17 @@ import shapely
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.arrays import Floats, Ints
 from lipgeo.boundary.candidates import (
+    amounts_of,
     conflicts,
-    held_of,
     links_of,
-    meeting,
-    meeting_mixed,
     neighbours,
+    pairs_of_all_levels,
+    pairs_of_level,
     without_listed,
 )
 from lipgeo.boundary.checks import Remarks
 from lipgeo.boundary.program import Answer, Program, clusters, shortfall, solve
-from lipgeo.boundary.rules import Basis, Drawn
+from lipgeo.boundary.rules import AtomShares, FitAreas
 from lipgeo.census.census import Census
 from lipgeo.errors import FitError
 from lipgeo.report import Finding, Severity, finding
@@ -42,7 +42,7 @@ __all__ = [
     "best_units",
     "limits_of",
     "pool_of",
-    "said_of_choice",
+    "remark_choice",
 ]
 
 #: options of ``rule="optimal"`` where nothing is asked
@@ -193,7 +193,7 @@ class Pool:
     Attributes
     ----------
     pairs
-        Candidates in a fixed order: ``area`` (position), ``level``, ``row``, ``share``,
+        Candidates in a fixed order: ``area`` (position), ``level``, ``census_row``, ``share``,
         ``area_share``.
     program
         The program without control weights.
@@ -242,7 +242,7 @@ def pool_of(
     level: str,
     shares: pd.DataFrame,
     inside: pd.DataFrame,
-    areas: Drawn,
+    areas: FitAreas,
     *,
     listed: pd.DataFrame,
     by: str,
@@ -274,33 +274,33 @@ def pool_of(
     """
     mixed = level == "mixed"
     if mixed:
-        basis = Basis(census, inside, by)
-        every = meeting_mixed(
+        basis = AtomShares(census, inside, by)
+        every = pairs_of_all_levels(
             census, basis, accept=accept, min_share=limits.min_share,
             coarse=limits.max_units is not None,
         )  # fmt: skip
-        met = meeting(census, census.atom_level, shares, areas)
+        met = pairs_of_level(census, census.atom_level, shares, areas)
     else:
-        every = met = meeting(census, level, shares, areas)
+        every = met = pairs_of_level(census, level, shares, areas)
     if exclusive:
         every, free = (without_listed(census, frame, listed) for frame in (every, met))
     else:
         free = met
     pairs = every[every["share"] >= max(limits.min_share, _TIE) - _TIE]
     if limits.floor is not None:
-        pairs = _widened(
+        pairs = _widen(
             census, pairs, free, areas=areas, listed=listed if exclusive else None, limits=limits
         )
     place = areas.rank[pairs["area"].to_numpy(np.int64)]
     depth = pairs["level"].map({code: -n for n, code in enumerate(census.levels)})
-    pairs = pairs.assign(place=place, depth=depth).sort_values(["place", "depth", "row"])
+    pairs = pairs.assign(place=place, depth=depth).sort_values(["place", "depth", "census_row"])
     pairs = pairs.drop(columns=["place", "depth"]).reset_index(drop=True)
 
     order = np.argsort(areas.rank)
     area = areas.rank[pairs["area"].to_numpy(np.int64)]
     share = np.clip(pairs["share"].to_numpy(np.float64), 0.0, 1.0)
-    amount = held_of(census, pairs, by)
-    met_amount = held_of(census, met, by) * met["share"].to_numpy(np.float64)
+    amount = amounts_of(census, pairs, by)
+    met_amount = amounts_of(census, met, by) * met["share"].to_numpy(np.float64)
     base = np.bincount(
         areas.rank[met["area"].to_numpy(np.int64)], met_amount, minlength=len(order)
     ).astype(np.float64)
@@ -314,9 +314,9 @@ def pool_of(
         cost=amount * (1 - 2 * share),
         preference=1 - 2 * share,
         base=base,
-        people=held_of(census, pairs, "population"),
+        people=amounts_of(census, pairs, "population"),
         amounts=np.column_stack(
-            [np.zeros((len(pairs), 0)), *(held_of(census, pairs, str(c)) for c in controls)]
+            [np.zeros((len(pairs), 0)), *(amounts_of(census, pairs, str(c)) for c in controls)]
         ),
         controls=np.where(drawn[:, None], controls.to_numpy(np.float64), np.nan),
         control_weight=np.zeros(controls.shape[1]),
@@ -327,12 +327,12 @@ def pool_of(
         floor=limits.floor,
         max_units=limits.max_units,
     )
-    program = _drawn_only(program, drawn)
+    program = _drop_lists(program, drawn)
     scale = scales(controls[drawn], np.full(controls.shape[1], base.sum()), by)
     return Pool(pairs, program, scale, float(base.sum()), order[drawn], exclusive)
 
 
-def _drawn_only(program: Program, drawn: npt.NDArray[np.bool_]) -> Program:
+def _drop_lists(program: Program, drawn: npt.NDArray[np.bool_]) -> Program:
     """Leave out the unit lists, which have no candidates and are held to nothing."""
     place = np.cumsum(drawn) - 1
     return replace(
@@ -344,7 +344,9 @@ def _drawn_only(program: Program, drawn: npt.NDArray[np.bool_]) -> Program:
     )
 
 
-def _parts(pairs: pd.DataFrame, area: Ints, links: Ints, areas: Drawn, sliver_share: float) -> Ints:
+def _parts(
+    pairs: pd.DataFrame, area: Ints, links: Ints, areas: FitAreas, sliver_share: float
+) -> Ints:
     """Return the parts each area may have, by rank: those drawn, or those that cannot be joined.
 
     A part is unavoidable where no candidate joins a unit wholly inside the area to the rest.
@@ -357,12 +359,12 @@ def _parts(pairs: pd.DataFrame, area: Ints, links: Ints, areas: Drawn, sliver_sh
     return np.asarray(np.maximum(drawn, np.bincount(firm[:, 1], minlength=len(ranked))), np.int64)
 
 
-def _widened(
+def _widen(
     census: Census,
     pairs: pd.DataFrame,
     met: pd.DataFrame,
     *,
-    areas: Drawn,
+    areas: FitAreas,
     listed: pd.DataFrame | None,
     limits: Limits,
 ) -> pd.DataFrame:
@@ -374,13 +376,13 @@ def _widened(
         parts = max(int(shapely.get_num_geometries(outline)), 1) if limits.contiguous else None
 
         def enough(frame: pd.DataFrame, parts: int | None = parts) -> bool:
-            return _reach(census, frame, floor, parts, limits.max_units) >= floor
+            return _people_in_reach(census, frame, floor, parts, limits.max_units) >= floor
 
         mine = pairs[pairs["area"].eq(position)]
         if enough(mine):
             continue
         all_met = met[met["area"].eq(position)]
-        known = pd.concat([mine, all_met]).drop_duplicates(["level", "row"])
+        known = pd.concat([mine, all_met]).drop_duplicates(["level", "census_row"])
         added.append(known.iloc[len(mine) :])
         if enough(known) or not len(all_met):
             continue
@@ -388,11 +390,11 @@ def _widened(
 
         def ring(rows: Ints, at: int = int(position), level: str = level) -> pd.DataFrame:
             nothing = {"share": 0.0, "area_share": 0.0}
-            return pd.DataFrame({"area": at, "level": level, "row": rows, **nothing})
+            return pd.DataFrame({"area": at, "level": level, "census_row": rows, **nothing})
 
         def free(rows: Ints, ring: Callable[[Ints], pd.DataFrame] = ring) -> Ints:
             frame = ring(rows) if listed is None else without_listed(census, ring(rows), listed)
-            return np.asarray(frame["row"], dtype=np.int64)
+            return np.asarray(frame["census_row"], dtype=np.int64)
 
         def will_do(
             rows: Ints,
@@ -401,16 +403,16 @@ def _widened(
         ) -> bool:
             return enough(ring(rows))
 
-        here = all_met["row"].to_numpy(np.int64)
+        here = all_met["census_row"].to_numpy(np.int64)
         added.append(ring(neighbours(census, level, here, enough=will_do, free=free)))
     return pd.concat(added, ignore_index=True)
 
 
-def _reach(
+def _people_in_reach(
     census: Census, frame: pd.DataFrame, floor: float, parts: int | None, most: int | None
 ) -> float:
     """Return the most people some units can have, in so many parts and with so many units."""
-    people = held_of(census, frame, "population")
+    people = amounts_of(census, frame, "population")
     reach = float(np.sort(people)[::-1][:most].sum())
     if parts is None or reach < floor or people.max(initial=0.0) >= floor:
         return reach
@@ -420,7 +422,7 @@ def _reach(
     return float(np.sort(together)[::-1][:parts].sum())
 
 
-def best_units(pool: Pool, areas: Drawn, limits: Limits) -> Choice:
+def best_units(pool: Pool, areas: FitAreas, limits: Limits) -> Choice:
     """Choose: least misfit plus ``control_weight`` times the deviation from the totals known.
 
     Raises
@@ -430,12 +432,12 @@ def best_units(pool: Pool, areas: Drawn, limits: Limits) -> Choice:
     """
     program = replace(pool.program, control_weight=limits.control_weight * pool.scale)
     answer = None
-    if limits.floor is None or (_reached(program) >= limits.floor).all():
+    if limits.floor is None or (_people_in_reach_of_areas(program) >= limits.floor).all():
         answer = solve(program, time_limit=limits.time_limit, gap=limits.gap)
     if answer is None:
         raise _impossible(pool, areas, limits)
     units = pool.pairs[answer.taken].reset_index(drop=True)
-    flags, findings = _said(pool, areas, limits, answer, units)
+    flags, findings = _remark_choice(pool, areas, limits, answer, units)
     return Choice(units, _meta(pool, program, limits, answer), flags, findings)
 
 
@@ -474,8 +476,8 @@ def _meta(pool: Pool, program: Program, limits: Limits, answer: Answer) -> dict[
 _REASONS = ("fallback", "time_limit", "gap")
 
 
-def _said(
-    pool: Pool, areas: Drawn, limits: Limits, answer: Answer, units: pd.DataFrame
+def _remark_choice(
+    pool: Pool, areas: FitAreas, limits: Limits, answer: Answer, units: pd.DataFrame
 ) -> tuple[dict[str, npt.NDArray[np.bool_]], list[Finding]]:
     flags = {
         name: np.zeros(len(areas.ids), dtype=bool) for name in ("not_proven", "below_min_share")
@@ -525,8 +527,8 @@ def _said(
     return flags, findings
 
 
-def said_of_choice(
-    frame: pd.DataFrame, areas: Drawn, choice: Choice | None, limits: Limits
+def remark_choice(
+    frame: pd.DataFrame, areas: FitAreas, choice: Choice | None, limits: Limits
 ) -> Remarks:
     """Return flags and findings of a choice and of the parts its unions fell into.
 
@@ -556,7 +558,7 @@ def said_of_choice(
     return Remarks(findings, flags)
 
 
-def _reached(program: Program) -> Floats:
+def _people_in_reach_of_areas(program: Program) -> Floats:
     """Return the most people each area can have when it has all candidates to itself; (areas,)."""
     areas = len(program.base)
     order = np.lexsort((-program.people, program.area))
@@ -577,19 +579,19 @@ def _reached(program: Program) -> Floats:
     return np.asarray(reach, dtype=np.float64)
 
 
-def _lacking(program: Program, limits: Limits) -> Floats:
+def _people_lacking(program: Program, limits: Limits) -> Floats:
     """Return how many people each area lacks: for itself alone, else beside the others."""
-    alone = np.maximum(float(limits.floor or 0.0) - _reached(program), 0.0)
+    alone = np.maximum(float(limits.floor or 0.0) - _people_in_reach_of_areas(program), 0.0)
     if alone.any():
         return alone
     seconds = _DIAGNOSIS if limits.time_limit is None else min(limits.time_limit, _DIAGNOSIS)
     return shortfall(program, time_limit=seconds)
 
 
-def _impossible(pool: Pool, areas: Drawn, limits: Limits) -> FitError:
+def _impossible(pool: Pool, areas: FitAreas, limits: Limits) -> FitError:
     """Return the error that says which areas lack people for the floor, and what would help."""
     floor = float(limits.floor or 0.0)
-    lacking = _lacking(pool.program, limits)
+    lacking = _people_lacking(pool.program, limits)
     short = np.flatnonzero(lacking > _PERSON)
     if not len(short):
         return FitError("boundary.no_time", seconds=limits.time_limit, floor=floor)
@@ -611,7 +613,7 @@ def _impossible(pool: Pool, areas: Drawn, limits: Limits) -> FitError:
     ways += [
         say(f"boundary.relax_{name}")
         for name, program in easier.items()
-        if not (_lacking(program, limits) > _PERSON).any()
+        if not (_people_lacking(program, limits) > _PERSON).any()
     ]
     return FitError(
         "boundary.impossible", problems,

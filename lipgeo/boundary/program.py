@@ -233,27 +233,35 @@ def _solve_group(
         bound = model.unscaled(found.mip_dual_bound)
         if found.x is None:
             taken = _majority(program)
-            return None if taken is None else (*_told(program, taken, bound), False, "fallback")
+            return (
+                None if taken is None else (*_with_value(program, taken, bound), False, "fallback")
+            )
         taken = found.x[: len(program.area)] > 0.5
         fallen = _too_many_parts(program, taken) & ~flowing
         if not fallen.any():
             break
         if found.status == 1:  # no time to go on: keep the best parts of what was found
-            kept = _repaired(program, taken)
+            kept = _repair(program, taken)
             if kept is None:
                 kept = _majority(program)
-            return None if kept is None else (*_told(program, kept, bound), False, "time_limit")
+            return (
+                None if kept is None else (*_with_value(program, kept, bound), False, "time_limit")
+            )
         flowing |= fallen
     if found.status == 0 and (found.mip_gap or 0.0) <= _PROVEN:
         value = value_of(program, taken)
         return taken, value, value, True, ""
     other = _majority(program) if found.status == 1 else None
     if other is not None and value_of(program, other) < value_of(program, taken):
-        return (*_told(program, other, bound), False, "fallback")
-    return (*_told(program, taken, bound), False, "time_limit" if found.status == 1 else "gap")
+        return (*_with_value(program, other, bound), False, "fallback")
+    return (
+        *_with_value(program, taken, bound),
+        False,
+        "time_limit" if found.status == 1 else "gap",
+    )
 
 
-def _told(program: Program, taken: Flags, bound: float) -> tuple[Flags, float, float]:
+def _with_value(program: Program, taken: Flags, bound: float) -> tuple[Flags, float, float]:
     value = value_of(program, taken)
     least = float(program.base.sum() + np.minimum(program.cost, 0).sum())  # at worst all that helps
     return taken, value, min(value, max(bound, least, 0.0))
@@ -428,10 +436,10 @@ def _majority(program: Program) -> Flags | None:
     used = np.zeros(program.conflict.shape[0], dtype=bool)
     count = np.zeros(len(program.base), dtype=np.int64)
     _add_while_free(program, order[good[order]], taken, used, count)
-    return _repaired(program, taken)
+    return _repair(program, taken)
 
 
-def _repaired(program: Program, taken: Flags) -> Flags | None:
+def _repair(program: Program, taken: Flags) -> Flags | None:
     """Keep the best parts, fill up to the floor; ``None`` where that does not do."""
     kept = _best_parts(program, taken)
     if program.floor is None:

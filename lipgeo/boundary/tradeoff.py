@@ -89,7 +89,7 @@ def tradeoff(
     census: Census,
     areas: ServiceAreas,
     *,
-    units: Sequence[str] = ("CSD", "CT", "ADA", "DA", "DB", "mixed"),
+    units: Sequence[str] = (*levels_for("tradeoff"), "mixed"),
     control_weights: Sequence[float] = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0),
     controls: pd.Series | pd.DataFrame | None = None,
     by: Measure = "population",

@@ -15,17 +15,15 @@ import pyogrio
 import shapely
 
 from lipgeo.errors import OrderError, require_path
-from lipgeo.order.manifest import (
+from lipgeo.files import (
     MANIFEST,
-    SUMS,
-    ZIP,
-    OldOrder,
-    canonical,
-    digest,
+    changed_files,
+    is_as_written,
+    json_text,
     listed_files,
-    read_order,
-    sums_text,
+    sha256_of,
 )
+from lipgeo.order.manifest import SUMS, ZIP, OldOrder, named_order, sums_text
 from lipgeo.report import CheckReport, Finding, finding
 
 if TYPE_CHECKING:
@@ -33,6 +31,13 @@ if TYPE_CHECKING:
 
 __all__ = ["verify_order"]
 
+#: what is said of a manifest that cannot be one
+_DAMAGED = (
+    "files.manifest_not_json",
+    "files.manifest_too_deep",
+    "files.manifest_unfit",
+    "files.manifest_unreadable",
+)
 _LINE = re.compile(r"([0-9a-f]{64})  (\S[^\n]*)")
 #: of an area's size: outlines made again by another GEOS may differ in the last digits
 _SAME_SHAPE = 1e-9
@@ -65,10 +70,10 @@ def verify_order(folder: str | Path, census: Census | None = None) -> CheckRepor
     place = require_path(folder, "folder")
     findings, accused, unpaired = _against_sums(place)
     try:
-        order = read_order(place)
+        order = named_order(place)
     except OrderError as error:
         # a damaged manifest is a finding where the sums prove the damage
-        if error.key == "order.bad_manifest" and MANIFEST in accused:
+        if error.key in _DAMAGED and MANIFEST in accused:
             return CheckReport([*findings, *(_changed(name) for name in accused)])
         raise
     findings += _against_manifest(place, order, accused)
@@ -107,7 +112,7 @@ def _against_sums(place: Path) -> tuple[list[Finding], list[str], list[str]]:
     present = set(listed_files(place)) - {SUMS}
     if sums_text(found).encode() != raw or not present & set(found):
         return [_changed(SUMS)], [], []
-    accused = [n for n in sorted(present & set(found)) if digest(place / n) != found[n]]
+    accused = [n for n in sorted(present & set(found)) if sha256_of(place / n) != found[n]]
     return [], accused, sorted(present ^ set(found))
 
 
@@ -121,7 +126,7 @@ def _guilty(place: Path, order: OldOrder, accused: list[str]) -> list[str]:
     files = order.manifest["files"]
     for name in accused:
         if name in files:
-            names.append(name if digest(place / name) != files[name]["sha256"] else SUMS)
+            names.append(name if sha256_of(place / name) != files[name]["sha256"] else SUMS)
         elif name == ZIP:
             names += [ZIP, SUMS] if _zip_holds(place, files) else [ZIP]
         else:
@@ -136,17 +141,15 @@ def _extra(name: str) -> Finding:
 def _against_manifest(place: Path, order: OldOrder, accused: list[str]) -> list[Finding]:
     files: Mapping[str, Any] = order.manifest["files"]
     findings = []
-    if canonical(order.manifest).encode() != (place / MANIFEST).read_bytes():
+    raw = (place / MANIFEST).read_bytes()
+    if not is_as_written(raw, order.manifest) or json_text(order.manifest).encode() != raw:
         findings.append(_changed(MANIFEST))
     present = set(listed_files(place))
     known = {*files, MANIFEST, SUMS, ZIP}
     findings += [_missing(name) for name in sorted(known - present)]
     findings += [_extra(name) for name in sorted(present - known)]
-    findings += [
-        _changed(name)
-        for name in sorted(present & set(files))
-        if digest(place / name) != files[name]["sha256"]
-    ]
+    listed = {name: files[name] for name in sorted(present & set(files))}
+    findings += [_changed(name) for name in changed_files(place, listed)]
     # a changed manifest is no witness against the zip
     if ZIP in present and MANIFEST not in accused and not _zip_holds(place, files):
         findings.append(_changed(ZIP))
@@ -173,7 +176,7 @@ def _zip_holds(place: Path, files: Mapping[str, Any]) -> bool:
 
 def _made_again(order: OldOrder, census: Census) -> list[Finding]:
     """Look the units up in the census, join and count them again."""
-    from lipgeo.boundary.measures import joined, unit_totals
+    from lipgeo.boundary.measures import dissolve_units, unit_totals
     from lipgeo.errors import UnknownUnitError
 
     if census.vintage != order.vintage:
@@ -195,14 +198,16 @@ def _made_again(order: OldOrder, census: Census) -> list[Finding]:
                 )  # fmt: skip
                 continue
             rows.append(
-                pd.DataFrame({"area": place, "level": level, "row": found, "unit_id": list(units)})
+                pd.DataFrame(
+                    {"area": place, "level": level, "census_row": found, "unit_id": list(units)}
+                )
             )
     if findings or not rows:
         return findings
     units = pd.concat(rows, ignore_index=True)
     ids = pd.Index([area["area_id"] for area in order.manifest["areas"]])
     for level, group in units.groupby("level", sort=False):
-        totals = unit_totals(census, str(level), group["row"].to_numpy(np.int64))
+        totals = unit_totals(census, str(level), group["census_row"].to_numpy(np.int64))
         units.loc[group.index, ["population", "dwellings"]] = totals[
             ["population", "dwellings"]
         ].to_numpy()
@@ -218,7 +223,7 @@ def _made_again(order: OldOrder, census: Census) -> list[Finding]:
                         area=area["area_id"], what=name, then=given, now=now,
                     )
                 )  # fmt: skip
-    findings += _shapes_differ(order, ids, joined(census, units, ids).geometry)
+    findings += _shapes_differ(order, ids, dissolve_units(census, units, ids).geometry)
     if not findings:
         findings.append(
             finding(
