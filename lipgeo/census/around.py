@@ -1,6 +1,8 @@
-"""``ground``: the census around some areas, in pieces small enough to subtract areas by.
+"""Show the land around some areas: as pieces to subtract areas by, and as outlines for a map.
 
-The standard areas around some areas, as a map shows them: for the eye only.
+``ground`` gives the pieces, each wholly in or out of every area and published unit; from them it
+is computed what the difference of two publications would tell. ``surroundings`` gives the standard
+areas around as lines, for the eye only.
 """
 
 from __future__ import annotations
@@ -16,16 +18,28 @@ import shapely
 from lipgeo.census.census import Census
 from lipgeo.census.completeness import Completeness
 from lipgeo.census.data import COUNTS, Rows
+from lipgeo.census.units import unit_atoms
+from lipgeo.geography.hierarchy import levels_for
 
 __all__ = ["STANDARD", "ground", "no_ground", "no_surroundings", "surroundings"]
 
 #: levels for which Statistics Canada publishes characteristics, coarse first (FSA are not made of
 #: whole blocks; of blocks only counts are published)
-STANDARD = ("PR", "ER", "CD", "FED", "CMA", "CSD", "POPCTR", "DPL", "ADA", "CT", "DA")
+STANDARD = levels_for("profile")
 #: the municipality whose other areas are looked at with those an area touches; the first held
-_AROUND = ("CSD", "CD")
+_AROUND = levels_for("municipality")
 #: types of census subdivisions that are reserves and settlements of First Nations
 _RESERVES = ("IRI", "S-É", "S-E", "IGD", "TC", "TK", "R", "NL", "TL", "TWL")
+
+#: levels people find their way by, finest first
+_LEVELS = levels_for("map")
+#: outlines beyond which a map is a tangle: the next level is taken
+_MOST = 250
+#: part of the width shown on each side of the areas; a map is seldom as wide as its areas
+_MARGIN = 0.3
+#: finest detail kept, as a part of the width
+_DETAIL = 1 / 2000
+_COLUMNS = ("level", "unit_id", "unit_name", "population")
 
 
 def ground(census: Census, units: pd.DataFrame) -> pd.DataFrame:
@@ -52,6 +66,7 @@ def ground(census: Census, units: pd.DataFrame) -> pd.DataFrame:
         where none); ``whole``: levels of which that unit lies wholly in the frame, a list.
     """
     fine = census.atom_level
+    # what the areas are made of, and all atoms of the municipalities they touch
     area_ids, owner, atom = _members(census, units)
     if not len(atom):
         return no_ground()
@@ -60,12 +75,14 @@ def ground(census: Census, units: pd.DataFrame) -> pd.DataFrame:
     held = census.data.attributes(fine, columns, rows)
     ids = census.data.attributes(fine, ["unit_id"], rows)["unit_id"]
     place = np.searchsorted(rows, atom)
+    # which piece each atom belongs to, and what each piece is and holds
     piece, level, names = _pieces(fine, held, ids, place, owner)
     frame = pd.DataFrame({"level": level, "unit_id": names}, dtype="string")
     first = np.unique(piece, return_index=True)[1]
     for name, values in _counts(census, fine, rows, piece, frame).items():
         frame[name] = values
     frame["incomplete"], frame["reserve"] = _marks(census, rows, piece, held, len(frame))
+    # which areas hold each piece, and which units
     pairs = np.unique(np.column_stack([piece[place], owner]), axis=0)
     members: list[list[str]] = [[] for _ in range(len(frame))]
     named = [str(area) for area in area_ids]
@@ -93,15 +110,9 @@ def no_ground() -> pd.DataFrame:
 def _members(census: Census, units: pd.DataFrame) -> tuple[pd.Index, Rows, Rows]:
     """Return area ids and pairs (position of the area, atom)."""
     area_ids = pd.Index(units["area_id"].unique())
-    place = area_ids.get_indexer(units["area_id"])
-    owners, atoms = [np.array([], dtype=np.int64)], [np.array([], dtype=np.int64)]
-    for level in units["level"].unique():
-        these = np.flatnonzero(units["level"].eq(level).to_numpy(bool))
-        rows = census.rows(str(level), units["unit_id"].iloc[these].to_numpy(dtype=object))
-        owner, atom = census.atoms(str(level), rows)
-        owners.append(place[these][owner].astype(np.int64))
-        atoms.append(atom)
-    return area_ids, np.concatenate(owners), np.concatenate(atoms)
+    unit, atom = unit_atoms(census, units)
+    area = area_ids.get_indexer(units["area_id"])[unit]
+    return area_ids, area.astype(np.int64), atom
 
 
 def _around(census: Census, fine: str, columns: Sequence[str], touched: Rows) -> Rows:
@@ -138,6 +149,7 @@ def _pieces(
         value = pd.factorize(held[column])[0]
         low = pd.Series(value[~alone]).groupby(code[~alone])
         cut[low.first().index[low.min().to_numpy() != low.max().to_numpy()]] = True
+    # an atom stands alone where its dissemination area is cut or not known
     single = alone | cut[np.where(alone, 0, code)]
     key = np.where(single, len(areas) + np.arange(len(held)), code)
     _, first, piece = np.unique(key, return_index=True, return_inverse=True)
@@ -172,6 +184,7 @@ def _counts(
 def _marks(
     census: Census, rows: Rows, piece: Rows, held: pd.DataFrame, count: int
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Flag pieces not or not fully enumerated, and pieces in a reserve or settlement."""
     fine = census.atom_level
     incomplete = np.zeros(count, dtype=bool)
     if "incomplete_reserve" in census.data.columns(fine):
@@ -217,17 +230,6 @@ def _whole(
     return pd.Series(levels, index=frame.index, dtype=object)
 
 
-#: levels people find their way by, finest first
-_LEVELS = ("CSD", "CD", "PR")
-#: outlines beyond which a map is a tangle: the next level is taken
-_MOST = 250
-#: part of the width shown on each side of the areas; a map is seldom as wide as its areas
-_MARGIN = 0.3
-#: finest detail kept, as a part of the width
-_DETAIL = 1 / 2000
-_COLUMNS = ("level", "unit_id", "unit_name", "population")
-
-
 def surroundings(census: Census, bounds: npt.NDArray[np.float64]) -> gpd.GeoDataFrame:
     """Return the census subdivisions that meet a rectangle; divisions or provinces where too many.
 
@@ -258,7 +260,7 @@ def surroundings(census: Census, bounds: npt.NDArray[np.float64]) -> gpd.GeoData
         rows = np.flatnonzero(meets)
         if not len(rows) or (len(rows) > _MOST and level != _LEVELS[-1]):
             continue
-        return _cut(census, level, rows, frame, max(width, height) * _DETAIL)
+        return _outlines_in(census, level, rows, frame, max(width, height) * _DETAIL)
     return no_surroundings(census.crs)
 
 
@@ -269,22 +271,25 @@ def no_surroundings(crs: object) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(empty, geometry=[], crs=crs)
 
 
-def _cut(
+def _outlines_in(
     census: Census,
     level: str,
     rows: npt.NDArray[np.int64],
     frame: npt.NDArray[np.float64],
     detail_m: float,
 ) -> gpd.GeoDataFrame:
+    """Return the outlines of some units inside a rectangle, as :func:`surroundings` does."""
     polygons = census.data.geometry(level, rows)
     held = ~pd.isna(polygons)
     rows, polygons = rows[held], polygons[held]
+    # simplified together, so that neighbours keep one line between them
     broken = ~shapely.is_valid(polygons)
     polygons[broken] = shapely.make_valid(polygons[broken])
     simple = shapely.coverage_simplify(polygons, detail_m)
     simple, window = shapely.make_valid(simple), shapely.box(*frame)
     inside = shapely.intersection(simple, window)
     kept = shapely.area(inside) > 0
+    # a label stands on what is seen of its unit
     points = shapely.point_on_surface(inside[kept])
     units = census.units(level).iloc[rows[kept]].reset_index()[list(_COLUMNS[1:])]
     units.insert(0, "level", pd.Series(level, index=units.index, dtype="string"))

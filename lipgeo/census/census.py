@@ -1,9 +1,10 @@
-"""``Census``: one opened vintage: its levels, hierarchy and counts; reads only what is asked."""
+"""Open one census vintage: its levels, hierarchy and counts, read only as far as asked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from lipgeo.census.data import (
     Rows,
 )
 from lipgeo.census.search import Search
+from lipgeo.census.units import UnitRows
 from lipgeo.errors import MissingLevelError, UnknownUnitError, require_kind
 from lipgeo.report import Card, Shown, heads
 from lipgeo.words import say
@@ -143,11 +145,7 @@ class Census(Shown):
 
     def ids(self, level: str) -> npt.NDArray[np.object_]:
         """Return the unit ids of a level in its order, text; not to be changed; (n,)."""
-        if level not in self._ids:
-            ids = self.data.attributes(level, ["unit_id"])["unit_id"]
-            self._ids[level] = ids.to_numpy(dtype=object)
-            self._ids[level].flags.writeable = False
-        return self._ids[level]
+        return self._unit_rows.ids(level)
 
     def rows(self, level: str, unit_ids: Sequence[str] | pd.Index) -> Rows:
         """Return the positions of units in their level.
@@ -157,9 +155,8 @@ class Census(Shown):
         UnknownUnitError
             Some ids are not in this census; ``problems`` lists them.
         """
-        self.require_level(level)
         wanted = pd.Index(unit_ids, dtype=object)
-        found = self._index(level).get_indexer(wanted)
+        found = self.find_rows(level, wanted)
         missing = wanted[found < 0]
         if len(missing):
             raise UnknownUnitError(
@@ -169,20 +166,19 @@ class Census(Shown):
                 vintage=self.vintage,
                 units=missing,
             )
-        return np.asarray(found, dtype=np.int64)
+        return found
 
-    def _index(self, level: str) -> pd.Index:
-        if level not in self._indexes:
-            self._indexes[level] = pd.Index(self.ids(level))
-        return self._indexes[level]
+    def find_rows(self, level: str, unit_ids: Any) -> Rows:
+        """Return the positions of units in their level, -1 where an id is missing or no unit; (n,).
+
+        For ids that may be unknown; :meth:`rows` is for those that may not.
+        """
+        self.require_level(level)
+        return self._unit_rows.find(level, unit_ids)
 
     @cached_property
-    def _ids(self) -> dict[str, npt.NDArray[np.object_]]:
-        return {}
-
-    @cached_property
-    def _indexes(self) -> dict[str, pd.Index]:
-        return {}
+    def _unit_rows(self) -> UnitRows:
+        return UnitRows(self.data)
 
     def find(
         self, name: str, level: str | None = None, province: str | None = None
@@ -220,13 +216,13 @@ class Census(Shown):
         if level is not None:
             self.require_level(geography.level(level).code)
         found = self._search.find(name, level, province)
-        if found.empty and not self._search.named:
+        if found.empty and not self._search.has_names:
             raise MissingLevelError("census.no_names", vintage=self.vintage, name=name)
         return found
 
     @cached_property
     def _search(self) -> Search:
-        return Search(self.data)
+        return Search(self.data, self._unit_rows)
 
     def counts(self, level: str) -> pd.DataFrame:
         """Return the counts of a level.

@@ -1,4 +1,4 @@
-"""``Completeness``: whether the census held has all of a unit, or only an extract of it."""
+"""Prove which units a census holds whole: ``Completeness``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from lipgeo.arrays import Flags
 from lipgeo.census.census import Census
-from lipgeo.census.data import Rows, located
+from lipgeo.census.data import Rows
 from lipgeo.geography.hierarchy import nests_in
 
 __all__ = ["Completeness"]
@@ -76,7 +76,7 @@ class Completeness:
         if level == self._census.atom_level:
             return np.ones(len(asked), dtype=bool)
         if level not in self._known:
-            size = int(self._census.data.group_boxes(level)[0][-1])
+            size = self._census.size(level)
             self._known[level] = np.full(size, -1, dtype=np.int8)
         known = self._known[level]
         open_rows = np.unique(asked[known[asked] < 0])
@@ -93,6 +93,7 @@ class Completeness:
         figures = self._published.get(level) or {}
         ids = self._census.data.attributes(level, ["unit_id"], rows)["unit_id"]
         records = [figures.get(unit_id) for unit_id in ids]
+        # only units of which something is published can be proven by figures
         told = np.array([record is not None for record in records], dtype=bool)
         proven = np.zeros(len(rows), dtype=bool)
         if not told.any():
@@ -102,6 +103,7 @@ class Completeness:
             columns=["population", f"{atom_level.lower()}_count"]
         )
         population, count = found.to_numpy(dtype=np.float64, na_value=np.nan).T
+        # what is held of them: the number of finest units, and their people
         owner, atom = self._census.atoms(level, rows[told])
         stored = np.bincount(owner, minlength=len(population))
         people = np.zeros(len(population), dtype=np.float64)
@@ -121,7 +123,7 @@ class Completeness:
             if parent not in self._census.levels or parent not in columns or proven.all():
                 continue
             ids = data.attributes(level, [parent], rows)[parent]
-            above = located(data.attributes(parent, ["unit_id"])["unit_id"], ids)
+            above = self._census.find_rows(parent, ids)
             has = (above >= 0) & ~proven
             proven[has] = self.proven(parent, above[has])
         return proven
@@ -131,7 +133,6 @@ class Completeness:
             provinces = list(self._published.get("PR") or {})
             self._country = False  # until proven: the provinces themselves ask no further
             if provinces and "PR" in self._census.levels:
-                ids = self._census.data.attributes("PR", ["unit_id"])["unit_id"]
-                found = pd.Index(ids).get_indexer(pd.Index(provinces))
+                found = self._census.find_rows("PR", provinces)
                 self._country = bool((found >= 0).all() and self.proven("PR", found).all())
         return self._country

@@ -1,6 +1,6 @@
-"""What a census is read from: the protocol, and frames in memory.
+"""Say what a census is read from (the protocol ``CensusData``) and hold one in frames in memory.
 
-The order of a level's rows: along the hierarchy, then by place, so that reads touch little.
+A level's rows have one order: along the hierarchy, then by place, so that reads touch little.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from lipgeo.census.units import find_rows
 from lipgeo.errors import MissingLevelError
+from lipgeo.geography.hierarchy import levels_for
 
 __all__ = [
     "CHAIN",
@@ -33,75 +35,12 @@ __all__ = [
     "expand",
     "hierarchical_order",
     "hilbert",
-    "located",
     "require_membership",
-    "typed",
+    "set_dtypes",
 ]
 
 #: the chain that nests by definition, coarse to fine; rows are ordered along it
-CHAIN = ("PR", "CD", "CSD", "DA", "DB")
-
-
-def hierarchical_order(
-    frames: Mapping[str, pd.DataFrame], boxes: Mapping[str, npt.NDArray[np.float64]]
-) -> dict[str, npt.NDArray[np.int64]]:
-    """Return, for each level, the order of its rows: along the chain, then by place, then by id.
-
-    A unit's place is the position of its box's centre on a Hilbert curve; a unit without a polygon
-    comes after its neighbours of the same parent. Whatever the order of the frames given, equal
-    units get the same order.
-    """
-    orders: dict[str, npt.NDArray[np.int64]] = {}
-    ranks: dict[str, tuple[pd.Index, npt.NDArray[np.int64]]] = {}
-    chain = [level for level in CHAIN if level in frames]
-    for level in (*chain, *(level for level in frames if level not in chain)):
-        frame = frames[level]
-        ids = frame["unit_id"].to_numpy(dtype=object)
-        above = chain[: chain.index(level)] if level in chain else ["PR"]
-        keys: list[npt.NDArray[Any]] = [ids, hilbert(boxes[level])]
-        for parent in reversed(above):
-            if parent not in frame:
-                continue
-            values = frame[parent].to_numpy(dtype=object)
-            if parent in ranks and len(ranks[parent][1]):
-                index, rank = ranks[parent]
-                found = index.get_indexer(pd.Index(values))
-                keys.append(np.where(found < 0, len(index), rank[found]))
-            else:
-                codes = pd.factorize(values, sort=True)[0]
-                keys.append(np.where(codes < 0, len(codes), codes))
-        # the last key of a lexsort is the first to sort by
-        order = np.lexsort([pd.factorize(key, sort=True)[0] for key in keys])
-        orders[level] = np.asarray(order, dtype=np.int64)
-        rank = np.empty(len(order), dtype=np.int64)
-        rank[order] = np.arange(len(order))
-        ranks[level] = (pd.Index(ids), rank)
-    return orders
-
-
-def hilbert(boxes: npt.NDArray[np.float64], bits: int = 16) -> npt.NDArray[np.float64]:
-    """Return the position of each box's centre on a Hilbert curve over EPSG:3347's extent.
-
-    The extent is fixed (Canada with a margin), so a unit keeps its place whatever else is held;
-    infinite where the box is missing. Shape (n,).
-    """
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    missing = np.isnan(centre).any(axis=1)
-    side = 1 << bits
-    cells = np.clip((np.nan_to_num(centre) - (3.0e6, 0.0)) / 7.0e6 * side, 0, side - 1)
-    x, y = cells.astype(np.int64).T
-    position = np.zeros(len(boxes), dtype=np.int64)
-    step = side >> 1
-    while step:
-        right, upper = ((x & step) > 0).astype(np.int64), ((y & step) > 0).astype(np.int64)
-        position += step * step * ((3 * right) ^ upper)
-        flip = (upper == 0) & (right == 1)
-        x, y = np.where(flip, side - 1 - x, x), np.where(flip, side - 1 - y, y)
-        turn = upper == 0
-        x, y = np.where(turn, y, x), np.where(turn, x, y)
-        step >>= 1
-    return np.where(missing, np.inf, position.astype(np.float64))
-
+CHAIN = levels_for("chain")
 
 Rows = npt.NDArray[np.int64]
 
@@ -218,7 +157,7 @@ class MemoryCensus:
             polygons = geometry.get(level)
             if polygons is None:
                 polygons = np.full(len(frame), None, dtype=object)
-            self._frames[level] = typed(frame)
+            self._frames[level] = set_dtypes(frame)
             self._geometry[level] = np.asarray(polygons, dtype=object)
             self._boxes[level] = np.asarray(shapely.bounds(self._geometry[level]), dtype=np.float64)
             if not np.isnan(self._boxes[level]).all():
@@ -296,7 +235,7 @@ def require_membership(data: CensusData, level: str, child: str) -> None:
         raise MissingLevelError("census.no_parent", level=level, child=child, vintage=data.vintage)
 
 
-def typed(frame: pd.DataFrame) -> pd.DataFrame:
+def set_dtypes(frame: pd.DataFrame) -> pd.DataFrame:
     """Return attributes in their dtypes: numbers float64, the flag bool, the rest text."""
     kinds: dict[str, Any] = {}
     for column in frame.columns:
@@ -331,27 +270,10 @@ def boxes_around(
 
 def child_index(parents: pd.Series, parent_of_child: pd.Series) -> tuple[Rows, Rows]:
     """Index children by parent: starts (n + 1,) into the returned order of child rows."""
-    codes = located(parents, parent_of_child)
+    codes = find_rows(parents, parent_of_child)
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(len(parents) + 1))
     return starts.astype(np.int64), order.astype(np.int64)
-
-
-def located(ids: pd.Series, wanted: pd.Series) -> Rows:
-    """Return the position of each text among unique ids, -1 where it is missing or none of them.
-
-    Texts that repeat, as those of parents do, are looked for once.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from lipgeo.census.data import located
-    >>> located(pd.Series(["a", "b"]), pd.Series(["b", pd.NA, "b", "c"])).tolist()
-    [1, -1, 1, -1]
-    """
-    code, different = pd.factorize(wanted)
-    place = pd.Index(ids).get_indexer(pd.Index(different))
-    return np.asarray(np.append(place, -1)[code], dtype=np.int64)
 
 
 def expand(starts: Rows, order: Rows, rows: Rows) -> tuple[Rows, Rows]:
@@ -360,3 +282,64 @@ def expand(starts: Rows, order: Rows, rows: Rows) -> tuple[Rows, Rows]:
     owner = np.repeat(np.arange(len(rows), dtype=np.int64), counts)
     within = np.arange(counts.sum(), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
     return owner, order[np.repeat(starts[rows], counts) + within]
+
+
+def hierarchical_order(
+    frames: Mapping[str, pd.DataFrame], boxes: Mapping[str, npt.NDArray[np.float64]]
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Return, for each level, the order of its rows: along the chain, then by place, then by id.
+
+    A unit's place is the position of its box's centre on a Hilbert curve; a unit without a polygon
+    comes after its neighbours of the same parent. Whatever the order of the frames given, equal
+    units get the same order.
+    """
+    orders: dict[str, npt.NDArray[np.int64]] = {}
+    ranks: dict[str, tuple[pd.Index, npt.NDArray[np.int64]]] = {}
+    chain = [level for level in CHAIN if level in frames]
+    for level in (*chain, *(level for level in frames if level not in chain)):
+        frame = frames[level]
+        ids = frame["unit_id"].to_numpy(dtype=object)
+        above = chain[: chain.index(level)] if level in chain else ["PR"]
+        keys: list[npt.NDArray[Any]] = [ids, hilbert(boxes[level])]
+        for parent in reversed(above):
+            if parent not in frame:
+                continue
+            values = frame[parent].to_numpy(dtype=object)
+            if parent in ranks and len(ranks[parent][1]):
+                index, rank = ranks[parent]
+                found = index.get_indexer(pd.Index(values))
+                keys.append(np.where(found < 0, len(index), rank[found]))
+            else:
+                codes = pd.factorize(values, sort=True)[0]
+                keys.append(np.where(codes < 0, len(codes), codes))
+        # the last key of a lexsort is the first to sort by
+        order = np.lexsort([pd.factorize(key, sort=True)[0] for key in keys])
+        orders[level] = np.asarray(order, dtype=np.int64)
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        ranks[level] = (pd.Index(ids), rank)
+    return orders
+
+
+def hilbert(boxes: npt.NDArray[np.float64], bits: int = 16) -> npt.NDArray[np.float64]:
+    """Return the position of each box's centre on a Hilbert curve over EPSG:3347's extent.
+
+    The extent is fixed (Canada with a margin), so a unit keeps its place whatever else is held;
+    infinite where the box is missing. Shape (n,).
+    """
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    missing = np.isnan(centre).any(axis=1)
+    side = 1 << bits
+    cells = np.clip((np.nan_to_num(centre) - (3.0e6, 0.0)) / 7.0e6 * side, 0, side - 1)
+    x, y = cells.astype(np.int64).T
+    position = np.zeros(len(boxes), dtype=np.int64)
+    step = side >> 1
+    while step:
+        right, upper = ((x & step) > 0).astype(np.int64), ((y & step) > 0).astype(np.int64)
+        position += step * step * ((3 * right) ^ upper)
+        flip = (upper == 0) & (right == 1)
+        x, y = np.where(flip, side - 1 - x, x), np.where(flip, side - 1 - y, y)
+        turn = upper == 0
+        x, y = np.where(turn, y, x), np.where(turn, x, y)
+        step >>= 1
+    return np.where(missing, np.inf, position.astype(np.float64))

@@ -1,6 +1,6 @@
-"""From a name or a code to the census units it may mean.
+"""Find the census units that a name or a code may mean: candidates, never a choice.
 
-Names of places, found again however they are written; candidates, never a choice.
+A name is found however it is written: accents, case, St. and Saint, halves of bilingual names.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pandas as pd
 
 from lipgeo import geography
 from lipgeo.census.data import TEXT, CensusData, Rows
+from lipgeo.census.units import UnitRows
 from lipgeo.errors import InputError
 from lipgeo.geography.hierarchy import facts, fold
 
@@ -114,7 +115,7 @@ class NameIndex:
             wanted = bare
         exact = bool(best)
         if len(wanted) >= _SHORTEST:
-            found = self._holding(wanted)
+            found = self._names_with(wanted)
             starting = np.array([self._keys[k].startswith(wanted) for k in found], dtype=bool)
             self._take(best, "starts", found[starting])
             self._take(best, "contains", found[~starting])
@@ -124,7 +125,8 @@ class NameIndex:
         ordered = sorted(best, key=lambda row: (MATCHES.index(best[row]), row))
         return np.array(ordered, dtype=np.int64), np.array([best[r] for r in ordered], dtype=object)
 
-    def _holding(self, wanted: str) -> npt.NDArray[np.int64]:
+    def _names_with(self, wanted: str) -> npt.NDArray[np.int64]:
+        """Return the positions of the names that hold a text anywhere."""
         places = [match.start() for match in re.finditer(re.escape(wanted), self._text)]
         found = np.searchsorted(self._starts, np.array(places, dtype=np.int64), "right") - 1
         return np.unique(found)
@@ -146,10 +148,13 @@ class Search:
     ----------
     data
         The census.
+    unit_rows
+        Where its units stand.
     """
 
-    def __init__(self, data: CensusData) -> None:
+    def __init__(self, data: CensusData, unit_rows: UnitRows) -> None:
         self._data = data
+        self._unit_rows = unit_rows
 
     def find(self, name: str, level: str | None, province: str | None) -> pd.DataFrame:
         """Return candidates; see :meth:`lipgeo.census.Census.find`."""
@@ -160,7 +165,7 @@ class Search:
             if found["match"].isin(("code", "exact")).any():
                 break
             rows, match = self._names.find(text)
-            candidates = self._named.iloc[rows].assign(match=match)
+            candidates = self._named_units.iloc[rows].assign(match=match)
             if kind:
                 candidates = candidates[candidates["type"].map(fold, na_action="ignore") == kind]
             if place:
@@ -178,14 +183,14 @@ class Search:
         return self._with_published(found.iloc[order].reset_index(drop=True))[list(_COLUMNS)]
 
     @property
-    def named(self) -> bool:
+    def has_names(self) -> bool:
         """Whether any unit has a name."""
-        return not self._named.empty
+        return not self._named_units.empty
 
     # -- names ---------------------------------------------------------------------------------
 
     @cached_property
-    def _named(self) -> pd.DataFrame:
+    def _named_units(self) -> pd.DataFrame:
         """Every unit that has a name."""
         frames = [
             self._units(level)
@@ -199,7 +204,7 @@ class Search:
 
     @cached_property
     def _names(self) -> NameIndex:
-        return NameIndex(self._named["name"], self._named["name_fr"])
+        return NameIndex(self._named_units["name"], self._named_units["name_fr"])
 
     def _units(self, level: str, rows: Rows | None = None) -> pd.DataFrame:
         held = [name for name in _READ if name in self._data.columns(level)]
@@ -241,25 +246,24 @@ class Search:
             try:
                 dguid = geography.parse_dguid(code)
             except InputError:
-                return self._named.iloc[:0].assign(match="")
+                return self._named_units.iloc[:0].assign(match="")
             levels, code = (dguid.level,), dguid.unit_id
         elif mark:
             try:
                 levels, code = (geography.level(level.strip()).code,), rest.strip()
             except InputError:  # a name with a colon in it
-                return self._named.iloc[:0].assign(match="")
+                return self._named_units.iloc[:0].assign(match="")
         found = []
         for held in self._data.levels:
             if levels is not None and held not in levels:
                 continue
             if len(code) != geography.id_length(held, self._data.vintage):
                 continue
-            ids = self._data.attributes(held, ["unit_id"])["unit_id"]
-            rows = np.flatnonzero((ids == code.upper()).to_numpy(dtype=bool))
-            if len(rows):
+            rows = self._unit_rows.find(held, [code.upper()])
+            if rows[0] >= 0:
                 found.append(self._units(held, rows).assign(match="code"))
         if not found:
-            return self._named.iloc[:0].assign(match="")
+            return self._named_units.iloc[:0].assign(match="")
         return pd.concat(found, ignore_index=True)
 
     def _with_published(self, found: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from lipgeo import geography
-from lipgeo.census.data import GRID, NAMES, TEXT, Rows, hierarchical_order, typed
+from lipgeo.census.data import GRID, NAMES, TEXT, Rows, hierarchical_order, set_dtypes
 from lipgeo.store.levels import (
     FLAG,
     NUMBERS,
@@ -158,7 +158,7 @@ def _frame(levels: Levels, level: str, shapes: npt.NDArray[np.object_]) -> pd.Da
     wanted = [*NAMES, *NUMBERS, FLAG, *levels.parents(level)]
     said = {name: columns[name] for name in wanted if name in columns}
     kept = {name: v for name, v in said.items() if name == "unit_id" or not pd.isna(v).all()}
-    frame = typed(pd.DataFrame(kept))
+    frame = set_dtypes(pd.DataFrame(kept))
     if not shapely.is_missing(shapes).all():
         frame[GRID] = shapely.area(shapes)
     return frame

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,9 +15,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 
-from lipgeo.census.data import CHAIN, COUNTS, GRID, GROUP_ROWS, boxes_around, located
+from lipgeo.census.data import CHAIN, COUNTS, GRID, GROUP_ROWS, boxes_around
+from lipgeo.census.units import find_rows
+from lipgeo.files import file_entries, listed_files, write_manifest
 from lipgeo.store.assemble import Assembled
-from lipgeo.store.layout import LAYOUT, MANIFEST, PUBLISHED, level_file, manifest_text, rows_of
+from lipgeo.store.layout import CENSUS, LAYOUT, PUBLISHED, level_file, rows_of
 from lipgeo.store.read import SIZES, is_addressable
 from lipgeo.zones.crs import STATCAN_LAMBERT
 
@@ -45,7 +46,7 @@ def write_vintage(
     Parameters
     ----------
     folder
-        An empty folder.
+        The folder; what already stands in it is sealed with what is written here.
     manifest
         ``vintage``, ``boundary_type``, ``sources``, ``checks``: kept as given.
     census
@@ -62,8 +63,6 @@ def write_vintage(
         levels[level] = {
             "rows": len(frame),
             "polygons": int((~np.isnan(census.boxes[level][:, 0])).sum()),
-            "bytes": path.stat().st_size,
-            "sha256": sha256_of(path),
             "columns": list(frame.columns),
             "ranges": list(ranges),
             "addressable": _addressable(path),
@@ -73,10 +72,11 @@ def write_vintage(
             },
         }
     write_table(folder / PUBLISHED, census.published)
-    text = manifest_text(
-        {"layout": LAYOUT, **manifest, "crs": STATCAN_LAMBERT.to_string(), "levels": levels}
-    )
-    (folder / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
+    files = file_entries(folder, listed_files(folder))
+    for level in levels:  # a lipgeo from before `files` looks for them here
+        levels[level] |= files[level_file(folder, level).name]
+    content = {**manifest, "crs": STATCAN_LAMBERT.to_string(), "levels": levels}
+    write_manifest(folder, CENSUS, content, files)
 
 
 def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, Any] | None = None) -> None:
@@ -84,12 +84,6 @@ def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, Any] | N
     table = pa.Table.from_pandas(frame, preserve_index=False)
     about = {b"lipgeo": json.dumps(metadata or {}, ensure_ascii=False).encode()}
     pq.write_table(table.replace_schema_metadata(about), path, compression="zstd")
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, as hexadecimal text."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def row_ranges(level: str, frames: Mapping[str, pd.DataFrame]) -> dict[str, _Range]:
@@ -130,7 +124,7 @@ def _bare(level: str, census: Assembled) -> dict[str, Any]:
         return {}
     if level != finest and level in census.frames[finest]:
         ids = census.frames[level]["unit_id"].iloc[bare]
-        owner = located(ids, census.frames[finest][level])
+        owner = find_rows(ids, census.frames[finest][level])
         held = np.flatnonzero(owner >= 0)
         boxes = boxes_around(census.boxes[finest][held], owner[held], len(bare))
     sides = [[None if np.isnan(side) else side for side in box] for box in boxes.tolist()]
