@@ -17,8 +17,10 @@ from lipgeo.boundary import Boundaries, fit_boundaries
 from lipgeo.boundary.checks import FLAGS
 from lipgeo.boundary.rules import RULES
 from lipgeo.census import Census, MemoryCensus
+from lipgeo.cli.options import RuleChoice
 from lipgeo.crosswalk import build_crosswalk
 from lipgeo.errors import AreaError, FitError, MissingLevelError
+from lipgeo.words import catalogue
 
 DA, DB = toytown.DA_IDS, toytown.DB_IDS
 PEOPLE = toytown.POPULATION
@@ -550,3 +552,11 @@ def test_same_input_same_result(town, areas) -> None:
     )
     pd.testing.assert_frame_equal(order(turned.units), order(first.units))
     assert turned.areas["area_id"].tolist() == ["3", "1", "2"]
+
+
+def test_a_rule_is_known_wherever_rules_are_named() -> None:
+    """The command line's choice, the sentences of the order and the docs know every rule."""
+    said = {key.removeprefix("boundary.rule_") for key in catalogue() if "boundary.rule_" in key}
+    assert [choice.value for choice in RuleChoice] == list(RULES)
+    assert said == set(RULES)
+    assert all(f"``{rule}``" in str(fit_boundaries.__doc__) for rule in RULES)

@@ -152,7 +152,7 @@ def build(
     areas: o.AREAS,
     out: o.Out,
     unit: o.Unit = "DA",
-    rule: o.Rule = o.RuleChoice.MAJORITY,
+    rule: o.Rule = o.RuleChoice("majority"),
     by: o.By = o.WeightChoice.POPULATION,
     threshold: Annotated[
         float, typer.Option("--threshold", min=0.0, max=1.0, help=say("cli.opt_threshold"))

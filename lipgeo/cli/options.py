@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from lipgeo.words import say
+from lipgeo.words import catalogue, say
 
 __all__ = [
     "AREAS",
@@ -66,14 +66,17 @@ class LangChoice(StrEnum):
 
 
 class RuleChoice(StrEnum):
-    """Rules by which units are chosen."""
+    """Rules by which units are chosen: those that have a sentence.
 
-    WITHIN = "within"
-    TOUCHING = "touching"
-    MAJORITY = "majority"
-    LARGEST = "largest"
-    POINT = "point"
-    OPTIMAL = "optimal"
+    The sentences and not ``boundary.rules.RULES`` name them here, so that help loads no fitting
+    code; a test holds the two equal.
+    """
+
+    _ignore_ = ("members", "key")
+    members = vars()
+    for key in catalogue():
+        if key.startswith("boundary.rule_"):
+            members[key.removeprefix("boundary.rule_").upper()] = key.removeprefix("boundary.rule_")
 
 
 class WeightChoice(StrEnum):

@@ -84,8 +84,8 @@ def _method(content: Content) -> Iterable[str]:
     shown = say("order.mixed_levels") if unit in (None, "mixed") else level(unit).name
     if drawn:
         yield say(
-            "order.readme_drawn", areas=drawn, unit=shown, rule=say(f"order.rule_{meta['rule']}"),
-            by=say(f"boundary.by_{meta['by']}"),
+            "order.readme_drawn", areas=drawn, unit=shown,
+            rule=say(f"boundary.rule_{meta['rule']}"), by=say(f"boundary.by_{meta['by']}"),
         )  # fmt: skip
     if drawn < len(areas):
         yield say("order.readme_listed", areas=len(areas) - drawn)
