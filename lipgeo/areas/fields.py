@@ -1,4 +1,4 @@
-"""Columns of ids, names and dates as people write them, brought to text."""
+"""Bring columns of ids, names and dates, as people write them, to text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from lipgeo.geography.hierarchy import fold
 from lipgeo.report import Faults, Finding, finding
 from lipgeo.words import say
 
-__all__ = ["TEXTS", "describe", "id_faults", "near", "obvious_id", "require_columns", "text_ids"]
+__all__ = [
+    "TEXTS",
+    "describe",
+    "id_faults",
+    "name_nearest",
+    "obvious_id",
+    "require_columns",
+    "text_ids",
+]
 
 #: what an area has besides its id
 TEXTS = ("name_en", "name_fr", "valid_from", "valid_to")
@@ -43,22 +51,22 @@ def require_columns(data: pd.DataFrame, asked: Iterable[str | None]) -> None:
             "areas.no_such_column",
             [{"column": column} for column in missing],
             missing=missing,
-            near=near(missing, columns),
+            name_nearest=name_nearest(missing, columns),
             columns=", ".join(columns) or "-",
         )
 
 
-def near(missing: Iterable[str], known: Iterable[str]) -> str:
-    """Return the sentence that names the known words nearest to the missing ones.
+def name_nearest(missing: Iterable[str], known: Iterable[str]) -> str:
+    """Name the known words nearest to the missing ones, in a sentence.
 
     Empty where none is near; else it begins with a space, to stand behind another sentence.
 
     Examples
     --------
-    >>> from lipgeo.areas.fields import near
-    >>> near(["ward_no"], ["WARD_NUM", "label"])
+    >>> from lipgeo.areas.fields import name_nearest
+    >>> name_nearest(["ward_no"], ["WARD_NUM", "label"])
     ' Nearest: WARD_NUM.'
-    >>> near(["ward_no"], ["label"])
+    >>> name_nearest(["ward_no"], ["label"])
     ''
     """
     folded: dict[str, str] = {}
@@ -129,22 +137,22 @@ def text_ids(values: pd.Series, column: str) -> tuple[pd.Series, list[Finding]]:
 
 
 def id_faults(
-    ids: pd.Series, rows: pd.Series, column: str, faults: Faults, *, unique: bool
+    ids: pd.Series, lines: pd.Series, column: str, faults: Faults, *, unique: bool
 ) -> None:
-    """Put rows without an id in ``faults``, and those that share one where ids are to be unique."""
+    """Put lines without an id in ``faults``, and those that share one where ids are unique."""
     missing = ids.isna().to_numpy(dtype=bool)
     faults.add(
         "areas.missing_ids",
-        [{"row": row} for row in rows[missing]],
-        rows=list(rows[missing]),
+        [{"row": line} for line in lines[missing]],
+        rows=list(lines[missing]),
         column=column,
     )
     twice = (ids.duplicated(keep=False) & ids.notna()).to_numpy(dtype=bool) & unique
     faults.add(
         "areas.duplicate_ids",
-        [{"row": row, "area_id": id} for row, id in zip(rows[twice], ids[twice], strict=True)],
+        [{"row": line, "area_id": id} for line, id in zip(lines[twice], ids[twice], strict=True)],
         ids=list(ids[twice].unique()),
-        rows=list(rows[twice]),
+        rows=list(lines[twice]),
         column=column,
     )
 
@@ -153,28 +161,28 @@ def describe(
     ids: pd.Series,
     data: pd.DataFrame,
     asked: Mapping[str, str | None],
-    rows: pd.Series,
+    lines: pd.Series,
     faults: Faults,
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Return the names and dates of each area from columns that may repeat them row by row.
+    """Return the names and dates of each area from columns that may repeat them line by line.
 
     Parameters
     ----------
     ids
-        Area id of each row, ``pd.NA`` where missing.
+        Area id of each line, ``pd.NA`` where missing.
     data
         The columns, in the order of ``ids``.
     asked
         ``name_en, name_fr, valid_from, valid_to`` to the column that holds it, or ``None``: then a
         column of that name, or a usual one, is taken where there is one.
-    rows
-        What messages call each row.
+    lines
+        What messages call each line.
 
     Returns
     -------
     pandas.DataFrame
         Index ``area_id`` in order of appearance; columns :data:`TEXTS` (``string``, missing where
-        not given, where blank, and where the rows of an area bear different names).
+        not given, where blank, and where the lines of an area bear different names).
     list of Finding
         Columns taken unasked, and names that differ.
     """
@@ -191,7 +199,7 @@ def describe(
             )
         is_date = field.startswith("valid")
         values = data[column].reset_index(drop=True)
-        values = _dates(values, column, rows, ids, faults) if is_date else _names(values)
+        values = _dates(values, column, lines, ids, faults) if is_date else _names(values)
         given = pd.DataFrame({"area": ids.to_numpy(), "value": values}).dropna().drop_duplicates()
         differing = given.loc[given["area"].duplicated(), "area"].unique()
         if len(differing) and is_date:
@@ -232,7 +240,7 @@ def _names(values: pd.Series) -> pd.Series:
 
 
 def _dates(
-    values: pd.Series, column: str, rows: pd.Series, ids: pd.Series, faults: Faults
+    values: pd.Series, column: str, lines: pd.Series, ids: pd.Series, faults: Faults
 ) -> pd.Series:
     """Return ISO dates as text; cells that are no date go to ``faults``."""
     text = _names(values)
@@ -243,11 +251,11 @@ def _dates(
     faults.add(
         "areas.bad_dates",
         [
-            {"row": row, "area_id": area, "given": given}
-            for row, area, given in zip(rows[bad], ids[bad], text[bad], strict=True)
+            {"row": line, "area_id": area, "given": given}
+            for line, area, given in zip(lines[bad], ids[bad], text[bad], strict=True)
         ],
         column=column,
-        rows=list(rows[bad]),
+        rows=list(lines[bad]),
         given=list(text[bad]),
     )
     return dates.dt.strftime("%Y-%m-%d").astype("string")

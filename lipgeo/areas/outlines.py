@@ -1,6 +1,7 @@
-"""What of the areas lies outside of what the opened census holds.
+"""Bring drawn outlines to the census's grid as valid polygons, and hold areas against a census.
 
-Drawn outlines brought to the census's grid as valid polygons, or refused row by row.
+An outline that cannot be used is refused with its line. What of the areas lies outside of what the
+opened census holds is a finding.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import shapely
 from lipgeo.arrays import Flags, Shapes
 from lipgeo.census.census import Census
 from lipgeo.census.data import Rows
+from lipgeo.census.units import rows_by_level
 from lipgeo.report import Faults, Finding, finding
 from lipgeo.zones.crs import area_km2, to_grid
 from lipgeo.zones.dissolve import parts_and_holes
 from lipgeo.zones.validity import SLIVER_SHARE, make_valid_polygons, polygon_parts, swapped_axes
 from lipgeo.zones.zones import axis_problems
 
-__all__ = ["incomplete_units", "list_and_outline", "merged", "outlines_on_grid", "outside_census"]
+__all__ = ["incomplete_units", "list_and_outline", "outlines_on_grid", "outside_census", "unite"]
 
 _AXES = {
     "swapped_axes": "areas.swapped_axes",
@@ -33,7 +35,7 @@ _AXES = {
 
 
 def outlines_on_grid(
-    geometry: npt.ArrayLike, crs: pyproj.CRS, rows: pd.DataFrame, faults: Faults
+    geometry: npt.ArrayLike, crs: pyproj.CRS, lines: pd.DataFrame, faults: Faults
 ) -> tuple[Shapes, list[Finding]]:
     """Bring outlines to EPSG:3347 as valid polygons.
 
@@ -43,10 +45,10 @@ def outlines_on_grid(
         Shapely geometries in ``crs``, ``None`` where missing; shape (n,).
     crs
         An accepted CRS.
-    rows
-        What messages call each outline: columns ``row, area_id``; (n,).
+    lines
+        What messages call each outline: columns ``line, area_id``; (n,).
     faults
-        Gets the rows that are missing, empty, points or lines, without surface, or outside Canada
+        Gets the lines that are missing, empty, points or lines, without surface, or outside Canada
         (with the reason where swapped axes or the wrong unit explain it).
 
     Returns
@@ -57,52 +59,53 @@ def outlines_on_grid(
         Outlines that crossed themselves and were repaired, with their square kilometres before
         and after (ESRI:102001); points and lines left out of collections.
     """
+    # what is no polygon at all
     given = shapely.force_2d(np.array(geometry, dtype=object))
     missing = shapely.is_missing(given)
     empty = ~missing & shapely.is_empty(given)
     shapes = polygon_parts(given)
     other = ~missing & ~empty & shapely.is_missing(shapes)
-    _fault(faults, "areas.no_geometry", missing, rows)
-    _fault(faults, "areas.empty_geometry", empty, rows)
+    _fault(faults, "areas.no_geometry", missing, lines)
+    _fault(faults, "areas.empty_geometry", empty, lines)
     kinds = sorted({shape.geom_type for shape in given[other]})
-    _fault(faults, "areas.not_polygons", other, rows, kinds=kinds)
-    # before the way to the grid, which may bend a flat ring open
+    _fault(faults, "areas.not_polygons", other, lines, kinds=kinds)
+    # what has no surface or lies elsewhere; before the grid, which may bend a flat ring open
     flat = shapely.area(shapely.convex_hull(shapes)) == 0
-    shapes[flat | _outside(shapes, crs, rows, faults)] = None
-    outlines, repaired = _repair(to_grid(shapes, crs), rows)
+    shapes[flat | _outside(shapes, crs, lines, faults)] = None
+    outlines, repaired = _repair(to_grid(shapes, crs), lines)
     flat |= shapely.is_missing(outlines) & ~shapely.is_missing(shapes)
-    _fault(faults, "areas.no_surface", flat, rows)
+    _fault(faults, "areas.no_surface", flat, lines)
     collections = (shapely.get_type_id(given) == shapely.GeometryType.GEOMETRYCOLLECTION) & ~other
     findings = [
-        finding("areas.collection", "note", row.area_id, row=row.row, area=row.area_id)
-        for row in rows[collections & ~empty].itertuples()
+        finding("areas.collection", "note", line.area_id, row=line.line, area=line.area_id)
+        for line in lines[collections & ~empty].itertuples()
     ]
     return outlines, findings + repaired
 
 
-def _fault(faults: Faults, key: str, which: Flags, rows: pd.DataFrame, /, **values: Any) -> None:
-    bad = rows[which]
+def _fault(faults: Faults, key: str, which: Flags, lines: pd.DataFrame, /, **values: Any) -> None:
+    bad = lines[which].rename(columns={"line": "row"})
     faults.add(key, bad.to_dict("records"), rows=list(bad["row"]), **values)
 
 
-def _outside(shapes: Shapes, crs: pyproj.CRS, rows: pd.DataFrame, faults: Faults) -> Flags:
+def _outside(shapes: Shapes, crs: pyproj.CRS, lines: pd.DataFrame, faults: Faults) -> Flags:
     """Flag outlines outside Canada, and say why where that is certain."""
-    ids = rows["area_id"].fillna("—").to_numpy(dtype=object)
+    ids = lines["area_id"].fillna("—").to_numpy(dtype=object)
     explained = np.zeros(len(shapes), dtype=bool)
     problems = pd.DataFrame(axis_problems(ids, shapes, crs), columns=["row", "problem"])
     for problem, which in problems.groupby("problem", sort=False):
         here = np.zeros(len(shapes), dtype=bool)
         here[which["row"].to_numpy(dtype=np.int64) - 1] = True
-        _fault(faults, _AXES[problem], here, rows, crs=crs.name)
+        _fault(faults, _AXES[problem], here, lines, crs=crs.name)
         explained |= here
     bounds = shapely.bounds(shapes)
     bounds[explained] = np.nan
     _, outside = swapped_axes(bounds, crs)
-    _fault(faults, "areas.outside_canada", outside, rows, crs=crs.name)
+    _fault(faults, "areas.outside_canada", outside, lines, crs=crs.name)
     return explained | outside
 
 
-def _repair(outlines: Shapes, rows: pd.DataFrame) -> tuple[Shapes, list[Finding]]:
+def _repair(outlines: Shapes, lines: pd.DataFrame) -> tuple[Shapes, list[Finding]]:
     """Make outlines valid, ``None`` where no surface is left; say how the area of each changed."""
     fixed, changed, _ = make_valid_polygons(outlines)
     fixed[~(shapely.area(fixed) > 0)] = None
@@ -115,22 +118,22 @@ def _repair(outlines: Shapes, rows: pd.DataFrame) -> tuple[Shapes, list[Finding]
         finding(
             "areas.repaired",
             "warning",
-            row.area_id,
+            line.area_id,
             value=now - was,
-            row=row.row,
-            area=row.area_id,
+            row=line.line,
+            area=line.area_id,
             reason=reason.partition("[")[0],
             was=was,
             now=now,
         )
-        for row, reason, was, now in zip(
-            rows[changed].itertuples(), reasons, before, after, strict=True
+        for line, reason, was, now in zip(
+            lines[changed].itertuples(), reasons, before, after, strict=True
         )
     ]
     return fixed, findings
 
 
-def merged(ids: pd.Series, outlines: Shapes) -> tuple[Shapes, list[Finding]]:
+def unite(ids: pd.Series, outlines: Shapes) -> tuple[Shapes, list[Finding]]:
     """Unite the outlines of each area, in order of appearance of its id.
 
     Returns
@@ -138,7 +141,7 @@ def merged(ids: pd.Series, outlines: Shapes) -> tuple[Shapes, list[Finding]]:
     numpy.ndarray
         One polygon or multipolygon an area.
     list of Finding
-        How many rows made each area, and how many parts and holes it has: holes may be slivers
+        How many lines made each area, and how many parts and holes it has: holes may be slivers
         between outlines that do not meet.
     """
     codes, areas = pd.factorize(ids)
@@ -209,8 +212,8 @@ def _share_inside(
     covered = np.zeros(len(outlines))
     for at, outline in enumerate(outlines):
         x0, y0, x1, y1 = outline.bounds
-        rows = np.flatnonzero((west <= x1) & (east >= x0) & (south <= y1) & (north >= y0))
-        units, *_ = make_valid_polygons(census.data.geometry(level, rows.astype(np.int64)))
+        census_rows = np.flatnonzero((west <= x1) & (east >= x0) & (south <= y1) & (north >= y0))
+        units, *_ = make_valid_polygons(census.data.geometry(level, census_rows))
         shapely.prepare(outline)
         whole = shapely.contains_properly(outline, units)
         crossed = units[~whole & shapely.intersects(outline, units)]
@@ -224,16 +227,14 @@ def incomplete_units(units: pd.DataFrame, census: Census) -> list[Finding]:
 
     Held against its published population, else against the published number of its finest units.
     """
-    counted = f"{census.atom_level.lower()}_count"
+    count_column = f"{census.atom_level.lower()}_count"
     findings = []
-    for level in units["level"].unique():
-        if level == census.atom_level:
-            continue
-        of_level = units[units["level"].eq(level)]
-        rows = census.rows(level, of_level["unit_id"].to_numpy(dtype=object))
-        owner, atom = census.atoms(level, rows)
-        counts = np.bincount(owner, minlength=len(rows))
-        people = _people(owner, atom, len(rows), census)
+    coarser = units[units["level"].ne(census.atom_level)]
+    for level, these, census_rows in rows_by_level(census, coarser):
+        of_level = coarser.iloc[these]
+        owner, atom = census.atoms(level, census_rows)
+        counts = np.bincount(owner, minlength=len(census_rows))
+        people = _people(owner, atom, len(census_rows), census)
         totals = census.data.meta["published"].get(level, {})
         for at, unit in enumerate(of_level.itertuples()):
             known = totals.get(unit.unit_id) or {}
@@ -244,7 +245,7 @@ def incomplete_units(units: pd.DataFrame, census: Census) -> list[Finding]:
                 continue
             by_people = "population" in known and not np.isnan(people[at])
             held = people[at] if by_people else counts[at]
-            published = known.get("population" if by_people else counted, np.nan)
+            published = known.get("population" if by_people else count_column, np.nan)
             if held < published - _slack(published, by_people):
                 findings.append(
                     finding(

@@ -1,4 +1,4 @@
-"""``ServiceAreas``: drawn areas and unit-list areas, with their names and dates."""
+"""Hold drawn areas and unit-list areas with their names and dates: ``ServiceAreas``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lipgeo.areas.fields import (
     TEXTS,
     describe,
     id_faults,
-    near,
+    name_nearest,
     obvious_id,
     require_columns,
     text_ids,
@@ -23,12 +23,13 @@ from lipgeo.areas.fields import (
 from lipgeo.areas.outlines import (
     incomplete_units,
     list_and_outline,
-    merged,
     outlines_on_grid,
     outside_census,
+    unite,
 )
-from lipgeo.areas.unit_lists import atoms_of, codes_of, entries, partition, polygons_of, resolve
+from lipgeo.areas.unit_lists import codes_of, entries, partition, polygons_of, resolve
 from lipgeo.census.census import Census
+from lipgeo.census.units import unit_atoms
 from lipgeo.errors import AreaError
 from lipgeo.report import Card, CheckReport, Faults, Finding, Shown, finding, heads, notes_of
 from lipgeo.words import language, say
@@ -147,10 +148,10 @@ class ServiceAreas(Shown):
         require_columns(data, [id, group_by, *asked.values()])
 
         faults = Faults()
-        rows = pd.DataFrame({"row": np.arange(1, len(data) + 1)})
+        lines = pd.DataFrame({"line": np.arange(1, len(data) + 1)})
         if as_one is not None:
             ids = pd.Series(as_one.strip() or pd.NA, index=data.index, dtype="string")
-            id_faults(ids, rows["row"], "as_one", faults, unique=False)
+            id_faults(ids, lines["line"], "as_one", faults, unique=False)
         else:
             column = group_by or id
             if column is None:
@@ -158,15 +159,15 @@ class ServiceAreas(Shown):
                 findings.append(finding("areas.id_taken", "note", column, column=column))
             ids, notes = text_ids(data[column], column)
             findings += notes
-            id_faults(ids, rows["row"], column, faults, unique=group_by is None)
-        rows["area_id"] = ids
-        outlines, notes = outlines_on_grid(frame.geometry.array, accepted.crs, rows, faults)
+            id_faults(ids, lines["line"], column, faults, unique=group_by is None)
+        lines["area_id"] = ids
+        outlines, notes = outlines_on_grid(frame.geometry.array, accepted.crs, lines, faults)
         findings += notes
-        texts, notes = describe(ids, data, asked, rows["row"], faults)
+        texts, notes = describe(ids, data, asked, lines["line"], faults)
         findings += notes
         faults.raise_if_any("areas.bad_layer", count=len(data))
         if as_one is not None or group_by is not None:
-            outlines, notes = merged(ids, outlines)
+            outlines, notes = unite(ids, outlines)
             findings += notes
         return cls(_frame(texts, "drawn", outlines), report=CheckReport(findings))
 
@@ -230,8 +231,8 @@ class ServiceAreas(Shown):
         ids, notes = text_ids(given["area_id"], "area_id")
         given["area_id"] = ids
         findings += notes
-        id_faults(ids, given["row"], "area_id", faults, unique=False)
-        texts, notes = describe(ids, given[[*TEXTS]], dict.fromkeys(TEXTS), given["row"], faults)
+        id_faults(ids, given["line"], "area_id", faults, unique=False)
+        texts, notes = describe(ids, given[[*TEXTS]], dict.fromkeys(TEXTS), given["line"], faults)
         findings += notes
         listed, notes = resolve(given, census, faults)
         findings += notes
@@ -371,7 +372,7 @@ class ServiceAreas(Shown):
                 "areas.no_such_area",
                 [{"area_id": area} for area in missing],
                 areas=missing,
-                near=near(missing, self.ids),
+                name_nearest=name_nearest(missing, self.ids),
             )
         others = set(self.ids.difference(wanted))
         return ServiceAreas(
@@ -413,9 +414,9 @@ class ServiceAreas(Shown):
             The census is of another vintage than the codes.
         """
         self._require_vintage(census)
-        owner, row = atoms_of(self._units, census)
+        owner, census_row = unit_atoms(census, self._units)
         area = self.ids.get_indexer(self._units["area_id"])[owner]
-        pairs = pd.DataFrame({"area": area, "row": row}).drop_duplicates()
+        pairs = pd.DataFrame({"area": area, "row": census_row}).drop_duplicates()
         pairs = pairs.sort_values(["area", "row"], ignore_index=True)
         return pd.DataFrame({"area_id": self.ids[pairs["area"]], "row": pairs["row"]})
 

@@ -1,6 +1,8 @@
-"""From what people list to units of the census: codes, DGUIDs and names resolved or refused.
+"""Resolve listed codes, DGUIDs and names to census units, and make each area a partition of them.
 
-Units of an area made a partition: exclusions opened, overlaps undone, no atom twice.
+What is no unit is refused with its line. Exclusions are opened and overlaps undone, so that no
+atom of an area lies in two of its units. A ``line`` is where an entry stood in the user's list, a
+``census_row`` the position of its unit in its level.
 """
 
 from __future__ import annotations
@@ -17,12 +19,13 @@ from lipgeo.areas.fields import TEXTS
 from lipgeo.census.census import Census
 from lipgeo.census.completeness import Completeness
 from lipgeo.census.data import CHAIN, Rows
+from lipgeo.census.units import rows_by_level, unit_atoms
 from lipgeo.errors import AreaError, InputError
 from lipgeo.geography.hierarchy import nests_in
 from lipgeo.report import Faults, Finding, finding
 from lipgeo.words import number, say
 
-__all__ = ["atoms_of", "codes_of", "entries", "levels_named", "partition", "polygons_of", "resolve"]
+__all__ = ["codes_of", "entries", "levels_named", "partition", "polygons_of", "resolve"]
 
 _DGUID = r"^\d{4}[AS]\d{4}\S+$"
 #: digits with the marks spreadsheets put into them, or a forward sortation area
@@ -43,7 +46,7 @@ def entries(
     Returns
     -------
     pandas.DataFrame
-        One row a listed unit, RangeIndex; columns ``row`` (where it stood, for messages),
+        One row a listed unit, RangeIndex; columns ``line`` (where it stood, for messages),
         ``area_id`` (as given), ``level, unit, province, mode`` (text, ``unit`` a code, a DGUID or
         a name, ``mode`` as given), and ``name_en, name_fr, valid_from, valid_to`` as given.
 
@@ -58,15 +61,15 @@ def entries(
         _require_lists(units)
         _require_lists(exclude or {})
         modes = {"": units, "exclude": exclude or {}}
-        rows = [
+        listed_units = [
             (area, unit, mode)
             for mode, lists in modes.items()
             for area, listed in lists.items()
             for unit in ([listed] if isinstance(listed, str) else listed)
         ]
-        frame = pd.DataFrame(rows, columns=["area_id", "unit", "mode"])
+        frame = pd.DataFrame(listed_units, columns=["area_id", "unit", "mode"])
         frame["unit"] = _text(frame["unit"].astype(object))  # a bare number may come
-        frame.insert(0, "row", np.arange(1, len(frame) + 1))
+        frame.insert(0, "line", np.arange(1, len(frame) + 1))
         frame["level"] = frame["province"] = ""
         none = [area for area, listed in units.items() if len(listed) == 0]
         if none:
@@ -91,7 +94,7 @@ def entries(
             frame[column] = frame["area_id"].map(
                 {area: pair[place] for area, pair in pairs.items()}
             )
-    return _without_prefix(_one_a_row(frame))
+    return _without_prefix(_split_cells(frame))
 
 
 def _require_lists(units: object) -> None:
@@ -105,7 +108,7 @@ def _require_lists(units: object) -> None:
         raise AreaError("areas.units_not_listed", problems, areas=odd, kinds=kinds)
 
 
-def _one_a_row(frame: pd.DataFrame) -> pd.DataFrame:
+def _split_cells(frame: pd.DataFrame) -> pd.DataFrame:
     """Take apart cells that hold several units: ``CSD:4815035; CSD:4815032``."""
     several = frame["unit"].str.contains(_BETWEEN)
     if not several.any():
@@ -113,7 +116,7 @@ def _one_a_row(frame: pd.DataFrame) -> pd.DataFrame:
     units = frame["unit"].where(~several, frame["unit"].str.strip(";| ").str.split(_BETWEEN))
     apart = frame.assign(unit=units).explode("unit", ignore_index=True)
     apart["unit"] = apart["unit"].str.strip()
-    return apart[~(apart["unit"].eq("") & apart["row"].isin(frame.loc[several, "row"]))]
+    return apart[~(apart["unit"].eq("") & apart["line"].isin(frame.loc[several, "line"]))]
 
 
 def _without_prefix(frame: pd.DataFrame) -> pd.DataFrame:
@@ -143,8 +146,9 @@ def _from_frame(units: pd.DataFrame) -> pd.DataFrame:
     if "area_id" not in columns or not named or ("unit" not in columns and "level" not in columns):
         raise AreaError("areas.list_columns", columns=list(map(str, units.columns)))
     frame = pd.DataFrame({"area_id": units["area_id"].to_numpy()})
-    rows = units.index if units.index.name == "row" else np.arange(1, len(units) + 1)
-    frame.insert(0, "row", rows)
+    # a table that was read says in its index which row of the file each line stood in
+    lines = units.index if units.index.name == "row" else np.arange(1, len(units) + 1)
+    frame.insert(0, "line", lines)
     for column in ("level", "province", "mode"):
         frame[column] = _text(units[column]) if column in columns else ""
     frame["unit"] = ""
@@ -193,13 +197,12 @@ def resolve(
     Returns
     -------
     pandas.DataFrame
-        One row a resolved entry; columns ``row, area_id, level, unit_id, unit_row, exclude``
-        (``unit_row`` the position in the level). Entries that are none are left out, and said
-        in ``faults``.
+        One row a resolved entry; columns ``line, area_id, level, unit_id, census_row,
+        exclude``. Entries that are no unit are left out, and said in ``faults``.
     list of Finding
         Codes that were restored.
     """
-    listed = entries[["row", "area_id", "province"]].copy()
+    listed = entries[["line", "area_id", "province"]].copy()
     listed["given"] = entries["unit"].where(
         entries["level"].eq(""), entries["level"] + ":" + entries["unit"]
     )
@@ -217,7 +220,7 @@ def resolve(
     _fault(faults, "areas.no_level", listed[no_level])
 
     findings: list[Finding] = []
-    listed["unit_row"] = -1
+    listed["census_row"] = -1
     for level in listed.loc[listed["level"].notna() & ~blank, "level"].unique():
         of_level = listed["level"].eq(level) & ~blank
         if level not in census.levels:
@@ -230,14 +233,16 @@ def resolve(
             continue
         findings += _codes(listed, of_level & is_code, level, census, faults)
         _names(listed, of_level & ~is_code, level, census, faults)
-    resolved = listed[listed["unit_row"] >= 0].reset_index(drop=True)
+    resolved = listed[listed["census_row"] >= 0].reset_index(drop=True)
     return resolved.drop(columns=["given", "province"]), findings
 
 
 def _fault(faults: Faults, key: str, listed: pd.DataFrame, /, **values: Any) -> None:
     """Add a fault of listed units: the sentence names the units as they were written."""
-    rows = listed[["row", "area_id", "given"]].to_dict("records")
-    faults.add(key, rows, units=list(listed["given"]), rows=list(listed["row"]), **values)
+    bad = listed[["line", "area_id", "given"]].rename(columns={"line": "row"})
+    faults.add(
+        key, bad.to_dict("records"), units=list(bad["given"]), rows=list(bad["row"]), **values
+    )
 
 
 def _levels(given: pd.Series, vintage: int, listed: pd.DataFrame, faults: Faults) -> pd.Series:
@@ -305,10 +310,8 @@ def _codes(
             vintage=census.vintage,
             reasons="; ".join(reasons),
         )
-    index = pd.Index(census.data.attributes(level, ["unit_id"])["unit_id"].to_numpy(dtype=object))
-    found = index.get_indexer(pd.Index(listed.loc[good, "unit_id"].to_numpy(dtype=object)))
-    listed.loc[good, "unit_row"] = found
-    _diagnose(listed[good & listed["unit_row"].lt(0)], level, census, faults)
+    listed.loc[good, "census_row"] = census.find_rows(level, listed.loc[good, "unit_id"])
+    _diagnose(listed[good & listed["census_row"].lt(0)], level, census, faults)
     return list(restored.report)
 
 
@@ -317,8 +320,7 @@ def _diagnose(unknown: pd.DataFrame, level: str, census: Census, faults: Faults)
     for other in census.levels:
         if other == level or unknown.empty:
             continue
-        ids = census.data.attributes(other, ["unit_id"])["unit_id"]
-        here = unknown["unit_id"].isin(ids)
+        here = census.find_rows(other, unknown["unit_id"]) >= 0
         _fault(faults, "areas.other_level", unknown[here], level=level, other=other)
         unknown = unknown[~here]
     if unknown.empty:
@@ -340,9 +342,8 @@ def _diagnose(unknown: pd.DataFrame, level: str, census: Census, faults: Faults)
 
 def _provinces(census: Census) -> set[str]:
     if "PR" in census.levels:
-        return set(census.data.attributes("PR", ["unit_id"])["unit_id"])
-    atoms = census.data.attributes(census.atom_level, ["unit_id"])["unit_id"]
-    return set(atoms.str[:2])
+        return set(census.ids("PR"))
+    return {atom[:2] for atom in census.ids(census.atom_level)}
 
 
 def _names(
@@ -353,8 +354,8 @@ def _names(
     faults: Faults,
 ) -> None:
     """Look names up; a name that several units bear is refused with its candidates."""
-    for position in np.flatnonzero(these):
-        entry = listed.iloc[[position]]
+    for place in np.flatnonzero(these):
+        entry = listed.iloc[[place]]
         name, province = entry["unit_id"].iloc[0], entry["province"].iloc[0]
         try:
             found = census.find(name, level=level, province=province or None)
@@ -364,21 +365,23 @@ def _names(
         bearers = found[found["match"].isin(["exact", "code"])]
         if len(bearers) == 1:
             unit_id = bearers["unit_id"].iloc[0]
-            listed.loc[listed.index[position], ["unit_id", "unit_row"]] = [
+            listed.loc[listed.index[place], ["unit_id", "census_row"]] = [
                 unit_id,
                 int(census.rows(level, [unit_id])[0]),
             ]
         elif len(bearers):
-            shown = _shown(bearers)
-            _fault(faults, "areas.ambiguous_names", entry, level=level, candidates=shown)
-            faults.rows[-1]["candidates"] = shown
+            candidates = _describe_candidates(bearers)
+            _fault(faults, "areas.ambiguous_names", entry, level=level, candidates=candidates)
+            faults.rows[-1]["candidates"] = candidates
         elif len(found):
-            _fault(faults, "areas.near_names", entry, level=level, candidates=_shown(found))
+            candidates = _describe_candidates(found)
+            _fault(faults, "areas.near_names", entry, level=level, candidates=candidates)
         else:
             _fault(faults, "areas.unknown_names", entry, level=level, vintage=census.vintage)
 
 
-def _shown(candidates: pd.DataFrame) -> list[str]:
+def _describe_candidates(candidates: pd.DataFrame) -> list[str]:
+    """Return candidates as messages name them: code, name, type and province, people."""
     type_ = candidates["type"].fillna("")
     place = (type_ + ", " + candidates["province"].fillna("")).str.strip(", ")
     code = candidates["level"] + ":" + candidates["unit_id"]
@@ -437,16 +440,19 @@ def partition(listed: pd.DataFrame, census: Census) -> tuple[pd.DataFrame, list[
 def _without_overlap(
     area: str, listed: pd.DataFrame, census: Census
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    owner, atom = atoms_of(listed, census)
+    """Return the units of one area without overlaps and exclusions; see :func:`partition`."""
+    # the atoms of each unit, one unit after another
+    owner, atom = unit_atoms(census, listed)
     order = np.argsort(owner, kind="stable")
     owner, atom = owner[order], atom[order]
     starts = np.searchsorted(owner, np.arange(len(listed) + 1))
     levels, ids = (listed[c].to_numpy(dtype=object) for c in ("level", "unit_id"))
     codes = np.array(codes_of(listed), dtype=object)
     out = listed["exclude"].to_numpy(dtype=bool)
-    count = int(census.data.group_boxes(census.atom_level)[0][-1])
+    count = census.size(census.atom_level)
     forbidden = np.zeros(count, dtype=bool)
     forbidden[atom[out[owner]]] = True
+    # which unit holds each atom; the largest come first and stay whole
     holder = np.full(count, -1, dtype=np.int64)
     candidates = [
         level
@@ -470,19 +476,20 @@ def _without_overlap(
             continue
         opened = _open(free, levels[unit], candidates, census)
         kept += [(unit, level, child) for level, children in opened for child in children]
-        said = {"area": area, "unit": codes[unit]}
-        said["made"] = [f"{number(len(children))} {level}" for level, children in opened]
+        values = {"area": area, "unit": codes[unit]}
+        values["made"] = [f"{number(len(children))} {level}" for level, children in opened]
         if forbidden[mine].any():
-            findings.append(finding("areas.opened_for_exclusion", "note", area, **said))
+            findings.append(finding("areas.opened_for_exclusion", "note", area, **values))
         if others:
-            said["others"] = list(others)
-            findings.append(finding("areas.opened_for_overlap", "warning", area, **said))
+            values["others"] = list(others)
+            findings.append(finding("areas.opened_for_overlap", "warning", area, **values))
     findings += [
         finding("areas.nested_units", "warning", area, area=area, units=units, others=others)
         if others
         else finding("areas.excluded_whole", "warning", area, area=area, units=units)
         for others, units in inside.items()
     ]
+    # exclusions that touch nothing of the area
     covered = np.zeros(count, dtype=bool)
     covered[atom[~out[owner]]] = True
     idle = [u for u in np.flatnonzero(out) if not covered[atom[starts[u] : starts[u + 1]]].any()]
@@ -511,6 +518,7 @@ def _open(
 ) -> list[tuple[str, list[str]]]:
     """Return the largest units that lie wholly in some atoms of a unit, level by level."""
     proofs = Completeness(census)
+    # level by level: units all of whose atoms are left stand for them
     opened: list[tuple[str, list[str]]] = []
     left = np.sort(free)
     for child in candidates:
@@ -521,12 +529,12 @@ def _open(
         if not len(ids):
             continue
         have = np.bincount(codes[codes >= 0], minlength=len(ids))
-        rows = census.rows(child, ids)
-        owner, _ = census.atoms(child, rows)
+        census_rows = census.rows(child, ids)
+        owner, _ = census.atoms(child, census_rows)
         whole = have == np.bincount(owner, minlength=len(ids))
         if level not in nests_in(child, census.vintage):
             # of an extract, what is held of the child may lie inside and the rest outside
-            whole &= proofs.proven(child, rows)
+            whole &= proofs.proven(child, census_rows)
         if whole.any():
             opened.append((child, sorted(np.asarray(ids, dtype=object)[whole])))
             left = left[(codes < 0) | ~whole[codes]]
@@ -536,35 +544,12 @@ def _open(
     return opened
 
 
-def atoms_of(units: pd.DataFrame, census: Census) -> tuple[Rows, Rows]:
-    """Pairs (position in ``units``, row of the finest level) of units of any levels.
-
-    ``units`` has ``level`` and ``unit_id``; both arrays have one entry a pair, grouped by level.
-
-    Raises
-    ------
-    UnknownUnitError, MissingLevelError
-        Units or a level that the census does not hold.
-    """
-    owners, atoms = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for level in units["level"].unique():
-        these = np.flatnonzero(units["level"].eq(level).to_numpy())
-        rows = census.rows(level, units["unit_id"].iloc[these].to_numpy(dtype=object))
-        owner, atom = census.atoms(level, rows)
-        owners.append(these[owner])
-        atoms.append(atom)
-    return np.concatenate(owners), np.concatenate(atoms)
-
-
 def _unit_names(members: pd.DataFrame, census: Census) -> pd.Series:
     names = pd.Series(pd.NA, index=members.index, dtype="string")
-    for level in members["level"].unique():
-        if "unit_name" not in census.data.columns(level):
-            continue
-        these = members["level"].eq(level)
-        rows = census.rows(level, members.loc[these, "unit_id"].to_numpy(dtype=object))
-        found = census.data.attributes(level, ["unit_name"], rows)["unit_name"]
-        names[these] = found.astype("string").to_numpy()
+    for level, these, census_rows in rows_by_level(census, members):
+        if "unit_name" in census.data.columns(level):
+            found = census.data.attributes(level, ["unit_name"], census_rows)["unit_name"]
+            names.iloc[these] = found.astype("string").to_numpy()
     return names
 
 
@@ -587,16 +572,15 @@ def polygons_of(
     """
     shapes: list[npt.NDArray[np.object_]] = [np.empty(0, dtype=object)]
     owners: list[Rows] = [np.empty(0, np.int64)]
-    for level in units["level"].unique():
-        these = np.flatnonzero(units["level"].eq(level).to_numpy())
-        rows = census.rows(level, units["unit_id"].iloc[these].to_numpy(dtype=object))
-        different, back = np.unique(rows, return_inverse=True)
+    for level, these, census_rows in rows_by_level(census, units):
+        # a unit that several areas list is read once
+        different, back = np.unique(census_rows, return_inverse=True)
         polygons = census.data.geometry(level, different)[back]
         bare = np.array([polygon is None for polygon in polygons], dtype=bool)
         shapes.append(polygons[~bare])
         owners.append(these[~bare])
         if bare.any() and level != census.atom_level:
-            owner, atom = census.atoms(level, rows[bare])
+            owner, atom = census.atoms(level, census_rows[bare])
             shapes.append(census.data.geometry(census.atom_level, atom))
             owners.append(these[bare][owner])
     return np.concatenate(shapes), np.concatenate(owners)

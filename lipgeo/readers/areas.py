@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from lipgeo.areas.fields import TEXTS, near
+from lipgeo.areas.fields import TEXTS, name_nearest
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.areas.unit_lists import entries, levels_named
 from lipgeo.census.census import Census
@@ -145,7 +145,7 @@ def _by_column(frame: pd.DataFrame, units: pd.DataFrame, vintage: int) -> list[F
     column, said = min(of_level, key=lambda pair: order.index(pair[1].level))
     if said.vintage is not None and said.vintage != vintage:
         raise AreaError(
-            "readers.readers_other_vintage",
+            "readers.areas.other_vintage",
             column=column,
             came=str(said.vintage),
             vintage=str(vintage),
@@ -238,9 +238,9 @@ def list_of_toml(path: Path, vintage: int) -> pd.DataFrame:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
-        raise FileError("readers.readers_missing", path=path) from error
+        raise FileError("readers.missing", path=path) from error
     except OSError as error:
-        raise FileError("readers.readers_unreadable", path=path, reason=error.strerror) from error
+        raise FileError("readers.unreadable", path=path, reason=error.strerror) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FileError("readers.not_toml", path=path, reason=str(error)) from error
     areas = content.get("area")
@@ -256,7 +256,7 @@ def list_of_toml(path: Path, vintage: int) -> pd.DataFrame:
             problems,
             path=path,
             keys=[f"{problem['area_id']}: {problem['key']}" for problem in problems],
-            near=near([problem["key"] for problem in problems], _TOML_KEYS),
+            name_nearest=name_nearest([problem["key"] for problem in problems], _TOML_KEYS),
         )
     rows: list[dict[str, Any]] = []
     for area, entry in areas.items():
@@ -466,6 +466,6 @@ def _require_somewhere(
             "areas.no_such_column",
             [{"column": column} for column in missing],
             missing=missing,
-            near=near(missing, columns),
+            name_nearest=name_nearest(missing, columns),
             columns=", ".join(dict.fromkeys(columns)) or "-",
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lipgeo.areas.fields import near
+from lipgeo.areas.fields import name_nearest
 from lipgeo.errors import FileError, RegistryError
 from lipgeo.store.published import boundaries
 
@@ -96,7 +96,7 @@ class Registry:
                 "registry.no_such_id",
                 [{"area_id": one} for one in strangers],
                 ids=strangers,
-                near=near(strangers, known.index),
+                name_nearest=name_nearest(strangers, known.index),
             )
         return known.loc[wanted]
 
