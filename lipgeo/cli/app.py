@@ -152,7 +152,7 @@ def build(
     areas: o.AREAS,
     out: o.Out,
     unit: o.Unit = "DA",
-    rule: o.Rule = o.RuleChoice("majority"),
+    rule: o.Rule = o.DEFAULT_RULE,
     by: o.By = o.WeightChoice.POPULATION,
     threshold: Annotated[
         float, typer.Option("--threshold", min=0.0, max=1.0, help=say("cli.opt_threshold"))

@@ -79,6 +79,9 @@ class RuleChoice(StrEnum):
             members[key.removeprefix("boundary.rule_").upper()] = key.removeprefix("boundary.rule_")
 
 
+DEFAULT_RULE = RuleChoice("majority")
+
+
 class WeightChoice(StrEnum):
     """What shares are made of."""
 
