@@ -51,7 +51,7 @@ def require_columns(data: pd.DataFrame, asked: Iterable[str | None]) -> None:
             "areas.no_such_column",
             [{"column": column} for column in missing],
             missing=missing,
-            name_nearest=name_nearest(missing, columns),
+            near=name_nearest(missing, columns),
             columns=", ".join(columns) or "-",
         )
 

@@ -372,7 +372,7 @@ class ServiceAreas(Shown):
                 "areas.no_such_area",
                 [{"area_id": area} for area in missing],
                 areas=missing,
-                name_nearest=name_nearest(missing, self.ids),
+                near=name_nearest(missing, self.ids),
             )
         others = set(self.ids.difference(wanted))
         return ServiceAreas(

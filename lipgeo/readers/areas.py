@@ -256,7 +256,7 @@ def list_of_toml(path: Path, vintage: int) -> pd.DataFrame:
             problems,
             path=path,
             keys=[f"{problem['area_id']}: {problem['key']}" for problem in problems],
-            name_nearest=name_nearest([problem["key"] for problem in problems], _TOML_KEYS),
+            near=name_nearest([problem["key"] for problem in problems], _TOML_KEYS),
         )
     rows: list[dict[str, Any]] = []
     for area, entry in areas.items():
@@ -466,6 +466,6 @@ def _require_somewhere(
             "areas.no_such_column",
             [{"column": column} for column in missing],
             missing=missing,
-            name_nearest=name_nearest(missing, columns),
+            near=name_nearest(missing, columns),
             columns=", ".join(dict.fromkeys(columns)) or "-",
         )

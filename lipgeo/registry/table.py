@@ -96,7 +96,7 @@ class Registry:
                 "registry.no_such_id",
                 [{"area_id": one} for one in strangers],
                 ids=strangers,
-                name_nearest=name_nearest(strangers, known.index),
+                near=name_nearest(strangers, known.index),
             )
         return known.loc[wanted]
 
