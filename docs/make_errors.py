@@ -19,9 +19,18 @@ from lipgeo.words import catalogue
 
 PACKAGE = Path(lipgeo.__file__).parent
 SEVERITIES = ("error", "warning", "note")
+#: the classes of errors that are raised
+ERRORS = [
+    name
+    for name in errors.__all__
+    if inspect.isclass(getattr(errors, name)) and name != "LipgeoError"
+]
 #: rooms whose other sentences are headings, labels and progress
-LABELS = {"cli", "maps", "show", "demo", "flags", "estimates_file", "report", "words", "order"}
-LABELS_WITHIN = (".column_", ".instruction_", ".why_", ".head_", ".readme_", ".rule_")
+LABELS = {"cli", "maps", "report", "words"}
+LABELS_WITHIN = (
+    ".column_", ".instruction_", ".why_", ".head_", ".readme_", ".rule_",
+    "order.attribution", "order.diff_", "order.list_", "store.title", "store.missing_title",
+)  # fmt: skip
 HEADS = {
     "en": (
         "reference/errors.md",
@@ -72,7 +81,7 @@ def said_by_code() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
                 for part in ast.walk(argument)
                 if isinstance(part, ast.Constant) and part.value in known
             }
-            if called in errors.__all__:
+            if called in ERRORS:
                 raised[called] |= keys
             elif called == "require_kind":
                 raised["KindError"] |= keys
@@ -94,9 +103,7 @@ def pages() -> dict[str, str]:
     made = {}
     for language, (name, head, titles, about, faults) in HEADS.items():
         parts = [head]
-        for class_name in errors.__all__:
-            if class_name == "LipgeoError":
-                continue
+        for class_name in ERRORS:
             kind = getattr(errors, class_name)
             builtin = next(base for base in kind.__mro__ if base.__module__ == "builtins")
             parts.append(f"\n## {class_name}\n\nPython: `{builtin.__name__}`.\n")

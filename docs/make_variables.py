@@ -80,9 +80,9 @@ def pages() -> dict[str, str]:
                 ),
             ))  # fmt: skip
         meant = [
-            (f"`{key.removeprefix('flags.')}`", writing.plain(said[language]))
+            (f"`{key.removeprefix('report.flag_')}`", writing.plain(said[language]))
             for key, said in catalogue().items()
-            if key.startswith("flags.")
+            if key.startswith("report.flag_")
         ]
         made[name] = (
             f"{head}\n{_table((*heads, *map(str, YEARS)), rows)}\n{flags}\n"

@@ -21,8 +21,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from lipgeo.errors import AmbiguousNameError, AreaError
-from lipgeo.words import catalogue, number, say
+from lipgeo.errors import AmbiguousNameError, AreaError, LipgeoError
+from lipgeo.words import catalogue, name_of, number, say
 
 __all__ = [
     "Card",
@@ -354,26 +354,37 @@ class Faults:
 
     def add(self, key: str, rows: Iterable[Mapping[str, Any]], /, **values: Any) -> None:
         """Add one kind of fault: its sentence and one mapping a row; nothing when no rows."""
-        faults = [{**row, "fault": key.partition(".")[2]} for row in rows]
+        faults = [{**row, "fault": name_of(key)} for row in rows]
         if faults:
             self.sentences.append(say(key, **values))
             self.rows += faults
 
-    def raise_if_any(self, key: str, /, **values: Any) -> None:
+    def raise_if_any(
+        self, key: str, /, *, error: type[LipgeoError] = AreaError, **values: Any
+    ) -> None:
         """Raise all faults as one error whose sentence is ``key``.
+
+        Parameters
+        ----------
+        key
+            Key of the sentence; it gets ``faults``, the sentences of all kinds of fault.
+        error
+            What is raised.
+        **values
+            What else fills the sentence.
 
         Raises
         ------
         AmbiguousNameError
             Every fault is a name that several units bear.
-        AreaError
-            There are other faults; ``problems`` has one row each.
+        LipgeoError
+            There are other faults: ``error``; ``problems`` has one row each.
         """
         if not self.rows:
             return
         ambiguous = {row["fault"] for row in self.rows} == {"ambiguous_names"}
-        error = AmbiguousNameError if ambiguous else AreaError
-        raise error(key, self.rows, faults=" ".join(self.sentences), **values)
+        kind = AmbiguousNameError if ambiguous else error
+        raise kind(key, self.rows, faults=" ".join(self.sentences), **values)
 
 
 def finding(
@@ -389,4 +400,4 @@ def finding(
     """Make a finding whose sentence is ``key`` and whose check is the key's name in its room."""
     sentence = say(key, **values)
     measured = None if value is None else float(value)  # a NumPy scalar is no JSON
-    return Finding(key.partition(".")[2], severity, str(subject), sentence, measured, limit)
+    return Finding(name_of(key), severity, str(subject), sentence, measured, limit)

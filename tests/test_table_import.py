@@ -315,7 +315,7 @@ def test_any_rows_are_read_as_a_slow_reader_reads_them(data, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", data.draw(st.integers(1, 5)) * 700)
         patch.setattr(blocks, "_MARGIN", data.draw(st.integers(0, 3)) * 900)
-        patch.setattr(importing, "UNITS", data.draw(st.integers(1, 7)))
+        patch.setattr(importing, "BATCH_UNITS", data.draw(st.integers(1, 7)))
         lipgeo.add_table(folder / "store", path, name="p")
     assert_held(folder / "store", "p", path)
 
@@ -351,7 +351,7 @@ def test_units_that_come_again_with_the_same_figures_are_kept_once(tmp_path):
 @pytest.mark.parametrize("batch", [2, 256])
 def test_units_that_come_again_with_other_figures_are_refused(tmp_path, monkeypatch, batch):
     """A unit that differs between files stops the import, by name; nothing is left to see."""
-    monkeypatch.setattr(importing, "UNITS", batch)
+    monkeypatch.setattr(importing, "BATCH_UNITS", batch)
     units = das(5)
     dguid, name, cells = units[2]
     other = [(dguid, name, {**cells, 384: figures("7777")})]
@@ -459,7 +459,7 @@ import sys, time
 import lipgeo
 from lipgeo.readers.statcan import profile_blocks as blocks
 from lipgeo.store.tables import importing, intake
-blocks.BLOCK, importing.BLOCK, importing.UNITS = 1 << 14, 1 << 14, 8
+blocks.BLOCK, importing.BLOCK, importing.BATCH_UNITS = 1 << 14, 1 << 14, 8
 write = intake.write_parts
 def slowly(*given, **named):
     time.sleep(0.03)
@@ -473,7 +473,7 @@ def small_steps(patch):
     """Import in the steps of SLOW."""
     patch.setattr(blocks, "BLOCK", 1 << 14)
     patch.setattr(importing, "BLOCK", 1 << 14)
-    patch.setattr(importing, "UNITS", 8)
+    patch.setattr(importing, "BATCH_UNITS", 8)
 
 
 def killed(store, paths, entries):

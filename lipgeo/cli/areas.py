@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lipgeo.cli.registry import registered_areas
 from lipgeo.errors import AreaError, CRSError, LipgeoError, ZoneError
 from lipgeo.report import CheckReport, Finding, notes_of
+from lipgeo.words import name_of, say
 
 if TYPE_CHECKING:
     from lipgeo.areas.service_areas import ServiceAreas
@@ -46,7 +47,7 @@ _SHEETS = (".csv", ".tsv", ".txt", ".xlsx", ".toml")
 
 def _as_findings(error: LipgeoError) -> CheckReport:
     """Turn an error about an input into a finding: a check tells, it does not stop."""
-    return CheckReport([Finding(error.key.partition(".")[2], "error", "", str(error))])
+    return CheckReport([Finding(name_of(error.key), "error", "", str(error))])
 
 
 def _id_of(frame: Any, reading: dict[str, Any]) -> str | None:
@@ -84,7 +85,6 @@ def check_areas(
     from lipgeo.readers.areas import read_service_areas
     from lipgeo.readers.layers import read_layer
     from lipgeo.store.read import open_census
-    from lipgeo.words import say
     from lipgeo.zones.zones import check_layer
 
     report = CheckReport()

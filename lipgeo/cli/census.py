@@ -73,8 +73,6 @@ def list_tables(
 
 
 DEFAULT_DOWNLOADS = Path("lipgeo-downloads")
-#: the newest census whose files are published
-DEFAULT_VINTAGE = 2021
 
 app = typer.Typer(help=say("cli.help_census"), no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(table_app, name="table")
@@ -93,17 +91,18 @@ def _needed(
 ) -> list[Needed]:
     """Say which files AREAS need: units to choose from if drawn, the units named if listed."""
     from lipgeo.cli.registry import registered_levels
+    from lipgeo.geography.hierarchy import usual_vintage
     from lipgeo.readers.areas import named_levels
     from lipgeo.store.catalogue import held_by, need
     from lipgeo.store.read import describe_store, open_census
 
     held = describe_store(store) if store.exists() else None
     years = set() if held is None else set(held["vintage"])
-    year = vintage or (max(years) if years else DEFAULT_VINTAGE)
+    year = vintage or (max(years) if years else usual_vintage())
     have = held_by(open_census(store, year)) if year in years else None
     named = registered_levels(areas) or named_levels(areas, year)
     if named is None and not Path(areas).exists():
-        raise FileError("readers.layers_missing", path=areas)
+        raise FileError("readers.layers.missing", path=areas)
     levels = named if named is not None else ("DA", "DB") if unit == "mixed" else (unit,)
     return need(levels, year, by, have, lang, drawn=named is None)
 

@@ -10,7 +10,7 @@ import typer
 
 from lipgeo.cli import options as o
 from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
-from lipgeo.words import say
+from lipgeo.words import name_of, say
 
 if TYPE_CHECKING:
     from lipgeo.areas.service_areas import ServiceAreas
@@ -124,7 +124,7 @@ def _check_ids(ids: str, store: Path, vintage: int | None, *, draft: bool) -> Ch
             return found.report + found.against(opened)
         notes = notes_of(units(ids, draft=draft))
     except LipgeoError as error:
-        return CheckReport([Finding(error.key.partition(".")[2], "error", "", str(error))])
+        return CheckReport([Finding(name_of(error.key), "error", "", str(error))])
     no_store = Finding("no_store", "note", str(store), say("cli.no_store", store=store))
     return notes + CheckReport([no_store])
 
@@ -235,10 +235,11 @@ def template(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
+    from lipgeo.geography.hierarchy import usual_vintage
     from lipgeo.registry.template import write_template
 
     opened, _ = _censuses(store, vintage)
-    year = opened.vintage if opened is not None else vintage or 2021
+    year = opened.vintage if opened is not None else vintage or usual_vintage()
     written = write_template(out, vintage=year, lip_id=lip_id)
     if as_json:
         print_json({"template": written})

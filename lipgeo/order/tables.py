@@ -130,7 +130,7 @@ def _from_file(path: Path) -> list[Any]:
         lines = csv.DictReader(text.splitlines(), delimiter=separator, restkey=_BEYOND)
         read = [(lines.line_num, row) for row in lines]
     except FileNotFoundError as error:
-        raise OrderError("readers.layers_missing", path=path) from error
+        raise OrderError("readers.layers.missing", path=path) from error
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise OrderError("order.tables_unreadable", path=path, reason=error) from error
     longer = [number for number, row in read if _BEYOND in row]

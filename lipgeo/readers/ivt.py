@@ -38,7 +38,7 @@ def read_ivt(path: Path) -> Sheet:
     except ImportError as error:
         raise MissingExtraError("readers.no_pyivt", path=path) from error
     if not path.exists():
-        raise FileError("readers.readers_missing", path=path)
+        raise FileError("readers.missing", path=path)
     try:
         return from_pyivt(pyivt.open(path), path.name)
     except (OSError, ValueError, TypeError) as error:

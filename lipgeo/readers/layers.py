@@ -96,7 +96,7 @@ def existing(path: Path) -> Path:
         there = path.exists()
     except OSError as err:  # a name too long, a drive gone
         reason = err.strerror or str(err)
-        raise FileError("readers.layers_unreadable", path=str(path), reason=reason) from err
+        raise FileError("readers.layers.unreadable", path=str(path), reason=reason) from err
     if not there:
         folder = path.parent
         if not folder.is_dir():
@@ -107,14 +107,14 @@ def existing(path: Path) -> Path:
         if near:
             near = [by_fold[name] for name in near]
             raise FileError("readers.missing_near", path=str(path), near=near)
-        raise FileError("readers.layers_missing", path=str(path))
+        raise FileError("readers.layers.missing", path=str(path))
     path = path.absolute()
     if path.is_dir():
         if path.suffix.lower() != ".gdb":
             held = sorted(e.name for e in path.iterdir() if e.suffix.lower() in (*_PARTS, ".zip"))
             if len(held) == 1:
                 return existing(path / held[0])
-            key = "readers.layers_folder" if held else "readers.folder_empty"
+            key = "readers.layers.folder" if held else "readers.folder_empty"
             raise FileError(key, path=str(path), names=held)
         return path
     try:
@@ -122,9 +122,9 @@ def existing(path: Path) -> Path:
             started = file.read(1)
     except OSError as err:
         reason = err.strerror or str(err)
-        raise FileError("readers.layers_unreadable", path=str(path), reason=reason) from err
+        raise FileError("readers.layers.unreadable", path=str(path), reason=reason) from err
     if not started:
-        raise FileError("readers.layers_empty", path=str(path))
+        raise FileError("readers.layers.empty", path=str(path))
     return path
 
 
@@ -203,7 +203,7 @@ def _unzip(path: Path, folder: Path) -> list[Dataset]:
         stored = _names(archive)
         leads = _leads(stored)
         if not leads:
-            raise FileError("readers.layers_nothing_in_zip", path=str(path), names=list(stored))
+            raise FileError("readers.layers.nothing_in_zip", path=str(path), names=list(stored))
         found = []
         for number, lead in enumerate(leads):
             target = folder / str(number)
@@ -460,7 +460,7 @@ def read_layer(
         if source.parent == require_path(path).expanduser().absolute():
             notes.insert(0, _note("only_file", "note", chosen, folder=source.parent))
     if not len(frame):
-        raise FileError("readers.layers_no_rows", name=chosen.dataset.name, layer=chosen.layer)
+        raise FileError("readers.layers.no_rows", name=chosen.dataset.name, layer=chosen.layer)
     if given is not None and frame.crs is not None and not same_crs(given, frame.crs):
         notes.append(_note("crs", "warning", chosen, said=frame.crs.name, given=given.name))
     declared = given if given is not None else frame.crs
@@ -557,7 +557,7 @@ def _read(chosen: _Chosen, encoding: str | None) -> tuple[gpd.GeoDataFrame, list
             )
         except UnicodeDecodeError as err:
             tried = encoding or err.encoding
-            raise FileError("readers.layers_wrong_encoding", name=name, encoding=tried) from err
+            raise FileError("readers.layers.wrong_encoding", name=name, encoding=tried) from err
         except (DataSourceError, DataLayerError, shapely.errors.ShapelyError) as err:
             raise FileError("readers.damaged", name=name, reason=_reason(err)) from err
     if not isinstance(frame, gpd.GeoDataFrame):

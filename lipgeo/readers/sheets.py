@@ -95,11 +95,11 @@ def read_sheet(path: str | Path, sheet: str | None = None, *, encoding: str | No
         with path.open("rb") as stream:
             head = stream.read(8)
     except FileNotFoundError as error:
-        raise FileError("readers.readers_missing", path=path) from error
+        raise FileError("readers.missing", path=path) from error
     except PermissionError as error:
         raise FileError("readers.locked", path=path) from error
     except OSError as error:
-        raise FileError("readers.readers_unreadable", path=path, reason=error.strerror) from error
+        raise FileError("readers.unreadable", path=path, reason=error.strerror) from error
     if head.startswith(_OLE):
         raise FileError("readers.old_workbook", path=path)
     if head.startswith(_ZIP):
@@ -188,7 +188,7 @@ def _from_workbook(path: Path, wanted: str | None) -> Sheet:
     top = _header(rows)
     if top:
         notes.append(
-            finding("readers.readers_titles", "note", sheet.title, rows=[n for n, _ in rows[:top]])
+            finding("readers.sheets.titles", "note", sheet.title, rows=[n for n, _ in rows[:top]])
         )
     numbers = [number for number, _ in rows[top:]]
     cells = [cells for _, cells in rows[top:]]

@@ -90,10 +90,10 @@ def open_bytes(source: TextSource) -> BinaryIO:
     try:
         return path.open("rb")
     except FileNotFoundError as error:
-        raise FileError("readers.missing", path=path) from error
+        raise FileError("readers.text.missing", path=path) from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise FileError("readers.unreadable", path=path, reason=reason) from error
+        raise FileError("readers.text.unreadable", path=path, reason=reason) from error
 
 
 def called_by(source: TextSource, name: str | None) -> str:

@@ -8,7 +8,6 @@ The browser saves the view on screen: units down or across, their codes inside l
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import pyarrow.parquet
 
 from lipgeo import geography
 from lipgeo.errors import FileError, TableError, require_path
+from lipgeo.files import sha256_of
 from lipgeo.geography.hierarchy import fold
 from lipgeo.geography.restoring import restore_ids
 from lipgeo.readers.columns import (
@@ -184,7 +184,7 @@ def read_table(
     first, notes = _once(numbers, symbols, frame.index[there], path)
     findings += notes
     if not len(numbers):
-        raise TableError("readers.readtable_no_rows", name=path.name)
+        raise TableError("readers.no_rows", name=path.name)
     return CensusTable(
         numbers[first],
         level=places.level,
@@ -199,10 +199,7 @@ def read_table(
 
 def sources_of(paths: list[Path]) -> pd.DataFrame:
     """Return ``file, sha256`` of files read."""
-    hashes = []
-    for path in paths:
-        with path.open("rb") as stream:
-            hashes.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    hashes = [sha256_of(path) for path in paths]
     return pd.DataFrame({"file": [path.name for path in paths], "sha256": hashes})
 
 

@@ -32,7 +32,7 @@ from lipgeo.registry.overlaps import (
 from lipgeo.registry.resolving import units
 from lipgeo.registry.table import Registry, open_registry
 from lipgeo.report import CheckReport, Finding, finding
-from lipgeo.words import say
+from lipgeo.words import name_of, say
 
 __all__ = ["COLUMNS", "CompiledSet", "compile_set", "diff_sets", "fingerprints"]
 
@@ -331,7 +331,7 @@ def _one_partnership_an_id(taken: list[Taken]) -> None:
         key = "registry.sent_twice" if len(digests) == 1 else "registry.one_id"
         for one in again:
             if one.areas is not None:
-                problem, fault = say(key, area=area, files=files), key.partition(".")[2]
+                problem, fault = say(key, area=area, files=files), name_of(key)
                 one.refuse(fault, problem, question_for(fault, problem))
 
 

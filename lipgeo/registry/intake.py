@@ -20,13 +20,14 @@ from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.census.census import Census
 from lipgeo.census.search import key, spellings
 from lipgeo.errors import AreaError, FileError, LipgeoError
+from lipgeo.files import sha256_of
 from lipgeo.geography.hierarchy import id_length
 from lipgeo.readers.areas import list_of_sheet, read_service_areas
 from lipgeo.registry.resolving import ceased_sentence
 from lipgeo.registry.table import Registry
 from lipgeo.registry.template import About, read_template
 from lipgeo.report import CheckReport, Finding, finding, notes_of
-from lipgeo.words import catalogue, say
+from lipgeo.words import catalogue, name_of, say
 
 __all__ = ["Submission", "Taken", "question_for", "submissions", "take"]
 
@@ -156,10 +157,7 @@ def _belongs(path: Path, main: Path) -> bool:
 
 
 def _hash(parts: list[Path]) -> str:
-    digests = []
-    for part in parts:
-        with part.open("rb") as stream:
-            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    digests = [sha256_of(part) for part in parts]
     if len(digests) == 1:
         return digests[0]
     named = sorted(zip((part.name.casefold() for part in parts), digests, strict=True))
@@ -330,7 +328,7 @@ def _checked(
 
 def _explain(taken: Taken, error: LipgeoError, census: Census, earlier: Census | None) -> None:
     fault = next((str(row["fault"]) for row in error.rows if "fault" in row), "")
-    fault = fault or error.key.partition(".")[2]
+    fault = fault or name_of(error.key)
     # the partnership knows its file by its name, not by where it lies here
     path = taken.submission.path
     message = str(error.values.get("faults", error)).replace(str(path), path.name)

@@ -26,11 +26,11 @@ import shapely
 
 from lipgeo import geography
 from lipgeo.errors import CensusError, InputError, StoreError, require_path, require_paths
-from lipgeo.files import folder_in_one_step
+from lipgeo.files import MANIFEST, folder_in_one_step, read_manifest
 from lipgeo.report import CheckReport
 from lipgeo.store import published
 from lipgeo.store.assemble import assemble
-from lipgeo.store.layout import MANIFEST, SAID, held, no_store, read_manifest
+from lipgeo.store.layout import CENSUS, SAID, held, no_store
 from lipgeo.store.levels import Check, Piece
 from lipgeo.store.read import StoreData
 from lipgeo.store.source_file import Said, hear, published_files
@@ -108,7 +108,7 @@ def _put_right(store: Path) -> None:
     for aside in store.glob(".lipgeo-*"):
         old = aside / "old"
         if (old / MANIFEST).is_file():
-            home = store / str(read_manifest(old)["vintage"])
+            home = store / str(read_manifest(old, CENSUS)["vintage"])
             if not home.exists():
                 old.rename(home)
         shutil.rmtree(aside, ignore_errors=True)
@@ -324,7 +324,7 @@ class _Before:
         """
         if folder is None:
             return cls(None, [], [])
-        manifest = read_manifest(folder)
+        manifest = read_manifest(folder, CENSUS)
         pieces = [_read_piece(path) for path in sorted((folder / SAID).glob("*.parquet"))]
         heard = {piece.source for piece in pieces}
         if {source["sha256"] for source in manifest["sources"]} != heard:

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +18,7 @@ from lipgeo import geography
 from lipgeo.census.census import Census
 from lipgeo.census.data import COUNTS, Measure
 from lipgeo.errors import InputError
+from lipgeo.facts import fact_table
 from lipgeo.words import say
 
 __all__ = [
@@ -99,7 +98,7 @@ class PublishedFile:
 @cache
 def facts() -> dict[str, Any]:
     """Return the table as it stands in ``sources.toml``."""
-    return tomllib.loads((resources.files("lipgeo.store") / "sources.toml").read_text("utf-8"))
+    return fact_table("sources")
 
 
 def boundary_file(
@@ -129,18 +128,17 @@ def boundary_file(
     >>> boundary_file("ADA", 2016).name, boundary_file("UA", 2006).crs
     ('lada000b16a_e.zip', 'EPSG:4269')
     """
-    code = geography.level(level).code
-    row = facts()["boundaries"].get(str(vintage))
+    code, letters = geography.level(level).code, geography.level(level).letters
+    row = facts()["boundaries"].get(str(geography.require_vintage(vintage)))
     kinds = {kind: letter for letter, kind in facts()["name"]["kind"].items() if letter in "ab"}
-    if row is None or code not in row["levels"]:
-        having = [y for y, r in facts()["boundaries"].items() if code in r["levels"]]
+    if row is None or code not in _drawn_levels(vintage):
+        having = [y for y in facts()["boundaries"] if code in _drawn_levels(int(y))]
         raise InputError(
             "store.no_boundaries", level=code, vintage=str(vintage), having=", ".join(having)
         )
     if boundary_type not in kinds:
         raise InputError("store.boundary_type", given=boundary_type, kinds=", ".join(kinds))
     spoken = lang if lang in row["languages"] else "en"
-    letters = facts()["letters"][code]
     name = "{}{}000{}{:02d}a_{}.zip".format(
         row["projection"],
         letters[1] if spoken == "fr" and len(letters) > 1 else letters[0],
@@ -162,6 +160,11 @@ def boundary_file(
         size_bytes=facts()["bytes"].get(name),
         certainty=row["certainty"],
     )
+
+
+def _drawn_levels(vintage: int) -> tuple[str, ...]:
+    """Return the levels of a census that have a boundary file."""
+    return tuple(code for code in geography.levels(vintage) if geography.level(code).letters)
 
 
 def table_file(role: str, vintage: int, level: str = "") -> PublishedFile | None:
@@ -267,13 +270,13 @@ def identify(name: str | Path) -> PublishedFile | None:
 def _identify_boundary(match: re.Match[str], stem: str) -> PublishedFile | None:
     names = facts()["name"]
     lang = names["language"][match["language"]]
-    year = 2000 + int(match["year"])
+    year = geography.require_vintage(2000 + int(match["year"]))
     spoken = 1 if lang == "fr" else 0
     level = next(
         (
             code
-            for code, letters in facts()["letters"].items()
-            if match["letters"] in (letters[spoken:] if spoken else letters[:1])
+            for code in geography.levels(year)
+            if match["letters"] in geography.level(code).letters[slice(1, None) if spoken else slice(1)]
         ),
         None,
     )
@@ -281,7 +284,7 @@ def _identify_boundary(match: re.Match[str], stem: str) -> PublishedFile | None:
         return None
     row = facts()["boundaries"].get(str(year), {})
     name = f"{match.group(0)}.zip"
-    listed = level in row.get("levels", ()) and match["kind"] in "ab" and match["format"] == "a"
+    listed = level in _drawn_levels(year) and match["kind"] in "ab" and match["format"] == "a"
     return PublishedFile(
         name=name,
         role="boundary",
@@ -298,10 +301,6 @@ def _identify_boundary(match: re.Match[str], stem: str) -> PublishedFile | None:
     )
 
 
-#: levels that the attribute file does not give, and the relationship file of 2021 does
-_ONLY_RELATIONSHIP = ("CAR",)
-#: levels that no table links to blocks: only their polygons place them
-_ONLY_POLYGONS = ("FSA",)
 
 
 @dataclass(frozen=True)
@@ -451,12 +450,12 @@ def need(
     people = by != "area"
     if drawn and people and "DB" not in have.polygons:
         add(boundary_file("DB", vintage, boundary_type, lang), "blocks", by=say(f"store.{by}"))
-    tabled = [code for code in wanted if code not in (*_ONLY_POLYGONS, *_ONLY_RELATIONSHIP)]
+    tabled = [code for code in wanted if geography.level(code).blocks_by == "attributes"]
     counted = "DB" in have.counts if drawn and people else bool(have.counts)
     if not counted or set(tabled) - have.parents:
         file = table_file("attributes", vintage)
         add(file, "counts" if drawn else "members", levels=", ".join(tabled) or "DB")
     for code in wanted:
-        if code in _ONLY_RELATIONSHIP and code not in have.parents:
+        if geography.level(code).blocks_by == "relationship" and code not in have.parents:
             add(table_file("relationship", vintage), "relationship", level=code)
     return found

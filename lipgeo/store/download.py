@@ -11,7 +11,6 @@ Proxies come from ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``; more certifi
 from __future__ import annotations
 
 import errno
-import hashlib
 import http.client
 import json
 import os
@@ -33,6 +32,7 @@ import certifi
 
 import lipgeo
 from lipgeo.errors import DownloadError, LipgeoError
+from lipgeo.files import sha256_of
 from lipgeo.store.catalogue import Needed
 from lipgeo.words import say
 
@@ -349,7 +349,7 @@ def fetch(
             _Download(one, path, asked[one.file.name], patience, progress).run(
                 sums.get(one.file.name)
             )
-        digest = _sha256(path)
+        digest = sha256_of(path)
         found.append(Fetched(path, one, path.stat().st_size, digest, one in coming))
     return found
 
@@ -572,7 +572,7 @@ class _Download:
     def _prove(self, checksum: str | None) -> None:
         """Hold the file against its checksum, or at least against its own."""
         if checksum is not None:
-            came = _sha256(self.part)
+            came = sha256_of(self.part)
             if came != checksum.lower():
                 self._discard()
                 raise DownloadError(
@@ -582,7 +582,7 @@ class _Download:
             damage = _damage(self.part)
             if damage is not None:
                 self._discard()
-                raise DownloadError("store.sources_damaged", address=self.address, reason=damage)
+                raise DownloadError("store.download.damaged", address=self.address, reason=damage)
 
 
 def _damage(path: Path) -> str | None:
@@ -593,8 +593,3 @@ def _damage(path: Path) -> str | None:
     except Exception as error:  # zlib, struct and zip errors: whatever it is, it is no whole zip
         return str(error)
     return None if bad is None else bad
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

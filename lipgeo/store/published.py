@@ -87,7 +87,7 @@ def published_facts() -> pd.DataFrame:
 def _table() -> pd.DataFrame:
     path = boundaries() / "published_counts.csv"
     if not path.is_file():
-        raise FileError("store.published_missing", path=str(path))
+        raise FileError("store.counts.missing", path=str(path))
     types = {"vintage": "int64"} | dict.fromkeys(TOTALS, "Int64")
     texts = dict.fromkeys(("level", "unit_id", "source", "certainty"), "string")
     with path.open("rb") as lines:

@@ -42,7 +42,8 @@ from lipgeo.census.data import (
     require_membership,
 )
 from lipgeo.errors import MissingLevelError, StoreError, require_path
-from lipgeo.store.layout import PUBLISHED, held, level_file, no_store, read_manifest, rows_of
+from lipgeo.files import MANIFEST, read_manifest
+from lipgeo.store.layout import CENSUS, PUBLISHED, held, level_file, no_store, rows_of
 
 __all__ = [
     "SIZES",
@@ -197,7 +198,7 @@ def describe_store(path: str | Path) -> pd.DataFrame:
     store = Path(path)
     rows = []
     for vintage, folder in _vintages(store).items():
-        manifest = read_manifest(folder)
+        manifest = read_manifest(folder, CENSUS)
         for level, entry in manifest["levels"].items():
             files = [source["name"] for source in manifest["sources"] if source["level"] == level]
             rows.append(
@@ -240,11 +241,11 @@ class StoreData:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self._manifest = read_manifest(self.folder)
+        self._manifest = read_manifest(self.folder, CENSUS)
         self._lock = threading.RLock()
         self._files: dict[str, _LevelFile] = {}
         self._children: dict[tuple[str, str], tuple[Rows, Rows]] = {}
-        self._small = (self.folder / "manifest.json").stat().st_size
+        self._small = (self.folder / MANIFEST).stat().st_size
         for level, entry in self._manifest["levels"].items():
             _require_size(level_file(self.folder, level), int(entry["bytes"]))
 

@@ -8,7 +8,6 @@ A crosswalk on disk: one Parquet file, its shares as rows, the rest in its schem
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,16 +19,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lipgeo._version import __version__
 from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.errors import FileError, OutputError, require_kind, require_path
 from lipgeo.files import (
     XLSX_ROWS,
     CsvStyle,
+    FolderFormat,
     Sheet,
+    changed_files,
+    file_entries,
     file_in_one_step,
     folder_in_one_step,
+    json_text,
+    read_manifest,
     write_csv,
+    write_manifest,
     write_workbook,
 )
 from lipgeo.report import CheckReport, Finding
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from lipgeo.boundary.boundaries import Boundaries
 
 __all__ = [
+    "BUILD",
     "BUILD_VERSION",
     "read_build",
     "read_crosswalk",
@@ -117,7 +122,7 @@ def write_estimates(
             name = say("store.explain") + (f" {number}" if number > 1 else "")
             sheets.append(Sheet(name, made_of.iloc[start : start + XLSX_ROWS - 2]))
     sheets += [
-        Sheet(say("store.estimates_file_missing"), missing, say("store.missing_title")),
+        Sheet(say("store.missing_sheet"), missing, say("store.missing_title")),
         Sheet(say("store.variables"), _variables(estimates)),
         Sheet(say("store.flags"), _flags()),
         Sheet(say("store.sources"), estimates.sources),
@@ -226,7 +231,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     """
     place = require_path(path)
     if not place.is_file():
-        raise FileError("store.crosswalk_file_missing", path=place)
+        raise FileError("store.crosswalk.missing", path=place)
     try:
         table = pq.read_table(place)
         document: dict[str, Any] = json.loads((table.schema.metadata or {})[b"lipgeo"])
@@ -234,7 +239,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
         raise FileError("store.not_one", path=place) from error
     if version > VERSION:
-        raise FileError("store.crosswalk_file_newer", path=place, found=version, known=VERSION)
+        raise FileError("store.crosswalk.newer", path=place, found=version, known=VERSION)
     parts = {name: _unpacked(text) for name, text in document["parts"].items()}
     if version > 1:
         rest = parts["sources"].pop("remainder")
@@ -269,8 +274,15 @@ def _unpacked(text: str) -> pd.DataFrame:
     return pq.read_table(pa.BufferReader(base64.b64decode(text))).to_pandas()
 
 
-#: layout of the directory; a reader refuses a newer one
-BUILD_VERSION = 1
+#: layout of the directory; a reader refuses a newer one; since 2 files have their bytes too
+BUILD_VERSION = 2
+BUILD = FolderFormat(
+    "build",
+    BUILD_VERSION,
+    FileError,
+    "store.no_manifest",
+    {"csv": str, "parameters": dict, "files": {"*": {"sha256": str}}},
+)
 _FILES = (
     "areas.parquet",
     "units.csv",
@@ -286,18 +298,8 @@ _FILES = (
 )
 
 
-def _hash(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 def _write_geo(frame: gpd.GeoDataFrame, path: Path) -> None:
     frame.to_parquet(path, index=False, schema_version="1.1.0", write_covering_bbox=True)
-
-
-def _write_json(value: Any, path: Path) -> None:
-    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 def write_build(
@@ -357,41 +359,14 @@ def write_build(
         drawn = given.frame.assign(as_drawn=given.as_drawn.reindex(given.frame.index).to_wkb())
         _write_geo(drawn.reset_index(), made / "service_areas.parquet")
         given.units.to_parquet(made / "service_area_units.parquet", index=False)
-        _write_json(
-            {
-                "findings": boundaries.report.to_records(),
-                "service_areas": given.report.to_records(),
-            },
-            made / "checks.json",
-        )
-        manifest = {
-            "build_version": BUILD_VERSION,
-            "lipgeo": __version__,
-            "csv": csv,
-            "parameters": dict(boundaries.meta),
-            "files": {name: _hash(made / name) for name in _FILES},
+        checks = {
+            "findings": boundaries.report.to_records(),
+            "service_areas": given.report.to_records(),
         }
-        _write_json(manifest, made / "manifest.json")
+        (made / "checks.json").write_text(json_text(checks), encoding="utf-8", newline="\n")
+        content = {"csv": csv, "parameters": dict(boundaries.meta)}
+        write_manifest(made, BUILD, content, file_entries(made, _FILES))
     return Path(folder)
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / "manifest.json"
-    if not path.is_file():
-        raise FileError("store.no_manifest", folder=folder)
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if "order_version" in found and "build_version" not in found:
-            raise FileError("store.an_order", folder=folder)
-        version = int(found["build_version"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise FileError("store.bad_manifest", path=path, reason=error) from error
-    if version > BUILD_VERSION:
-        raise FileError("store.newer", folder=folder, found=version, known=BUILD_VERSION)
-    missing = [name for name in _FILES if not (folder / name).is_file()]
-    if missing:
-        raise FileError("store.missing_files", folder=folder, files=missing)
-    return found
 
 
 def _read_csv(path: Path, csv: CsvStyle) -> pd.DataFrame:
@@ -427,11 +402,15 @@ def read_build(folder: str | Path) -> Boundaries:
     from lipgeo.boundary.boundaries import Boundaries
 
     place = require_path(folder, "folder")
-    manifest = _manifest(place)
-    changed = [name for name, digest in manifest["files"].items() if _hash(place / name) != digest]
+    manifest = read_manifest(place, BUILD)
+    files = manifest["files"]
+    missing = [name for name in _FILES if name not in files or not (place / name).is_file()]
+    if missing:
+        raise FileError("store.missing_files", folder=place, files=missing)
+    changed = changed_files(place, files)
     if changed:
         raise FileError(
-            "store.build_changed", [{"file": name} for name in changed], folder=place, files=changed
+            "store.build.changed", [{"file": name} for name in changed], folder=place, files=changed
         )
     checks = json.loads((place / "checks.json").read_text(encoding="utf-8"))
     shapes = gpd.read_parquet(place / "shapes.parquet")

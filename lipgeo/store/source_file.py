@@ -17,6 +17,7 @@ import pandas as pd
 import shapely
 
 from lipgeo.errors import CensusError, FileError
+from lipgeo.files import sha256_of
 from lipgeo.readers.layers import read_layer
 from lipgeo.readers.statcan.attributes import from_frame, read_attributes
 from lipgeo.report import CheckReport, notes_of
@@ -309,11 +310,10 @@ def fingerprint(path: Path) -> tuple[str, int]:
     try:
         for part in parts:
             size += part.stat().st_size
-            with part.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256")
+            digest = sha256_of(part)
             if len(parts) == 1:
-                return digest.hexdigest(), size
-            total.update(digest.digest())
+                return digest, size
+            total.update(bytes.fromhex(digest))
     except OSError as error:
         raise FileError(
             "store.unreadable", file=path, reason=error.strerror or str(error)

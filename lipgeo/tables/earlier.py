@@ -32,24 +32,24 @@ from lipgeo.zones.zones import Zones
 
 __all__ = [
     "Baseline",
-    "Leg",
+    "Edition",
     "Tables",
-    "absent",
+    "baseline_without_table",
     "as_of",
     "chain_to",
-    "chosen_of",
-    "followed_back",
-    "legs_of",
-    "moved_by_links",
-    "moved_by_points",
-    "own_rows",
+    "variables_to_compare",
+    "follow_back",
+    "editions_of",
+    "share_moved_by_links",
+    "share_moved_by_points",
+    "own_row_crosswalks",
 ]
 
 Tables = CensusTable | Sequence[CensusTable]
 
 
 @dataclass(frozen=True)
-class Leg:
+class Edition:
     """What is known of one census."""
 
     year: int
@@ -72,7 +72,7 @@ class Leg:
         return all(needed <= set(table.columns) for table in self.tables.values())
 
 
-def legs_of(given: Mapping[int, tuple[Census | None, Tables | None]]) -> list[Leg]:
+def editions_of(given: Mapping[int, tuple[Census | None, Tables | None]]) -> list[Edition]:
     """Return the censuses given, oldest first, finest table first; refuse what cannot be."""
     if len(given) < 2:
         raise InputError("tables.two_years", years=[str(year) for year in given])
@@ -81,7 +81,7 @@ def legs_of(given: Mapping[int, tuple[Census | None, Tables | None]]) -> list[Le
         census, tables = given[year]
         several = [tables] if isinstance(tables, CensusTable) else list(tables or ())
         if not several and year == max(given):
-            raise InputError("tables.comparison_no_table", year=str(year))
+            raise InputError("tables.comparison.no_table", year=str(year))
         wrong += [
             {"year": year, "table": table.vintage, "level": table.level}
             for table in several
@@ -93,7 +93,7 @@ def legs_of(given: Mapping[int, tuple[Census | None, Tables | None]]) -> list[Le
         several.sort(
             key=lambda table: (order.index(table.level) if table.level in order else 2, -len(table))
         )
-        legs.append(Leg(int(year), census, {str(table.level): table for table in several}))
+        legs.append(Edition(int(year), census, {str(table.level): table for table in several}))
     if wrong:
         shown = [f"{one['year']}: {one['table']} {one['level']}" for one in wrong]
         raise TableError("tables.other_year", wrong, tables=shown)
@@ -102,7 +102,7 @@ def legs_of(given: Mapping[int, tuple[Census | None, Tables | None]]) -> list[Le
     return legs
 
 
-def chosen_of(legs: Sequence[Leg], variables: Sequence[str] | None) -> list[str]:
+def variables_to_compare(legs: Sequence[Edition], variables: Sequence[str] | None) -> list[str]:
     """Return the names to compare: those asked for, else all the newest table can weight."""
     newest = legs[-1]
     if variables is None:
@@ -122,7 +122,7 @@ def chosen_of(legs: Sequence[Leg], variables: Sequence[str] | None) -> list[str]
     return list(dict.fromkeys(variables))
 
 
-def as_of(name: str, leg: Leg) -> Variable:
+def as_of(name: str, leg: Edition) -> Variable:
     """Return a variable as the census of a leg has it."""
     own = leg.base.variables.get(name) if leg.tables else None
     return own if own is not None else variable(name, leg.year)
@@ -155,7 +155,7 @@ def chain_to(
     return found, ""
 
 
-def moved_by_links(
+def share_moved_by_links(
     newest: Census, links: Correspondence, level: str, unit_ids: Sequence[str]
 ) -> float:
     """Return the largest share of a unit's people that changed sides, by a correspondence.
@@ -183,7 +183,7 @@ def moved_by_links(
         )
     units = newest.units(below)
     if level not in units:
-        raise CrosswalkError("crosswalk.vintages_no_parent", level=below, parent=level)
+        raise CrosswalkError("crosswalk.vintages.no_parent", level=below, parent=level)
     frame = links.frame
     at = pd.Index(frame["block_id"].astype(object))
     now = units[level].reindex(at).astype(object).to_numpy()
@@ -200,7 +200,7 @@ def moved_by_links(
     return float(max(shares))
 
 
-def moved_by_points(older: Census, newest: Census, level: str, unit_ids: Sequence[str]) -> float:
+def share_moved_by_points(older: Census, newest: Census, level: str, unit_ids: Sequence[str]) -> float:
     """Return the largest share of a unit's people that changed sides, by the older block points."""
     shapes = newest.data.geometry(level, newest.rows(level, list(unit_ids)))
     zones = Zones(list(unit_ids), shapes, newest.crs)
@@ -215,7 +215,7 @@ def moved_by_points(older: Census, newest: Census, level: str, unit_ids: Sequenc
     return float(share.fillna(1.0).max())
 
 
-def own_rows(
+def own_row_crosswalks(
     areas: ServiceAreas,
     ids: Sequence[str],
     tables: Mapping[str, CensusTable],
@@ -258,7 +258,7 @@ def own_rows(
         shares[str(level)] = Crosswalk(
             frame,
             pd.DataFrame({"source_id": units.to_numpy(), "share": outside}),
-            _shared(frame),
+            _overlaps(frame),
             quality[columns],
             sources,
             meta={
@@ -277,7 +277,7 @@ def own_rows(
     return shares
 
 
-def _shared(frame: pd.DataFrame) -> pd.DataFrame:
+def _overlaps(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the units that several areas list."""
     twice = frame.merge(frame, on="source_id", suffixes=("", "_other"))
     twice = twice[twice["target_id"] < twice["target_id_other"]]
@@ -300,10 +300,10 @@ class Baseline:
     findings: list[Finding] = field(default_factory=list)
 
 
-def followed_back(  # noqa: PLR0917
+def follow_back(  # noqa: PLR0917
     areas: ServiceAreas,
-    leg: Leg,
-    newest: Leg,
+    leg: Edition,
+    newest: Edition,
     names: Sequence[str],
     links: Sequence[Correspondence],
     moved: float,
@@ -312,9 +312,9 @@ def followed_back(  # noqa: PLR0917
     done = Baseline()
     chosen = [as_of(name, leg) for name in names]
     chain, broken = chain_to(links, newest.year, leg.year)
-    own = _own(areas, leg, newest, chain, moved, done)
+    own = _follow_by_own_rows(areas, leg, newest, chain, moved, done)
     if own:
-        shares = own_rows(areas, own, leg.tables, newest.census)
+        shares = own_row_crosswalks(areas, own, leg.tables, newest.census)
         pairs = [(leg.tables[level], xw) for level, xw in shares.items()]
         done.estimates.append(
             weight_table([t for t, _ in pairs], [xw for _, xw in pairs], variables=chosen)
@@ -339,25 +339,25 @@ def followed_back(  # noqa: PLR0917
                         done.flags.setdefault(area, []).append("points_only")
                 unplaced = next(iter(shares_by.values())).meta.get("unplaced", {})
                 done.rows += [
-                    way(area, leg.year, how, unplaced=unplaced.get(area, np.nan)) for area in rest
+                    way_record(area, leg.year, how, unplaced=unplaced.get(area, np.nan)) for area in rest
                 ]
-    done.rows += [way(a, leg.year, "not comparable") for a in done.why]
+    done.rows += [way_record(a, leg.year, "not comparable") for a in done.why]
     for one in done.estimates:
         done.findings += list(one.report)
-    done.findings += _unfollowed(done, leg.year)
+    done.findings += _not_comparable(done, leg.year)
     return done
 
 
-def absent(areas: ServiceAreas, leg: Leg) -> Baseline:
+def baseline_without_table(areas: ServiceAreas, leg: Edition) -> Baseline:
     """Return what can be said of a census without a table, or without a variable asked for."""
-    said = "tables.not_in_tables" if leg.tables else "tables.comparison_no_table"
+    said = "tables.not_in_tables" if leg.tables else "tables.comparison.no_table"
     done = Baseline(why=dict.fromkeys(areas.ids, say(said, year=str(leg.year))))
-    done.rows = [way(area, leg.year, "not comparable") for area in areas.ids]
-    done.findings = _unfollowed(done, leg.year)
+    done.rows = [way_record(area, leg.year, "not comparable") for area in areas.ids]
+    done.findings = _not_comparable(done, leg.year)
     return done
 
 
-def _unfollowed(done: Baseline, year: int) -> list[Finding]:
+def _not_comparable(done: Baseline, year: int) -> list[Finding]:
     """Return a finding for each reason why areas are not comparable."""
     findings = []
     for reason in dict.fromkeys(done.why.values()):
@@ -375,17 +375,17 @@ def _unfollowed(done: Baseline, year: int) -> list[Finding]:
     return findings
 
 
-def way(
+def way_record(
     area: str, year: int, how: str, *, moved: float = np.nan, unplaced: float = np.nan
 ) -> dict[str, object]:
     """Return a row of how an area was followed."""
     return {"area_id": area, "year": year, "how": how, "moved": moved, "unplaced": unplaced}
 
 
-def _own(  # noqa: PLR0917
+def _follow_by_own_rows(  # noqa: PLR0917
     areas: ServiceAreas,
-    leg: Leg,
-    newest: Leg,
+    leg: Edition,
+    newest: Edition,
     chain: Correspondence | None,
     moved: float,
     done: Baseline,
@@ -400,7 +400,7 @@ def _own(  # noqa: PLR0917
         )
         if not known:
             continue
-        share = _moved(mine, leg, newest, chain)
+        share = _share_moved(mine, leg, newest, chain)
         if share is not None and share > moved:
             done.findings.append(
                 finding(
@@ -419,7 +419,7 @@ def _own(  # noqa: PLR0917
             done.flags.setdefault(str(area), []).append("unchecked_boundary")
         kept.append(str(area))
         done.rows.append(
-            way(
+            way_record(
                 str(area),
                 leg.year,
                 "own rows",
@@ -430,8 +430,8 @@ def _own(  # noqa: PLR0917
     return kept
 
 
-def _moved(
-    units: pd.DataFrame, leg: Leg, newest: Leg, chain: Correspondence | None
+def _share_moved(
+    units: pd.DataFrame, leg: Edition, newest: Edition, chain: Correspondence | None
 ) -> float | None:
     """Return the share of units' people that changed sides, ``None`` where nothing says it."""
     census = newest.census
@@ -439,7 +439,7 @@ def _moved(
     if chain is not None:
         try:
             return max(
-                moved_by_links(
+                share_moved_by_links(
                     census,
                     chain.raised(level, _parents(leg, chain.old_level, level)),
                     level,
@@ -454,12 +454,12 @@ def _moved(
     ):
         return None
     return max(
-        moved_by_points(leg.census, census, level, list(part["unit_id"]))
+        share_moved_by_points(leg.census, census, level, list(part["unit_id"]))
         for level, part in units.groupby("level")
     )
 
 
-def _parents(leg: Leg, below: str, level: str) -> pd.Series | None:
+def _parents(leg: Edition, below: str, level: str) -> pd.Series | None:
     """Return which unit of a level each lower unit of an older census lies in, where known."""
     if leg.census is None or below not in leg.census.levels:
         return None
@@ -469,8 +469,8 @@ def _parents(leg: Leg, below: str, level: str) -> pd.Series | None:
 
 def _shares(  # noqa: PLR0917
     areas: ServiceAreas,
-    leg: Leg,
-    newest: Leg,
+    leg: Edition,
+    newest: Edition,
     chain: Correspondence | None,
     broken: str,
     chosen: Sequence[Variable],
@@ -486,7 +486,7 @@ def _shares(  # noqa: PLR0917
             raised = chain.raised(level, _parents(leg, chain.old_level, level))
             return "blocks", {
                 weight: vintage_crosswalk(
-                    newest.census, raised, areas, weight=weight, held=_held(leg, level, weight)
+                    newest.census, raised, areas, weight=weight, held=_older_amounts(leg, level, weight)
                 )
                 for weight in weights
             }
@@ -500,13 +500,13 @@ def _shares(  # noqa: PLR0917
     }
 
 
-def _without_polygons(leg: Leg) -> bool:
+def _without_polygons(leg: Edition) -> bool:
     """Whether nothing says which units of an older census an outline cuts."""
     level = str(leg.base.level)
     return leg.census is not None and GRID not in leg.census.data.columns(level)
 
 
-def _held(leg: Leg, level: str, weight: str) -> pd.Series | None:
+def _older_amounts(leg: Edition, level: str, weight: str) -> pd.Series | None:
     """Return what older units held then: from their table, else from their census."""
     if weight in leg.base.frame:
         return leg.base.frame[weight]

@@ -1,8 +1,10 @@
 """Every sentence a user reads, English and French, in one catalogue.
 
 The catalogue is the TOML files beside this module, one a room; a sentence's key is
-``room.name`` (``zones.invalid`` is the table ``[invalid]`` of ``zones.toml``). Each table has
-``en`` and ``fr``; placeholders are those of :meth:`str.format` with these additions:
+``room.name`` (``zones.invalid`` is the table ``[invalid]`` of ``zones.toml``), or
+``room.file.name`` where files of a room say the same thing in different words
+(``readers.layers.empty``, ``readers.text.empty``). A report and a list of problems name a
+sentence by its last part (:func:`name_of`). Each table has ``en`` and ``fr``; placeholders are those of :meth:`str.format` with these additions:
 
 * a list, tuple, array or Series is shown as its first five members and how many more;
 * ``{x:n}`` writes a number as the language does (``1,392`` / ``1 392``), ``{x:n2}`` with
@@ -26,7 +28,17 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-__all__ = ["LANGUAGES", "Language", "catalogue", "language", "listing", "number", "say", "speaking"]
+__all__ = [
+    "LANGUAGES",
+    "Language",
+    "catalogue",
+    "language",
+    "listing",
+    "name_of",
+    "number",
+    "say",
+    "speaking",
+]
 
 Language = Literal["en", "fr"]
 LANGUAGES: tuple[Language, ...] = ("en", "fr")
@@ -76,9 +88,24 @@ def catalogue() -> dict[str, dict[str, str]]:
     for entry in sorted(resources.files(__name__).iterdir(), key=lambda item: item.name):
         if entry.name.endswith(".toml"):
             room = entry.name.removesuffix(".toml")
-            for name, sentences in tomllib.loads(entry.read_text(encoding="utf-8")).items():
-                found[f"{room}.{name}"] = sentences
+            for name, table in tomllib.loads(entry.read_text(encoding="utf-8")).items():
+                if "en" in table:
+                    found[f"{room}.{name}"] = table
+                else:
+                    found |= {f"{room}.{name}.{last}": said for last, said in table.items()}
     return found
+
+
+def name_of(key: str) -> str:
+    """Return the name of a sentence without its room, as reports and lists of problems give it.
+
+    Examples
+    --------
+    >>> from lipgeo.words import name_of
+    >>> name_of("readers.layers.empty")
+    'empty'
+    """
+    return key.rpartition(".")[2]
 
 
 def say(key: str, /, **values: Any) -> str:

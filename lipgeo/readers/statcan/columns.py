@@ -6,15 +6,14 @@ The layouts of the census attribute files, from ``layouts.toml``.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from lipgeo import geography
 from lipgeo.errors import CensusError, InputError
+from lipgeo.facts import fact_table
 
 __all__ = ["Column", "Layout", "facts", "layout", "layouts", "recognise"]
 
@@ -72,9 +71,7 @@ class Layout:
 @cache
 def facts() -> dict[str, Any]:
     """Return the table as it stands in ``layouts.toml``."""
-    return tomllib.loads(
-        (resources.files("lipgeo.readers.statcan") / "layouts.toml").read_text("utf-8")
-    )
+    return fact_table("layouts")
 
 
 @cache
@@ -171,12 +168,13 @@ def _words() -> dict[str, tuple[str, str]]:
     """Folded name without a year -> (level, role)."""
     found: dict[str, tuple[str, str]] = {}
     table = facts()
-    for level, stems in table["stems"].items():
-        for at, stem in enumerate(stems):
+    # coarse first: ADANOM is the name of an ADA, not the English name of an AD
+    for level in reversed(geography.all_levels()):
+        for at, stem in enumerate(level.stems):
             for word, both in table["words"].items():
                 role = _ROLE_WORDS.get(word, word)
                 for suffix in both[at % 2]:
-                    found.setdefault(stem + suffix, (level, role))
+                    found.setdefault(stem + suffix, (level.code, role))
     return found
 
 

@@ -125,7 +125,7 @@ def _is_flag(name: str) -> bool:
 def _opener(path: Path) -> partial[BinaryIO]:
     """Return a function that opens the table of a file, zipped or not."""
     if not path.exists():
-        raise FileError("readers.readers_missing", path=path)
+        raise FileError("readers.missing", path=path)
     if not zipfile.is_zipfile(path):
         return partial(path.open, "rb")
     try:
@@ -133,7 +133,7 @@ def _opener(path: Path) -> partial[BinaryIO]:
             names = [n for n in archive.namelist() if n.lower().endswith((".csv", ".txt"))]
             names.sort(key=lambda name: archive.getinfo(name).file_size)
     except (zipfile.BadZipFile, OSError) as error:
-        raise FileError("readers.readers_unreadable", path=path, reason=str(error)) from error
+        raise FileError("readers.unreadable", path=path, reason=str(error)) from error
     if not names:
         raise FileError("crosswalk.not_one", path=path, columns=[])
     return partial(_member, path, names[-1])

@@ -156,7 +156,7 @@ class Layout:
 def opened(path: Path, digest: Any = None) -> Iterator[BinaryIO]:
     """Open a file, or the one data file of a zip."""
     if path.is_dir():
-        raise FileError("readers.readtable_folder", path=path)
+        raise FileError("readers.folder", path=path)
     try:
         if zipfile.is_zipfile(path) and path.suffix.casefold() != ".xlsx":
             with (
@@ -168,11 +168,11 @@ def opened(path: Path, digest: Any = None) -> Iterator[BinaryIO]:
             with path.open("rb") as stream:
                 yield stream
     except FileNotFoundError as error:
-        raise FileError("readers.readers_missing", path=path) from error
+        raise FileError("readers.missing", path=path) from error
     except FileError:
         raise
     except (OSError, zipfile.BadZipFile, EOFError) as error:
-        raise FileError("readers.readers_unreadable", path=path, reason=str(error)) from error
+        raise FileError("readers.unreadable", path=path, reason=str(error)) from error
     if digest is not None:
         with path.open("rb") as whole:
             while chunk := whole.read(_BLOCK):
@@ -197,7 +197,7 @@ def _data_file(archive: zipfile.ZipFile, path: Path) -> str:
         and not any(word in name.lower() for word in aside)
     ]
     if not names:
-        raise FileError("readers.nothing_in_zip", path=path)
+        raise FileError("readers.tables.nothing_in_zip", path=path)
     return max(names, key=lambda name: archive.getinfo(name).file_size)
 
 
@@ -486,7 +486,7 @@ def _characteristics(path: Path, layout: Layout) -> pd.DataFrame:
             if len(mine) < len(table):
                 break
     if not parts:
-        raise TableError("readers.readtable_no_rows", name=path.name)
+        raise TableError("readers.no_rows", name=path.name)
     rows = pa.concat_tables(parts)
     return pd.DataFrame(
         {

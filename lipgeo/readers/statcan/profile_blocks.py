@@ -22,7 +22,7 @@ from lipgeo.arrays import Bytes, Ints32
 from lipgeo.errors import FileError
 from lipgeo.readers.statcan.profile import opened
 
-__all__ = ["Blocks", "ChangedError", "coded", "parsed", "sha256_of"]
+__all__ = ["Blocks", "ChangedError", "coded", "parsed"]
 
 #: small enough to be in the cache when it is hashed and looked through
 BLOCK = 1 << 22
@@ -180,7 +180,7 @@ def _read(path: Path, full: queue.Queue[Any], free: queue.Queue[Bytes | None]) -
     except FileError as error:
         full.put(error)
     except Exception as error:
-        full.put(FileError("readers.readers_unreadable", path=path, reason=str(error)))
+        full.put(FileError("readers.unreadable", path=path, reason=str(error)))
 
 
 def _fill(stream: BinaryIO, room: memoryview, digest: Any) -> int:
@@ -211,12 +211,6 @@ def newlines_of(text: Bytes) -> Ints32:
                 continue
         found.append(np.flatnonzero(here) + at)
     return np.concatenate(found).astype(np.int32) if found else np.empty(0, np.int32)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, as hexadecimal text."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 _TEXT = pa.dictionary(pa.int32(), pa.binary())

@@ -145,9 +145,9 @@ def read_raw(path: Path, vintage: int | None) -> Raw:
         It is missing, damaged, or in no form known.
     """
     if not path.exists():
-        raise FileError("readers.attributes_missing", path=path)
+        raise FileError("readers.attributes.missing", path=path)
     if path.is_dir():
-        raise FileError("readers.folder", path=path)
+        raise FileError("readers.attributes.folder", path=path)
     if path.suffix.lower() == ".zip":
         return _from_zip(path, vintage)
     return _by_ending(path, path.name, path.suffix.lower(), vintage)
@@ -223,7 +223,7 @@ def _from_text(source: TextSource, name: str, vintage: int | None) -> Raw:
     if not form.header:
         layout = _headless_layout(form)
         if layout is None:
-            raise FileError("readers.attributes_no_header", name=name, width=form.width)
+            raise FileError("readers.attributes.no_header", name=name, width=form.width)
         year = vintage or layout.vintages[-1]
         columns, found = layout.names(year), vintage
         note = say("readers.headless", name=name, layout=layout.product, width=form.width)

@@ -23,9 +23,17 @@ import pyarrow.parquet as pq
 
 from lipgeo import geography
 from lipgeo.errors import FileError, InputError, LipgeoError, StoreError, TableError
-from lipgeo.files import explained, sync
+from lipgeo.files import (
+    MANIFEST,
+    explained,
+    file_entries,
+    read_manifest,
+    sha256_of,
+    sync,
+    write_manifest,
+)
 from lipgeo.readers.statcan.profile import Layout, layouts_of, text_bytes, words_of
-from lipgeo.readers.statcan.profile_blocks import BLOCK, Blocks, ChangedError, sha256_of
+from lipgeo.readers.statcan.profile_blocks import BLOCK, Blocks, ChangedError
 from lipgeo.readers.statcan.profile_rows import Figured, Reader, Rows
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.store.add import import_lock
@@ -33,16 +41,14 @@ from lipgeo.store.tables.intake import Intake
 from lipgeo.store.tables.layout import (
     CHARACTERISTICS,
     FORMAT,
-    MANIFEST,
     RANGES,
+    TABLE,
     TABLES,
     UNITS,
     held_tables,
     old_folder,
-    read_manifest,
     table_folder,
     work_folder,
-    write_manifest,
 )
 from lipgeo.words import say
 
@@ -168,7 +174,8 @@ def finish(intake: Intake, work: Path, table: Path) -> CheckReport:
     for one in intake.ranges:
         (work / one["file"]).unlink()
     (work / intake.ranges[0]["file"]).parent.rmdir()
-    write_manifest(work, manifest)
+    files = [CHARACTERISTICS, RANGES, UNITS, *(part["file"] for part in manifest["parts"])]
+    write_manifest(work, TABLE, manifest, file_entries(work, sorted(files)))
     for path in work.glob("*"):
         sync(path)  # parts are on disk since they were written
     old = old_folder(table)
@@ -352,14 +359,14 @@ def add_table(
         put_right(folder)
         held = held_tables(folder).get((vintage, name))
         if held is not None and not replace:
-            if _same_files(read_manifest(held), paths, progress):
+            if _same_files(read_manifest(held, TABLE), paths, progress):
                 note = finding("store.already_in", "note", name, name=name, vintage=vintage)
                 return CheckReport([note])
             raise StoreError(
                 "store.taken",
                 name=name,
                 vintage=vintage,
-                held=[one["file"] for one in read_manifest(held)["sources"]],
+                held=[one["file"] for one in read_manifest(held, TABLE)["sources"]],
             )
         try:
             return _imported(table, paths, layouts, progress)
@@ -453,7 +460,7 @@ class _Import:
             raise TableError("store.not_numbers", self._bad, cells=cells, count=self._bad_count)
         if not self._intake.units:
             names = ", ".join(path.name for path in self._paths)
-            raise TableError("readers.readtable_no_rows", name=names)
+            raise TableError("readers.no_rows", name=names)
         self._journal.remove()
         return self._intake, findings
 
@@ -552,7 +559,7 @@ class _Import:
     def _tell(self, place: int) -> None:
         if self._progress is not None:
             done = sum(self._sizes[:place]) + self._intake.end
-            sentence = say("store.stored_tables_reading", file=self._paths[place].name)
+            sentence = say("store.reading", file=self._paths[place].name)
             self._progress(sentence, min(done, sum(self._sizes)), sum(self._sizes))
 
 

@@ -8,37 +8,49 @@ vintages, not in them: every import of census files writes a vintage anew.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from lipgeo.errors import StoreError
-from lipgeo.store.layout import manifest_text
+from lipgeo.files import MANIFEST, FolderFormat
 
 __all__ = [
     "CHARACTERISTICS",
     "CONTENT",
     "DATA",
     "FORMAT",
-    "MANIFEST",
     "RANGES",
+    "TABLE",
     "TABLES",
     "UNITS",
     "held_tables",
     "old_folder",
     "part_name",
     "range_name",
-    "read_manifest",
     "table_folder",
     "work_folder",
-    "write_manifest",
 ]
 
 #: raised whenever an older lipgeo could no longer read what is written
 FORMAT = 1
+TABLE = FolderFormat(
+    "table",
+    FORMAT,
+    StoreError,
+    "store.tables.half_written",
+    {
+        "name": str,
+        "vintage": int,
+        "levels": [str],
+        "values": [str],
+        "units": {"*": int},
+        "rows": {"*": int},
+        "characteristics": int,
+        "sources": [{"file": str, "sha256": str}],
+        "parts": [{"file": str, "bytes": int}],
+    },
+    sort=False,
+)
 TABLES = "tables"
-MANIFEST = "manifest.json"
 CHARACTERISTICS = "characteristics.parquet"
 UNITS = "units.parquet"
 RANGES = "ranges.parquet"
@@ -95,32 +107,3 @@ def held_tables(store: Path) -> dict[tuple[int, str], Path]:
         if name == folder.name:
             found[int(folder.parent.name), name] = folder
     return dict(sorted(found.items()))
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest of a table.
-
-    Raises
-    ------
-    StoreError
-        There is none, it is damaged, or a newer lipgeo wrote it.
-    """
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        written = manifest["format"]
-    except FileNotFoundError as error:
-        raise StoreError(
-            "store.stored_tables_half_written", folder=folder, missing=MANIFEST
-        ) from error
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise StoreError("store.stored_tables_damaged", file=path, reason=str(error)) from error
-    if written > FORMAT:
-        raise StoreError("store.stored_tables_newer", folder=folder, format=written, known=FORMAT)
-    return dict(manifest)
-
-
-def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest of a table, the last of its files; equal manifests give equal bytes."""
-    text = manifest_text({"format": FORMAT, **manifest})
-    (folder / MANIFEST).write_text(text, encoding="utf-8", newline="\n")

@@ -19,14 +19,15 @@ import pyarrow.parquet
 
 from lipgeo import geography
 from lipgeo.errors import MissingExtraError, StoreError
+from lipgeo.files import read_manifest
 from lipgeo.store.layout import no_store
 from lipgeo.store.tables.layout import (
     CHARACTERISTICS,
     DATA,
     RANGES,
+    TABLE,
     UNITS,
     held_tables,
-    read_manifest,
 )
 from lipgeo.tables.long_table import LongTable
 from lipgeo.tables.variables import Variable, known_variables
@@ -59,7 +60,7 @@ def describe_tables(store: str | Path) -> pd.DataFrame:
         raise no_store(folder)
     rows = []
     for (vintage, name), table in held_tables(folder).items():
-        manifest = read_manifest(table)
+        manifest = read_manifest(table, TABLE)
         files = ", ".join(source["file"] for source in manifest["sources"])
         rows += [
             {
@@ -127,7 +128,7 @@ def open_table(
         The extra ``tables`` is not installed.
     """
     folder = _found(Path(store), name, vintage)
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, TABLE)
     levels = manifest["levels"]
     code = levels[0] if level is None else geography.require_level(level, manifest["vintage"]).code
     if code not in levels:
@@ -143,8 +144,8 @@ def open_table(
     parts = _parts(folder, manifest, code)
 
     def guard() -> None:
-        if read_manifest(folder) != manifest:
-            raise StoreError("store.stored_tables_replaced", name=folder.name)
+        if read_manifest(folder, TABLE) != manifest:
+            raise StoreError("store.tables.replaced", name=folder.name)
         _parts(folder, manifest, code)
 
     return LongTable(
@@ -235,10 +236,10 @@ def _read(path: Path) -> pd.DataFrame:
         return pyarrow.parquet.ParquetFile(path).read().to_pandas()
     except FileNotFoundError as error:
         raise StoreError(
-            "store.stored_tables_half_written", folder=path.parent, missing=path.name
+            "store.tables.half_written", folder=path.parent, missing=path.name
         ) from error
     except (OSError, pyarrow.ArrowInvalid) as error:
-        raise StoreError("store.stored_tables_damaged", file=path, reason=str(error)) from error
+        raise StoreError("store.tables.damaged", file=path, reason=str(error)) from error
 
 
 def _columns(characteristics: pd.DataFrame, values: list[str]) -> dict[str, tuple[int, str]]:

@@ -1,0 +1,158 @@
+"""Cells of a census table, read as numbers and the symbols that stood with them.
+
+One rule for every reader: :func:`read_cells`. A :class:`Vocabulary` asks it once a text, for
+tables whose texts repeat by the million.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lipgeo.arrays import Flags, Floats
+from lipgeo.readers.text import to_numbers
+
+__all__ = ["SYMBOLS", "Codes", "Vocabulary", "read_cells", "words_of"]
+
+#: symbols by their place in a vocabulary
+Codes = npt.NDArray[np.int16]
+
+#: how the symbols are written, and how lipgeo writes them
+SYMBOLS = {
+    "x": "x",
+    "X": "x",
+    "F": "F",
+    "f": "F",
+    "..": "..",
+    "...": "...",
+    "…": "...",
+    "‥": "..",
+    "E": "E",
+    "r": "r",
+}
+#: a number with its mark: "120 E", "120r"
+_MARKED = r"^(.*\d)\s*([Er])$"
+
+
+def read_cells(
+    cells: pd.Series, decimal: str = ".", beside: pd.Series | None = None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.object_], npt.NDArray[np.bool_]]:
+    """Part cells into numbers and symbols.
+
+    Parameters
+    ----------
+    cells
+        Text, or numbers.
+    decimal
+        Decimal mark of numbers in text.
+    beside
+        Symbols in a column of their own, same index.
+
+    Returns
+    -------
+    values : numpy.ndarray of float64
+        NaN where the cell holds no number.
+    symbols : numpy.ndarray of str
+        ``x``, ``F``, ``..``, ``...``, ``E``, ``r`` or empty; text of a column of symbols that is
+        none of them is kept as it stands.
+    unread : numpy.ndarray of bool
+        Cells that hold something that is neither a number nor a symbol.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from lipgeo.readers.statcan.cells import read_cells
+    >>> values, symbols, unread = read_cells(pd.Series(["1 250,5", "x", "40 E", "..."]), ",")
+    >>> values.tolist()[:3], symbols.tolist(), unread.any()
+    ([1250.5, nan, 40.0], ['', 'x', 'E', '...'], np.False_)
+    """
+    symbols = np.full(len(cells), "", dtype=object)
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        values, unread = to_numbers(cells)
+    else:
+        text = cells.astype("string").str.strip()
+        alone = text.map(SYMBOLS)
+        has = alone.notna().to_numpy(dtype=bool)
+        symbols[has] = alone[has].to_numpy(dtype=object)
+        marked = text.mask(has).str.extract(_MARKED)
+        tail = marked[1].notna().to_numpy(dtype=bool)
+        symbols[tail] = marked.loc[tail, 1].to_numpy(dtype=object)
+        values, unread = to_numbers(text.mask(has).where(~tail, marked[0]), decimal)
+    if beside is not None:
+        given = beside.astype("string").str.strip()
+        held = (given.notna() & given.ne("")).to_numpy(dtype=bool)
+        symbols[held] = given[held].map(SYMBOLS).fillna(given[held]).to_numpy(dtype=object)
+    return values, symbols, unread
+
+
+def words_of(cells: Iterable[bytes | None]) -> list[str]:
+    """Return texts of a profile: UTF-8 in some files, Windows-1252 in others.
+
+    Examples
+    --------
+    >>> from lipgeo.readers.statcan.cells import words_of
+    >>> words_of(["Montréal".encode("cp1252"), "Montréal".encode(), None])
+    ['Montréal', 'Montréal', '']
+    """
+    texts = []
+    for cell in cells:
+        try:
+            texts.append((cell or b"").decode("utf-8"))
+        except UnicodeDecodeError:
+            texts.append((cell or b"").decode("cp1252", errors="replace"))
+    return texts
+
+
+#: texts remembered before memory is given back
+_REMEMBERED = 300_000
+
+
+class Vocabulary:
+    """What texts of cells mean, each read once by :func:`read_cells` however often it stands.
+
+    Attributes
+    ----------
+    symbols
+        Symbols met, by their code; code 0 is none.
+    """
+
+    def __init__(self) -> None:
+        self.symbols: list[str] = [""]
+        self._codes: dict[str, int] = {"": 0}
+        self._cells: dict[bytes, tuple[float, int, bool]] = {}
+        self._marks: dict[bytes, int] = {}
+
+    def read_numbers(self, texts: list[bytes]) -> tuple[Floats, Codes, Flags]:
+        """Return numbers (NaN where none), codes of symbols, and which texts are neither."""
+        known = self._cells
+        new = [text for text in texts if text not in known]
+        if new:
+            if len(known) > _REMEMBERED:
+                known.clear()
+                new = texts
+            words = pd.Series(words_of(new), dtype="string")
+            for text, value, symbol, unread in zip(new, *read_cells(words), strict=True):
+                known[text] = (float(value), self._code(symbol), bool(unread))
+        met = [known[text] for text in texts]
+        return (
+            np.array([one[0] for one in met], dtype=np.float64),
+            np.array([one[1] for one in met], dtype=np.int16),
+            np.array([one[2] for one in met], dtype=bool),
+        )
+
+    def read_symbols(self, texts: list[bytes]) -> Codes:
+        """Return the codes of texts of a column of symbols; one that is none is kept as it is."""
+        for text in texts:
+            if text not in self._marks:
+                word = words_of([text])[0].strip()
+                self._marks[text] = self._code(SYMBOLS.get(word, word))
+        return np.array([self._marks[text] for text in texts], dtype=np.int16)
+
+    def _code(self, symbol: str) -> int:
+        if symbol not in self._codes:
+            self._codes[symbol] = len(self.symbols)
+            self.symbols.append(symbol)
+        return self._codes[symbol]
