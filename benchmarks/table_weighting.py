@@ -36,10 +36,11 @@ import shapely
 from measuring import forget_peak, peak_bytes
 
 import lipgeo
+from lipgeo.files import file_entries, listed_files, write_manifest
 from lipgeo.store.tables import layout
 from lipgeo.tables import LongTable, Variable
 
-KINDS = layout.VALUES
+KINDS = ("total", "men", "women")
 UNITS_A_PART = 256
 NAME = "made"
 SYMBOLS = pa.array(["x", "F", "..", "..."])
@@ -133,8 +134,9 @@ def make(store: Path, units: int, characteristics: int, seed: int = 1) -> None:
         ),
         folder / layout.RANGES,
     )
-    layout.write_manifest(
+    write_manifest(
         folder,
+        layout.TABLE,
         {
             "name": NAME,
             "vintage": 2021,
@@ -150,6 +152,7 @@ def make(store: Path, units: int, characteristics: int, seed: int = 1) -> None:
             ],
             "finished": True,
         },
+        file_entries(folder, listed_files(folder)),
     )
 
 

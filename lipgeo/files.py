@@ -1,35 +1,59 @@
-"""Tables written for people: CSV that Excel opens right, workbooks whose ids stay text.
+"""Files and folders as lipgeo leaves them: whole or not at all, sealed, and fit for Excel.
 
 Writing that leaves a whole old file or a whole new one, never half of either.
+
+The manifest of a folder: what it is, who made it, the bytes of every file and of itself.
+
+Tables written for people: CSV that Excel opens right, workbooks whose ids stay text.
 """
 
 from __future__ import annotations
 
 import datetime
 import errno
+import hashlib
+import json
 import os
+import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
 import pandas as pd
 import xlsxwriter
 
-from lipgeo.errors import OutputError
+from lipgeo._version import __version__
+from lipgeo.errors import LipgeoError, OutputError
+from lipgeo.report import Faults
+from lipgeo.words import say
 
 __all__ = [
+    "MANIFEST",
     "CsvStyle",
+    "FolderFormat",
     "Sheet",
-    "explained",
+    "changed_files",
+    "output_error",
+    "file_entries",
     "file_in_one_step",
     "folder_in_one_step",
+    "is_as_written",
+    "is_ours",
+    "json_text",
+    "listed_files",
+    "read_manifest",
+    "require_as_written",
+    "require_inside",
+    "require_manifest",
+    "sha256_of",
     "sync",
     "write_csv",
+    "write_manifest",
     "write_workbook",
     "write_zip",
 ]
@@ -38,7 +62,7 @@ __all__ = [
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
-def explained(path: Path, error: OSError) -> OutputError:
+def output_error(path: Path, error: OSError) -> OutputError:
     """Return what an error of the operating system means to who wanted to write ``path``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError("files.disk_full", path=path)
@@ -51,7 +75,7 @@ def _folder_of(path: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise explained(path, error) from error
+        raise output_error(path, error) from error
     return path.parent
 
 
@@ -86,7 +110,7 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise explained(target, error) from error
+        raise output_error(target, error) from error
 
 
 @contextmanager
@@ -130,7 +154,7 @@ def folder_in_one_step(path: str | Path, *, replace: bool = False) -> Iterator[P
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise explained(target, error) from error
+        raise output_error(target, error) from error
 
 
 def write_zip(path: Path, members: Mapping[str, Path]) -> None:
@@ -142,6 +166,350 @@ def write_zip(path: Path, members: Mapping[str, Path]) -> None:
             info.create_system = 3  # the same on every platform
             info.external_attr = 0o644 << 16
             archive.writestr(info, members[name].read_bytes())
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, as hexadecimal text."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def json_text(value: Any, *, sort: bool = True) -> str:
+    """Return JSON with one spelling only; equal values give equal bytes.
+
+    Parameters
+    ----------
+    value
+        What to write; a number that is not finite is refused, as JSON has none.
+    sort
+        Whether keys are ordered by name, or stand as they were given.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=sort, allow_nan=False)
+    return text + "\n"
+
+
+def listed_files(folder: Path) -> list[str]:
+    """Return every file in a folder, by its path inside it, ordered."""
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    )
+
+
+#: the file that says what a folder is; it is written last: a folder without it is half written
+MANIFEST = "manifest.json"
+#: every folder format lipgeo writes, and the key under which its manifest gives the version
+_VERSION_KEYS = {
+    "census": "layout",
+    "table": "format",
+    "build": "build_version",
+    "order": "order_version",
+    "set": "set_version",
+    "demo": "demo_version",
+}
+#: what the folder is, and the sum of the manifest itself; a manifest has both or, if it is older
+#: than they are, neither: so a damaged key of one does not hide behind the other
+_KIND, _OWN_SUM = "kind", "own_sha256"
+_NO_SUM = "0" * 64
+_SUM = re.compile(r"[0-9a-f]{64}")
+#: how JSON's types are called in a sentence
+_JSON_TYPES: dict[type, str] = {
+    str: "text", bool: "yes_no", int: "number", float: "number", list: "list", dict: "object",
+    type(None): "nothing",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FolderFormat:
+    """One of the formats of folders that lipgeo writes and reads back.
+
+    Attributes
+    ----------
+    name
+        ``census, table, build, order, set`` or ``demo``.
+    version
+        Raised whenever an older lipgeo could no longer read what is written.
+    error
+        What is raised where a manifest is refused.
+    absent
+        Key of the sentence for a folder that has no manifest; it gets ``folder`` and ``missing``.
+    needs
+        What a manifest needs to hold: key to type, to several types, to ``[shape]`` (a list of
+        such), to a mapping of keys, or to ``{"*": shape}`` (any keys, each such).
+    sort
+        Whether keys stand by name; else as they were given.
+    """
+
+    name: str
+    version: int
+    error: type[LipgeoError]
+    absent: str
+    needs: Mapping[str, Any] = field(default_factory=dict)
+    sort: bool = True
+
+    @property
+    def version_key(self) -> str:
+        """Key under which the version stands."""
+        return _VERSION_KEYS[self.name]
+
+    @property
+    def kind(self) -> str:
+        """What the manifest says the folder is."""
+        return f"lipgeo {self.name}"
+
+    def refusal(self, key: str, /, **values: Any) -> LipgeoError:
+        """Return the error for a manifest of this format; it says what to do."""
+        return self.error(
+            key,
+            format=say(f"files.format_{self.name}"),
+            again=say(f"files.again_{self.name}"),
+            **values,
+        )
+
+
+def file_entries(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return ``bytes`` and ``sha256`` of files, by their paths inside the folder."""
+    return {
+        name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)}
+        for name in names
+    }
+
+
+def changed_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the files that are missing or not as their entries say."""
+    return [
+        name
+        for name, entry in files.items()
+        if not (folder / name).is_file()
+        or entry.get("bytes", (folder / name).stat().st_size) != (folder / name).stat().st_size
+        or sha256_of(folder / name) != entry["sha256"]
+    ]
+
+
+def write_manifest(
+    folder: Path, form: FolderFormat, content: Mapping[str, Any], files: Mapping[str, Any]
+) -> None:
+    """Write the manifest, the last of a folder's files; equal contents give equal bytes.
+
+    Parameters
+    ----------
+    folder
+        Where to write.
+    form
+        What the folder is.
+    content
+        What the format itself needs to say.
+    files
+        What :func:`file_entries` gave.
+
+    Notes
+    -----
+    ``own_sha256`` is the SHA-256 of the manifest's own bytes with 64 zeros in its place: it is
+    checked with no more than a text editor and ``sha256sum``.
+    """
+    manifest = {
+        form.version_key: form.version,
+        _KIND: form.kind,
+        "lipgeo": __version__,
+        **content,
+        "files": dict(files),
+        _OWN_SUM: _NO_SUM,
+    }
+    blank = json_text(manifest, sort=form.sort).encode()
+    sealed = _with_sum(blank, _NO_SUM, hashlib.sha256(blank).hexdigest())
+    (folder / MANIFEST).write_bytes(sealed)
+
+
+def _with_sum(raw: bytes, old: str, new: str) -> bytes:
+    return raw.replace(f'"{_OWN_SUM}": "{old}"'.encode(), f'"{_OWN_SUM}": "{new}"'.encode(), 1)
+
+
+def is_as_written(raw: bytes, manifest: Mapping[str, Any]) -> bool:
+    """Whether the sum that a manifest keeps of itself fits; one from before there was any does.
+
+    Parameters
+    ----------
+    raw
+        Bytes of the file.
+    manifest
+        What they hold.
+    """
+    given = manifest.get(_OWN_SUM)
+    if given is None and _KIND not in manifest:
+        return True
+    if not isinstance(given, str) or not _SUM.fullmatch(given):
+        return False
+    return hashlib.sha256(_with_sum(raw, given, _NO_SUM)).hexdigest() == given
+
+
+def read_manifest(folder: Path, form: FolderFormat) -> dict[str, Any]:
+    """Read the manifest of a folder, whole and unchanged.
+
+    Raises
+    ------
+    LipgeoError
+        Of the format's own class: see :func:`require_manifest`; or the manifest was changed since
+        it was written.
+    """
+    manifest = require_manifest(folder, form)
+    require_as_written(folder, form, manifest)
+    return manifest
+
+
+def require_as_written(folder: Path, form: FolderFormat, manifest: Mapping[str, Any]) -> None:
+    """Raise where the sum that a manifest keeps of itself does not fit."""
+    path = folder / MANIFEST
+    if not is_as_written(path.read_bytes(), manifest):
+        raise form.refusal("files.manifest_changed", path=path)
+
+
+def require_manifest(folder: Path, form: FolderFormat) -> dict[str, Any]:
+    """Read the manifest of a folder; its own sum is not looked at.
+
+    Returns
+    -------
+    dict
+        ``files`` has one entry a file, ``sha256`` and, but for folders of before, ``bytes``.
+
+    Raises
+    ------
+    LipgeoError
+        Of the format's own class. There is no manifest; it cannot be read, is no JSON or is nested
+        too deep; the folder is of another format; a newer lipgeo wrote it; keys are missing or of
+        another type (all of them, as rows); files are named that lie outside the folder.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise form.error(form.absent, folder=folder, missing=MANIFEST)
+    try:
+        manifest = json.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise form.refusal("files.manifest_unreadable", path=path, reason=reason) from error
+    except RecursionError as error:
+        raise form.refusal("files.manifest_too_deep", path=path) from error
+    except ValueError as error:
+        raise form.refusal("files.manifest_not_json", path=path, reason=str(error)) from error
+    known = manifest if isinstance(manifest, dict) else {}
+    found = _format_of(known)
+    if found not in (None, form.name) and form.version_key not in known:
+        raise form.refusal(
+            "files.manifest_other",
+            folder=folder,
+            found=say(f"files.format_{found}"),
+            maker=say(f"files.maker_{form.name}"),
+        )
+    version = known.get(form.version_key)
+    if isinstance(version, int) and version > form.version:
+        raise form.refusal("files.manifest_newer", folder=folder, found=version, known=form.version)
+    if isinstance(known.get("files"), dict):
+        # of a build or set from before their second version: sums alone
+        known["files"] = {
+            name: {"sha256": entry} if isinstance(entry, str) else entry
+            for name, entry in known["files"].items()
+        }
+    _require_shape(path, form, manifest)
+    require_inside(path, form, known.get("files", ()))
+    return known
+
+
+def require_inside(path: Path, form: FolderFormat, names: Iterable[str]) -> None:
+    """Raise where paths named by a manifest leave its folder, on whatever platform."""
+    outside = [name for name in names if not _inside(name)]
+    if outside:
+        raise form.error(
+            "files.path_outside", [{"path": name} for name in outside], path=path, paths=outside
+        )
+
+
+def _inside(name: str) -> bool:
+    if not name or "\\" in name or ":" in name or "\0" in name:
+        return False
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def is_ours(folder: str | Path, form: FolderFormat) -> bool:
+    """Whether lipgeo made a folder as this format, and not somebody by hand.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from lipgeo.files import is_ours
+    >>> from lipgeo.store.results import BUILD
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     is_ours(folder, BUILD)
+    False
+    """
+    try:
+        manifest = json.loads((Path(folder) / MANIFEST).read_bytes().decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and _format_of(manifest) == form.name
+
+
+def _format_of(manifest: Mapping[str, Any]) -> str | None:
+    """Return the format a manifest says it is of; by its version's key where it does not say."""
+    kind = manifest.get(_KIND)
+    if kind is not None:
+        return next((name for name in _VERSION_KEYS if kind == f"lipgeo {name}"), None)
+    return next((name for name, key in _VERSION_KEYS.items() if key in manifest), None)
+
+
+def _require_shape(path: Path, form: FolderFormat, manifest: Any) -> None:
+    """Raise one error that tells every key that is missing and every value of another type."""
+    needs = {form.version_key: int, **form.needs}
+    found = list(_unfit(manifest, needs, MANIFEST))
+    missing = [row for row in found if row["given"] == ""]
+    strange = [row for row in found if row["given"] != ""]
+    faults = Faults()
+    faults.add("files.keys_missing", missing, keys=[row["key"] for row in missing])
+    faults.add(
+        "files.keys_strange",
+        strange,
+        keys=[f"{row['key']} ({row['needed']} <> {row['given']})" for row in strange],
+    )
+    faults.raise_if_any(
+        "files.manifest_unfit",
+        error=form.error,
+        path=path,
+        format=say(f"files.format_{form.name}"),
+        again=say(f"files.again_{form.name}"),
+    )
+
+
+def _unfit(value: Any, shape: Any, at: str) -> Iterator[dict[str, str]]:
+    """Yield ``key, needed, given`` of what is missing (``given`` empty) or of another type."""
+    kinds = dict if isinstance(shape, Mapping) else list if isinstance(shape, list) else shape
+    if not _is(value, kinds):
+        several = kinds if isinstance(kinds, tuple) else (kinds,)
+        needed = " | ".join(dict.fromkeys(_type_word(kind) for kind in several))
+        yield {"key": at, "needed": needed, "given": _type_word(type(value))}
+        return
+    inside = "" if at == MANIFEST else f"{at}."
+    if isinstance(shape, list):
+        for place, item in enumerate(value):
+            yield from _unfit(item, shape[0], f"{at}[{place}]")
+    elif isinstance(shape, Mapping) and "*" in shape:
+        for key, item in value.items():
+            yield from _unfit(item, shape["*"], f"{inside}{key}")
+    elif isinstance(shape, Mapping):
+        for key, wanted in shape.items():
+            if key in value:
+                yield from _unfit(value[key], wanted, f"{inside}{key}")
+            else:
+                yield {"key": f"{inside}{key}", "needed": "", "given": ""}
+
+
+def _is(value: Any, kinds: Any) -> bool:
+    """Whether a value is of a type; true and false are no numbers."""
+    several = kinds if isinstance(kinds, tuple) else (kinds,)
+    return type(value) in several
+
+
+def _type_word(kind: type) -> str:
+    return say(f"files.json_{_JSON_TYPES[kind]}")
 
 
 CsvStyle = Literal["en", "fr"]

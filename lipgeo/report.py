@@ -118,7 +118,7 @@ class Card:
     def markup(self) -> str:
         """Return the card in rich's markup, square brackets of names escaped."""
         return "\n".join(
-            [f"[bold]{_unmarked(self.title)}[/bold]", *(_unmarked(line) for line in self._lines())]
+            [f"[bold]{_unmarked(self.title)}[/bold]", *(_escape_markup(line) for line in self._lines())]
         )
 
     def _lines(self) -> list[str]:
@@ -128,7 +128,7 @@ class Card:
         aligned = []
         for place, (head, numeric, cells) in enumerate(columns):
             last = place == len(columns) - 1
-            words = [head, *cells] if last else [_cut(cell) for cell in (head, *cells)]
+            words = [head, *cells] if last else [_shorten(cell) for cell in (head, *cells)]
             width = 0 if last and not numeric else max(map(len, words))
             aligned.append([w.rjust(width) if numeric else w.ljust(width) for w in words])
         lines = ["  ".join(row).rstrip() for row in zip(*aligned, strict=True)]
@@ -171,11 +171,11 @@ def _cell(value: object, share: bool) -> str:
     return " ".join(str(value).split())
 
 
-def _cut(cell: str) -> str:
+def _shorten(cell: str) -> str:
     return cell if len(cell) <= _WIDE else cell[: _WIDE - 1] + "…"
 
 
-def _unmarked(text: str) -> str:
+def _escape_markup(text: str) -> str:
     # as rich.markup.escape: [word] would be a style, and a last backslash would escape ours
     escaped = _TAG.sub(r"\1\1\\\2", text)
     return escaped + "\\" if escaped.endswith("\\") and not escaped.endswith("\\\\") else escaped

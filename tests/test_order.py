@@ -165,9 +165,11 @@ def test_a_file_changed_together_with_its_sums_is_found(order, tmp_path) -> None
     name = "concordance.csv"
     (copy / name).write_bytes((copy / name).read_bytes().replace(b"West", b"East"))
     lines = (copy / "SHA256SUMS").read_text().splitlines()
-    from lipgeo.order.manifest import digest
+    from lipgeo.files import sha256_of
 
-    mended = [f"{digest(copy / name)}  {name}" if li.endswith(f"  {name}") else li for li in lines]
+    mended = [
+        f"{sha256_of(copy / name)}  {name}" if li.endswith(f"  {name}") else li for li in lines
+    ]
     (copy / "SHA256SUMS").write_text("\n".join(mended) + "\n")
     assert told_of(copy) == {name}
 

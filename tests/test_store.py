@@ -126,6 +126,8 @@ def test_what_units_without_polygon_hold_is_known_without_reading_blocks(store: 
     manifest = json.loads((own / "2021" / "manifest.json").read_text(encoding="utf-8"))
     for entry in manifest["levels"].values():
         del entry["bare"]
+    for key in ("kind", "lipgeo", "files", "own_sha256"):
+        del manifest[key]
     (own / "2021" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     older = open_census(own)
     for level in census.levels:

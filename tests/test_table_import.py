@@ -24,10 +24,11 @@ from test_read_tables import profile_2016
 import lipgeo
 from lipgeo import synthetic
 from lipgeo.errors import FileError, InputError, OutputError, StoreError, TableError
+from lipgeo.files import read_manifest
 from lipgeo.readers.statcan import profile_blocks as blocks
 from lipgeo.store.add import import_lock
 from lipgeo.store.tables import importing, intake
-from lipgeo.store.tables.layout import held_tables, read_manifest, table_folder, work_folder
+from lipgeo.store.tables.layout import TABLE, held_tables, table_folder, work_folder
 from lipgeo.store.tables.opening import describe_tables
 from lipgeo.synthetic.files import COLUMNS
 
@@ -200,7 +201,7 @@ def test_utf8_and_zip_give_the_same_table(published, imported, tmp_path):
 def test_the_folder_is_as_agreed(imported):
     """Levels, units, characteristics, ranges and manifest stand where readers look for them."""
     folder = table_folder(imported, 2021, "98-401-X2021006")
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, TABLE)
     assert manifest["levels"] == ["DA", "CSD", "CD", "PR"]
     assert manifest["values"] == list(VALUES)
     assert manifest["finished"] is True
@@ -272,7 +273,7 @@ def test_numbers_beside_a_symbol_of_none_are_not_believed(tmp_path):
     path = profile(tmp_path / "p.csv", units)
     report = lipgeo.add_table(tmp_path / "store", path, name="p")
     assert_held(tmp_path / "store", "p", path)
-    assert read_manifest(table_folder(tmp_path / "store", 2021, "p"))["not_believed"] == 3
+    assert read_manifest(table_folder(tmp_path / "store", 2021, "p"), TABLE)["not_believed"] == 3
     assert report.only("not_believed", "warning")
 
 
@@ -294,7 +295,9 @@ def test_the_country_is_left_out(tmp_path):
     """Rows of the country are of no level: left out, counted and said."""
     path = profile(tmp_path / "p.csv", [("2021A000011124", "Canada", {}), *das(3)])
     report = lipgeo.add_table(tmp_path / "store", path, name="p")
-    assert read_manifest(table_folder(tmp_path / "store", 2021, "p"))["dropped"] == {"country": 5}
+    assert read_manifest(table_folder(tmp_path / "store", 2021, "p"), TABLE)["dropped"] == {
+        "country": 5
+    }
     assert "5 rows" in report.only("country").findings[0].message
     assert len(held(tmp_path / "store", "p")) == 15
 
@@ -437,7 +440,7 @@ def test_the_same_files_again_and_others_under_the_same_name(tmp_path):
         lipgeo.add_table(store, other)
     assert bytes_of(folder) == before
     lipgeo.add_table(store, other, replace=True)
-    assert read_manifest(folder)["units"] == {"DA": 4}
+    assert read_manifest(folder, TABLE)["units"] == {"DA": 4}
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 

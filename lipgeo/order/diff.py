@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from lipgeo.errors import require_path
-from lipgeo.order.manifest import OldOrder, digest, read_order
+from lipgeo.files import sha256_of
+from lipgeo.order.manifest import OldOrder, read_order
 from lipgeo.words import say
 
 __all__ = ["OrderDiff", "diff_orders"]
@@ -153,7 +154,7 @@ def _area_row(
 
 def _file(order: OldOrder, area: dict[str, Any] | None) -> str | None:
     path = None if area is None else order.file_of(area)
-    return digest(path) if path and path.is_file() else None
+    return sha256_of(path) if path and path.is_file() else None
 
 
 def _change(

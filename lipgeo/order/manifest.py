@@ -5,30 +5,34 @@ What the manifest says of each area, and of the areas of earlier orders.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from lipgeo.errors import OrderError
+from lipgeo.files import (
+    MANIFEST,
+    FolderFormat,
+    require_as_written,
+    require_inside,
+    require_manifest,
+)
 from lipgeo.order.content import Content
 from lipgeo.report import CheckReport, Finding
 
 __all__ = [
-    "MANIFEST",
+    "ORDER",
     "ORDER_VERSION",
     "SUMS",
     "ZIP",
     "OldOrder",
     "area_records",
-    "canonical",
-    "digest",
     "earlier_areas",
-    "listed_files",
+    "read_changed_order",
     "read_checks",
     "read_order",
     "same_area",
@@ -48,7 +52,7 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _nested(units: pd.DataFrame) -> dict[str, dict[str, dict[str, float | None]]]:
+def _nest_populations(units: pd.DataFrame) -> dict[str, dict[str, dict[str, float | None]]]:
     """Return custom id -> level -> unit id -> population (``None`` where unknown)."""
     made: dict[str, dict[str, dict[str, float | None]]] = {}
     for custom, level, unit, people in zip(
@@ -60,7 +64,7 @@ def _nested(units: pd.DataFrame) -> dict[str, dict[str, dict[str, float | None]]
 
 def area_records(content: Content) -> list[dict[str, Any]]:
     """Return one record an area: identity, dates, chosen units, the fewest units, its own file."""
-    units, cover = _nested(content.units), _nested(content.cover)
+    units, cover = _nest_populations(content.units), _nest_populations(content.cover)
     return [
         {
             "custom_id": area.custom_id,
@@ -112,31 +116,37 @@ def earlier_areas(content: Content, old: OldOrder | None) -> list[dict[str, Any]
 
 #: layout of the package; a reader refuses a newer one
 ORDER_VERSION = 1
-MANIFEST = "manifest.json"
+_COUNT = (int, float, type(None))
+_UNITS = {"*": {"*": _COUNT}}
+ORDER = FolderFormat(
+    "order",
+    ORDER_VERSION,
+    OrderError,
+    "order.no_manifest",
+    {
+        "vintage": int,
+        "custom_ids": {"*": str},
+        "areas": [
+            {
+                "area_id": str,
+                "custom_id": str,
+                "name_en": (str, type(None)),
+                "name_fr": (str, type(None)),
+                "definition": str,
+                "vintage": int,
+                "population": _COUNT,
+                "dwellings": _COUNT,
+                "units": _UNITS,
+                "file": str,
+            }
+        ],
+        "files": {"*": {"sha256": str, "bytes": int}},
+    },
+)
 #: every file of the order in one, itself and the sums left out
 ZIP = "package.zip"
 #: sha256 of every other file, in the form of ``sha256sum -c``
 SUMS = "SHA256SUMS"
-
-
-def canonical(value: Any) -> str:
-    """Return JSON with one spelling only."""
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
-
-
-def digest(path: Path) -> str:
-    """Return the sha256 of a file."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def listed_files(folder: Path) -> list[str]:
-    """Return every file in a folder, by its path inside it, ordered."""
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_symlink() or not path.is_dir()
-    )
 
 
 def sums_text(digests: Mapping[str, str]) -> str:
@@ -180,49 +190,31 @@ class OldOrder:
 
 
 def read_order(folder: str | Path) -> OldOrder:
-    """Read an order's manifest.
+    """Read an order's manifest, whole and unchanged.
 
     Raises
     ------
     OrderError
-        The folder holds no manifest, one of a newer lipgeo, one that cannot be read, or one with
-        paths that leave the folder.
+        The folder holds no manifest, one of a newer lipgeo, one that cannot be read or was
+        changed since it was written, or one with paths that leave the folder.
+    """
+    order = read_changed_order(folder)
+    require_as_written(order.folder, ORDER, order.manifest)
+    return order
+
+
+def read_changed_order(folder: str | Path) -> OldOrder:
+    """Read an order's manifest as it stands: whoever asks looks for changes next.
+
+    Raises
+    ------
+    OrderError
+        As :func:`read_order`, but for a manifest that was changed and still is one.
     """
     place = Path(folder)
-    path = place / MANIFEST
-    if not path.is_file():
-        raise OrderError("order.no_manifest", folder=place)
-    try:
-        found: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8"))
-        if "build_version" in found and "order_version" not in found:
-            raise OrderError("order.a_build", folder=place)
-        version = int(found["order_version"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        if isinstance(error, OrderError):
-            raise
-        raise OrderError("order.bad_manifest", path=path, reason=error) from error
-    if version > ORDER_VERSION:
-        raise OrderError("order.newer", folder=place, found=version, known=ORDER_VERSION)
-    try:
-        names = [*found["files"], *(area["file"] for area in found["areas"])]
-        _ = [(area["area_id"], area["custom_id"], area["units"]) for area in found["areas"]]
-        int(found["vintage"]), dict(found["custom_ids"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise OrderError("order.bad_manifest", path=path, reason=repr(error)) from error
-    outside = [name for name in names if not _inside(name)]
-    if outside:
-        raise OrderError(
-            "order.path_outside", [{"path": name} for name in outside], path=path, paths=outside
-        )
+    found = require_manifest(place, ORDER)
+    require_inside(place / MANIFEST, ORDER, [area["file"] for area in found["areas"]])
     return OldOrder(place, found)
-
-
-def _inside(name: Any) -> bool:
-    """Whether a path stays in the folder, on every platform."""
-    if not isinstance(name, str) or not name or "\\" in name or ":" in name or "\0" in name:
-        return False
-    path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts
 
 
 def read_checks(folder: str | Path) -> CheckReport:

@@ -19,25 +19,30 @@ import pyogrio
 import pyproj
 import shapely
 
-from lipgeo._version import __version__
 from lipgeo.errors import OrderError, require_kind, require_path
-from lipgeo.files import CsvStyle, folder_in_one_step, write_zip
+from lipgeo.files import (
+    MANIFEST,
+    CsvStyle,
+    file_entries,
+    folder_in_one_step,
+    json_text,
+    listed_files,
+    sha256_of,
+    write_manifest,
+    write_zip,
+)
 from lipgeo.order.confidentiality import confidentiality
-from lipgeo.order.content import Content, gather
+from lipgeo.order.content import Content, gather_content
 from lipgeo.order.geojson import area_geojson, on_the_globe, write_geojson, write_kmz
 from lipgeo.order.geopackage import write_geopackage
 from lipgeo.order.lists import Template, read_template, write_list, write_lists
 from lipgeo.order.manifest import (
-    MANIFEST,
-    ORDER_VERSION,
+    ORDER,
     SUMS,
     ZIP,
     OldOrder,
     area_records,
-    canonical,
-    digest,
     earlier_areas,
-    listed_files,
     read_order,
     same_area,
     sums_text,
@@ -49,10 +54,10 @@ from lipgeo.order.tables import Asked, read_estimates, read_tables, table_frame
 if TYPE_CHECKING:
     from lipgeo.boundary.boundaries import Boundaries
 
-__all__ = ["frozen", "write_order"]
+__all__ = ["frozen_areas", "write_order"]
 
 
-def frozen(content: Content, old: OldOrder) -> tuple[Content, dict[str, Path]]:
+def frozen_areas(content: Content, old: OldOrder) -> tuple[Content, dict[str, Path]]:
     """Give unchanged areas the outline of the order before.
 
     An area is unchanged when its ids, names, census, units and counts are: a newer lipgeo or GEOS
@@ -159,10 +164,10 @@ def write_order(
     asked = read_tables(tables)
     expected = read_estimates(estimates)
     old = None if since is None else _intact(since)
-    content = gather(b, used=old.used_ids if old else None, leave_out_empty=leave_out_empty)
+    content = gather_content(b, used=old.used_ids if old else None, leave_out_empty=leave_out_empty)
     kept: Mapping[str, Path] = {}
     if old:
-        content, kept = frozen(content, old)
+        content, kept = frozen_areas(content, old)
     found, margins = confidentiality(b, content, old, expected)
     content = content.with_findings(found)
     with folder_in_one_step(folder) as made:
@@ -171,13 +176,11 @@ def write_order(
             frame = table_frame(content, asked, expected, margins["households"])
             write_list(content, "tables", frame, made, csv)
         _write_words(content, made, margins=margins, contact=contact, tables=len(asked))
-        manifest = _manifest(
-            content, made, old=old, form=form, asked=asked, csv=csv, contact=contact
-        )
-        (made / MANIFEST).write_text(canonical(manifest), encoding="utf-8", newline="\n")
+        manifest = _manifest(content, old=old, form=form, asked=asked, csv=csv, contact=contact)
+        write_manifest(made, ORDER, manifest, file_entries(made, listed_files(made)))
         members = {name: made / name for name in listed_files(made)}
         write_zip(made / ZIP, members)
-        sums = {name: digest(made / name) for name in listed_files(made)}
+        sums = {name: sha256_of(made / name) for name in listed_files(made)}
         (made / SUMS).write_text(sums_text(sums), encoding="utf-8", newline="\n")
     return Path(folder)
 
@@ -186,12 +189,11 @@ def _intact(folder: str | Path) -> OldOrder:
     """Read the earlier order, refusing one that is not as it was written."""
     from lipgeo.order.verify import verify_order
 
-    old = read_order(folder)
     report = verify_order(folder)
     if report.worst == "error":
         faults = [found.message for found in report.only(severity="error")]
         raise OrderError("order.since_damaged", folder=folder, faults=" ".join(faults[:3]))
-    return old
+    return read_order(folder)
 
 
 def _write_files(
@@ -238,14 +240,13 @@ def _write_words(
         "findings": report.to_records(),
         "floors": margins.astype(object).where(margins.notna(), None).to_dict("records"),
     }
-    (made / "checks.json").write_text(canonical(said), encoding="utf-8", newline="\n")
+    (made / "checks.json").write_text(json_text(said), encoding="utf-8", newline="\n")
     page = checks_page(content, report)
     (made / "checks.html").write_text(page, encoding="utf-8", newline="\n")
 
 
 def _manifest(
     content: Content,
-    made: Path,
     *,
     old: OldOrder | None,
     form: Template,
@@ -255,8 +256,6 @@ def _manifest(
 ) -> dict[str, Any]:
     ids = dict(zip(content.areas["custom_id"], content.areas["area_id"], strict=True))
     return {
-        "order_version": ORDER_VERSION,
-        "lipgeo": __version__,
         "libraries": {
             "gdal": ".".join(str(part) for part in pyogrio.__gdal_version__),
             "geos": shapely.geos_version_string,
@@ -277,10 +276,6 @@ def _manifest(
         .where(content.left_out.notna(), None)
         .to_dict("records"),
         "custom_ids": {**(old.used_ids if old else {}), **ids},
-        "since": None if old is None else {"manifest_sha256": digest(old.folder / MANIFEST)},
+        "since": None if old is None else {"manifest_sha256": sha256_of(old.folder / MANIFEST)},
         "earlier": earlier_areas(content, old),
-        "files": {
-            name: {"sha256": digest(made / name), "bytes": (made / name).stat().st_size}
-            for name in listed_files(made)
-        },
     }

@@ -23,7 +23,7 @@ from lipgeo.files import (
     listed_files,
     sha256_of,
 )
-from lipgeo.order.manifest import SUMS, ZIP, OldOrder, named_order, sums_text
+from lipgeo.order.manifest import SUMS, ZIP, OldOrder, read_changed_order, sums_text
 from lipgeo.report import CheckReport, Finding, finding
 
 if TYPE_CHECKING:
@@ -70,31 +70,31 @@ def verify_order(folder: str | Path, census: Census | None = None) -> CheckRepor
     place = require_path(folder, "folder")
     findings, accused, unpaired = _against_sums(place)
     try:
-        order = named_order(place)
+        order = read_changed_order(place)
     except OrderError as error:
         # a damaged manifest is a finding where the sums prove the damage
         if error.key in _DAMAGED and MANIFEST in accused:
-            return CheckReport([*findings, *(_changed(name) for name in accused)])
+            return CheckReport([*findings, *(_changed_finding(name) for name in accused)])
         raise
     findings += _against_manifest(place, order, accused)
     known = {*order.manifest["files"], MANIFEST, ZIP}
     if any((name in known) == (place / name).exists() for name in unpaired):
-        findings.append(_changed(SUMS))
-    findings += [_changed(name) for name in _guilty(place, order, accused)]
+        findings.append(_changed_finding(SUMS))
+    findings += [_changed_finding(name) for name in _guilty(place, order, accused)]
     findings = list(dict.fromkeys(findings))
     if not findings:
         count = len(order.manifest["files"])
         findings.append(finding("order.intact", "note", "", value=count, files=count))
     if census is not None:
-        findings += _made_again(order, census)
+        findings += _check_against_census(order, census)
     return CheckReport(findings)
 
 
-def _changed(name: str) -> Finding:
+def _changed_finding(name: str) -> Finding:
     return finding("order.changed", "error", name, path=name)
 
 
-def _missing(name: str) -> Finding:
+def _missing_finding(name: str) -> Finding:
     return finding("order.missing", "error", name, path=name)
 
 
@@ -106,12 +106,12 @@ def _against_sums(place: Path) -> tuple[list[Finding], list[str], list[str]]:
     """
     path = place / SUMS
     if not path.is_file():
-        return ([_missing(SUMS)] if (place / MANIFEST).exists() else []), [], []
+        return ([_missing_finding(SUMS)] if (place / MANIFEST).exists() else []), [], []
     raw = path.read_bytes()
     found = {name: value for value, name in _LINE.findall(raw.decode("utf-8", errors="replace"))}
     present = set(listed_files(place)) - {SUMS}
     if sums_text(found).encode() != raw or not present & set(found):
-        return [_changed(SUMS)], [], []
+        return [_changed_finding(SUMS)], [], []
     accused = [n for n in sorted(present & set(found)) if sha256_of(place / n) != found[n]]
     return [], accused, sorted(present ^ set(found))
 
@@ -143,16 +143,16 @@ def _against_manifest(place: Path, order: OldOrder, accused: list[str]) -> list[
     findings = []
     raw = (place / MANIFEST).read_bytes()
     if not is_as_written(raw, order.manifest) or json_text(order.manifest).encode() != raw:
-        findings.append(_changed(MANIFEST))
+        findings.append(_changed_finding(MANIFEST))
     present = set(listed_files(place))
     known = {*files, MANIFEST, SUMS, ZIP}
-    findings += [_missing(name) for name in sorted(known - present)]
+    findings += [_missing_finding(name) for name in sorted(known - present)]
     findings += [_extra(name) for name in sorted(present - known)]
     listed = {name: files[name] for name in sorted(present & set(files))}
-    findings += [_changed(name) for name in changed_files(place, listed)]
+    findings += [_changed_finding(name) for name in changed_files(place, listed)]
     # a changed manifest is no witness against the zip
     if ZIP in present and MANIFEST not in accused and not _zip_holds(place, files):
-        findings.append(_changed(ZIP))
+        findings.append(_changed_finding(ZIP))
     return findings
 
 
@@ -174,7 +174,7 @@ def _zip_holds(place: Path, files: Mapping[str, Any]) -> bool:
         return False
 
 
-def _made_again(order: OldOrder, census: Census) -> list[Finding]:
+def _check_against_census(order: OldOrder, census: Census) -> list[Finding]:
     """Look the units up in the census, join and count them again."""
     from lipgeo.boundary.measures import dissolve_units, unit_totals
     from lipgeo.errors import UnknownUnitError

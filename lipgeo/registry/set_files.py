@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
-from lipgeo._version import __version__
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.errors import FileError
-from lipgeo.files import Sheet, folder_in_one_step, write_csv, write_workbook
+from lipgeo.files import (
+    FolderFormat,
+    Sheet,
+    changed_files,
+    file_entries,
+    folder_in_one_step,
+    is_ours,
+    json_text,
+    read_manifest,
+    write_csv,
+    write_manifest,
+    write_workbook,
+)
 from lipgeo.registry.compile import CompiledSet
 from lipgeo.registry.overlaps import AreaIndex
 from lipgeo.report import CheckReport, Finding
 
 __all__ = ["is_set", "read_set", "write_set"]
 
-#: layout of the folder; a reader refuses a newer one
-SET_VERSION = 1
+#: layout of the folder; a reader refuses a newer one; since 2 files have their bytes too
+SET_VERSION = 2
+SET = FolderFormat(
+    "set",
+    SET_VERSION,
+    FileError,
+    "registry.not_a_set",
+    {"meta": {"set": str}, "files": {"*": {"sha256": str}}},
+)
 _FILES = (
     "areas.parquet", "units.parquet", "intake.csv", "intake.xlsx", "overlaps.csv",
     "gaps.parquet", "changes.csv", "checks.json",
@@ -87,26 +103,14 @@ def write_set(made: CompiledSet, folder: str | Path, *, replace: bool = False) -
             "findings": made.report.to_records(),
             "areas": made.areas.report.to_records(),
         }
-        _write_json(checks, place / "checks.json")
-        manifest = {
-            "set_version": SET_VERSION,
-            "lipgeo": __version__,
-            "meta": made.meta,
-            "files": {name: _hash(place / name) for name in _FILES},
-        }
-        _write_json(manifest, place / "manifest.json")
+        (place / "checks.json").write_text(json_text(checks), encoding="utf-8", newline="\n")
+        write_manifest(place, SET, {"meta": made.meta}, file_entries(place, _FILES))
     return Path(folder)
 
 
 def is_set(folder: str | Path) -> bool:
     """Whether a folder is a set that :func:`write_set` wrote."""
-    path = Path(folder) / "manifest.json"
-    if not path.is_file():
-        return False
-    try:
-        return "set_version" in json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return False
+    return is_ours(folder, SET)
 
 
 def read_set(folder: str | Path) -> CompiledSet:
@@ -119,17 +123,9 @@ def read_set(folder: str | Path) -> CompiledSet:
         was written (``problems`` lists which).
     """
     place = Path(folder)
-    if not is_set(place):
-        raise FileError("registry.not_a_set", folder=place)
-    manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
-    if manifest["set_version"] > SET_VERSION:
-        raise FileError(
-            "registry.newer", folder=place, found=manifest["set_version"], known=SET_VERSION
-        )
+    manifest = read_manifest(place, SET)
     files = manifest["files"]
-    changed = [
-        name for name in files if not (place / name).is_file() or _hash(place / name) != files[name]
-    ]
+    changed = [*changed_files(place, files), *(name for name in _FILES if name not in files)]
     if changed:
         problems = [{"file": name} for name in changed]
         raise FileError("registry.changed", problems, folder=place, files=changed)
@@ -170,13 +166,3 @@ def _read_csv(path: Path) -> pd.DataFrame:
         elif name == "intended":
             frame[name] = frame[name].eq("True").astype(bool)
     return frame
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _write_json(value: Any, path: Path) -> None:
-    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")

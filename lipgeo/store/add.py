@@ -30,10 +30,10 @@ from lipgeo.files import MANIFEST, folder_in_one_step, read_manifest
 from lipgeo.report import CheckReport
 from lipgeo.store import published
 from lipgeo.store.assemble import assemble
-from lipgeo.store.layout import CENSUS, SAID, held, no_store
-from lipgeo.store.levels import Check, Piece
+from lipgeo.store.layout import CENSUS, SAID, stored_vintages, no_store
+from lipgeo.store.levels import ImportFinding, Piece
 from lipgeo.store.read import StoreData
-from lipgeo.store.source_file import Said, hear, published_files
+from lipgeo.store.source_file import SourceFile, read_source_file, files_to_add
 from lipgeo.store.totals import PROOFS
 from lipgeo.store.verify import verify
 from lipgeo.store.write import write_table, write_vintage
@@ -66,11 +66,11 @@ def import_lock(store: Path) -> Iterator[None]:
             "store.cannot_write", path=store, reason=error.strerror or str(error)
         ) from error
     try:
-        if not _take(handle):
+        if not _lock(handle):
             raise StoreError("store.busy", path=store, process=_holder(path))
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0) if hasattr(os, "pwrite") else None
-        _put_right(store)
+        _recover(store)
         yield
     finally:
         os.close(handle)
@@ -79,7 +79,7 @@ def import_lock(store: Path) -> Iterator[None]:
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(handle: int) -> bool:
+    def _lock(handle: int) -> bool:
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -89,7 +89,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(handle: int) -> bool:
+    def _lock(handle: int) -> bool:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -103,7 +103,7 @@ def _holder(path: Path) -> str:
     return "?"  # Windows: a locked file cannot be read
 
 
-def _put_right(store: Path) -> None:
+def _recover(store: Path) -> None:
     """Put back a vintage that was moved aside and never replaced; clear what was half written."""
     for aside in store.glob(".lipgeo-*"):
         old = aside / "old"
@@ -175,9 +175,9 @@ def add_census(
         The store is in use, damaged or of a newer layout; the disk is full. Nothing was changed.
     """
     folder = require_path(store, "store")
-    paths = published_files(require_paths(files, "files"))
+    paths = files_to_add(require_paths(files, "files"))
     steps = _Steps(progress, len(paths))
-    heard = _Hearing(vintage, level, mapping, attributes_only)
+    heard = _SourceReader(vintage, level, mapping, attributes_only)
     said = []
     for path in paths:
         steps.begin(say("store.reading", file=path.name))
@@ -190,7 +190,7 @@ def add_census(
         return _rebuild(folder, year, said, steps, made=made)
 
 
-class _Hearing:
+class _SourceReader:
     """How the files of one call are to be read."""
 
     def __init__(
@@ -207,7 +207,7 @@ class _Hearing:
         self._unused: InputError | None = None
         self._used = False
 
-    def file(self, path: Path, vintage: int | None = None) -> Said:
+    def file(self, path: Path, vintage: int | None = None) -> SourceFile:
         """Read a file, with the mapping unless none of its columns are there."""
         try:
             said = self._hear(path, vintage, self._mapping)
@@ -219,8 +219,8 @@ class _Hearing:
         self._used = True
         return said
 
-    def _hear(self, path: Path, vintage: int | None, mapping: Mapping[str, str] | None) -> Said:
-        return hear(
+    def _hear(self, path: Path, vintage: int | None, mapping: Mapping[str, str] | None) -> SourceFile:
+        return read_source_file(
             path,
             vintage=vintage or self._vintage,
             level=self._level,
@@ -234,7 +234,7 @@ class _Hearing:
             raise self._unused
 
 
-def _one_vintage(said: Sequence[Said], vintage: int | None) -> int:
+def _one_vintage(said: Sequence[SourceFile], vintage: int | None) -> int:
     """Return the census year of the files; refuse two, ask where none is said."""
     found = {one.file: one.vintage for one in said if one.vintage is not None}
     if vintage is not None:
@@ -249,10 +249,10 @@ def _one_vintage(said: Sequence[Said], vintage: int | None) -> int:
 
 
 def _rebuild(
-    store: Path, vintage: int, said: Sequence[Said], steps: _Steps, *, made: bool
+    store: Path, vintage: int, said: Sequence[SourceFile], steps: _Steps, *, made: bool
 ) -> CheckReport:
     home = store / str(vintage)
-    before = _Before.read(home if vintage in held(store) else None)
+    before = _Before.read(home if vintage in stored_vintages(store) else None)
     if before.sources and before.made != made:
         raise CensusError("store.made_and_real", store=store, vintage=vintage)
     checks = [check for one in said for check in one.checks]
@@ -268,7 +268,7 @@ def _rebuild(
     polygons = before.polygons()
     for one in said:
         if one.polygons is not None:
-            polygons[one.level] = _joined(polygons.get(one.level), one.polygons)
+            polygons[one.level] = _append_polygons(polygons.get(one.level), one.polygons)
     steps.begin(say("store.assembling", vintage=vintage))
     census = assemble(pieces, polygons, vintage, _outside_totals(vintage, made=made))
     steps.expect(len(census.frames))
@@ -278,7 +278,7 @@ def _rebuild(
     checks += [*census.checks, *verify(census, vintage, sourced, described, made=made)]
     kinds = sorted({source["boundary_type"] for source in sources} - {None})
     if len(kinds) > 1:
-        checks.append(Check("mixed_boundaries", "warning", "", "store.mixed_boundaries"))
+        checks.append(ImportFinding("mixed_boundaries", "warning", "", "store.mixed_boundaries"))
     manifest = {
         "vintage": vintage,
         "made": made,
@@ -331,7 +331,7 @@ class _Before:
             raise StoreError("store.half_written", folder=folder, missing=SAID)
         return cls(folder, list(manifest["sources"]), pieces, made=bool(manifest["made"]))
 
-    def give_way(self, new: Said) -> list[Check]:
+    def give_way(self, new: SourceFile) -> list[ImportFinding]:
         """Drop the sources that a new one replaces, and say so."""
         units = set(new.pieces[0].frame["unit_id"])
         dropped = []
@@ -356,11 +356,11 @@ class _Before:
             same = source["sha256"] == new.sha256
             key = "store.added_again" if same else "store.replaced"
             checks.append(
-                Check("replaced", "note", new.level, key, old=source["name"], new=new.file)
+                ImportFinding("replaced", "note", new.level, key, old=source["name"], new=new.file)
             )
         if lost:
             checks.append(
-                Check("units_gone", "warning", new.level, "store.units_gone",
+                ImportFinding("units_gone", "warning", new.level, "store.units_gone",
                       units=tuple(sorted(lost)), new=new.file)
             )  # fmt: skip
         return checks
@@ -388,7 +388,7 @@ class _Before:
         return found
 
 
-def _joined(
+def _append_polygons(
     old: tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]] | None,
     new: tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]],
 ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:

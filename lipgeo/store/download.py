@@ -33,7 +33,7 @@ import certifi
 import lipgeo
 from lipgeo.errors import DownloadError, LipgeoError
 from lipgeo.files import sha256_of
-from lipgeo.store.catalogue import Needed
+from lipgeo.store.catalogue import NeededFile
 from lipgeo.words import say
 
 __all__ = [
@@ -252,7 +252,7 @@ class Fetched:
     """
 
     path: Path
-    needed: Needed
+    needed: NeededFile
     size_bytes: int
     sha256: str
     downloaded: bool
@@ -282,10 +282,10 @@ class Patience:
 
 
 def fetch(
-    needed: Sequence[Needed],
+    needed: Sequence[NeededFile],
     folder: str | Path,
     *,
-    confirm: Callable[[Sequence[tuple[Needed, int | None]]], bool],
+    confirm: Callable[[Sequence[tuple[NeededFile, int | None]]], bool],
     progress: Callable[[str, int, int], None] | None = None,
     checksums: Mapping[str, str] | None = None,
     patience: Patience | None = None,
@@ -376,7 +376,7 @@ def _already(path: Path) -> int | None:
     return path.stat().st_size
 
 
-def _room(folder: Path, coming: Iterable[Needed], asked: Mapping[str, Answer]) -> None:
+def _room(folder: Path, coming: Iterable[NeededFile], asked: Mapping[str, Answer]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
@@ -403,7 +403,7 @@ class _Download:
 
     def __init__(
         self,
-        needed: Needed,
+        needed: NeededFile,
         path: Path,
         asked: Answer,
         patience: Patience,

@@ -16,7 +16,7 @@ __all__ = [
     "CENSUS",
     "LAYOUT",
     "SAID",
-    "held",
+    "stored_vintages",
     "level_file",
     "no_store",
     "rows_of",
@@ -68,7 +68,7 @@ def no_store(path: Path) -> StoreError:
     return StoreError("store.is_file" if path.is_file() else "store.missing", path=path)
 
 
-def held(store: Path) -> dict[int, Path]:
+def stored_vintages(store: Path) -> dict[int, Path]:
     """Return the vintages of a store, oldest first, and their folders.
 
     A folder left aside by an import that was killed between its two last steps counts as the

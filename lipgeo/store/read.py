@@ -43,7 +43,7 @@ from lipgeo.census.data import (
 )
 from lipgeo.errors import MissingLevelError, StoreError, require_path
 from lipgeo.files import MANIFEST, read_manifest
-from lipgeo.store.layout import CENSUS, PUBLISHED, held, level_file, no_store, rows_of
+from lipgeo.store.layout import CENSUS, PUBLISHED, stored_vintages, level_file, no_store, rows_of
 
 __all__ = [
     "SIZES",
@@ -219,7 +219,7 @@ def describe_store(path: str | Path) -> pd.DataFrame:
 def _vintages(store: Path) -> dict[int, Path]:
     if not store.is_dir():
         raise no_store(store)
-    found = held(store)
+    found = stored_vintages(store)
     if not found:
         raise StoreError("store.empty", path=store)
     return found

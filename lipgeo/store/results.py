@@ -96,13 +96,13 @@ def write_estimates(
         The ending is none of these, a sheet would be too long, or a file cannot be written.
     """
     target = Path(path)
-    results = _named(estimates.frame, names)
+    results = _name_areas(estimates.frame, names)
     if target.suffix.lower() == ".parquet":
         with file_in_one_step(target) as temporary:
             results.to_parquet(temporary, index=False)
         return [target]
-    missing = _named(estimates.missing, names)
-    made_of = _explained(estimates, explain, names)
+    missing = _name_areas(estimates.missing, names)
+    made_of = _contributions(estimates, explain, names)
     if target.suffix.lower() == ".csv":
         parts = {"": results, "_explain": made_of, "_missing": missing}
         written = []
@@ -133,7 +133,7 @@ def write_estimates(
     return [target]
 
 
-def _named(frame: pd.DataFrame, names: pd.Series | None) -> pd.DataFrame:
+def _name_areas(frame: pd.DataFrame, names: pd.Series | None) -> pd.DataFrame:
     """Return a frame with what its areas are called beside their ids."""
     if names is None:
         return frame
@@ -143,13 +143,13 @@ def _named(frame: pd.DataFrame, names: pd.Series | None) -> pd.DataFrame:
     return given
 
 
-def _explained(
+def _contributions(
     estimates: Estimates, asked: Sequence[str] | None, names: pd.Series | None
 ) -> pd.DataFrame | None:
     """Return what numbers are made of: those asked for, else all where they are not too many."""
-    if asked is None and estimates.explained_rows() > EXPLAINED:
+    if asked is None and estimates.explain_size() > EXPLAINED:
         return None
-    return _named(estimates.explained(asked), names)
+    return _name_areas(estimates.explain_all(asked), names)
 
 
 def _title(estimates: Estimates) -> str:
@@ -213,7 +213,7 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
         "version": VERSION,
         "meta": dict(crosswalk.meta),
         "report": crosswalk.report.to_records(),
-        "parts": {name: _packed(parts[name]) for name in _PARTS},
+        "parts": {name: _pack_frame(parts[name]) for name in _PARTS},
     }
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
     schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
@@ -240,7 +240,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
         raise FileError("store.not_one", path=place) from error
     if version > VERSION:
         raise FileError("store.crosswalk.newer", path=place, found=version, known=VERSION)
-    parts = {name: _unpacked(text) for name, text in document["parts"].items()}
+    parts = {name: _unpack_frame(text) for name, text in document["parts"].items()}
     if version > 1:
         rest = parts["sources"].pop("remainder")
         parts["remainder"] = rest.rename("share").reset_index()
@@ -252,7 +252,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     )
 
 
-def _packed(frame: pd.DataFrame) -> str:
+def _pack_frame(frame: pd.DataFrame) -> str:
     """Return a frame as text: Parquet, which keeps a million ordered ids small, in base64."""
     table = pa.Table.from_pandas(frame, nthreads=1)
     # ids differ little from one to the next; nothing steers by statistics here
@@ -270,7 +270,7 @@ def _packed(frame: pd.DataFrame) -> str:
     return base64.b64encode(sink.getvalue().to_pybytes()).decode("ascii")
 
 
-def _unpacked(text: str) -> pd.DataFrame:
+def _unpack_frame(text: str) -> pd.DataFrame:
     return pq.read_table(pa.BufferReader(base64.b64decode(text))).to_pandas()
 
 

@@ -21,10 +21,10 @@ from lipgeo.files import sha256_of
 from lipgeo.readers.layers import read_layer
 from lipgeo.readers.statcan.attributes import from_frame, read_attributes
 from lipgeo.report import CheckReport, notes_of
-from lipgeo.store.levels import Check, Piece, Role
+from lipgeo.store.levels import ImportFinding, Piece, Role
 from lipgeo.zones.crs import accept_crs, on_grid, to_grid
 
-__all__ = ["Said", "hear", "published_files"]
+__all__ = ["SourceFile", "read_source_file", "files_to_add"]
 
 #: what can be added: vector files, and tables
 _VECTOR = frozenset(
@@ -39,7 +39,7 @@ _KINDS = {"a": "digital", "b": "cartographic"}
 
 
 @dataclass
-class Said:
+class SourceFile:
     """What one source file says.
 
     Attributes
@@ -72,7 +72,7 @@ class Said:
     kind: str | None
     pieces: list[Piece]
     polygons: tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]] | None = None
-    checks: list[Check] = field(default_factory=list)
+    checks: list[ImportFinding] = field(default_factory=list)
     notes: CheckReport = field(default_factory=CheckReport)
 
     @property
@@ -89,7 +89,7 @@ class Said:
         }
 
 
-def published_files(files: Sequence[str | Path]) -> list[Path]:
+def files_to_add(files: Sequence[str | Path]) -> list[Path]:
     """Return the files to add: those named, and for a folder the vector files and tables in it.
 
     Raises
@@ -125,14 +125,14 @@ def _inside(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def hear(
+def read_source_file(
     path: Path,
     *,
     vintage: int | None,
     level: str | None,
     mapping: Mapping[str, str] | None,
     attributes_only: bool,
-) -> Said:
+) -> SourceFile:
     """Read one file.
 
     Parameters
@@ -170,7 +170,7 @@ def hear(
     else:
         table = read_attributes(path, mapping=mapping, level=level, vintage=vintage)
         role = "published" if attributes_only else "attributes"
-    said = Said(
+    said = SourceFile(
         file=path.name,
         path=path,
         sha256=sha256,
@@ -183,15 +183,15 @@ def hear(
         notes=notes + table.notes,
     )
     if is_layer and role == "published":
-        said.checks.append(Check("outlines_left_out", "note", path.name, "store.outlines_left_out"))
+        said.checks.append(ImportFinding("outlines_left_out", "note", path.name, "store.outlines_left_out"))
     if polygons is not None:
         said.polygons = _polygons(said, table.frame["unit_id"], polygons)
-    frame = _once(said, table.level, _told(table.frame))
+    frame = _once(said, table.level, _drop_empty_columns(table.frame))
     said.pieces.append(Piece(sha256, path.name, role, table.level, frame))
     kind = "named" if role != "published" else role
     for other, names in table.names.items():
         if len(names):  # a place small enough has no tract, no designated place
-            said.pieces.append(Piece(sha256, path.name, kind, other, _told(names)))
+            said.pieces.append(Piece(sha256, path.name, kind, other, _drop_empty_columns(names)))
     return said
 
 
@@ -218,7 +218,7 @@ def _kind(name: str) -> str | None:
 
 
 def _polygons(
-    said: Said, ids: pd.Series, layer: gpd.GeoDataFrame
+    said: SourceFile, ids: pd.Series, layer: gpd.GeoDataFrame
 ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
     """Return unit ids and polygons on the grid; the parts of a unit in several rows together."""
     shapes = np.asarray(layer.geometry, dtype=object)
@@ -232,7 +232,7 @@ def _polygons(
         shapes = to_grid(shapes, accepted.crs)
         said.notes += accepted.report
         said.checks.append(
-            Check("projected", "note", said.file, "store.projected", crs=accepted.crs.name)
+            ImportFinding("projected", "note", said.file, "store.projected", crs=accepted.crs.name)
         )
     units = ids.to_numpy(dtype=object)
     keep = ~shapely.is_missing(shapes) & ~shapely.is_empty(shapes)
@@ -240,7 +240,7 @@ def _polygons(
     repeated = pd.Index(units).duplicated(keep=False)
     if repeated.any():
         said.checks.append(
-            Check(
+            ImportFinding(
                 "several_rows", "warning", said.level, "store.several_rows",
                 units=tuple(dict.fromkeys(units[repeated])), file=said.file,
             )
@@ -255,7 +255,7 @@ def _polygons(
     return units, shapes
 
 
-def _told(frame: pd.DataFrame) -> pd.DataFrame:
+def _drop_empty_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """Leave out the columns that say nothing in any row."""
     kept = frame.loc[:, frame.notna().any()]
     if "incomplete_reserve" in kept and not kept["incomplete_reserve"].any():
@@ -263,7 +263,7 @@ def _told(frame: pd.DataFrame) -> pd.DataFrame:
     return kept
 
 
-def _once(said: Said, level: str, frame: pd.DataFrame) -> pd.DataFrame:
+def _once(said: SourceFile, level: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row a unit; refuse rows of one unit that say different things."""
     repeated = frame["unit_id"].duplicated(keep=False)
     if not repeated.any():
@@ -285,7 +285,7 @@ def _once(said: Said, level: str, frame: pd.DataFrame) -> pd.DataFrame:
             )
         units = tuple(frame.loc[repeated, "unit_id"].unique())
         said.checks.append(
-            Check(
+            ImportFinding(
                 "same_row_twice", "note", level, "store.same_row_twice",
                 units=units, file=said.file,
             )

@@ -10,7 +10,15 @@ import geopandas as gpd
 from lipgeo import synthetic
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.boundary.fit import fit_boundaries
-from lipgeo.files import CsvStyle, folder_in_one_step
+from lipgeo.errors import FileError
+from lipgeo.files import (
+    CsvStyle,
+    FolderFormat,
+    file_entries,
+    folder_in_one_step,
+    listed_files,
+    write_manifest,
+)
 from lipgeo.maps.preview import preview
 from lipgeo.order.package import write_order
 from lipgeo.store.add import add_census
@@ -18,7 +26,10 @@ from lipgeo.store.read import open_census
 from lipgeo.store.results import write_build
 from lipgeo.words import say
 
-__all__ = ["run_demo"]
+__all__ = ["DEMO", "run_demo"]
+
+#: the folder of a demonstration: it says so, that a later one may take its place
+DEMO = FolderFormat("demo", 1, FileError, "files.no_manifest")
 
 _BLOCKS = 4_000
 _DRAWN = 4
@@ -78,6 +89,8 @@ def run_demo(
         write_build(fitted, made / "build", csv=csv)
         write_order(fitted, made / "order", csv=csv, leave_out_empty=True)
         preview(fitted).save(made / "map.html")
+        content = {"vintage": census.vintage}
+        write_manifest(made, DEMO, content, file_entries(made, listed_files(made)))
         progress(say("synthetic.writing"), 1.0)
     return {
         say("synthetic.order"): target / "order" / "README.md",
