@@ -13,10 +13,9 @@ from lipgeo import geography
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.errors import InputError
 from lipgeo.store.catalogue import (
-    Held,
+    Holdings,
     boundary_file,
-    held_by,
-    identify,
+    holdings_of,
     need,
     published_files,
     table_file,
@@ -63,17 +62,11 @@ def test_french_files_of_2021(level, name):
     assert boundary_file(level, 2016, lang="fr").lang == "en"
 
 
-def test_every_file_is_what_its_name_says():
-    """A name made from the table is read back to the same file."""
+def test_every_file_has_its_own_name():
+    """No two published files of the table bear one name, in either language."""
     for lang in ("en", "fr"):
-        for file in published_files(lang=lang):
-            found = identify(file.name)
-            assert found is not None, file.name
-            assert (found.role, found.vintage, found.levels, found.boundary_type) == (
-                file.role, file.vintage, file.levels, file.boundary_type,
-            )  # fmt: skip
-            assert found.address == file.address
-            assert found.lang == file.lang
+        listed = [file.name for file in published_files(lang=lang)]
+        assert len(listed) == len(set(listed))
 
 
 def test_every_level_of_a_census_has_a_boundary_file():
@@ -91,50 +84,6 @@ def test_sizes_are_known_or_left_open():
     assert boundary_file("DA", 2021).size_mb == pytest.approx(197.042003)
     assert all(re.fullmatch(r"verified|one source|general knowledge", file.certainty)
                for file in published_files())  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("name", "role", "vintage", "levels"),
-    [
-        ("/a folder/lda_000b21a_e.shp", "boundary", 2021, ("DA",)),
-        ("C:\\temp\\LDB_000A21A_E.ZIP", "boundary", 2021, ("DB",)),
-        ("lib_000b21a_f.zip", "boundary", 2021, ("DB",)),
-        ("gcsd000b11g_e.zip", "boundary", 2011, ("CSD",)),
-        ("lrmr000b21a_f (2).zip", "boundary", 2021, ("CMA",)),
-        ("2021_92-151_X.csv", "attributes", 2021, ()),
-        ("2006_92-151-XBB.csv", "attributes", 2006, ()),
-        ("2016_92-151_XBB_txt.zip", "attributes", 2016, ()),
-        ("2021_98260004.csv", "relationship", 2021, ()),
-        ("2016_92-156_DB_ID_csv.zip", "correspondence", 2016, ("DB",)),
-        ("2021_92-156-X_DA_AD.zip", "correspondence", 2021, ("DA",)),
-        ("98-401-X2021006_English_CSV_data_Prairies.csv", "profile", 2021,
-         ("PR", "CD", "CSD", "DA")),
-        ("98-401-X2016043_eng_CSV.zip", "profile", 2016, ("CMA", "CT")),
-        ("2021_92-150-X_eng.zip", "geosuite", 2021, ()),
-    ],
-)  # fmt: skip
-def test_names_as_people_keep_them(name, role, vintage, levels):
-    """Paths of either system, unpacked files, capitals, copies with a number."""
-    found = identify(name)
-    assert found is not None
-    assert (found.role, found.vintage, found.levels) == (role, vintage, levels)
-
-
-@pytest.mark.parametrize(
-    "name", ["wards.zip", "lxx_000b21a_e.zip", "2021_92-1510_X.zip", "da_profile_2021.csv", ""]
-)
-def test_other_names_are_none(name):
-    """A name that is no published file's is not forced into one."""
-    assert identify(name) is None
-
-
-def test_a_water_layer_is_no_unit_layer():
-    """Inland water and ecumene files are told apart and have no address here."""
-    found = identify("ghy_000c11a_e.zip")
-    assert found is None
-    found = identify("lda_000e21a_e.zip")
-    assert found is not None
-    assert (found.boundary_type, found.address) == ("ecumene", "")
 
 
 def names(needed) -> list[str]:
@@ -176,14 +125,14 @@ def test_unit_lists_need_their_own_outlines_and_the_table():
 
 def test_what_the_store_has_is_left_out():
     """Polygons, counts and parents that are there are not asked for again."""
-    held = Held(
+    held = Holdings(
         polygons=frozenset(["DA", "DB"]),
         counts=frozenset(["DB"]),
         parents=frozenset(["DB", "DA", "CD", "PR"]),
     )
     assert need(["DA"], 2021, have=held) == []
     assert names(need(["CSD"], 2021, have=held)) == ["lcsd000b21a_e.zip", "2021_92-151_X.zip"]
-    by_name = Held(files=frozenset(["lda_000b21a_e.zip", "2021_92-151_X.zip"]))
+    by_name = Holdings(files=frozenset(["lda_000b21a_e.zip", "2021_92-151_X.zip"]))
     assert names(need(["DA"], 2021, have=by_name)) == ["ldb_000b21a_e.zip"]
 
 
@@ -203,7 +152,7 @@ def test_digital_files_on_request():
     [
         (["ADA"], 2011, {}, "ADA"),
         (["DA"], 2021, {"by": "income"}, "by population, dwellings, households, area; income"),
-        (["DA"], 2026, {}, r"no boundary file of the level DA for 2026.*2006, 2011, 2016, 2021"),
+        (["DA"], 2026, {}, r"census of 2026 is not published yet.*2006, 2011, 2016, 2021"),
         (["DA"], 2021, {"boundary_type": "pretty"}, "digital, cartographic; pretty"),
         (["ward"], 2021, {}, "ward"),
     ],
@@ -233,7 +182,7 @@ def test_what_an_opened_census_has():
             {"sources": [{"name": "ldb_000b21a_e.zip", "sha256": "", "bytes": 1}]},
         )
     )
-    held = held_by(census)
+    held = holdings_of(census)
     assert (held.polygons, held.counts) == ({"DB"}, {"DB"})
     assert held.parents == {"DB", "DA", "CSD"}
     assert held.files == {"ldb_000b21a_e.zip"}

@@ -28,6 +28,7 @@ from lipgeo.census.census import Census
 from lipgeo.census.data import Measure
 from lipgeo.errors import MissingLevelError, require_kind
 from lipgeo.geography.floors import floor_persons
+from lipgeo.geography.hierarchy import levels_for
 from lipgeo.report import Card, CheckReport, Shown, finding
 from lipgeo.words import say
 from lipgeo.zones.dissolve import parts_and_holes
@@ -85,11 +86,15 @@ class Tradeoff(Shown):
         return Card(title, self.frame, heads, shares=("misfit_share", "deviation_share"))
 
 
+#: what is fitted where nothing is named
+_UNITS = (*levels_for("tradeoff"), "mixed")
+
+
 def tradeoff(
     census: Census,
     areas: ServiceAreas,
     *,
-    units: Sequence[str] = (*levels_for("tradeoff"), "mixed"),
+    units: Sequence[str] = _UNITS,
     control_weights: Sequence[float] = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0),
     controls: pd.Series | pd.DataFrame | None = None,
     by: Measure = "population",

@@ -24,7 +24,7 @@ from lipgeo.errors import FileError, InputError
 from lipgeo.words import say
 
 if TYPE_CHECKING:
-    from lipgeo.store.catalogue import Needed
+    from lipgeo.store.catalogue import NeededFile
 
 __all__ = ["app"]
 
@@ -78,7 +78,7 @@ app = typer.Typer(help=say("cli.help_census"), no_args_is_help=True, rich_markup
 app.add_typer(table_app, name="table")
 
 
-def _mapping(pairs: list[str]) -> dict[str, str] | None:
+def _parse_mapping(pairs: list[str]) -> dict[str, str] | None:
     """Read ``--map CSD=CSD_UID`` pairs."""
     wrong = [pair for pair in pairs if "=" not in pair]
     if wrong:
@@ -86,20 +86,20 @@ def _mapping(pairs: list[str]) -> dict[str, str] | None:
     return {name.strip(): column.strip() for name, _, column in (p.partition("=") for p in pairs)}
 
 
-def _needed(
+def _needed_files(
     areas: str, unit: str, by: str, store: Path, vintage: int | None, lang: str
-) -> list[Needed]:
+) -> list[NeededFile]:
     """Say which files AREAS need: units to choose from if drawn, the units named if listed."""
     from lipgeo.cli.registry import registered_levels
     from lipgeo.geography.hierarchy import usual_vintage
     from lipgeo.readers.areas import named_levels
-    from lipgeo.store.catalogue import held_by, need
+    from lipgeo.store.catalogue import holdings_of, need
     from lipgeo.store.read import describe_store, open_census
 
     held = describe_store(store) if store.exists() else None
     years = set() if held is None else set(held["vintage"])
     year = vintage or (max(years) if years else usual_vintage())
-    have = held_by(open_census(store, year)) if year in years else None
+    have = holdings_of(open_census(store, year)) if year in years else None
     named = registered_levels(areas) or named_levels(areas, year)
     if named is None and not Path(areas).exists():
         raise FileError("readers.layers.missing", path=areas)
@@ -117,7 +117,7 @@ def need_(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
-    needed = _needed(areas, unit, by.value, store, vintage, lang.value)
+    needed = _needed_files(areas, unit, by.value, store, vintage, lang.value)
     rows = [
         {
             "file": one.file.name,
@@ -155,9 +155,9 @@ def fetch_(
     from lipgeo.store.add import add_census
     from lipgeo.store.download import fetch
 
-    needed = _needed(areas, unit, by.value, store, vintage, lang.value)
+    needed = _needed_files(areas, unit, by.value, store, vintage, lang.value)
 
-    def confirm(coming: Sequence[tuple[Needed, int | None]]) -> bool:
+    def confirm(coming: Sequence[tuple[NeededFile, int | None]]) -> bool:
         known = sum(size or 0 for _, size in coming) / 1e6
         unknown = sum(size is None for _, size in coming)
         question = say("cli.confirm_fetch", files=len(coming), mb=known, unknown=unknown)
@@ -211,7 +211,7 @@ def add(
             files,
             vintage=vintage,
             level=level,
-            mapping=_mapping(mapping or []),
+            mapping=_parse_mapping(mapping or []),
             attributes_only=attributes_only,
             progress=lambda step, done, total: show(step, done / total),
         )

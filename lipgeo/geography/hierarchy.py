@@ -32,6 +32,7 @@ __all__ = [
     "level",
     "levels",
     "levels_for",
+    "levels_of_totals",
     "national_count",
     "nests_in",
     "parents_by_id",
@@ -107,6 +108,14 @@ class Level:
     kind
         ``standard``, ``part`` (the part of a unit in one province) or ``other`` (known by DGUID
         only, no service area is made of it).
+    stems
+        What the names of its columns begin with, pairs of English and French (``DA``, ``AD``);
+        empty where it has no columns but its id.
+    letters
+        How its boundary file is named, English and French (``da_``); empty where it has none.
+    blocks_by
+        What links blocks to its units: ``attributes`` (the attribute file), ``relationship`` (the
+        relationship file alone) or ``polygons`` (no table does).
     """
 
     code: str
@@ -116,6 +125,9 @@ class Level:
     columns: tuple[str, ...]
     schemas: tuple[tuple[str, str], ...]
     kind: str
+    stems: tuple[str, ...] = ()
+    letters: tuple[str, ...] = ()
+    blocks_by: str = "attributes"
 
     @property
     def name(self) -> str:
@@ -252,6 +264,9 @@ def _levels() -> dict[str, Level]:
             columns=tuple(row["columns"]),
             schemas=(("", schema),) if isinstance(schema, str) else tuple(schema.items()),
             kind=row.get("kind", "standard"),
+            stems=tuple(row.get("stems", ())),
+            letters=tuple(row.get("letters", ())),
+            blocks_by=row.get("blocks_by", "attributes"),
         )
     return found
 
@@ -345,6 +360,14 @@ def part_level(name: str | Level) -> str | None:
     """
     part = facts()["levels"][level(name).code].get("part")
     return None if part is None else str(part)
+
+
+def levels_of_totals(code: str | None) -> tuple[str, ...]:
+    """Return what a level's units are part of, best first: unions whose own totals are known.
+
+    Empty where none are, and for units that are of no level.
+    """
+    return tuple(facts()["levels"].get(code, {}).get("totals", ()))
 
 
 def _has(code: str, vintage: int) -> bool:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from lipgeo.census.around import STANDARD
 from lipgeo.geography.floors import floors
-from lipgeo.geography.hierarchy import parents_by_id
+from lipgeo.geography.hierarchy import has_trait, parents_by_id
 from lipgeo.order.content import Content
 from lipgeo.order.differencing import Difference, Published, differences
 from lipgeo.order.manifest import OldOrder, earlier_areas
@@ -114,7 +114,7 @@ def check_income(made: pd.DataFrame, *, vintage: int) -> CheckReport:
         finding(
             "order.income_below", "warning", area.area_id,
             value=area.population, limit=area.income_persons, area=area.area_id,
-            people=area.population, homes=_shown(area.households),
+            people=area.population, homes=_format_value(area.households),
             floor=area.income_persons, households=area.income_households,
         )
         for area in made[below & (made["population"] > 0)].itertuples()
@@ -141,7 +141,7 @@ def check_income(made: pd.DataFrame, *, vintage: int) -> CheckReport:
     return CheckReport(findings)
 
 
-def _shown(value: float) -> str:
+def _format_value(value: float) -> str:
     return "?" if np.isnan(value) else f"{value:.0f}"
 
 
@@ -154,9 +154,10 @@ def check_reserves(ground: pd.DataFrame, vintage: int) -> CheckReport:
     ``reserves_unknown`` (note): which subdivisions are reserves is not held.
     """
     owner = _owners(ground)
+    asked_elsewhere = has_trait(vintage, "reserves_not_asked")
     findings: list[Finding] = []
     for mark, key in (("incomplete", "incomplete_enumeration"), ("reserve", "reserves_2006")):
-        if mark == "reserve" and vintage != 2006:
+        if mark == "reserve" and not asked_elsewhere:
             continue
         those = owner[ground[mark].to_numpy(bool)[owner["cell"]]]
         for area, cells in those.groupby("area_id", sort=True):
@@ -170,7 +171,7 @@ def check_reserves(ground: pd.DataFrame, vintage: int) -> CheckReport:
                     count=len(codes), units=[f"CSD:{c}" if level else c for c in codes],
                 )
             )  # fmt: skip
-    if vintage == 2006 and not ground["reserve"].any() and len(ground):
+    if asked_elsewhere and not ground["reserve"].any() and len(ground):
         findings.append(finding("order.reserves_unknown", "note", ""))
     return CheckReport(findings)
 
@@ -199,11 +200,11 @@ def check_differences(
     """
     known = floors(vintage)
     earlier = list(earlier)
-    ground = _extended(ground, [a for a in earlier if int(a["vintage"]) == vintage], vintage)
+    ground = _extend_ground(ground, [a for a in earlier if int(a["vintage"]) == vintage], vintage)
     limits = (float(known["floor_standard"].value), float(known["floor_blocks"].value))
-    published, strange = _published(ground, vintage, earlier)
+    published, strange = _published_areas(ground, vintage, earlier)
     fine = ~ground["level"].isin(STANDARD).to_numpy(bool)
-    own = _own(ground)
+    own = _areas_of_pieces(ground)
     found, cut = differences(ground["population"], fine, own, published, limits)
     findings = [_difference(ground, one) for one in found]
     findings += [
@@ -219,7 +220,7 @@ def check_differences(
     return CheckReport(findings)
 
 
-def _extended(
+def _extend_ground(
     ground: pd.DataFrame, earlier: Iterable[Mapping[str, Any]], vintage: int
 ) -> pd.DataFrame:
     """Add units of earlier areas that lie elsewhere; part the dissemination areas they cut.
@@ -260,7 +261,7 @@ def _extended(
     return pd.concat([kept[added.columns], added], ignore_index=True)
 
 
-def _own(ground: pd.DataFrame) -> Any:
+def _areas_of_pieces(ground: pd.DataFrame) -> Any:
     """Return the number of each piece's dissemination area, -1 for none; or of the piece."""
     if "DA" not in ground:
         return np.where(ground["level"].eq("DB"), -1, np.arange(len(ground)))
@@ -268,7 +269,7 @@ def _own(ground: pd.DataFrame) -> Any:
     return pd.factorize(named)[0]
 
 
-def _published(
+def _published_areas(
     ground: pd.DataFrame,
     vintage: int,
     earlier: Iterable[Mapping[str, Any]],

@@ -13,7 +13,7 @@ from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.census.census import Census
 from lipgeo.errors import IdError, InputError
 from lipgeo.geography import parse_units
-from lipgeo.geography.hierarchy import parents_by_id, province
+from lipgeo.geography.hierarchy import parents_by_id, province, usual_vintage
 from lipgeo.geography.identifiers import parent_ids
 from lipgeo.registry.resolving import ceased_sentence
 from lipgeo.registry.table import COLUMNS, KINDS, STATUSES, Registry, listed_codes, open_registry
@@ -31,8 +31,6 @@ _NEEDS = {
     "placeholder": (set(), {"units"}),
     "unknown": (set(), {"units", "alternatives"}),
 }
-#: whose codes they are where a row does not say
-_NEWEST = 2021
 _KEYS = {"lips": "lip_id", "consortia": "consortium_id", "definitions": "lip_id"}
 
 
@@ -99,7 +97,7 @@ def check_rows(
         found += _sources(frame, _KEYS[name])
         found += _units(frame, _KEYS[name], census, earlier)
     if name == "lips":
-        found += [*_lips(frame), *_raised(frame), *_nested(frame, census)]
+        found += [*_lips(frame), *_raised_extents(frame), *_nested_units(frame, census)]
     elif name == "definitions":
         found += _definitions(frame, set(known.lips["lip_id"]))
     elif name == "consortia":
@@ -111,7 +109,7 @@ def check_rows(
     return CheckReport(found)
 
 
-def _said(
+def _row_findings(
     key: str, severity: Severity, frame: pd.DataFrame, column: str, /, subject: str
 ) -> list[Finding]:
     """Return one finding a row: what stands in ``column``."""
@@ -122,11 +120,13 @@ def _said(
 
 
 def _sources(frame: pd.DataFrame, key: str) -> list[Finding]:
-    found = _said("registry.row_no_source", "error", frame[frame["source"].eq("")], "source", key)
+    found = _row_findings(
+        "registry.row_no_source", "error", frame[frame["source"].eq("")], "source", key
+    )
     for column in ("existence", "confidence"):
         if column in frame:
             bare = frame[frame[column].eq("")]
-            found += _said("registry.row_no_status", "error", bare, column, key)
+            found += _row_findings("registry.row_no_status", "error", bare, column, key)
     return found
 
 
@@ -143,9 +143,11 @@ def _once(frame: pd.DataFrame, key: str) -> list[Finding]:
 
 def _lips(frame: pd.DataFrame) -> list[Finding]:
     bad = frame[~frame["lip_id"].str.fullmatch(_ID).fillna(False).astype(bool)]
-    found = _said("registry.bad_id", "error", bad, "lip_id", "lip_id") + _once(frame, "lip_id")
+    found = _row_findings("registry.bad_id", "error", bad, "lip_id", "lip_id") + _once(
+        frame, "lip_id"
+    )
     nameless = frame[frame["name_en"].eq("") & frame["name_fr"].eq("")]
-    found += _said("registry.row_no_name", "error", nameless, "name_en", "lip_id")
+    found += _row_findings("registry.row_no_name", "error", nameless, "name_en", "lip_id")
     for column, known in (
         ("kind", KINDS),
         ("units_status", STATUSES),
@@ -173,7 +175,7 @@ def _lips(frame: pd.DataFrame) -> list[Finding]:
     return found
 
 
-def _raised(frame: pd.DataFrame) -> list[Finding]:
+def _raised_extents(frame: pd.DataFrame) -> list[Finding]:
     """Find extents called surer than lipgeo carries them while the source is the same."""
     carried = open_registry().lips.drop_duplicates("lip_id").set_index("lip_id")
     found = []
@@ -201,10 +203,10 @@ def _units(
         cells = cells + ";" + frame["alternatives"]
     codes = cells.astype(object).map(listed_codes).explode().dropna()
     years = frame.get("codes_vintage", pd.Series("", index=frame.index))
-    years = pd.to_numeric(years, errors="coerce").fillna(_NEWEST).astype(int)
+    years = pd.to_numeric(years, errors="coerce").fillna(usual_vintage()).astype(int)
     found = []
     for vintage, group in codes.groupby(years.reindex(codes.index).to_numpy()):
-        parsed, notes = _parsed(group, int(vintage), frame[key])
+        parsed, notes = _parse_units(group, int(vintage), frame[key])
         found += notes
         for row, units in parsed.groupby(level=0, sort=False):
             entry = frame.loc[row]
@@ -221,7 +223,9 @@ def _units(
     return found
 
 
-def _parsed(codes: pd.Series, vintage: int, names: pd.Series) -> tuple[pd.DataFrame, list[Finding]]:
+def _parse_units(
+    codes: pd.Series, vintage: int, names: pd.Series
+) -> tuple[pd.DataFrame, list[Finding]]:
     """Read units of one census; those that are none are told row by row and left out."""
     try:
         return parse_units(codes, vintage), []
@@ -277,7 +281,7 @@ def _against(
     ]  # fmt: skip
 
 
-def _nested(frame: pd.DataFrame, census: Census | None) -> list[Finding]:
+def _nested_units(frame: pd.DataFrame, census: Census | None) -> list[Finding]:
     """Find units listed inside others, in unions whose units the census holds."""
     if census is None:
         return []
@@ -296,12 +300,14 @@ def _definitions(frame: pd.DataFrame, ids: set[str]) -> list[Finding]:
     found = _strangers(frame, "lip_id", ids)
     dates = frame[["valid_from", "valid_to"]].map(_is_day).astype(bool)
     for column in dates:
-        found += _said("registry.bad_date", "error", frame[~dates[column]], str(column), "lip_id")
+        found += _row_findings(
+            "registry.bad_date", "error", frame[~dates[column]], str(column), "lip_id"
+        )
     begins = frame["valid_from"]
     ends = frame["valid_to"].where(frame["valid_to"].ne(""), "9999-12-31")
     sound = dates.all(axis=1)
     backward = frame[sound & begins.gt(ends)]
-    found += _said("registry.dates_backward", "error", backward, "valid_from", "lip_id")
+    found += _row_findings("registry.dates_backward", "error", backward, "valid_from", "lip_id")
     for name, rows in frame[sound].groupby("lip_id", sort=False):
         found += _of_one(str(name), rows, begins, ends)
     return found
@@ -311,9 +317,9 @@ def _of_one(name: str, rows: pd.DataFrame, begins: pd.Series, ends: pd.Series) -
     """Look at the definitions of one partnership: versions, order, dates that overlap."""
     found = []
     again = rows[rows["version"].duplicated()]
-    found += _said("registry.version_twice", "error", again, "version", "lip_id")
+    found += _row_findings("registry.version_twice", "error", again, "version", "lip_id")
     lost = rows[rows["follows"].ne("") & ~rows["follows"].isin(rows["version"])]
-    found += _said("registry.follows_nothing", "error", lost, "follows", "lip_id")
+    found += _row_findings("registry.follows_nothing", "error", lost, "follows", "lip_id")
     dated = rows[rows["valid_from"].ne("") | rows["valid_to"].ne("")]
     order = dated.index[begins[dated.index].argsort(kind="stable")]
     for first, second in pairwise(order):

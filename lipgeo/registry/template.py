@@ -12,7 +12,7 @@ import xlsxwriter
 
 from lipgeo.errors import FileError
 from lipgeo.files import file_in_one_step
-from lipgeo.geography.hierarchy import fold
+from lipgeo.geography.hierarchy import fold, levels_for, usual_vintage
 from lipgeo.readers.sheets import Sheet, read_sheet
 from lipgeo.registry.table import open_registry
 from lipgeo.words import LANGUAGES, say, speaking
@@ -28,7 +28,6 @@ _FIELDS = (
     "valid_to", "overlaps", "remarks",
 )  # fmt: skip
 _STEPS = 7
-_LEVELS = ("CSD", "CD", "CMA", "CT", "DPL", "POPCTR", "ADA", "DA", "DB", "PR")
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,10 @@ class About:
         return [one for one in re.split(r"[;,\s]+", self["overlaps"]) if one]
 
 
-def write_template(path: str | Path, *, vintage: int = 2021, lip_id: str | None = None) -> Path:
+_USUAL = usual_vintage()
+
+
+def write_template(path: str | Path, *, vintage: int = _USUAL, lip_id: str | None = None) -> Path:
     """Write the bilingual workbook in which a partnership lists the units of its area.
 
     Parameters
@@ -129,7 +131,11 @@ def _units_sheet(page: xlsxwriter.worksheet.Worksheet, formats: dict[str, object
         for row in range(1, _ROWS + 1):
             page.write_blank(row, at, None, formats["text"])
     page.data_validation(
-        1, 0, _ROWS, 0, {"validate": "list", "source": list(_LEVELS), "error_type": "warning"}
+        1,
+        0,
+        _ROWS,
+        0,
+        {"validate": "list", "source": list(levels_for("workbook")), "error_type": "warning"},
     )
     page.freeze_panes(1, 0)
 

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -22,21 +20,15 @@ from lipgeo.facts import fact_table
 from lipgeo.words import say
 
 __all__ = [
-    "Held",
-    "Needed",
+    "Holdings",
+    "NeededFile",
     "PublishedFile",
     "boundary_file",
-    "held_by",
-    "identify",
+    "holdings_of",
     "need",
     "published_files",
     "table_file",
 ]
-
-_BOUNDARY = re.compile(
-    r"(?P<projection>[gl])(?P<letters>[a-z]{2}_|[a-z]{3})000"
-    r"(?P<kind>[a-h])(?P<year>\d\d)(?P<format>[a-z])_(?P<language>[ef])"
-)
 
 
 @dataclass(frozen=True)
@@ -50,17 +42,18 @@ class PublishedFile:
     role
         ``boundary``, ``attributes`` (92-151), ``relationship`` (98-26-0004), ``correspondence``
         (92-156), ``profile`` or ``geosuite``.
+    product
+        Catalogue number of a table; else empty.
     vintage
         Census year; of a correspondence file, the later one.
     levels
         Codes of the levels it is about; empty for tables that give every level.
     boundary_type
-        ``digital`` (with coastal water), ``cartographic`` (land), another kind of outline
-        (``water``, ``ecumene``, ``great_lakes``), or empty for a table.
+        ``digital`` (with coastal water), ``cartographic`` (land), or empty for a table.
     crs
         The coordinate reference system its name promises (its ``.prj`` decides); else empty.
     format
-        ``shapefile``, ``gml``, ``mapinfo``, ``geodatabase`` or ``table``.
+        ``shapefile`` or ``table``.
     lang
         ``en`` or ``fr``: the language of its column names; both in bilingual tables (``en``).
     address
@@ -78,6 +71,7 @@ class PublishedFile:
     name: str
     role: str
     vintage: int
+    product: str = ""
     levels: tuple[str, ...] = ()
     boundary_type: str = ""
     crs: str = ""
@@ -130,7 +124,7 @@ def boundary_file(
     """
     code, letters = geography.level(level).code, geography.level(level).letters
     row = facts()["boundaries"].get(str(geography.require_vintage(vintage)))
-    kinds = {kind: letter for letter, kind in facts()["name"]["kind"].items() if letter in "ab"}
+    kinds = {kind: letter for letter, kind in facts()["name"]["kind"].items()}
     if row is None or code not in _drawn_levels(vintage):
         having = [y for y in facts()["boundaries"] if code in _drawn_levels(int(y))]
         raise InputError(
@@ -164,7 +158,8 @@ def boundary_file(
 
 def _drawn_levels(vintage: int) -> tuple[str, ...]:
     """Return the levels of a census that have a boundary file."""
-    return tuple(code for code in geography.levels(vintage) if geography.level(code).letters)
+    drawn = (code for code in geography.levels(vintage) if geography.level(code).letters)
+    return tuple(reversed(tuple(drawn)))
 
 
 def table_file(role: str, vintage: int, level: str = "") -> PublishedFile | None:
@@ -187,6 +182,7 @@ def _table(row: dict[str, Any]) -> PublishedFile:
         name=row["name"],
         role=row["role"],
         vintage=row["vintage"],
+        product=row["product"],
         levels=(row["level"],) if "level" in row else (),
         address=row["folder"] + row["name"],
         size_bytes=facts()["bytes"].get(row["name"]),
@@ -195,18 +191,16 @@ def _table(row: dict[str, Any]) -> PublishedFile:
     )
 
 
-def _profile(vintage: int, number: str, region: str = "", lang: str = "en") -> PublishedFile:
+def _profile(vintage: int, number: str, lang: str = "en") -> PublishedFile:
     row = facts()["profiles"][str(vintage)]
-    asked = f"{number}_{region}" if region else number
     ending = "fra" if lang == "fr" else "eng"
-    middle = f"{region}_" if region else ""
     return PublishedFile(
-        name=f"{row['prefix']}{number}_{middle}{ending}_CSV.zip",
+        name=f"{row['prefix']}{number}_{ending}_CSV.zip",
         role="profile",
         vintage=vintage,
         levels=tuple(row["numbers"][number]),
         lang=lang,
-        address=row["address"].format(lang="F" if lang == "fr" else "E", number=asked),
+        address=row["address"].format(lang="F" if lang == "fr" else "E", number=number),
         certainty=row["certainty"],
     )
 
@@ -220,9 +214,9 @@ def published_files(vintage: int | None = None, lang: str = "en") -> Iterator[Pu
     >>> sum(file.role == "boundary" for file in published_files(2021))
     30
     """
-    for year, row in facts()["boundaries"].items():
+    for year in facts()["boundaries"]:
         if vintage in (None, int(year)):
-            for level in row["levels"]:
+            for level in _drawn_levels(int(year)):
                 for kind in ("cartographic", "digital"):
                     yield boundary_file(level, int(year), kind, lang)
     for row in facts()["tables"]:
@@ -234,77 +228,8 @@ def published_files(vintage: int | None = None, lang: str = "en") -> Iterator[Pu
                 yield _profile(int(year), number, lang=lang)
 
 
-def identify(name: str | Path) -> PublishedFile | None:
-    """Say which published file a name is, zipped or unpacked; ``None`` where it is none.
-
-    Parameters
-    ----------
-    name
-        A path or a file name; a copy's ``(1)`` and any ending are passed over.
-
-    Examples
-    --------
-    >>> from lipgeo.store.catalogue import identify
-    >>> found = identify("downloads/ldr_000b21a_f (1).zip")
-    >>> found.levels, found.boundary_type, found.lang, found.vintage
-    (('CD',), 'cartographic', 'fr', 2021)
-    >>> identify("2016_92-151_XBB_xlsx.zip").role, identify("wards.shp")
-    ('attributes', None)
-    """
-    stem = re.split(r"[/\\]", str(name))[-1]
-    match = _BOUNDARY.match(stem.lower())
-    if match is not None:
-        return _identify_boundary(match, stem)
-    for row in facts()["tables"]:
-        if re.match(rf"(?:{row['pattern']})(?=[^0-9A-Za-z]|$)", stem, re.IGNORECASE):
-            return _table(row)
-    for year, row in facts()["profiles"].items():
-        match = re.match(rf"{row['prefix']}(\d\d\d)(?:.*_(fra|French))?", stem, re.IGNORECASE)
-        if match is not None and match.group(1) in row["numbers"]:
-            region = next((place for place in row.get("regions", ()) if place in stem), "")
-            lang = "fr" if match.group(2) else "en"
-            return _profile(int(year), match.group(1), region, lang)
-    return None
-
-
-def _identify_boundary(match: re.Match[str], stem: str) -> PublishedFile | None:
-    names = facts()["name"]
-    lang = names["language"][match["language"]]
-    year = geography.require_vintage(2000 + int(match["year"]))
-    spoken = 1 if lang == "fr" else 0
-    level = next(
-        (
-            code
-            for code in geography.levels(year)
-            if match["letters"] in geography.level(code).letters[slice(1, None) if spoken else slice(1)]
-        ),
-        None,
-    )
-    if level is None or match["kind"] not in names["kind"]:
-        return None
-    row = facts()["boundaries"].get(str(year), {})
-    name = f"{match.group(0)}.zip"
-    listed = level in _drawn_levels(year) and match["kind"] in "ab" and match["format"] == "a"
-    return PublishedFile(
-        name=name,
-        role="boundary",
-        vintage=year,
-        levels=(level,),
-        boundary_type=names["kind"][match["kind"]],
-        crs=names["projection"][match["projection"]],
-        format=names["format"].get(match["format"], ""),
-        lang=lang,
-        address=row["folder"] + name if listed else "",
-        page=row.get("page", ""),
-        size_bytes=facts()["bytes"].get(name),
-        certainty=row["certainty"] if listed else "general knowledge",
-    )
-
-
-
-
 @dataclass(frozen=True)
-class Held:
+class Holdings:
     """What a store has of one census.
 
     Attributes
@@ -326,7 +251,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Needed:
+class NeededFile:
     """A file to get.
 
     Attributes
@@ -347,14 +272,14 @@ class Needed:
     reason: str
 
 
-def held_by(census: Census) -> Held:
+def holdings_of(census: Census) -> Holdings:
     """Say what an opened census has.
 
     Examples
     --------
     >>> import numpy as np, pandas as pd, shapely
     >>> from lipgeo.census import Census, MemoryCensus
-    >>> from lipgeo.store.catalogue import held_by
+    >>> from lipgeo.store.catalogue import holdings_of
     >>> frame = pd.DataFrame({"unit_id": ["35060001"], "CD": ["3506"], "population": [5.0]})
     >>> data = MemoryCensus(2021, {"DA": frame}, {"DA": np.array([shapely.box(0, 0, 1, 1)])})
     >>> held = held_by(Census(data))
@@ -371,7 +296,7 @@ def held_by(census: Census) -> Held:
             counts.add(level)
     known = set(geography.levels(census.vintage))
     finest = data.columns(census.atom_level)
-    return Held(
+    return Holdings(
         files=frozenset(str(source["name"]) for source in data.meta.get("sources", ())),
         polygons=frozenset(polygons),
         counts=frozenset(counts),
@@ -383,12 +308,12 @@ def need(
     levels: Iterable[str],
     vintage: int,
     by: str = "population",
-    have: Held | None = None,
+    have: Holdings | None = None,
     lang: str = "en",
     *,
     drawn: bool = True,
     boundary_type: str = "cartographic",
-) -> list[Needed]:
+) -> list[NeededFile]:
     """Say which files a job needs that the store has not.
 
     Parameters
@@ -400,7 +325,7 @@ def need(
     by
         What shares are of: ``population``, ``dwellings``, ``households`` or ``area``.
     have
-        What the store has (:func:`held_by`); nothing by default.
+        What the store has (:func:`holdings_of`); nothing by default.
     lang
         Language of the files' columns.
     drawn
@@ -430,10 +355,10 @@ def need(
     """
     if by not in get_args(Measure):
         raise InputError("store.by", given=by, known=", ".join((*COUNTS, "area")))
-    have = have or Held()
+    have = have or Holdings()
     wanted = [geography.require_level(level, vintage).code for level in levels]
     wanted = [code for code in reversed(geography.levels(vintage)) if code in wanted]
-    found: list[Needed] = []
+    found: list[NeededFile] = []
 
     def add(file: PublishedFile | None, why: str, **values: str) -> None:
         if file is None or file.name in have.files or file in [held.file for held in found]:
@@ -441,7 +366,7 @@ def need(
         sentence = say(f"store.why_{why}", **values)
         if file.browser:
             sentence += " " + say("store.why_browser")
-        found.append(Needed(file, file.address, file.size_mb, sentence))
+        found.append(NeededFile(file, file.address, file.size_mb, sentence))
 
     for code in wanted:
         if code not in have.polygons:

@@ -79,7 +79,10 @@ def country_of(census: Census) -> Country:
     return census.data.country
 
 
-def census(blocks: int = 10_000, *, vintage: int = 2021, seed: int = 1) -> Census:
+_USUAL = geography.usual_vintage()
+
+
+def census(blocks: int = 10_000, *, vintage: int = _USUAL, seed: int = 1) -> Census:
     """Make a census of a country that does not exist.
 
     Parameters
@@ -87,8 +90,8 @@ def census(blocks: int = 10_000, *, vintage: int = 2021, seed: int = 1) -> Censu
     blocks
         Dissemination blocks, at least 500; half a million is a country of Canada's size.
     vintage
-        Census year: 2006, 2011, 2016 or 2021. Censuses of one seed and size are of one country:
-        most of their units are the same.
+        Census year, one of :func:`lipgeo.geography.vintages`. Censuses of one seed and size are of
+        one country: most of their units are the same.
     seed
         The same seed gives the same census.
 
@@ -140,7 +143,7 @@ def _assemble(country: Country, named: dict[str, dict[str, Texts]]) -> MadeData:
     plane, units, vintage, ids = country.plane, country.units, country.vintage, country.ids
     counts, silent = country.cell_counts, country.silent
     shapes, frames = {}, {}
-    for level in geography.levels(vintage):
+    for level in (level for level in geography.levels(vintage) if level in ids):
         label = np.full(len(plane.dry), -1, dtype=np.int64)
         label[units.cells] = units.of_cells(level)
         shapes[level] = plane.outlines(label, len(ids[level]))
@@ -166,7 +169,7 @@ def _assemble(country: Country, named: dict[str, dict[str, Texts]]) -> MadeData:
     rng = np.random.default_rng([country.land.seed, 5])
     crossed = _plant_bow_ties(shapes["DB"], rng)
     meta = {
-        "published": _published(frames, units, plain),
+        "published": _published_totals(frames, units, plain),
         "planted": {
             "invalid": plain["DB"][crossed].tolist(),
             "no_polygon": {
@@ -295,7 +298,7 @@ def _plant_bow_ties(shapes: Shapes, rng: np.random.Generator) -> Ints:
     return np.array(planted, dtype=np.int64)
 
 
-def _published(
+def _published_totals(
     frames: dict[str, pd.DataFrame], units: Units, ids: dict[str, Texts]
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Return the totals known from outside: population, dwellings, and how many units."""

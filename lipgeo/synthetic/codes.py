@@ -6,6 +6,7 @@ import numpy as np
 
 from lipgeo.arrays import Floats, Ints, Texts
 from lipgeo.census.data import hilbert
+from lipgeo.synthetic.earlier import new_districts
 from lipgeo.synthetic.forming import RESERVE, RURAL, TWO_PROVINCES, count_within, value_of
 from lipgeo.synthetic.units import Units
 
@@ -81,7 +82,7 @@ def codes_before(codes: Codes, units: Units, xy: Floats, year: int) -> Codes:
     """Return the ids of an earlier census from those of the census after it.
 
     Subdivisions that have merged since come last in the labels: they get numbers given up since.
-    Electoral districts of 2011 and before are those of another order.
+    Electoral districts are others where the order is another.
     """
     codes = dict(codes)
     known = codes["CSD"]
@@ -92,7 +93,7 @@ def codes_before(codes: Codes, units: Units, xy: Floats, year: int) -> Codes:
         used.add(f"{prefix}{number:03d}")
         known = np.append(known, f"{prefix}{number:03d}")
     codes["CSD"] = known
-    if year == 2011:
+    if new_districts(year):
         codes["FED"] = _district_codes(units, xy)
     return codes
 

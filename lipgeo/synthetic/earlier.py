@@ -12,18 +12,20 @@ from dataclasses import replace
 import numpy as np
 
 from lipgeo.arrays import Ints
+from lipgeo.geography.hierarchy import geography_years, id_length, vintages
 from lipgeo.synthetic.forming import RURAL, Links, connect, contract, count_within, grow
 from lipgeo.synthetic.land import Land
 from lipgeo.synthetic.plane import Plane
 from lipgeo.synthetic.units import Units
 
-__all__ = ["earlier"]
+__all__ = ["earlier", "new_districts"]
 
 #: share of the units that change between two censuses, for each kind of change
 _BLOCKS_CHANGED, _AREAS_CHANGED, _SUBDIVISIONS_MERGED = 0.012, 0.02, 0.01
 #: electoral districts of the Representation Order of 2003, against 338 of that of 2013
 _FEWER_DISTRICTS = 308 / 338
-_MOST_NUMBERS = 99  # a block's number has two digits before 2016
+#: a block's number has two digits in the oldest censuses, and goes on to the newest
+_MOST_NUMBERS = 10 ** min(id_length("DB", one) - id_length("DA", one) for one in vintages()) - 1
 
 
 def earlier(units: Units, land: Land, plane: Plane, year: int) -> Units:
@@ -37,7 +39,7 @@ def earlier(units: Units, land: Land, plane: Plane, year: int) -> Units:
     if len(metropolitan) > 1:  # the smallest was a census agglomeration still
         classes[metropolitan[-1]] = "K"
     units = replace(units, cma_class=classes)
-    if year == 2011:
+    if new_districts(year):
         xy = plane.centres[units.cells[units.seat]]
         pr = units.pr[units.cd[units.csd[units.da]]]
         share = _FEWER_DISTRICTS * len(np.unique(units.fed)) / len(xy)
@@ -46,12 +48,18 @@ def earlier(units: Units, land: Land, plane: Plane, year: int) -> Units:
     return units
 
 
+def new_districts(year: int) -> bool:
+    """Return whether electoral districts are of another order than those of the census after."""
+    after = min(later for later in vintages() if later > year)
+    return geography_years("FED", year)[0] != geography_years("FED", after)[0]
+
+
 def _near(units: Units) -> Links:
     """Return the pairs of neighbouring blocks."""
     return contract(units.block, units.links)
 
 
-def _matched(pairs: Links, count: int, wanted: int, rng: np.random.Generator) -> Links:
+def _match_pairs(pairs: Links, count: int, wanted: int, rng: np.random.Generator) -> Links:
     """Return up to ``wanted`` pairs drawn so that no member is in two."""
     order = rng.permutation(len(pairs[0]))
     one, two = pairs[0][order], pairs[1][order]
@@ -70,7 +78,7 @@ def _blocks_before(units: Units, rng: np.random.Generator) -> Units:
     for labels in (units.da, units.fed, units.popctr, units.dpl):
         same &= labels[one] == labels[two]
     wanted = max(1, int(_BLOCKS_CHANGED * count))
-    keep, gone = _matched((one[same], two[same]), count, wanted, rng)
+    keep, gone = _match_pairs((one[same], two[same]), count, wanted, rng)
     size = np.bincount(units.block, minlength=count)
     size[keep] = size[gone] = 0
     pairs = np.flatnonzero(size == 2)
@@ -114,7 +122,7 @@ def _areas_before(units: Units, plane: Plane, rng: np.random.Generator) -> Units
         alike &= labels[one] == labels[two]
     alike &= size[one] + size[two] <= 60
     wanted = max(1, int(_AREAS_CHANGED * count))
-    first, second = _matched((one[alike], two[alike]), count, 2 * wanted, rng)
+    first, second = _match_pairs((one[alike], two[alike]), count, 2 * wanted, rng)
     half = len(first) // 2
     # joined: one area before, two since; redrawn: a block on their border changed sides
     joined = np.arange(count)
@@ -137,7 +145,7 @@ def _areas_before(units: Units, plane: Plane, rng: np.random.Generator) -> Units
     joined = np.append(joined, count + np.arange(len(whole)))
     da = joined[np.where(new >= 0, count + new, da)]
     da = connect(da, near, units.csd[units.da])
-    return _numbered(units, da, np.append(np.arange(count), whole), number)
+    return _number_areas(units, da, np.append(np.arange(count), whole), number)
 
 
 def _halves(units: Units, plane: Plane, da: Ints, whole: Ints) -> Ints:
@@ -155,7 +163,7 @@ def _halves(units: Units, plane: Plane, da: Ints, whole: Ints) -> Ints:
     return new
 
 
-def _numbered(units: Units, da: Ints, source: Ints, number: Ints) -> Units:
+def _number_areas(units: Units, da: Ints, source: Ints, number: Ints) -> Units:
     """Return the units with new areas: their parents, their numbers and those of their blocks.
 
     ``source`` is the later area each new label stands for.

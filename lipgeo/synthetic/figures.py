@@ -123,7 +123,7 @@ def table(
     frame = truth.copy()
     if rounded:
         for name in frame.columns:
-            frame[name] = _rounded(name, frame[name].to_numpy(), rng)
+            frame[name] = _round_values(name, frame[name].to_numpy(), rng)
     silent = census.units(level)["population"].isna().to_numpy()
     symbols = _symbols(truth, silent, floors, suppressed, rng)
     frame = frame.mask(symbols != "")
@@ -135,7 +135,7 @@ def table(
     return MadeTable(frame, symbols, truth, rules, denominators, level, census.vintage)
 
 
-def _rounded(name: str, values: Floats, rng: np.random.Generator) -> Floats:
+def _round_values(name: str, values: Floats, rng: np.random.Generator) -> Floats:
     if name in _EXACT:
         return values
     if name == "low_income_prevalence":

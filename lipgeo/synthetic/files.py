@@ -2,7 +2,7 @@
 
 The layouts are those of ``layouts.toml``, the table the readers read by.
 
-Made tables written as the Census Profile of 2021 is published.
+Made tables written as the Census Profile is published.
 
 The correspondence file 92-156 between two censuses of one made country.
 
@@ -13,10 +13,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-import tomllib
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,9 +31,10 @@ from lipgeo import geography
 from lipgeo.arrays import Ints, Texts
 from lipgeo.census.census import Census
 from lipgeo.errors import InputError
+from lipgeo.facts import fact_table
 from lipgeo.files import file_in_one_step, write_zip
 from lipgeo.geography.hierarchy import facts
-from lipgeo.readers.statcan.columns import Layout, layouts
+from lipgeo.readers.statcan.columns import Layout, layout, layouts
 from lipgeo.readers.statcan.columns import facts as layout_facts
 from lipgeo.store.catalogue import boundary_file, table_file
 from lipgeo.synthetic.census import Country, country_of
@@ -51,9 +49,6 @@ __all__ = [
     "write_profile",
 ]
 
-#: census year -> the layout its attribute file is written in
-GAF = {2006: "gaf_2011", 2011: "gaf_2011", 2016: "gaf_2016", 2021: "gaf_2021"}
-DGRF = {2021: "dgrf_2021"}
 #: parents named in the files, by the name the files use
 _NAMED = {
     "FED": "fed",
@@ -265,17 +260,10 @@ COLUMNS = (
     "C1_COUNT_TOTAL", "SYMBOL", "C2_COUNT_MEN+", "SYMBOL", "C3_COUNT_WOMEN+", "SYMBOL",
     "C10_RATE_TOTAL", "SYMBOL", "C11_RATE_MEN+", "SYMBOL", "C12_RATE_WOMEN+", "SYMBOL",
 )  # fmt: skip
-_ORDER = ("PR", "CD", "CSD", "DA")
-
-
-@cache
-def _facts() -> dict[str, Any]:
-    text = resources.files("lipgeo.synthetic").joinpath("profile.toml").read_text("utf-8")
-    return tomllib.loads(text)
 
 
 def write_profile(census: Census, tables: Sequence[MadeTable], folder: str | Path) -> list[Path]:
-    """Write tables as the Census Profile of 2021 by PR, CD, CSD and DA (98-401-X2021006).
+    """Write tables as the Census Profile is published by PR, CD, CSD and DA (98-401-X2021006).
 
     One file a region, Windows-1252, 23 columns of which ``SYMBOL`` stands six times; a unit's
     rows stand together, characteristic after characteristic. Men and women are halves of the
@@ -298,21 +286,32 @@ def write_profile(census: Census, tables: Sequence[MadeTable], folder: str | Pat
     Raises
     ------
     InputError
-        A table of another level, or a census other than 2021.
+        A table of another level, or a census whose edition is not known.
     OutputError
         The folder cannot be written.
     """
-    strange = [made.level for made in tables if made.level not in _ORDER]
-    if census.vintage != 2021 or strange:
-        raise InputError("synthetic.no_profile", levels=strange, vintage=str(census.vintage))
-    parts = [_rows(census, made) for made in sorted(tables, key=lambda m: _ORDER.index(m.level))]
+    facts = fact_table("made_profile")
+    editions = facts["editions"]
+    edition = editions.get(str(census.vintage))
+    known = list(dict.fromkeys(level for one in editions.values() for level in one["levels"]))
+    strange = [made.level for made in tables if made.level not in known]
+    if edition is None or strange:
+        raise InputError(
+            "synthetic.no_profile",
+            levels=strange,
+            vintage=str(census.vintage),
+            editions=list(editions),
+            known=", ".join(known),
+        )
+    in_order = sorted(tables, key=lambda made: edition["levels"].index(made.level))
+    parts = [_rows(census, made, edition["rows"]) for made in in_order]
     whole = pd.concat(parts, ignore_index=True)
     paths = []
-    for region, provinces in _facts()["regions"].items():
+    for region, provinces in facts["regions"].items():
         mine = whole[whole["ALT_GEO_CODE"].str[:2].isin(provinces)]
         if mine.empty:
             continue
-        path = Path(folder) / f"98-401-X2021006_English_CSV_data_{region}.csv"
+        path = Path(folder) / f"{edition['product']}_English_CSV_data_{region}.csv"
         with file_in_one_step(path) as temporary:
             mine.to_csv(
                 temporary, index=False, header=list(COLUMNS), encoding="cp1252",
@@ -322,19 +321,19 @@ def write_profile(census: Census, tables: Sequence[MadeTable], folder: str | Pat
     return paths
 
 
-def _rows(census: Census, made: MadeTable) -> pd.DataFrame:
+def _rows(census: Census, made: MadeTable, rows: list[dict[str, Any]]) -> pd.DataFrame:
     units = census.units(made.level).reindex(made.frame.index)
     land = made.frame.assign(land_km2=units["land_km2"].round(4))
     signs = made.symbols.assign(land_km2="")
-    known = [row for row in _facts()["rows"] if row["variable"] in land]
+    known = [row for row in rows if row["variable"] in land]
     variables = [row["variable"] for row in known]
     per_unit = len(known)
     names = units["unit_name"].fillna(units.index.to_series()).to_numpy(dtype=object)
     head = {
-        "CENSUS_YEAR": "2021",
+        "CENSUS_YEAR": str(census.vintage),
         "DGUID": units["dguid"].to_numpy(dtype=object),
         "ALT_GEO_CODE": units.index.to_numpy(dtype=object),
-        "GEO_LEVEL": _facts()["geo_level"][made.level],
+        "GEO_LEVEL": fact_table("made_profile")["geo_level"][made.level],
         "GEO_NAME": names,
         "TNR_SF": "3.1",
         "TNR_LF": "4.3",
@@ -414,7 +413,10 @@ def correspondence(newer: Census, older: Census, level: Literal["DA", "DB"] = "D
     block, old = _pairs(now, then, level)
     new = block if level == "DB" else now.units.da[block]
     flag = _flags(new, old)
-    ids = {name: country.ids[level].to_numpy(dtype=object) for name, country in _named(now, then)}
+    ids = {
+        name: country.ids[level].to_numpy(dtype=object)
+        for name, country in _name_countries(now, then)
+    }
     frame = pd.DataFrame(
         {
             "new_id": ids["new"][new],
@@ -426,7 +428,7 @@ def correspondence(newer: Census, older: Census, level: Literal["DA", "DB"] = "D
     return frame.sort_values(["new_id", "db_id", "old_id"], ignore_index=True)
 
 
-def _named(now: Country, then: Country) -> tuple[tuple[str, Country], tuple[str, Country]]:
+def _name_countries(now: Country, then: Country) -> tuple[tuple[str, Country], tuple[str, Country]]:
     return ("new", now), ("old", then)
 
 
@@ -459,7 +461,7 @@ def write_correspondence(
 ) -> Path:
     """Write the correspondence file 92-156 of two made censuses, zipped, under its name.
 
-    In 2021 the columns carry DGUIDs and names joined by ``_``; before, names joined by ``/``
+    From 2021 the columns carry DGUIDs and names joined by ``_``; before, names joined by ``/``
     (files before 2016 were published in another form, which is not known here: these are
     written as that of 2016).
 
@@ -477,21 +479,20 @@ def write_correspondence(
     """
     frame = correspondence(newer, older, level)
     year, before = newer.vintage, older.vintage
-    french = {"DA": "AD", "DB": "ID"}[level]
-    mark = "_" if year >= 2021 else "/"
+    french = geography.level(level).stems[1]
+    written = layout_facts()["correspondence"][str(year)]
+    mark = written["joint"]
     heads = {
         "new_id": f"{level}UID{year}{mark}{french}IDU{year}",
         "old_id": f"{level}UID{before}{mark}{french}IDU{before}",
         "db_id": f"DBUID{year}{mark}IDIDU{year}",
     }
-    flag = (
-        f"{level}RELFLAG_{french}INDREL" if year >= 2021 else f"{level}_rel_flag/{french}_ind_rel"
-    )
+    flag = written["flag"].format(level=level, french=french)
     columns = ["new_id", "old_id"] if level == "DB" else ["new_id", "old_id", "db_id"]
     named = frame[[*columns, "flag"]].rename(columns=heads | {"flag": flag})
     if level == "DB":
         named = named.drop_duplicates(ignore_index=True)
-    if year >= 2021:
+    if written["dguids"]:
         for column, of, vintage in (("new_id", level, year), ("old_id", level, before)):
             head = f"{of}DGUID{vintage}_{french}IDUGD{vintage}"
             named[head] = geography.dguids(of, frame[column], vintage).to_numpy(dtype=object)
@@ -502,7 +503,7 @@ def write_correspondence(
     name = known.name if known is not None else f"{year}_92-156_{level}_{french}_csv.zip"
     path = Path(folder) / name
     stem = path.stem.removesuffix("_txt").removesuffix("_csv")
-    member = f"{stem}/{stem}.csv" if year >= 2021 else f"{stem}.csv"
+    member = f"{stem}/{stem}.csv" if written["folder"] else f"{stem}.csv"
     with file_in_one_step(path) as zipped, tempfile.TemporaryDirectory() as place:
         text = Path(place) / "table.csv"
         named.to_csv(text, index=False, encoding="utf-8", lineterminator="\r\n")
@@ -534,9 +535,9 @@ def write_files(
     """Write a census in the files Statistics Canada publishes, under their names.
 
     A zipped shapefile a level (``lda_000b21a_e.zip``: EPSG:3347 from 2016, degrees of NAD83
-    before; in 2021 own id, DGUID, name, type and land area, with French columns if asked; before
+    before; from 2021 own id, DGUID, name, type and land area, with French columns if asked; before
     2021 the parents too), the geographic attribute file 92-151 of the year (fixed width for 2006
-    and 2011, text between commas after), for 2021 the relationship file 98-26-0004, and plain
+    and 2011, text between commas after), from 2021 the relationship file 98-26-0004, and plain
     tables of the population and dwellings of provinces, divisions and subdivisions, which prove
     a store of them complete.
 
@@ -583,10 +584,11 @@ def write_files(
         layer = _layer(census, level, published.lang)
         written.append(_write_shapefile(layer, target / published.name, published.crs, vintage))
     fields = block_fields(census)
-    for role, layout in (("attributes", GAF), ("relationship", DGRF)):
+    for role in ("attributes", "relationship"):
         table = table_file(role, vintage)
-        if table is not None and vintage in layout:
-            written.append(_write_table(fields, layout[vintage], vintage, target / table.name))
+        if table is not None:
+            described = layout(table.product, vintage)
+            written.append(_write_table(fields, described, target / table.name, vintage))
     return written + [_write_totals(census, level, target) for level in ("CSD", "CD", "PR")]
 
 
@@ -610,12 +612,13 @@ def _layer(census: Census, level: str, lang: str) -> gpd.GeoDataFrame:
     columns: dict[str, npt.NDArray[np.object_] | pd.Series] = {}
     columns[_id_column(level, lang)] = units.index.to_numpy(dtype=object)
     common = _COMMON[lang]
-    if census.vintage >= 2021:
+    alone = layout_facts()["boundaries"][str(census.vintage)]["carries"] == "own"
+    if alone:
         columns[common["dguid"]] = units["dguid"]
     _add_names(columns, level, units, lang)
-    if level == "DB" and census.vintage >= 2021:
+    if level == "DB" and alone:
         columns[common["x"]], columns[common["y"]] = units["x"], units["y"]
-    if census.vintage >= 2021:
+    if alone:
         columns[common["land"]] = units["land_km2"]
         if level != "PR" and "PR" in units:
             columns[_id_column("PR", lang)] = units["PR"]
@@ -632,7 +635,7 @@ def _layer(census: Census, level: str, lang: str) -> gpd.GeoDataFrame:
 
 
 def _stem(level: str, lang: str) -> str:
-    pair = _STEMS.get(level, tuple(layout_facts()["stems"][level][:2]))
+    pair = _STEMS.get(level, geography.level(level).stems[:2])
     return str(pair[lang == "fr"])
 
 
@@ -666,7 +669,7 @@ def _add_parents(
     census: Census,
     units: pd.DataFrame,
 ) -> None:
-    """Add the parents of a unit as files before 2021 have them: id, name and type of each."""
+    """Add the parents of a unit as older files have them: id, name and type of each."""
     for parent in _PARENTS:
         if parent not in units:
             continue
@@ -683,26 +686,26 @@ def _add_parents(
 
 
 def _write_shapefile(layer: gpd.GeoDataFrame, path: Path, crs: str, vintage: int) -> Path:
-    """Write a zipped shapefile; before 2016 in Windows-1252 without a word about it."""
+    """Write a zipped shapefile; that of old censuses in Windows-1252 without a word about it."""
     if crs != layer.crs.to_string():
         layer = layer.to_crs(crs)
     with file_in_one_step(path) as zipped, tempfile.TemporaryDirectory() as folder:
         shape = Path(folder) / f"{path.stem}.shp"
-        encoding = "UTF-8" if vintage >= 2016 else "CP1252"
-        pyogrio.write_dataframe(layer, shape, driver="ESRI Shapefile", encoding=encoding)
+        written = layout_facts()["boundaries"][str(vintage)]
+        pyogrio.write_dataframe(layer, shape, driver="ESRI Shapefile", encoding=written["encoding"])
         members = {file.name: file for file in Path(folder).iterdir()}
-        if vintage < 2016:
+        if not written["code_page_file"]:
             members.pop(f"{path.stem}.cpg", None)
         write_zip(zipped, members)
     return path
 
 
-def _write_table(fields: pd.DataFrame, layout: str, vintage: int, path: Path) -> Path:
+def _write_table(fields: pd.DataFrame, described: Layout, path: Path, vintage: int) -> Path:
     """Write a zipped table."""
-    ending = ".txt" if layout.startswith("gaf_2011") else ".csv"
+    ending = ".txt" if described.form == "fixed" else ".csv"
     name = path.stem.removesuffix("_txt").removesuffix("_csv") + ending
     with file_in_one_step(path) as zipped, tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / name
-        write_layout(fields, layout, vintage, table)
+        write_layout(fields, described.name, vintage, table)
         write_zip(zipped, {name: table})
     return path

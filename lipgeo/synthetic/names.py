@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from lipgeo.arrays import Ints, Texts
 from lipgeo.geography.hierarchy import facts
+from lipgeo.synthetic.earlier import new_districts
 from lipgeo.synthetic.forming import RESERVE, RURAL, count_within
 from lipgeo.synthetic.land import Land
 from lipgeo.synthetic.units import Units
@@ -109,7 +110,7 @@ def name_units(units: Units, ids: dict[str, Texts], land: Land) -> dict[str, Col
         "CMA": {"unit_name": metropolitan, "unit_type": units.cma_class},
         "FED": {"unit_name": _districts(ids["FED"], rng)},
         "ER": {"unit_name": two["ER"]},
-        "CAR": {"unit_name": _numbered("Agricultural Region ", where["CAR"])},
+        "CAR": {"unit_name": _number_names("Agricultural Region ", where["CAR"])},
         "DPL": {
             "unit_name": two["DPL"],
             "unit_type": np.full(len(ids["DPL"]), "DPL", dtype=object),
@@ -138,7 +139,7 @@ def names_before(
     before = dict(named)
     before["CSD"] = {"unit_name": csd, "unit_type": types.astype(object)}
     before["CMA"] = {**named["CMA"], "unit_type": units.cma_class}
-    if year == 2011:
+    if new_districts(year):
         before["FED"] = {"unit_name": _districts(ids["FED"], rng)}
     return before
 
@@ -153,7 +154,7 @@ def _province(ids: Texts) -> Ints:
     return np.array([int(code[:2]) for code in ids], dtype=np.int64)
 
 
-def _numbered(word: str, group: Ints) -> Texts:
+def _number_names(word: str, group: Ints) -> Texts:
     number = count_within(group, np.arange(len(group))) + 1
     return np.array([f"{word}{n}" for n in number.tolist()], dtype=object)
 

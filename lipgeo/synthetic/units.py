@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from lipgeo.arrays import Floats, Ints
 from lipgeo.census.data import hilbert
+from lipgeo.geography.hierarchy import vintages
 from lipgeo.synthetic.forming import (
     BLOCKS_PER_DA,
     CITY,
@@ -64,7 +65,7 @@ def cell_counts(land: Land, plane: Plane, units: Units, vintage: int) -> dict[st
     people = rng.gamma(1.1, dense) * lived
     people *= np.where(rng.random(count) < 0.012, 6.0, 1.0)
     drift = 1 + 0.11 * noise(xy[:, 0], xy[:, 1], 60e3, land.seed * 97 + 72) + 0.06
-    people *= drift ** ((vintage - 2021) / 5)
+    people *= drift ** ((vintage - vintages()[-1]) / 5)
     population = np.floor(people + rng.random(count)).astype(np.int64)
     size = 1.9 + 0.9 * rng.random(count)
     households = np.ceil(population / size).astype(np.int64)

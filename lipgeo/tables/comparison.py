@@ -1,6 +1,7 @@
-"""``Comparison``: the numbers of areas at several censuses beside each other.
+"""Set the numbers of areas at several censuses beside each other: ``compare``, ``Comparison``.
 
-``compare``: areas followed through censuses, and whether a change is more than noise.
+Areas are followed back from the newest census (:mod:`lipgeo.tables.earlier`), and of each change it
+is said whether it is more than noise.
 """
 
 from __future__ import annotations
@@ -14,23 +15,24 @@ import pandas as pd
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.census.census import Census
 from lipgeo.crosswalk.correspondence import Correspondence
+from lipgeo.geography.hierarchy import has_trait
 from lipgeo.report import CheckReport
 from lipgeo.tables.earlier import (
     Baseline,
-    Leg,
+    Edition,
     Tables,
-    absent,
     as_of,
-    chosen_of,
-    followed_back,
-    legs_of,
+    baseline_without_table,
+    editions_of,
+    follow_back,
+    variables_to_compare,
 )
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.variables import Variable
 from lipgeo.tables.weight_areas import weight_areas
 from lipgeo.words import say
 
-__all__ = ["Comparison", "beside", "compare"]
+__all__ = ["Comparison", "compare", "compare_editions"]
 
 _COLUMNS = (
     *("area_id", "variable", "year", "baseline", "current_year", "current", "change"),
@@ -79,7 +81,7 @@ class Comparison:
         estimates: Mapping[int, Sequence[Estimates]],
         report: CheckReport,
     ) -> None:
-        self._frame, self.followed_back = frame, followed
+        self._frame, self._followed = frame, followed
         self.estimates = {year: tuple(ones) for year, ones in estimates.items()}
         self.report = report
 
@@ -91,7 +93,7 @@ class Comparison:
     @property
     def followed(self) -> pd.DataFrame:
         """How each area was followed; a copy."""
-        return self.followed_back.copy()
+        return self._followed.copy()
 
     def wide(self) -> pd.DataFrame:
         """Return values by year: index ``area_id, variable``, one column a census, oldest first."""
@@ -128,12 +130,12 @@ class Comparison:
         )
 
 
-def beside(  # noqa: PLR0917
+def compare_editions(  # noqa: PLR0917
     areas: ServiceAreas,
     chosen: Sequence[str],
     there: Sequence[str],
-    leg: Leg,
-    newest: Leg,
+    edition: Edition,
+    newest: Edition,
     current: Estimates,
     done: Baseline,
 ) -> pd.DataFrame:
@@ -156,7 +158,7 @@ def beside(  # noqa: PLR0917
     base = then["value"].where(then["value"] != 0)
     frame = pd.DataFrame(
         {
-            "year": leg.year,
+            "year": edition.year,
             "baseline": then["value"],
             "current_year": newest.year,
             "current": now["value"],
@@ -168,9 +170,11 @@ def beside(  # noqa: PLR0917
     ).reset_index()
     frame[list(_NUMBERS)] = frame[list(_NUMBERS)].astype(np.float64)
     reason = frame["area_id"].map(done.why).astype(object)
-    absent = ~frame["variable"].isin(list(there))
-    reason = reason.mask(absent & reason.isna(), say("tables.not_in_tables", year=str(leg.year)))
-    for side, year in ((now, newest.year), (then, leg.year)):
+    not_held = ~frame["variable"].isin(list(there))
+    reason = reason.mask(
+        not_held & reason.isna(), say("tables.not_in_tables", year=str(edition.year))
+    )
+    for side, year in ((now, newest.year), (then, edition.year)):
         flags = side["flag"].fillna("").to_numpy(dtype=object)
         unknown = side["value"].isna().to_numpy() & reason.isna().to_numpy()
         reason = reason.mask(
@@ -182,23 +186,26 @@ def beside(  # noqa: PLR0917
     frame["how"] = frame["area_id"].map(done.how).astype("string").fillna("")
     noted = then["flag"].fillna("").str.contains("zero_may_be_suppression").to_numpy(dtype=bool)
     known = {
-        name: next((one for one in (leg, newest) if one.holds(name)), newest) for name in chosen
+        name: next((one for one in (edition, newest) if one.holds(name)), newest) for name in chosen
     }
     frame["flags"] = [
-        ";".join([*_universe(as_of(name, known[name]), leg, zero=zero), *done.flags.get(area, [])])
+        ";".join(
+            [*_universe(as_of(name, known[name]), edition, zero=zero), *done.flags.get(area, [])]
+        )
         for area, name, zero in zip(frame["area_id"], frame["variable"], noted, strict=True)
     ]
     return frame[list(_COLUMNS)]
 
 
-def _universe(one: Variable, leg: Leg, *, zero: bool) -> list[str]:
+def _universe(one: Variable, edition: Edition, *, zero: bool) -> list[str]:
     """Return what is not the same between two censuses, by the names of the flags."""
     flags = []
-    if leg.year == 2011 and one.sampled:
+    if has_trait(edition.year, "voluntary_long_form") and one.sampled:
         flags.append("nhs_voluntary")
-    if zero or (leg.year == 2006 and one.sampled and one.rule == "count"):
+    hidden = has_trait(edition.year, "zeros_may_be_suppressed")
+    if zero or (hidden and one.sampled and one.rule == "count"):
         flags.append("zero_may_be_suppression")
-    if leg.year == 2006 and one.universe == "private_households":
+    if has_trait(edition.year, "collectives_in_long_form") and one.universe == "private_households":
         flags.append("universe_2006")
     if "income" in one.name and one.rule in ("median", "average"):
         flags.append("other_dollars")
@@ -248,7 +255,7 @@ def compare(
     InputError
         Fewer than two censuses; the newest is not opened; no table.
     TableError
-        A table is of another census than its leg, or has no level; a variable is in no table.
+        A table is of another census than its edition, or has no level; a variable is in no table.
 
     Examples
     --------
@@ -264,9 +271,9 @@ def compare(
     >>> found.frame[["year", "how", "status"]].to_numpy().tolist()
     [[2016, 'points', 'comparable'], [2016, 'points', 'comparable']]
     """
-    known = legs_of(legs)
+    known = editions_of(legs)
     newest = known[-1]
-    chosen = chosen_of(known, variables)
+    chosen = variables_to_compare(known, variables)
     here = [one for one in chosen if newest.holds(one)]
     current = weight_areas(
         newest.census,  # type: ignore[arg-type]
@@ -280,14 +287,16 @@ def compare(
     frames, estimates = [], {newest.year: [current]}
     followed: list[dict[str, object]] = []
     findings = list(current.report)
-    for leg in known[:-1]:
-        there = [one for one in here if leg.holds(one)]
+    for edition in known[:-1]:
+        there = [one for one in here if edition.holds(one)]
         done = (
-            followed_back(areas, leg, newest, there, links, moved) if there else absent(areas, leg)
+            follow_back(areas, edition, newest, there, links, moved)
+            if there
+            else baseline_without_table(areas, edition)
         )
-        estimates[leg.year] = done.estimates
+        estimates[edition.year] = done.estimates
         findings += done.findings
         followed += done.rows
-        frames.append(beside(areas, chosen, there, leg, newest, current, done))
+        frames.append(compare_editions(areas, chosen, there, edition, newest, current, done))
     frame = pd.concat(frames, ignore_index=True)
     return Comparison(frame, pd.DataFrame(followed), estimates, CheckReport(findings))

@@ -8,11 +8,9 @@ only the words of its row are known, and they may be worded otherwise in the fil
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import resources
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -20,7 +18,8 @@ import pandas as pd
 
 from lipgeo.census.data import COUNTS, Measure
 from lipgeo.errors import TableError
-from lipgeo.geography.hierarchy import fold
+from lipgeo.facts import fact_table
+from lipgeo.geography.hierarchy import fold, vintages
 from lipgeo.words import language
 
 __all__ = [
@@ -221,8 +220,7 @@ class Variable:
 
 @cache
 def _file() -> dict[str, Any]:
-    text = (resources.files("lipgeo.tables") / "variables.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    return fact_table("variables")
 
 
 def _by_year(given: Any, year: int, default: Any) -> Any:
@@ -234,7 +232,7 @@ def _by_year(given: Any, year: int, default: Any) -> Any:
 
 def _characteristics(entry: Mapping[str, Any], group: Mapping[str, Any]) -> tuple[Any, ...]:
     found = []
-    for year in _file()["years"]:
+    for year in vintages():
         heading = _by_year(entry.get("heading", group.get("heading")), year, None)
         name = _by_year(entry.get("name"), year, None)
         if heading is None or name is None:
@@ -268,7 +266,7 @@ def known_variables(vintage: int | None = None) -> Mapping[str, Variable]:
             facts = {**common, **entry}
             if facts.get("denominator") == name:
                 del facts["denominator"]
-            facts["sampled"] = _sampled(facts.get("sampled", False), vintage)
+            facts["sampled"] = _is_sampled(facts.get("sampled", False), vintage)
             groups = tuple(
                 Group(str(of), float(low), float(high)) for of, low, high in facts.get("groups", ())
             )
@@ -284,10 +282,10 @@ def known_variables(vintage: int | None = None) -> Mapping[str, Variable]:
     return found
 
 
-def _sampled(given: bool | list[int], vintage: int | None) -> bool:
+def _is_sampled(given: bool | list[int], vintage: int | None) -> bool:
     if isinstance(given, bool):
         return given
-    return (max(_file()["years"]) if vintage is None else vintage) in given
+    return (vintages()[-1] if vintage is None else vintage) in given
 
 
 def variable(name: str, vintage: int | None = None) -> Variable:
@@ -314,7 +312,7 @@ def variable(name: str, vintage: int | None = None) -> Variable:
     raise TableError("tables.unknown_variable", [{"variable": name}], variables=[name])
 
 
-def asked_for(name: str, known: Mapping[str, Variable], vintage: int | None) -> Variable:
+def resolve_variable(name: str, known: Mapping[str, Variable], vintage: int | None) -> Variable:
     """Return what a name asks for: a variable of the table, its percentage, or the dictionary's.
 
     Raises

@@ -1,4 +1,4 @@
-"""``weight_areas``: tables brought to service areas, listed units by their own published rows."""
+"""Bring tables to service areas, listed units by their own published rows: ``weight_areas``."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from lipgeo.census.census import Census
 from lipgeo.crosswalk.build import build_crosswalk
 from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.errors import TableError
+from lipgeo.geography.hierarchy import levels_of_totals
 from lipgeo.report import Finding, finding
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.long_table import AnyTable, LongTable
-from lipgeo.tables.variables import Variable, asked_for
+from lipgeo.tables.variables import Variable, resolve_variable
 from lipgeo.tables.weight import MIN_OBSERVED, weight_table
 from lipgeo.zones.validity import SLIVER_SHARE
 
 __all__ = ["weight_areas"]
-
-#: what the units of a level are part of, best first: unions whose own totals are known
-_PARENTS = {"DB": ("DA",), "DA": ("CT", "CCS", "CSD")}
 
 
 def weight_areas(
@@ -68,27 +66,27 @@ def weight_areas(
     base = next(level for level in census.levels if level in given)
     common = _common(list(given.values()), variables)
     weights = _weights(given[base], common)
-    own, rest = _parted(census, areas, given, base)
-    legs: list[AnyTable] = []
+    own, rest = _part_lists(census, areas, given, base)
+    weighted: list[AnyTable] = []
     shares: list[dict[str, Crosswalk]] = []
     notes: list[Finding] = []
     for level, part in own.items():
-        legs.append(given[level])
+        weighted.append(given[level])
         shares.append(_crosswalks(census, level, part, weights))
         ids = part.units["unit_id"]
         notes.append(finding("tables.own_rows", "note", "", level=level, units=ids, count=len(ids)))
     if len(rest):
-        legs.append(_with_parents(census, given[base]))
+        weighted.append(_with_parents(census, given[base]))
         shares.append(_crosswalks(census, base, rest, weights))
     result = weight_table(
-        legs,
+        weighted,
         shares,
         variables=common,
         min_observed=min_observed,
         sliver_share=sliver_share,
         official=official,
     )
-    return result.ordered(areas.ids, notes)
+    return result.reorder(areas.ids, notes)
 
 
 def _by_level(census: Census, tables: Sequence[AnyTable]) -> dict[str, AnyTable]:
@@ -133,13 +131,13 @@ def _weights(table: AnyTable, asked: Sequence[str | Variable] | None) -> list[st
     for name in names:
         one = name if isinstance(name, Variable) else table.variables.get(str(name))
         if one is None and isinstance(name, str) and name not in table.columns:
-            one = asked_for(name, table.variables, table.vintage)
+            one = resolve_variable(name, table.variables, table.vintage)
         if one is not None:
             found.append(one.basis)
     return [*dict.fromkeys(["population", *found])]
 
 
-def _parted(
+def _part_lists(
     census: Census, areas: ServiceAreas, tables: dict[str, AnyTable], base: str
 ) -> tuple[dict[str, ServiceAreas], ServiceAreas]:
     """Part listed units into those with a published row of their own, by level, and the rest."""
@@ -171,7 +169,7 @@ def _with_parents(census: Census, table: AnyTable) -> AnyTable:
     """Return the table with what its units are part of, where it does not say so itself."""
     if table.parents.notna().any():
         return table
-    levels = [one for one in _PARENTS.get(str(table.level), ()) if one in census.levels]
+    levels = [one for one in levels_of_totals(table.level) if one in census.levels]
     units = census.units(str(table.level))
     parents = pd.Series(pd.NA, index=units.index, dtype="string")
     for level in levels:

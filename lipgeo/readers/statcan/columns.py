@@ -237,9 +237,9 @@ def recognise(
     CensusError
         Two columns hold ids of one level in two years: a correspondence file, not attributes.
     """
-    said = _said(names, mapping or {}, file)
-    taken = {column.at for column in said}
-    roles = {(column.level, column.role) for column in said}
+    mapped = _mapped_columns(names, mapping or {}, file)
+    taken = {column.at for column in mapped}
+    roles = {(column.level, column.role) for column in mapped}
     best: dict[tuple[str, str], tuple[int, Column]] = {}
     years: dict[str, set[int]] = {}
     for at, name in enumerate(names):
@@ -261,18 +261,18 @@ def recognise(
                 years=[str(year) for year in sorted(found_years)],
             )
     kept = [column for _, column in best.values()]
-    return sorted([*said, *kept], key=lambda column: column.at)
+    return sorted([*mapped, *kept], key=lambda column: column.at)
 
 
-def _said(names: Sequence[str], mapping: Mapping[str, str], file: str) -> list[Column]:
-    said, missing = [], []
+def _mapped_columns(names: Sequence[str], mapping: Mapping[str, str], file: str) -> list[Column]:
+    mapped, missing = [], []
     for role, name in mapping.items():
         if name not in names:
             missing.append({"role": role, "column": name})
             continue
         at = list(names).index(name)
         if role in ROLES:
-            said.append(Column(at, name, "", "id" if role == "unit_id" else role))
+            mapped.append(Column(at, name, "", "id" if role == "unit_id" else role))
         else:
             try:
                 level = geography.level(role).code
@@ -280,7 +280,7 @@ def _said(names: Sequence[str], mapping: Mapping[str, str], file: str) -> list[C
                 raise InputError(
                     "readers.mapping_role", role=role, roles=", ".join(ROLES)
                 ) from error
-            said.append(Column(at, name, level, "id"))
+            mapped.append(Column(at, name, level, "id"))
     if missing:
         raise InputError(
             "readers.mapping_column",
@@ -289,4 +289,4 @@ def _said(names: Sequence[str], mapping: Mapping[str, str], file: str) -> list[C
             columns=[row["column"] for row in missing],
             present=", ".join(names),
         )
-    return said
+    return mapped
