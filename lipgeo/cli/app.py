@@ -109,34 +109,18 @@ def find(
 
 
 @app.command(help=say("cli.help_check"))
+@o.with_reading_options
 def check(
     areas: o.AREAS,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
-    id_column: o.IdColumn = None,
-    name_en: o.NameEn = None,
-    name_fr: o.NameFr = None,
-    crs: o.Crs = None,
-    layer: o.Layer = None,
-    encoding: o.Encoding = None,
-    as_one: o.AsOne = None,
-    group_by: o.GroupBy = None,
+    reading: o.Reading = o.NOT_GIVEN,
     draft: o.Draft = False,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
     from lipgeo.cli.areas import check_areas
 
-    reading = {
-        "id": id_column,
-        "name_en": name_en,
-        "name_fr": name_fr,
-        "crs": crs,
-        "layer": layer,
-        "encoding": encoding,
-        "as_one": as_one,
-        "group_by": group_by,
-    }
     known = registry.check_registered(areas, store, vintage, draft=draft)
     report = check_areas(areas, store, vintage, reading) if known is None else known
     if as_json:
@@ -148,6 +132,7 @@ def check(
 
 
 @app.command(help=say("cli.help_build"))
+@o.with_reading_options
 def build(
     areas: o.AREAS,
     out: o.Out,
@@ -169,14 +154,7 @@ def build(
     gap: o.Gap = 0.0,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
-    id_column: o.IdColumn = None,
-    name_en: o.NameEn = None,
-    name_fr: o.NameFr = None,
-    crs: o.Crs = None,
-    layer: o.Layer = None,
-    encoding: o.Encoding = None,
-    as_one: o.AsOne = None,
-    group_by: o.GroupBy = None,
+    reading: o.Reading = o.NOT_GIVEN,
     draft: o.Draft = False,
     lang: o.Lang = o.LangChoice.EN,
     csv: o.Csv = o.CsvStyleChoice.EN,
@@ -194,21 +172,12 @@ def build(
         given = read_areas(
             areas,
             opened,
-            {
-                "id": id_column,
-                "name_en": name_en,
-                "name_fr": name_fr,
-                "crs": crs,
-                "layer": layer,
-                "encoding": encoding,
-                "as_one": as_one,
-                "group_by": group_by,
-            },
+            reading,
             draft=draft,
         )
         known = None
         if controls is not None:
-            known = read_controls(controls, id=id_column, column=controls_column)
+            known = read_controls(controls, id=reading["id"], column=controls_column)
         show(say("cli.step_read"), 1.0)
         show(say("cli.step_fit"), 0.0)
         fitted = fit_boundaries(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lipgeo.cli.options import Reading
 from lipgeo.cli.registry import registered_areas
 from lipgeo.errors import AreaError, CRSError, LipgeoError, ZoneError
 from lipgeo.report import CheckReport, Finding, notes_of
@@ -21,7 +22,7 @@ __all__ = ["check_areas", "read_areas"]
 
 
 def read_areas(
-    given: str, census: Census | None, reading: dict[str, Any], *, draft: bool = False
+    given: str, census: Census | None, reading: Reading, *, draft: bool = False
 ) -> ServiceAreas:
     """Read AREAS.
 
@@ -50,7 +51,7 @@ def _as_findings(error: LipgeoError) -> CheckReport:
     return CheckReport([Finding(name_of(error.key), "error", "", str(error))])
 
 
-def _id_of(frame: Any, reading: dict[str, Any]) -> str | None:
+def _id_of(frame: Any, reading: Reading) -> str | None:
     """Return the column that names rows: the one given, or the one plainly meant."""
     from lipgeo.areas.fields import obvious_id
 
@@ -63,9 +64,7 @@ def _id_of(frame: Any, reading: dict[str, Any]) -> str | None:
         return None
 
 
-def check_areas(
-    path: str, store: Path, vintage: int | None, reading: dict[str, Any]
-) -> CheckReport:
+def check_areas(path: str, store: Path, vintage: int | None, reading: Reading) -> CheckReport:
     """Check a file of service areas, and against the census where a store is there.
 
     Parameters

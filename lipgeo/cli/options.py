@@ -6,9 +6,13 @@ The help texts are sentences of the catalogue, read when this module is first im
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import typer
 
@@ -16,36 +20,32 @@ from lipgeo.words import catalogue, say
 
 __all__ = [
     "AREAS",
-    "AsOne",
+    "NOT_GIVEN",
+    "READING",
     "By",
     "Contiguous",
     "ControlWeight",
     "Controls",
     "ControlsColumn",
-    "Crs",
     "Csv",
     "CsvStyleChoice",
     "Draft",
-    "Encoding",
     "Floor",
     "Gap",
-    "GroupBy",
-    "IdColumn",
     "Json",
     "Lang",
-    "Layer",
     "MaxUnits",
     "MinShare",
-    "NameEn",
-    "NameFr",
     "Out",
     "Quiet",
+    "Reading",
     "Rule",
     "RuleChoice",
     "Store",
     "TimeLimit",
     "Vintage",
     "WeightChoice",
+    "with_reading_options",
 ]
 
 DEFAULT_STORE = Path("lipgeo-store")
@@ -96,22 +96,45 @@ Store = Annotated[
     Path,
     typer.Option("--store", metavar="DIR", envvar="LIPGEO_STORE", help=say("cli.opt_store")),
 ]
-Vintage = Annotated[int | None, typer.Option("--vintage", help=say("cli.opt_vintage"))]
+
+
+def _require_vintage(given: int | None) -> int | None:
+    """Refuse a year that is no census lipgeo knows before anything is looked for."""
+    if given is not None:
+        from lipgeo.geography.hierarchy import require_vintage
+
+        require_vintage(given)
+    return given
+
+
+Vintage = Annotated[
+    int | None,
+    typer.Option("--vintage", help=say("cli.opt_vintage"), callback=_require_vintage),
+]
 Lang = Annotated[LangChoice, typer.Option("--lang", envvar="LIPGEO_LANG", help=say("cli.opt_lang"))]
 Csv = Annotated[CsvStyleChoice, typer.Option("--csv", help=say("cli.opt_csv"))]
 Json = Annotated[bool, typer.Option("--json", help=say("cli.opt_json"))]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=say("cli.opt_quiet"))]
 Out = Annotated[Path, typer.Option("--out", metavar="PATH", help=say("cli.opt_out"))]
-IdColumn = Annotated[str | None, typer.Option("--id", help=say("cli.opt_id"))]
-NameEn = Annotated[str | None, typer.Option("--name-en", help=say("cli.opt_name_en"))]
-NameFr = Annotated[str | None, typer.Option("--name-fr", help=say("cli.opt_name_fr"))]
-Crs = Annotated[str | None, typer.Option("--crs", help=say("cli.opt_crs"))]
-Layer = Annotated[str | None, typer.Option("--layer", help=say("cli.opt_layer"))]
-Encoding = Annotated[str | None, typer.Option("--encoding", help=say("cli.opt_encoding"))]
-AsOne = Annotated[str | None, typer.Option("--as-one", metavar="ID", help=say("cli.opt_as_one"))]
-GroupBy = Annotated[
-    str | None, typer.Option("--group-by", metavar="COLUMN", help=say("cli.opt_group_by"))
-]
+#: how a file of AREAS is read: keyword of :func:`lipgeo.read_service_areas` to its option; a
+#: command takes them all with :func:`with_reading_options` and names none
+READING: Mapping[str, Any] = {
+    "id": Annotated[str | None, typer.Option("--id", help=say("cli.opt_id"))],
+    "name_en": Annotated[str | None, typer.Option("--name-en", help=say("cli.opt_name_en"))],
+    "name_fr": Annotated[str | None, typer.Option("--name-fr", help=say("cli.opt_name_fr"))],
+    "crs": Annotated[str | None, typer.Option("--crs", help=say("cli.opt_crs"))],
+    "layer": Annotated[str | None, typer.Option("--layer", help=say("cli.opt_layer"))],
+    "encoding": Annotated[str | None, typer.Option("--encoding", help=say("cli.opt_encoding"))],
+    "as_one": Annotated[
+        str | None, typer.Option("--as-one", metavar="ID", help=say("cli.opt_as_one"))
+    ],
+    "group_by": Annotated[
+        str | None, typer.Option("--group-by", metavar="COLUMN", help=say("cli.opt_group_by"))
+    ],
+}
+#: the reading options as given, by keyword
+Reading = Mapping[str, Any]
+NOT_GIVEN: Reading = MappingProxyType(dict.fromkeys(READING))
 Draft = Annotated[bool, typer.Option("--draft", help=say("cli.opt_draft"))]
 Unit = Annotated[str, typer.Option("--unit", help=say("cli.opt_unit"))]
 Rule = Annotated[RuleChoice, typer.Option("--rule", help=say("cli.opt_rule"))]
@@ -131,3 +154,30 @@ Contiguous = Annotated[bool, typer.Option("--contiguous", help=say("cli.opt_cont
 TimeLimit = Annotated[float | None, typer.Option("--time-limit", help=say("cli.opt_time_limit"))]
 Gap = Annotated[float, typer.Option("--gap", help=say("cli.opt_gap"))]
 By = Annotated[WeightChoice, typer.Option("--by", help=say("cli.opt_by"))]
+
+
+def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of :data:`READING` where its parameter ``reading`` stands.
+
+    Typer makes options of a signature: it sees one with the options in the place of ``reading``;
+    the command gets them together, by keyword.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        if parameter.name == "reading":
+            parameters += [
+                parameter.replace(name=name, annotation=option, default=None)
+                for name, option in READING.items()
+            ]
+        else:
+            parameters.append(parameter)
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        reading = {name: given.pop(name) for name in READING}
+        command(**given, reading=reading)
+
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["compare", "weight"]
 
 
+@o.with_reading_options
 def compare(
     areas: o.AREAS,
     tables: Annotated[
@@ -51,14 +52,7 @@ def compare(
         Path | None, typer.Option("--out", metavar="PATH", help=say("tables.opt_out"))
     ] = None,
     store: o.Store = o.DEFAULT_STORE,
-    id_column: o.IdColumn = None,
-    name_en: o.NameEn = None,
-    name_fr: o.NameFr = None,
-    crs: o.Crs = None,
-    layer: o.Layer = None,
-    encoding: o.Encoding = None,
-    as_one: o.AsOne = None,
-    group_by: o.GroupBy = None,
+    reading: o.Reading = o.NOT_GIVEN,
     draft: o.Draft = False,
     lang: o.Lang = o.LangChoice.EN,
     csv: o.Csv = o.CsvStyleChoice.EN,
@@ -76,21 +70,12 @@ def compare(
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
         newest = max(files)
-        opened = {year: _opened(store, year, needed=year == newest) for year in files}
+        opened = {year: _open_census(store, year, needed=year == newest) for year in files}
         census = opened[newest]
         given = read_areas(
             areas,
             census,
-            {
-                "id": id_column,
-                "name_en": name_en,
-                "name_fr": name_fr,
-                "layer": layer,
-                "encoding": encoding,
-                "crs": crs,
-                "as_one": as_one,
-                "group_by": group_by,
-            },
+            reading,
             draft=draft,
         )
         listed = list(given.units["level"].unique())
@@ -152,7 +137,7 @@ def _files(tables: Sequence[str], years: str | None) -> dict[int, list[Path]]:
     return {require_vintage(int(one)): files.get(int(one), []) for one in asked}
 
 
-def _opened(store: Path, year: int, *, needed: bool) -> Census | None:
+def _open_census(store: Path, year: int, *, needed: bool) -> Census | None:
     """Open a census; an earlier one need not be there."""
     from lipgeo.errors import LipgeoError
     from lipgeo.store.read import open_census
@@ -170,7 +155,8 @@ def _editions(
 ) -> list[CensusTable]:
     """Read a census's table, and its rows of the levels that areas list where it has them."""
     from lipgeo.errors import TableError
-    from lipgeo.readers.statcan.profile import is_profile, read_profile
+    from lipgeo.readers.statcan.profile import read_profile
+    from lipgeo.readers.statcan.profile_files import is_profile
     from lipgeo.readers.tables import read_table
 
     if not paths:
@@ -194,6 +180,7 @@ class BasisChoice(StrEnum):
     UNION = "union"
 
 
+@o.with_reading_options
 def weight(
     table: Annotated[list[Path], typer.Argument(metavar="TABLE...", help=say("cli.arg_table"))],
     out: o.Out,
@@ -222,14 +209,7 @@ def weight(
     ] = None,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
-    id_column: o.IdColumn = None,
-    name_en: o.NameEn = None,
-    name_fr: o.NameFr = None,
-    crs: o.Crs = None,
-    layer: o.Layer = None,
-    encoding: o.Encoding = None,
-    as_one: o.AsOne = None,
-    group_by: o.GroupBy = None,
+    reading: o.Reading = o.NOT_GIVEN,
     draft: o.Draft = False,
     lang: o.Lang = o.LangChoice.EN,
     csv: o.Csv = o.CsvStyleChoice.EN,
@@ -256,9 +236,9 @@ def weight(
         if build is not None:
             fitted = read_build(build)
             xw = fitted.membership if basis is BasisChoice.UNION else fitted.crosswalk
-            tables = _stored(table, store, level or xw.source_level, xw.vintage, ()) or _tables(
-                table, level or xw.source_level, xw.vintage, (), table_id
-            )
+            tables = _open_stored_tables(
+                table, store, level or xw.source_level, xw.vintage, ()
+            ) or _tables(table, level or xw.source_level, xw.vintage, (), table_id)
             labels = fitted.service_areas.labels
             show(say("cli.step_weight"), 0.0)
             found = weight_table(tables[0], xw, variables=wanted, min_observed=min_observed)
@@ -267,20 +247,11 @@ def weight(
             given = read_areas(
                 str(areas),
                 census,
-                {
-                    "id": id_column,
-                    "name_en": name_en,
-                    "name_fr": name_fr,
-                    "layer": layer,
-                    "encoding": encoding,
-                    "crs": crs,
-                    "as_one": as_one,
-                    "group_by": group_by,
-                },
+                reading,
                 draft=draft,
             )
             listed = [one for one in given.units["level"].unique() if one in census.levels]
-            tables = _stored(table, store, level, census.vintage, listed) or _tables(
+            tables = _open_stored_tables(table, store, level, census.vintage, listed) or _tables(
                 table, level, census.vintage, listed, table_id
             )
             labels, drafted = given.labels, given.report.only("draft")
@@ -298,7 +269,7 @@ def _names(given: str | None) -> list[str] | None:
     return [name.strip() for name in given.split(",") if name.strip()]
 
 
-def _stored(
+def _open_stored_tables(
     paths: Sequence[Path],
     store: Path,
     level: str | None,
@@ -332,7 +303,8 @@ def _tables(
 ) -> list[AnyTable]:
     """Read the table, and its rows of the levels that areas list where it has them."""
     from lipgeo.errors import TableError
-    from lipgeo.readers.statcan.profile import is_profile, read_profile
+    from lipgeo.readers.statcan.profile import read_profile
+    from lipgeo.readers.statcan.profile_files import is_profile
     from lipgeo.readers.tables import read_table
 
     if len(paths) == 1 and not is_profile(paths[0]):
