@@ -212,7 +212,7 @@ def require_kind(
     lipgeo.errors.KindError: name needs to be text; None was given.
     """
     if not isinstance(value, kind):
-        raise KindError(key, argument=argument, given=_named(value))
+        raise KindError(key, argument=argument, given=_describe(value))
 
 
 def require_path(value: Any, argument: str = "path") -> Path:
@@ -244,7 +244,7 @@ def require_paths(value: Any, argument: str = "path") -> list[Path]:
     return [Path(one) for one in paths]
 
 
-def _named(value: Any) -> str:
+def _describe(value: Any) -> str:
     """Return how a message names what came: a plain value as written, else its type."""
     if value is None or isinstance(value, str | bytes | bool | int | float):
         shown = repr(value)

@@ -4,6 +4,10 @@ Every object that a person meets describes itself once, as a :class:`Card`; :cla
 that into what notebooks (``_repr_html_``) and the ``rich`` library (``__rich__``) ask for. Names
 come from files: everything is escaped, so markup in a name is shown and never obeyed.
 
+Pages of our own (checks of an order, maps) have one shell, one style and one way in: a template
+of the package, filled with values that are all escaped (:func:`fill_template`). The way in stands
+here, on the lowest floor that writes HTML, so that every room above can use it.
+
 ``CheckReport``: what was looked at and what was found, one row a finding.
 
 ``Faults``: gather everything that is wrong with an input, then raise it as one error.
@@ -11,18 +15,23 @@ come from files: everything is escaped, so markup in a name is shown and never o
 
 from __future__ import annotations
 
-import html
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from lipgeo.errors import AmbiguousNameError, AreaError, LipgeoError
-from lipgeo.words import catalogue, name_of, number, say
+from lipgeo.words import catalogue, language, name_of, number, say
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = [
     "Card",
@@ -31,11 +40,14 @@ __all__ = [
     "Finding",
     "Severity",
     "Shown",
+    "fill_template",
     "finding",
     "flag_words",
     "heads",
     "keep_notes",
     "notes_of",
+    "script_json",
+    "text_of",
 ]
 
 #: rows of a table shown before the rest is counted
@@ -70,7 +82,7 @@ class Card:
     shares: Sequence[str] = ()
     of: int | None = None
 
-    def _shown(self) -> list[tuple[str, bool, list[str]]]:
+    def _columns(self) -> list[tuple[str, bool, list[str]]]:
         """Return heading, whether it holds numbers, and cells of each column that says anything."""
         rows = self.table.head(_ROWS)
         columns = [
@@ -89,27 +101,16 @@ class Card:
 
     def html(self) -> str:
         """Return the card as HTML, for a notebook."""
-        parts = [f"<p><strong>{html.escape(self.title)}</strong></p>"]
-        columns = self._shown()
-        if columns:
-            sides = ["right" if numeric else "left" for _, numeric, _ in columns]
-            head = "".join(
-                f'<th scope="col" style="text-align:{side}">{html.escape(name)}</th>'
-                for (name, _, _), side in zip(columns, sides, strict=True)
-            )
-            body = "".join(
-                "<tr>"
-                + "".join(
-                    f'<td style="text-align:{side}">{html.escape(cell)}</td>'
-                    for cell, side in zip(row, sides, strict=True)
-                )
-                + "</tr>"
-                for row in zip(*(cells for _, _, cells in columns), strict=True)
-            )
-            parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
-        if more := self._more():
-            parts.append(f"<p>{html.escape(more)}</p>")
-        return "".join(parts)
+        columns = self._columns()
+        rows = [list(row) for row in zip(*(cells for _, _, cells in columns), strict=True)]
+        return fill_template(
+            "page/card.html.jinja",
+            title=self.title,
+            heads=[head for head, _, _ in columns],
+            rows=rows,
+            sides=["right" if numeric else "left" for _, numeric, _ in columns],
+            more=self._more(),
+        )
 
     def text(self) -> str:
         """Return the card as plain text, for a terminal."""
@@ -118,11 +119,14 @@ class Card:
     def markup(self) -> str:
         """Return the card in rich's markup, square brackets of names escaped."""
         return "\n".join(
-            [f"[bold]{_unmarked(self.title)}[/bold]", *(_escape_markup(line) for line in self._lines())]
+            [
+                f"[bold]{_escape_markup(self.title)}[/bold]",
+                *(_escape_markup(line) for line in self._lines()),
+            ]
         )
 
     def _lines(self) -> list[str]:
-        columns = self._shown()
+        columns = self._columns()
         if not columns:
             return []
         aligned = []
@@ -133,6 +137,64 @@ class Card:
             aligned.append([w.rjust(width) if numeric else w.ljust(width) for w in words])
         lines = ["  ".join(row).rstrip() for row in zip(*aligned, strict=True)]
         return [*lines, *([self._more()] if self._more() else [])]
+
+
+def text_of(name: str) -> str:
+    """Return a text file of the package, such as ``"page/style.css"``."""
+    return resources.files("lipgeo").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        # files of the package alone: no text of a user is ever part of a template
+        loader=jinja2.FunctionLoader(text_of),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["text_of"] = lambda name: Markup(text_of(name))
+    return environment
+
+
+def fill_template(name: str, /, **values: Any) -> str:
+    """Fill a template of the package; every value is escaped, but what is ``Markup`` already.
+
+    Parameters
+    ----------
+    name
+        The template: ``page/`` holds the shell that pages extend, its style, and tables; a room's
+        own templates stand beside its code (``"maps/map.html.jinja"``).
+    **values
+        What the template names; one that is missing is an error.
+
+    Examples
+    --------
+    >>> from lipgeo.report import fill_template
+    >>> print(fill_template("page/card.html.jinja", title="{{ 6 * 7 }} <b>", heads=[], more=""))
+    <p><strong>{{ 6 * 7 }} &lt;b&gt;</strong></p>
+    """
+    return _templates().get_template(name).render(lang=language(), **values)
+
+
+#: what would end a script, open a tag or an entity, or break a line of an older script
+_UNSAFE = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"})
+
+
+def script_json(value: Any) -> str:
+    """Return JSON that stands safely in a script: the only way data enters one.
+
+    Examples
+    --------
+    >>> from lipgeo.report import script_json
+    >>> script_json({"name": "</script>"})
+    '{"name":"\\\\u003c/script\\\\u003e"}'
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE)
 
 
 class Shown:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import sparkhere
 
-from lipgeo import errors, words
+from lipgeo import words
 from lipgeo.cli import main
 from lipgeo.synthetic.demo import run_demo
 

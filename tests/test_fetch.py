@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from lipgeo.errors import DownloadError
-from lipgeo.store.catalogue import Needed, boundary_file
+from lipgeo.store.catalogue import NeededFile, boundary_file
 from lipgeo.store.download import Patience, fetch
 from lipgeo.words import speaking
 
@@ -177,10 +177,10 @@ def server(monkeypatch) -> Iterator[Server]:
     thread.join()
 
 
-def wanted(server: Server, scheme: str = "http", name: str = NAME) -> Needed:
+def wanted(server: Server, scheme: str = "http", name: str = NAME) -> NeededFile:
     """Return what a job would ask for, at the local server."""
     address = f"{scheme}://127.0.0.1:{server.server_port}/{name}"
-    return Needed(replace(boundary_file("DA", 2021), name=name), address, None, "")
+    return NeededFile(replace(boundary_file("DA", 2021), name=name), address, None, "")
 
 
 def get(server: Server, folder: Path, **options):
@@ -213,7 +213,7 @@ def test_a_file_is_fetched_whole(server, tmp_path):
     assert asked == [len(data)]
     assert found[0].path.read_bytes() == data
     assert found[0].sha256 == hashlib.sha256(data).hexdigest()
-    assert (found[0].size_bytes, found[0].downloaded) == (len(data), True)
+    assert found[0].size_bytes == len(data)
     assert told[-1] == (f"Downloading {NAME}", len(data), len(data))
     assert [step[1] for step in told] == sorted(step[1] for step in told)
     assert leftovers(found[0].path.parent) == []
@@ -231,10 +231,10 @@ def test_what_is_there_is_not_fetched_again(server, tmp_path):
     path = tmp_path / NAME
     path.write_bytes(server.moods.data)
     found = get(server, tmp_path, confirm=lambda _: pytest.fail("nothing to confirm"))
-    assert not found[0].downloaded
+    assert found[0].path == path
     assert server.moods.seen == []
     path.write_bytes(server.moods.data[:-100])
-    assert get(server, tmp_path)[0].downloaded
+    assert get(server, tmp_path)[0].path == path
     assert path.read_bytes() == server.moods.data
 
 
@@ -492,7 +492,7 @@ def test_a_folder_that_cannot_be(server, tmp_path):
 
 def test_a_file_without_an_address(tmp_path):
     """What has no known address is named, with the way round."""
-    unknown = Needed(replace(boundary_file("DA", 2021), address=""), "", None, "")
+    unknown = NeededFile(replace(boundary_file("DA", 2021), address=""), "", None, "")
     with pytest.raises(DownloadError, match=r"No address is known for lda_000b21a_e\.zip"):
         fetch([unknown], tmp_path, confirm=lambda _: True)
 
@@ -521,7 +521,7 @@ def test_certificates(server, tmp_path, monkeypatch):
         run("none")
     for at, name in enumerate(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")):
         monkeypatch.setenv(name, str(pem))
-        assert run(f"{at}")[0].downloaded
+        assert run(f"{at}")[0].path.read_bytes() == server.moods.data
         monkeypatch.delenv(name)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nowhere.pem"))
     with pytest.raises(DownloadError, match=r"REQUESTS_CA_BUNDLE needs to name a file"):
@@ -533,7 +533,7 @@ def test_the_proxy_variable_is_honoured(server, tmp_path, monkeypatch):
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("no_proxy", "")
     address = f"http://statcan.example/{NAME}"
-    needed = Needed(boundary_file("DA", 2021), address, None, "")
+    needed = NeededFile(boundary_file("DA", 2021), address, None, "")
     fetch([needed], tmp_path, confirm=lambda _: True, patience=QUICK)
     assert {path for _, path, _ in server.moods.seen} == {address}
     assert (tmp_path / NAME).read_bytes() == server.moods.data

@@ -44,18 +44,18 @@ def _text(values: pd.Series) -> list[str | None]:
     return [None if pd.isna(value) or value == "" else str(value) for value in values]
 
 
-def _written(values: pd.Series, write: Callable[[float], str]) -> list[str | None]:
+def _write_values(values: pd.Series, write: Callable[[float], str]) -> list[str | None]:
     numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
     unknown = say("maps.missing")
     return [unknown if np.isnan(value) else write(float(value)) for value in numbers]
 
 
 def _counts(values: pd.Series) -> list[str | None]:
-    return _written(values, number)
+    return _write_values(values, number)
 
 
 def _shares(values: pd.Series) -> list[str | None]:
-    return _written(values, lambda share: say("report.percent", share=share))
+    return _write_values(values, lambda share: say("report.percent", share=share))
 
 
 def _flags(values: pd.Series) -> list[str | None]:

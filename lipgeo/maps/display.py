@@ -147,7 +147,7 @@ _POINTS = 220_000
 _SLIVER = 4.0
 
 
-def there(shapes: Shapes) -> npt.NDArray[np.bool_]:
+def has_shape(shapes: Shapes) -> npt.NDArray[np.bool_]:
     """Return which places hold a shape that can be drawn."""
     return np.asarray(~(pd.isna(shapes) | shapely.is_empty(shapes)), dtype=bool)
 
@@ -168,7 +168,7 @@ def light(shapes: Shapes, detail_m: float) -> Shapes:
         Width of what may be lost; doubled until the whole is light enough for a page.
     """
     result = shapes.copy()
-    held = there(shapes)
+    held = has_shape(shapes)
     if not held.any():
         return result
     # areas that share a unit hold its polygon twice: one copy, or the coverage would be none
@@ -189,7 +189,7 @@ def light(shapes: Shapes, detail_m: float) -> Shapes:
 def thin(shapes: Shapes, detail_m: float) -> Shapes:
     """Return outlines with fewer points, each by itself: areas as drawn share no edges."""
     result = shapes.copy()
-    held = there(shapes)
+    held = has_shape(shapes)
     result[held] = shapely.make_valid(shapely.simplify(shapes[held], detail_m / 2))
     return result
 
@@ -208,7 +208,7 @@ def unions(
     detail_m
         Width of what may be lost there.
     """
-    held = there(light_units)
+    held = has_shape(light_units)
     complete = np.bincount(owner, ~held, minlength=len(whole)) == 0
     result = whole.copy()
     result[~complete] = light(whole[~complete], detail_m)
@@ -216,11 +216,11 @@ def unions(
     ends = np.cumsum(np.bincount(owner, minlength=len(whole)))
     for area, members in enumerate(np.split(order, ends[:-1])):
         if complete[area] and len(members):
-            result[area] = _joined(light_units[members])
+            result[area] = _union_of(light_units[members])
     return result
 
 
-def _joined(units: Shapes) -> Any:
+def _union_of(units: Shapes) -> Any:
     # the fast union silently gives a wrong shape where the units are no coverage
     if shapely.coverage_is_valid(units):
         return shapely.coverage_union_all(units)
@@ -229,7 +229,7 @@ def _joined(units: Shapes) -> Any:
 
 def pieces(left_out: Shapes, drawn: Shapes, detail_m: float) -> Shapes:
     """Return the part of each unit left out that lies in the area as drawn, pair by pair."""
-    held = there(left_out) & there(drawn)
+    held = has_shape(left_out) & has_shape(drawn)
     result = np.full(len(left_out), None, dtype=object)
     units, areas = left_out[held], drawn[held]
     shapely.prepare(areas)

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 import re
 from collections.abc import Sequence
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +17,17 @@ import folium
 import geopandas as gpd
 import numpy as np
 import shapely
-from branca.element import Element, Figure, MacroElement
+from branca.element import Figure, MacroElement
 from folium.template import Template
+from markupsafe import Markup
 from xstatic.pkg import leaflet as leaflet_package
 
 from lipgeo.errors import InputError, require_kind, require_path
 from lipgeo.files import file_in_one_step
-from lipgeo.maps.cards import Cards
 from lipgeo.maps.display import PATTERNS, geojson, swatch
 from lipgeo.maps.scene import Layer, Scene, scene_of
-from lipgeo.words import language, say
+from lipgeo.report import fill_template, script_json
+from lipgeo.words import say
 
 if TYPE_CHECKING:
     from lipgeo.boundary.boundaries import Boundaries
@@ -36,14 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["PreviewMap", "page_of", "preview"]
 
 _LEAFLET = Path(leaflet_package.BASE_DIR)
-#: folium forbids zooming with two fingers; people who see little need it
+#: folium forbids zooming with two fingers; people who see little need it, and the shell says so
 _NO_ZOOM = re.compile(r'<meta name="viewport".*?/>', re.DOTALL)
-_VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1.0" />'
-#: the browser itself holds the page to asking nobody for anything
-_POLICY = (
-    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-    "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:{more}\">"
-)
 #: height of the first layer's pane; Leaflet's own shapes lie at 400, markers at 600
 _FLOOR = 410
 
@@ -64,19 +57,26 @@ def _leaflet() -> tuple[str, str]:
     return script, re.sub(r"url\(([^)]*)\)", inline, style)
 
 
-@cache
-def _own(name: str) -> str:
-    return resources.files("lipgeo.maps").joinpath(name).read_text(encoding="utf-8")
+class _Slots:
+    """Data for scripts that folium renders, kept out of its sight.
 
+    folium and branca compile what they have rendered as a template again: a name with ``{{ }}``
+    would be run. They get the name of a slot; the JSON goes into the finished text.
+    """
 
-def _script_json(value: Any) -> str:
-    """Return JSON that is safe inside a script: no ``<`` can end it, no line separator break it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _safe(text)
+    _SLOT = re.compile(r'"lipgeo-slot-(\d+)"')
 
+    def __init__(self) -> None:
+        self._kept: list[str] = []
 
-def _safe(text: str) -> str:
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    def keep(self, json_text: str) -> str:
+        """Keep JSON; return the slot's name, which stands in quotes where the JSON is to go."""
+        self._kept.append(json_text)
+        return f"lipgeo-slot-{len(self._kept) - 1}"
+
+    def fill(self, script: str) -> str:
+        """Return a rendered script with the JSON in its slots."""
+        return self._SLOT.sub(lambda slot: self._kept[int(slot[1])], script)
 
 
 class _Call(MacroElement):
@@ -84,15 +84,15 @@ class _Call(MacroElement):
 
     _template = Template(
         "{% macro script(this, kwargs) %}"
-        "lipgeo.{{ this.name }}({{ this._parent.get_name() }}, {{ this.data }});"
+        "lipgeo.{{ this.name }}({{ this._parent.get_name() }}, {{ this.slot|tojson }});"
         "{% endmacro %}"
     )
 
-    def __init__(self, name: str, data: str) -> None:
+    def __init__(self, name: str, slot: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._name = name
         self.name = name
-        self.data = data
+        self.slot = slot
 
 
 def _layer_data(layer: Layer, scene: Scene, level: int) -> str:
@@ -108,13 +108,13 @@ def _layer_data(layer: Layer, scene: Scene, level: int) -> str:
         "of": layer.member.tolist() if layer.classes else None,
     }
     shapes = ",".join(text or "null" for text in geojson(layer.shapes, scene.crs, scene.detail_m))
-    return f'{_script_json(head)[:-1]},"geo":[{shapes}]}}'
+    return f'{script_json(head)[:-1]},"geo":[{shapes}]}}'
 
 
 def _labels_data(scene: Scene) -> str:
     points = shapely.points([(label.x, label.y) for label in scene.labels] or np.empty((0, 2)))
     degrees = gpd.GeoSeries(points, crs=scene.crs).to_crs(4326)
-    return _script_json(
+    return script_json(
         [
             {"x": round(x, 5), "y": round(y, 5), "lines": label.lines, "kind": label.kind}
             for x, y, label in zip(degrees.x, degrees.y, scene.labels, strict=True)
@@ -122,7 +122,7 @@ def _labels_data(scene: Scene) -> str:
     )
 
 
-def _map_of(scene: Scene, basemap: bool) -> folium.Map:
+def _map_of(scene: Scene, slots: _Slots, basemap: bool) -> folium.Map:
     """Return a folium map of a scene with no outside files (but a basemap's, where asked for)."""
     made = folium.Map(
         tiles="OpenStreetMap" if basemap else None,
@@ -134,12 +134,15 @@ def _map_of(scene: Scene, basemap: bool) -> folium.Map:
     made.default_js, made.default_css = [], []
     for place, layer in enumerate(scene.layers):
         # Leaflet's layer list takes names as HTML
-        group = folium.FeatureGroup(name=html.escape(layer.title), show=layer.shown)
-        group.add_child(_Call("draw", _layer_data(layer, scene, _FLOOR + place)))
+        name = slots.keep(script_json(html.escape(layer.title)))
+        group = folium.FeatureGroup(name=name, show=layer.shown)
+        data = _layer_data(layer, scene, _FLOOR + place)
+        group.add_child(_Call("draw", slots.keep(data)))
         group.add_to(made)
     if scene.labels:
-        group = folium.FeatureGroup(name=say("maps.layer_labels"))
-        group.add_child(_Call("label", _labels_data(scene)))
+        name = slots.keep(script_json(html.escape(say("maps.layer_labels"))))
+        group = folium.FeatureGroup(name=name)
+        group.add_child(_Call("label", slots.keep(_labels_data(scene))))
         group.add_to(made)
     folium.LayerControl(collapsed=False).add_to(made)
     return made
@@ -168,28 +171,6 @@ def _number(root: Any) -> None:
         waiting += list(part._children.values())
 
 
-def _legend(scene: Scene) -> str:
-    return "".join(
-        f"<li>{swatch(style)}<span>{html.escape(meaning)}</span></li>"
-        for style, meaning in scene.legend
-    )
-
-
-def _table(said: Cards, caption: str) -> str:
-    heads = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in said.heads)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell or '')}</td>" for cell in row) + "</tr>"
-        for row in said.rows
-    )
-    name = html.escape(caption)
-    return (
-        f'<div class="table"><details><summary>{name}</summary>'
-        f'<div tabindex="0" role="region" aria-label="{name}">'
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-        "</details></div>"
-    )
-
-
 def page_of(scenes: Sequence[Scene], *, title: str, notes: Sequence[str], basemap: bool) -> str:
     """Return the finished page.
 
@@ -204,69 +185,59 @@ def page_of(scenes: Sequence[Scene], *, title: str, notes: Sequence[str], basema
     basemap
         Whether to lay the maps on tiles from the network.
     """
-    maps = [_map_of(scene, basemap) for scene in scenes]
+    slots = _Slots()
+    maps = [_map_of(scene, slots, basemap) for scene in scenes]
     root = Figure()
+    root.header._children.clear()  # the shell says the character set
     for made in maps:
         root.add_child(made)
     _number(root)
+    for made in maps:
+        made.render()
     script, style = _leaflet()
-    more = " https://*.openstreetmap.org https://tile.openstreetmap.org" if basemap else ""
-    root.header.add_child(
-        Element(
-            f"{_POLICY.format(more=more)}<title>{html.escape(title)}</title>"
-            f"<style>{style}</style><style>{_own('map.css')}</style><script>{script}</script>"
-            f"<script>{_own('map.js')}</script>"
-        ),
-        name="leaflet",
-        index=0,
-    )
-    text = root.render()
-    text = _NO_ZOOM.sub(_VIEWPORT, text)
-    text = text.replace("<html>", f'<html lang="{language()}-CA">', 1)
-    for made, scene in zip(maps, scenes, strict=True):
-        heading = f"<h2>{html.escape(scene.fit)}</h2>" if len(scenes) > 1 else ""
-        place = re.search(rf'<div class="folium-map" id="{made.get_name()}"\s*></div>', text)
-        assert place is not None
-        text = text.replace(place[0], f'<div class="one">{heading}{place[0]}</div>', 1)
-    return _framed(text, scenes, maps, title=title, notes=notes)
-
-
-def _framed(
-    text: str,
-    scenes: Sequence[Scene],
-    maps: Sequence[folium.Map],
-    *,
-    title: str,
-    notes: Sequence[str],
-) -> str:
-    """Put heading, legend, table and source around the maps."""
+    several = len(scenes) > 1
     told = [s for s in scenes if s is scenes[0] or s.legend != scenes[0].legend]
-    legend_name = html.escape(say("maps.legend"))
-    legends = "".join(
-        (f"<h3>{html.escape(scene.fit)}</h3>" if len(told) > 1 else "")
-        + f"<ul>{_legend(scene)}</ul>"
-        for scene in told
+    return fill_template(
+        "maps/map.html.jinja",
+        title=title,
+        notes=" ".join(notes),
+        basemap=basemap,
+        leaflet_style=Markup(style),
+        leaflet_script=Markup(script),
+        folium_head=Markup(_NO_ZOOM.sub("", root.header.render())),
+        patterns=Markup(PATTERNS),
+        maps=[
+            {
+                "heading": scene.fit if several else "",
+                "place": Markup(root.html._children[made.get_name()].render()),
+            }
+            for made, scene in zip(maps, scenes, strict=True)
+        ],
+        legends=[
+            {
+                "heading": scene.fit if len(told) > 1 else "",
+                "rows": [(Markup(swatch(style)), meaning) for style, meaning in scene.legend],
+            }
+            for scene in told
+        ],
+        tables=[
+            {
+                "caption": say("maps.table_of", heading=scene.fit)
+                if several
+                else say("maps.table"),
+                "heads": scene.table.heads,
+                "rows": scene.table.rows,
+            }
+            for scene in scenes
+        ],
+        sources=list(dict.fromkeys(scene.source for scene in scenes)),
+        words={name: say(f"maps.{name}") for name in ("legend", "keyboard", "made_with")},
+        script=Markup(slots.fill(root.script.render()) + _finish(scenes, maps)),
     )
-    tables = "".join(
-        _table(
-            scene.table,
-            say("maps.table") if len(scenes) == 1 else say("maps.table_of", heading=scene.fit),
-        )
-        for scene in scenes
-    )
-    sources = "".join(
-        f"<p>{html.escape(source)}</p>" for source in dict.fromkeys(s.source for s in scenes)
-    )
-    before = (
-        f"<body>{PATTERNS}<header><h1>{html.escape(title)}</h1>"
-        f"<p>{html.escape(' '.join(notes))}</p></header>"
-        f'<main><div class="maps">'
-    )
-    after = (
-        f'</div><section class="side" aria-label="{legend_name}"><h2>{legend_name}</h2>{legends}'
-        f"<p>{html.escape(say('maps.keyboard'))}</p></section></main>{tables}"
-        f"<footer>{sources}<p>{html.escape(say('maps.made_with'))}</p></footer></body>"
-    )
+
+
+def _finish(scenes: Sequence[Scene], maps: Sequence[folium.Map]) -> str:
+    """Return the script that ends the page: what Leaflet says in English only, and the view."""
     words: dict[str, Any] = {
         name: say(f"maps.{name}")
         for name in ("zoom_in", "zoom_out", "close", "layers", "map_label")
@@ -274,9 +245,7 @@ def _framed(
     west, south, east, north = _bounds(scenes)
     words["view"] = [[south, west], [north, east]]
     names = ", ".join(made.get_name() for made in maps)
-    finish = f"lipgeo.finish([{names}], {_script_json(words)});"
-    text = text.replace("<body>", before, 1).replace("</body>", after, 1)
-    return text.replace("</html>", f"<script>{finish}</script></html>", 1)
+    return f"lipgeo.finish([{names}], {script_json(words)});"
 
 
 class PreviewMap:
@@ -307,12 +276,8 @@ class PreviewMap:
         return Path(path)
 
     def _repr_html_(self) -> str:
-        inner = html.escape(self.html, quote=True)
-        title = html.escape(say("maps.map_label"))
-        return (
-            f'<iframe srcdoc="{inner}" title="{title}" style="width:100%;height:700px;border:0">'
-            "</iframe>"
-        )
+        frame = '<iframe srcdoc="{}" title="{}" style="width:100%;height:700px;border:0"></iframe>'
+        return str(Markup(frame).format(self.html, say("maps.map_label")))
 
 
 def preview(

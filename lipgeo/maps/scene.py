@@ -23,9 +23,9 @@ from lipgeo.maps.display import (
     Style,
     class_style,
     detail_for,
+    has_shape,
     light,
     pieces,
-    there,
     thin,
     unions,
 )
@@ -142,7 +142,7 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
     """
     areas = boundaries.areas.reset_index(drop=True)
     labels = boundaries.service_areas.labels
-    drawn = _drawn(boundaries, areas)
+    drawn = _drawn_outlines(boundaries, areas)
     bounds = _bounds(areas.geometry.to_numpy(), drawn)
     detail_m = detail_for(bounds)
     units = boundaries.shapes.reset_index(drop=True)
@@ -167,13 +167,13 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
     union_shown = drawn_shown = True
     if estimates is not None:
         numbers, title = _one_variable(estimates, variable, areas)
-        basis = numbers["basis"].eq("union").to_numpy() | ~there(drawn)
-        layers += _coloured(numbers, np.where(basis, whole, drawn), labels, title)
+        basis = numbers["basis"].eq("union").to_numpy() | ~has_shape(drawn)
+        layers += _class_layers(numbers, np.where(basis, whole, drawn), labels, title)
         union_shown, drawn_shown = bool(basis.any()), not basis.all()
-    held = there(whole)
+    held = has_shape(whole)
     said = cards.area_cards(areas[held], labels)
     layers += _layer("union", whole[held], said, shown=union_shown)
-    held = there(drawn)
+    held = has_shape(drawn)
     said = cards.drawn_cards(areas[held], labels)
     layers += _layer("drawn", drawn[held], said, shown=drawn_shown)
     if len(areas) > _CROWDED:
@@ -203,7 +203,7 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
     )
 
 
-def _drawn(boundaries: Boundaries, areas: pd.DataFrame) -> Shapes:
+def _drawn_outlines(boundaries: Boundaries, areas: pd.DataFrame) -> Shapes:
     """Return the outlines as they came, in the order of the areas; of lists, where they had one."""
     given = boundaries.service_areas
     frame = given.frame
@@ -214,7 +214,7 @@ def _drawn(boundaries: Boundaries, areas: pd.DataFrame) -> Shapes:
 
 def _bounds(*shapes: Shapes) -> npt.NDArray[np.float64]:
     every = np.concatenate(shapes)
-    bounds = shapely.total_bounds(every[there(every)])
+    bounds = shapely.total_bounds(every[has_shape(every)])
     return bounds if np.isfinite(bounds).all() else np.array(_NOWHERE)
 
 
@@ -233,14 +233,14 @@ def _finer(layer: Layer) -> Layer:
 def _context(boundaries: Boundaries) -> list[Layer]:
     around = boundaries.context
     # one that surrounds the whole map has no line on it
-    around = around[there(around.geometry.to_numpy())]
+    around = around[has_shape(around.geometry.to_numpy())]
     return _layer("context", around.geometry.to_numpy(), cards.context_cards(around))
 
 
 def _units(units: pd.DataFrame, shapes: Shapes, labels: pd.Series, *, shown: bool) -> list[Layer]:
     made: list[Layer] = []
     for status in ("inside", "straddling"):
-        of = units["status"].eq(status).to_numpy(dtype=bool) & there(shapes)
+        of = units["status"].eq(status).to_numpy(dtype=bool) & has_shape(shapes)
         made += _layer(status, shapes[of], cards.unit_cards(units[of], labels), shown=shown)
     return made
 
@@ -255,7 +255,7 @@ def _pieces(
     shown: bool,
 ) -> list[Layer]:
     cut = pieces(shapes, drawn, detail_m)
-    held = there(cut)
+    held = has_shape(cut)
     return _layer("omitted", cut[held], cards.piece_cards(units[held], labels), shown=shown)
 
 
@@ -280,7 +280,9 @@ def _one_variable(
     return rows, name[:1].upper() + name[1:]
 
 
-def _coloured(numbers: pd.DataFrame, shapes: Shapes, labels: pd.Series, title: str) -> list[Layer]:
+def _class_layers(
+    numbers: pd.DataFrame, shapes: Shapes, labels: pd.Series, title: str
+) -> list[Layer]:
     """Return the areas in classes of equal number, and strokes over those to be read with care."""
     values = numbers["value"].to_numpy(np.float64)
     missing = np.isnan(values)
@@ -304,7 +306,7 @@ def _coloured(numbers: pd.DataFrame, shapes: Shapes, labels: pd.Series, title: s
     if missing.any():
         said = say("maps.no_value", title=title, count=int(missing.sum()))
         classes.append((NO_VALUE, said))
-    held = there(shapes)
+    held = has_shape(shapes)
     said_of = cards.estimate_cards(numbers[held], labels)
     made = [Layer("value", title, shapes[held], said_of, NO_VALUE, tuple(classes), member[held])]
     weighty = numbers["flag"].fillna("").str.split(";").map(lambda f: any(w in f for w in _WEIGHTY))
@@ -322,7 +324,7 @@ def _labels(
     labels: pd.Series,
     numbers: pd.DataFrame | None,
 ) -> tuple[Label, ...]:
-    held = np.flatnonzero(there(shapes))
+    held = np.flatnonzero(has_shape(shapes))
     held = held[np.argsort(-shapely.area(shapes[held]), kind="stable")]
     points = shapely.point_on_surface(shapes[held])
     names = np.asarray(cards.area_names(areas, labels), dtype=object)[held]

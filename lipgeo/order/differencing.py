@@ -158,7 +158,7 @@ def differences(
     """
     counts = np.nan_to_num(np.asarray(people, dtype=np.float64))
     search = _Search(counts, np.asarray(fine, dtype=bool), np.asarray(own, dtype=np.int64), floors)
-    areas = _populated(search, published)
+    areas = _keep_released(search, published)
     holders: dict[int, list[int]] = {}
     for at, area in enumerate(areas):
         for cell in area.cells:
@@ -179,14 +179,14 @@ def differences(
             found.setdefault(rest, []).append((whole, used))
     told = []
     for turn, (rest, ways) in enumerate(sorted(found.items(), key=lambda item: sorted(item[0]))):
-        best = _told(search, rest, ways, areas, explain=turn < _EXPLAINED)
+        best = _find_difference(search, rest, ways, areas, explain=turn < _EXPLAINED)
         if best is not None:
             told.append(best)
     told.sort(key=lambda one: (one.people, one.whole.name))
     return told, cut
 
 
-def _populated(search: _Search, published: Sequence[Published]) -> list[Published]:
+def _keep_released(search: _Search, published: Sequence[Published]) -> list[Published]:
     """Keep what is released: populated cells only, above its floor, each set of cells once."""
     kept: dict[Cells, Published] = {}
     for area in sorted(published, key=lambda a: (_RANK[a.kind], a.level == "DA", a.name)):
@@ -220,7 +220,7 @@ def _rests(
     das = [(mask(area), area) for area in inside if search.whole_da(area.cells)]
     others = [(mask(area), area) for area in inside if not search.whole_da(area.cells)]
     # a union of whole dissemination areas adds nothing to them
-    torn = {part: _torn(part, [da for da, _ in das]) for part, _ in others}
+    torn = {part: _cut_areas(part, [da for da, _ in das]) for part, _ in others}
     parts = [(part, area) for part, area in others if torn[part] is not None]
     holders: list[list[tuple[int, Published]]] = [
         [one for one in (*das, *parts) if one[0] >> at & 1] for at in range(len(cells))
@@ -265,14 +265,14 @@ def _rests(
                 stack.append((further, left, now, lost, (*used, area)))
 
 
-def _torn(part: int, das: Sequence[int]) -> int | None:
+def _cut_areas(part: int, das: Sequence[int]) -> int | None:
     """Return the dissemination areas a part cuts, ``None`` where it is a union of whole ones."""
     met = [da for da in das if da & part]
     cut = sum(da for da in met if da & ~part)
     return None if not cut and sum(met) == part else cut
 
 
-def _told(
+def _find_difference(
     search: _Search,
     rest: Cells,
     ways: list[tuple[Published, list[Published]]],

@@ -95,7 +95,7 @@ _DRAFTING = {"OGR_CURRENT_DATE": _THEN, "OGR_SQLITE_SYNCHRONOUS": "OFF"}
 
 
 @contextmanager
-def _drafting() -> Iterator[None]:
+def _draft_options() -> Iterator[None]:
     before = {name: pyogrio.get_gdal_config_option(name) for name in _DRAFTING}
     pyogrio.set_gdal_config_options(_DRAFTING)
     try:
@@ -128,7 +128,7 @@ def write_geopackage(content: Content, path: Path) -> Path:
     # a folder of its own: SQLite leaves journals beside what it writes
     with tempfile.TemporaryDirectory(prefix="lipgeo-") as folder, file_in_one_step(path) as target:
         draft = Path(folder) / "draft.gpkg"
-        with _drafting():
+        with _draft_options():
             for name, frame in layers.items():
                 pyogrio.write_dataframe(
                     frame,

@@ -113,10 +113,10 @@ def read_template(path: str | Path | None = None) -> Template:
     listed = isinstance(columns, list) and all(isinstance(column, dict) for column in columns)
     if not listed or not columns:
         raise OrderError("order.template_no_columns", path=name)
-    return _checked(name, given, columns)
+    return _check_template(name, given, columns)
 
 
-def _checked(name: str, given: dict[str, Any], columns: list[dict[str, Any]]) -> Template:
+def _check_template(name: str, given: dict[str, Any], columns: list[dict[str, Any]]) -> Template:
     fields = [str(column.get("field", "")).strip() for column in columns]
     headers = [str(column.get("header", "")).strip() for column in columns]
     faults: list[str] = []

@@ -32,7 +32,7 @@ from lipgeo.files import (
     write_zip,
 )
 from lipgeo.order.confidentiality import confidentiality
-from lipgeo.order.content import Content, gather_content
+from lipgeo.order.content import Content, gather
 from lipgeo.order.geojson import area_geojson, on_the_globe, write_geojson, write_kmz
 from lipgeo.order.geopackage import write_geopackage
 from lipgeo.order.lists import Template, read_template, write_list, write_lists
@@ -164,7 +164,7 @@ def write_order(
     asked = read_tables(tables)
     expected = read_estimates(estimates)
     old = None if since is None else _intact(since)
-    content = gather_content(b, used=old.used_ids if old else None, leave_out_empty=leave_out_empty)
+    content = gather(b, used=old.used_ids if old else None, leave_out_empty=leave_out_empty)
     kept: Mapping[str, Path] = {}
     if old:
         content, kept = frozen_areas(content, old)

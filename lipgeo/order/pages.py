@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +11,7 @@ from lipgeo._version import __version__
 from lipgeo.geography.floors import floors
 from lipgeo.geography.hierarchy import Fact, level
 from lipgeo.order.content import Content
-from lipgeo.report import CheckReport
+from lipgeo.report import CheckReport, fill_template
 from lipgeo.words import language, number, say, speaking
 
 __all__ = ["checks_page", "readme"]
@@ -148,41 +147,17 @@ def _table(content: Content) -> Iterable[str]:
         yield "| " + " | ".join(cells) + " |"
 
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, "Segoe UI", Arial, sans-serif; color: #111; background: #fff;
-  max-width: 70rem; margin: 1rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; } caption { text-align: left; font-weight: 600; }
-th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; }
-td, th { border-bottom: 1px solid #999; }
-.error { background: #fde7e7; } .warning { background: #fff4d6; }
-footer { margin-top: 1.5rem; font-size: .9rem; }
-@media print { body { max-width: none; } }
-"""
-
-
 def checks_page(content: Content, report: CheckReport) -> str:
     """Return the findings as a page that loads nothing, gravest first; in the language in force."""
     rank = {"error": 0, "warning": 1, "note": 2}
     found = sorted(report, key=lambda finding: rank[finding.severity])
-    title = html.escape(say("order.checks_title", vintage=str(content.vintage)))
-    rows = "\n".join(
-        f'<tr class="{f.severity}"><td>{html.escape(say(f"cli.severity_{f.severity}"))}</td>'
-        f"<td>{html.escape(f.subject)}</td><td>{html.escape(f.message)}</td></tr>"
-        for f in found
-    )
-    heads = "".join(
-        f'<th scope="col">{html.escape(say(f"order.head_{name}"))}</th>'
-        for name in ("severity", "subject", "message")
-    )
-    body = (
-        f"<table><caption>{html.escape(say('order.checks_caption', count=len(found)))}</caption>"
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>{rows}</tbody></table>"
-        if found
-        else f"<p>{html.escape(say('report.clean'))}</p>"
-    )
-    return (
-        f'<!DOCTYPE html>\n<html lang="{language()}-CA"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n{body}\n"
-        f"<footer>{html.escape(content.attribution)}</footer></body></html>\n"
+    return fill_template(
+        "order/checks.html.jinja",
+        title=say("order.checks_title", vintage=str(content.vintage)),
+        caption=say("order.checks_caption", count=len(found)),
+        heads=[say(f"order.head_{name}") for name in ("severity", "subject", "message")],
+        rows=[(say(f"cli.severity_{f.severity}"), f.subject, f.message) for f in found],
+        classes=[f.severity for f in found],
+        clean=say("report.clean"),
+        attribution=content.attribution,
     )

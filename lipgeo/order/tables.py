@@ -113,7 +113,7 @@ def read_tables(given: str | Path | Sequence[Any] | None) -> list[Asked]:
         Asked(
             name,
             str(row.get("title") or "").strip(),
-            universe or _guessed(f"{name} {row.get('title') or ''}"),
+            universe or _guess_universe(f"{name} {row.get('title') or ''}"),
             _variables(row.get("variables")),
         )
         for name, universe, row in zip(names, universes, records, strict=True)
@@ -146,7 +146,7 @@ def _variables(given: Any) -> tuple[str, ...]:
     return tuple(str(part).strip() for part in parts if str(part).strip())
 
 
-def _guessed(text: str) -> str:
+def _guess_universe(text: str) -> str:
     plain = fold(text)
     for universe, words in _WORDS.items():
         if any(fold(word) in plain for word in words):
@@ -203,7 +203,9 @@ def table_frame(
     areas = content.areas
     rows = []
     for one in asked:
-        expected, reason = _expected(content, one.universe, households.to_numpy(np.float64))
+        expected, reason = _expect_suppression(
+            content, one.universe, households.to_numpy(np.float64)
+        )
         cells = _cells(areas, one, estimates)
         rows.append(
             pd.DataFrame(
@@ -224,7 +226,7 @@ def table_frame(
     return pd.concat(rows, ignore_index=True)
 
 
-def _expected(content: Content, universe: str, households: Any) -> tuple[Any, Any]:
+def _expect_suppression(content: Content, universe: str, households: Any) -> tuple[Any, Any]:
     areas, known = content.areas, floors(content.vintage)
     people = areas["population_union"].to_numpy(np.float64)
     # households unknown: there are at most as many as private dwellings

@@ -30,7 +30,15 @@ from lipgeo.words import say
 from lipgeo.zones.crs import accept_crs, same_crs
 from lipgeo.zones.zones import axis_problems, refuse
 
-__all__ = ["Dataset", "existing", "members", "on_disk", "read_layer", "require_parts", "sniff_dbf"]
+__all__ = [
+    "Dataset",
+    "members",
+    "on_disk",
+    "read_layer",
+    "require_existing",
+    "require_parts",
+    "sniff_dbf",
+]
 
 #: the file to open, by its suffix, and the files that must stand beside it
 _PARTS: dict[str, tuple[str, ...]] = {
@@ -81,7 +89,7 @@ class Dataset:
     path: Path
 
 
-def existing(path: Path) -> Path:
+def require_existing(path: Path) -> Path:
     """Return the absolute path of a file, or of a file geodatabase's folder, that can be read.
 
     A folder that holds one vector file stands for that file.
@@ -113,7 +121,7 @@ def existing(path: Path) -> Path:
         if path.suffix.lower() != ".gdb":
             held = sorted(e.name for e in path.iterdir() if e.suffix.lower() in (*_PARTS, ".zip"))
             if len(held) == 1:
-                return existing(path / held[0])
+                return require_existing(path / held[0])
             key = "readers.layers.folder" if held else "readers.folder_empty"
             raise FileError(key, path=str(path), names=held)
         return path
@@ -178,7 +186,7 @@ def members(path: str | Path) -> list[str]:
     FileError
         The file is missing, empty or no whole zip.
     """
-    path = existing(Path(path))
+    path = require_existing(Path(path))
     try:
         with zipfile.ZipFile(path) as archive:
             return list(_names(archive))
@@ -281,7 +289,7 @@ def require_parts(dataset: Dataset) -> None:
     """
     path = dataset.path
     suffix = path.suffix.lower()
-    beside = _beside(path)
+    beside = _sibling_files(path)
     if suffix in _BESIDE:
         lead = beside.get(_BESIDE[suffix])
         if lead is None:
@@ -300,7 +308,7 @@ def require_parts(dataset: Dataset) -> None:
         raise FileError("readers.no_part", name=dataset.name, parts=missing)
 
 
-def _beside(path: Path) -> dict[str, Path]:
+def _sibling_files(path: Path) -> dict[str, Path]:
     """Return the files of a dataset in the same folder, by suffix in lower case."""
     if path.is_dir():
         return {}
@@ -362,7 +370,7 @@ def sniff_dbf(dataset: Dataset) -> tuple[str | None, bool, str | None]:
     """
     if dataset.path.suffix.lower() != ".shp":
         return None, True, None
-    beside = _beside(dataset.path)
+    beside = _sibling_files(dataset.path)
     raw = np.fromfile(beside[".dbf"], dtype=np.uint8)
     text = raw[_dbf_shape(raw[:32].tobytes())[1] :]
     if not (text >= 0x80).any():
@@ -449,12 +457,12 @@ def read_layer(
         except LookupError as err:
             raise InputError("readers.unknown_encoding", encoding=encoding) from err
     given = None if crs is None else accept_crs(crs).crs
-    source = existing(require_path(path).expanduser())
+    source = require_existing(require_path(path).expanduser())
     with on_disk(source) as datasets:
         chosen = _choose(datasets, layer, source)
         notes = chosen.notes
         require_parts(chosen.dataset)
-        text, found = _encoding(chosen.dataset, encoding)
+        text, found = _choose_encoding(chosen.dataset, encoding)
         frame, warned = _read(chosen, text)
         notes = [*notes, *found, *warned]
         if source.parent == require_path(path).expanduser().absolute():
@@ -534,7 +542,7 @@ def _layers(dataset: Dataset, source: Path, alone: bool) -> list[tuple[str, str 
         raise FileError("readers.not_vector", path=str(source), reason=_reason(err)) from err
 
 
-def _encoding(dataset: Dataset, given: str | None) -> tuple[str | None, list[Finding]]:
+def _choose_encoding(dataset: Dataset, given: str | None) -> tuple[str | None, list[Finding]]:
     """Return the encoding to ask for, and a note where it is an assumption."""
     if given is not None:
         return given, []

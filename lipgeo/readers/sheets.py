@@ -126,7 +126,7 @@ def _from_text(path: Path, encoding: str | None) -> Sheet:
     numbers = [number for number, cells in lines if len(cells) == form.width]
     numbers = numbers[int(form.header) :]
     frame.index = pd.Index(numbers, name="row")
-    return Sheet(_unquoted(frame.dropna(how="all")), CheckReport(notes), form.decimal)
+    return Sheet(_strip_quotes(frame.dropna(how="all")), CheckReport(notes), form.decimal)
 
 
 def _lines(path: Path, form: TextForm) -> list[tuple[int, list[str]]]:
@@ -158,7 +158,7 @@ def _require_one_column(lines: Sequence[tuple[int, list[str]]], path: Path) -> N
     raise FileError("readers.ragged", problems, name=path.name, width=width, lines=ragged)
 
 
-def _unquoted(frame: pd.DataFrame) -> pd.DataFrame:
+def _strip_quotes(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.apply(lambda column: column.str.replace(_QUOTED, r"\1\2", regex=True))
 
 

@@ -18,7 +18,7 @@ from lipgeo.errors import FileError
 from lipgeo.report import CheckReport, Finding, Severity
 from lipgeo.words import say
 
-__all__ = ["SPACES", "TextForm", "TextSource", "called_by", "open_bytes", "sniff"]
+__all__ = ["SPACES", "TextForm", "TextSource", "name_of_source", "open_bytes", "sniff"]
 
 #: a path, the bytes themselves, or a function that opens them anew (a member of a zip)
 TextSource = str | Path | bytes | Callable[[], BinaryIO]
@@ -96,7 +96,7 @@ def open_bytes(source: TextSource) -> BinaryIO:
         raise FileError("readers.text.unreadable", path=path, reason=reason) from error
 
 
-def called_by(source: TextSource, name: str | None) -> str:
+def name_of_source(source: TextSource, name: str | None) -> str:
     """Return how messages call a source."""
     if name is not None:
         return name
@@ -133,14 +133,14 @@ def sniff(source: TextSource, *, name: str | None = None) -> TextForm:
     >>> form.encoding, form.delimiter, form.decimal, form.columns
     ('cp1252', ';', ',', ('Unité', 'Part'))
     """
-    called = called_by(source, name)
+    called = name_of_source(source, name)
     found: list[Finding] = []
 
     def note(check: str, severity: Severity = "note", **values: object) -> None:
         sentence = say(f"readers.{check}", name=called, **values)
         found.append(Finding(check, severity, called, sentence))
 
-    encoding, head, whole = _encoding(source, called)
+    encoding, head, whole = _sniff_encoding(source, called)
     note("encoding", encoding=encoding)
     if encoding == "latin-1":
         note("odd_bytes", "warning")
@@ -197,7 +197,7 @@ def sniff(source: TextSource, *, name: str | None = None) -> TextForm:
     )
 
 
-def _encoding(source: TextSource, called: str) -> tuple[str, bytes, bool]:
+def _sniff_encoding(source: TextSource, called: str) -> tuple[str, bytes, bool]:
     """Return the encoding, the head and whether the head is all there is."""
     with open_bytes(source) as stream:
         head = stream.read(_HEAD)

@@ -32,7 +32,9 @@ from lipgeo.readers.columns import (
 )
 from lipgeo.readers.ivt import is_ivt, read_ivt
 from lipgeo.readers.sheets import Sheet, read_sheet
-from lipgeo.readers.statcan.profile import is_profile, read_cells, read_profile
+from lipgeo.readers.statcan.cells import read_cells
+from lipgeo.readers.statcan.profile import read_profile
+from lipgeo.readers.statcan.profile_files import is_profile
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.tables.census_table import CensusTable
 
@@ -190,7 +192,7 @@ def read_table(
         level=places.level,
         vintage=places.vintage,
         symbols=symbols[first],
-        names=_beside(places.names, kept, there, units, first),
+        names=_values_of_units(places.names, kept, there, units, first),
         sources=sources_of([path]),
         parents=_tracts(places, frame, there, units, first),
         notes=CheckReport(findings),
@@ -313,7 +315,7 @@ def _once(
     return first, [finding("readers.same_twice", "warning", path.name, units=again)]
 
 
-def _beside(
+def _values_of_units(
     values: pd.Series | None,
     kept: pd.Series,
     there: pd.Series,

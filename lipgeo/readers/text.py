@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from lipgeo.errors import FileError
-from lipgeo.readers.sniff import SPACES, TextForm, TextSource, called_by, open_bytes
+from lipgeo.readers.sniff import SPACES, TextForm, TextSource, name_of_source, open_bytes
 from lipgeo.report import CheckReport, Finding, keep_notes
 from lipgeo.words import say
 
@@ -169,7 +169,7 @@ def read_fixed_table(
     >>> read_fixed_table(text, sniff(text), {"id": (0, 10), "name": (17, 10)}, 27)["name"].tolist()
     ['Ottawa', 'Gatineau']
     """
-    called = called_by(source, name)
+    called = name_of_source(source, name)
     parts: dict[str, list[pd.Series]] = {column: [] for column in fields}
     long: list[dict[str, int]] = []
     seen = 0
@@ -189,7 +189,7 @@ def read_fixed_table(
             joined = b"".join(line.ljust(length) for _, line in kept)
             grid = np.frombuffer(joined, dtype=np.uint8).reshape(len(kept), length)
             for column, (start, width) in fields.items():
-                parts[column].append(_cut(grid, start, width, encoding))
+                parts[column].append(_cut_column(grid, start, width, encoding))
     except UnicodeError as error:
         raise FileError("readers.not_a_table", name=called, reason=str(error)) from error
     if long:
@@ -206,7 +206,7 @@ def read_fixed_table(
     )
 
 
-def _cut(grid: npt.NDArray[np.uint8], start: int, width: int, encoding: str) -> pd.Series:
+def _cut_column(grid: npt.NDArray[np.uint8], start: int, width: int, encoding: str) -> pd.Series:
     cells = np.ascontiguousarray(grid[:, start : start + width]).view(f"S{width}").ravel()
     codes, distinct = pd.factorize(cells.astype(object))  # hashed: far quicker than sorting
     text = [cell.decode(encoding).strip() or None for cell in distinct]
@@ -249,14 +249,14 @@ def read_text_table(
         The file has no delimiter, or lines have another number of fields than the table;
         ``problems`` lists them.
     """
-    called = called_by(source, name)
+    called = name_of_source(source, name)
     if form.delimiter is None:
         raise FileError("readers.not_delimited", name=called)
     wanted = list(range(form.width)) if columns is None else list(columns)
     names = _unique(form.columns or [f"column_{at + 1}" for at in range(form.width)])
     odd: list[pyarrow.csv.InvalidRow] = []
 
-    def left_out(row: pyarrow.csv.InvalidRow) -> str:
+    def skip_odd_row(row: pyarrow.csv.InvalidRow) -> str:
         odd.append(row)
         return "skip"
 
@@ -273,7 +273,7 @@ def read_text_table(
                     block_size=_CHUNK,
                 ),
                 parse_options=pyarrow.csv.ParseOptions(
-                    delimiter=form.delimiter, invalid_row_handler=left_out
+                    delimiter=form.delimiter, invalid_row_handler=skip_odd_row
                 ),
                 convert_options=pyarrow.csv.ConvertOptions(
                     column_types={str(at): pa.string() for at in range(form.width)},

@@ -20,7 +20,7 @@ import shapely
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.census.census import Census
 from lipgeo.errors import AreaError, LipgeoError
-from lipgeo.registry.intake import Taken, question_for, submissions, take
+from lipgeo.registry.intake import ReadSubmission, question_for, read_submission, submissions
 from lipgeo.registry.overlaps import (
     AreaIndex,
     find_gaps,
@@ -183,10 +183,6 @@ class CompiledSet:
         value = self.meta.get("since")
         return None if value is None else str(value)
 
-    def of_kind(self, kind: str) -> ServiceAreas:
-        """Return the areas of one kind: ``LIP``, ``ZIP`` or ``RIF``."""
-        return self.areas.select([a for a in self.areas.ids if self.kinds[a] == kind.upper()])
-
     def __repr__(self) -> str:
         counts = Counter(self.intake["status"])
         return say(
@@ -248,7 +244,7 @@ def compile_set(
     taken = []
     for at, submission in enumerate(found):
         show(say("registry.step_read"), at / len(found))
-        taken.append(take(submission, census, known, earlier))
+        taken.append(read_submission(submission, census, known, earlier))
     show(say("registry.step_read"), 1.0)
     _one_partnership_an_id(taken)
     index = AreaIndex()
@@ -313,9 +309,9 @@ def compile_set(
     return made
 
 
-def _one_partnership_an_id(taken: list[Taken]) -> None:
+def _one_partnership_an_id(taken: list[ReadSubmission]) -> None:
     """Refuse ids that several files claim, unless one lists what another draws."""
-    claims: dict[str, list[Taken]] = {}
+    claims: dict[str, list[ReadSubmission]] = {}
     for one in taken:
         for area in one.areas.ids if one.areas is not None else ():
             claims.setdefault(str(area), []).append(one)
@@ -362,7 +358,7 @@ class _Places:
         return listed.draw(self._census).frame.geometry.iloc[0]
 
 
-def _stay_in_place(taken: Taken, index: AreaIndex, places: _Places) -> None:
+def _stay_in_place(taken: ReadSubmission, index: AreaIndex, places: _Places) -> None:
     """Refuse an area that lies nowhere near where its id was: an id is never used again."""
     if taken.areas is None:
         return
@@ -382,7 +378,7 @@ def _stay_in_place(taken: Taken, index: AreaIndex, places: _Places) -> None:
         taken.refuse("id_reused", problem, question_for("id_reused", problem))
 
 
-def _kinds(used: list[Taken], registry: Registry) -> dict[str, str]:
+def _kinds(used: list[ReadSubmission], registry: Registry) -> dict[str, str]:
     known = registry.lips.drop_duplicates("lip_id").set_index("lip_id")["kind"]
     kinds = {}
     for one in used:
@@ -406,7 +402,7 @@ def _fingerprint(areas: ServiceAreas, kinds: Mapping[str, str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _intake(taken: list[Taken], registry: Registry) -> pd.DataFrame:
+def _intake(taken: list[ReadSubmission], registry: Registry) -> pd.DataFrame:
     known = registry.lips.drop_duplicates("lip_id").set_index("lip_id")
     rows = []
     for one in taken:

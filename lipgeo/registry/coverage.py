@@ -17,6 +17,7 @@ from lipgeo.arrays import Ints
 from lipgeo.census.census import Census
 from lipgeo.errors import LipgeoError, require_kind
 from lipgeo.geography import parse_unit
+from lipgeo.geography.hierarchy import levels_for, parents_by_id, usual_vintage
 from lipgeo.registry.table import Registry, listed_codes, open_registry
 from lipgeo.words import say
 
@@ -173,22 +174,29 @@ def _verdict(inside: int, count: int) -> str:
     return "covered" if inside == count else "partly" if inside else "not_covered"
 
 
+def _parts_by_id(level: str, parent: str) -> slice | None:
+    """Return where the id of a level holds its parent's, ``None`` where it does not."""
+    chain = levels_for("chain")
+    if level not in chain or parent not in chain:
+        return None
+    return parents_by_id(level, usual_vintage()).get(parent)
+
+
 def _by_id(code: str, others: Sequence[str]) -> tuple[str, bool]:
     """Compare a unit with others by their ids; False where levels do not nest by id."""
     level, _, unit_id = code.partition(":")
-    nesting = {"PR": 0, "CD": 1, "CSD": 2}
     sure = True
     verdict = "not_covered"
     for other in others:
         kind, _, other_id = other.partition(":")
         if kind == level and other_id == unit_id:
             return "covered", True
-        if kind not in nesting or level not in nesting:
-            sure = sure and kind == level
-        elif nesting[kind] < nesting[level] and unit_id.startswith(other_id):
+        outer, inner = _parts_by_id(level, kind), _parts_by_id(kind, level)
+        if outer is not None and unit_id[outer] == other_id:
             return "covered", True
-        elif nesting[kind] > nesting[level] and other_id.startswith(unit_id):
+        if inner is not None and other_id[inner] == unit_id:
             verdict = "partly"
+        sure = sure and (kind == level or outer is not None or inner is not None)
     return verdict, sure
 
 

@@ -29,7 +29,7 @@ from lipgeo.registry.template import About, read_template
 from lipgeo.report import CheckReport, Finding, finding, notes_of
 from lipgeo.words import catalogue, name_of, say
 
-__all__ = ["Submission", "Taken", "question_for", "submissions", "take"]
+__all__ = ["ReadSubmission", "Submission", "question_for", "read_submission", "submissions"]
 
 #: what can be read as service areas
 _READABLE = {
@@ -174,7 +174,7 @@ _ID = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]+)+")
 
 
 @dataclass
-class Taken:
+class ReadSubmission:
     """What became of one submission.
 
     Attributes
@@ -215,9 +215,9 @@ class Taken:
         self.question = question
 
 
-def take(
+def read_submission(
     submission: Submission, census: Census, registry: Registry, earlier: Census | None
-) -> Taken:
+) -> ReadSubmission:
     """Read one submission; whatever is wrong with it is written down and stops no other.
 
     Parameters
@@ -229,7 +229,7 @@ def take(
     registry
         Which ids partnerships have.
     """
-    taken = Taken(submission)
+    taken = ReadSubmission(submission)
     if submission.clutter:
         taken.problems.append(say(f"registry.is_{submission.clutter}"))
         return taken
@@ -257,7 +257,7 @@ def take(
     return taken
 
 
-def _read(taken: Taken, census: Census, registry: Registry) -> ServiceAreas:
+def _read(taken: ReadSubmission, census: Census, registry: Registry) -> ServiceAreas:
     path = taken.submission.path
     filled = read_template(path)
     if filled is not None:
@@ -272,7 +272,7 @@ def _read(taken: Taken, census: Census, registry: Registry) -> ServiceAreas:
         units = list_of_sheet(sheet, path, census.vintage, as_one=name, **nothing)
         for column in ("name_en", "name_fr", "valid_from", "valid_to"):
             units[column] = taken.about[column] or pd.NA
-        return _checked(ServiceAreas.from_units(units, census), sheet.frame, units, census)
+        return _check_names(ServiceAreas.from_units(units, census), sheet.frame, units, census)
     try:
         return read_service_areas(path, census=census, **_id_of(path, registry))
     except AreaError as error:
@@ -301,7 +301,7 @@ def _slug(stem: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
-def _checked(
+def _check_names(
     areas: ServiceAreas, sheet: pd.DataFrame, units: pd.DataFrame, census: Census
 ) -> ServiceAreas:
     """Hold names written beside codes against the census's: one of the two may be mistyped."""
@@ -326,7 +326,9 @@ def _checked(
     return areas
 
 
-def _explain(taken: Taken, error: LipgeoError, census: Census, earlier: Census | None) -> None:
+def _explain(
+    taken: ReadSubmission, error: LipgeoError, census: Census, earlier: Census | None
+) -> None:
     fault = next((str(row["fault"]) for row in error.rows if "fault" in row), "")
     fault = fault or name_of(error.key)
     # the partnership knows its file by its name, not by where it lies here

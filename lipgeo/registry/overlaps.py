@@ -37,10 +37,10 @@ class AreaIndex:
     >>> index = AreaIndex()
     >>> index.insert("west", shapely.box(0, 0, 10, 10))
     >>> index.insert("east", shapely.box(20, 0, 30, 10))
-    >>> index.touching((5, 5, 25, 6)), index.nearest((12, 5, 12, 5), 1)
+    >>> index.ids_touching((5, 5, 25, 6)), index.nearest((12, 5, 12, 5), 1)
     (['east', 'west'], ['west'])
     >>> index.delete("west")
-    >>> index.touching((5, 5, 25, 6))
+    >>> index.ids_touching((5, 5, 25, 6))
     ['east']
     """
 
@@ -75,7 +75,7 @@ class AreaIndex:
             self._tree.delete(number, self._box.pop(area_id))
             del self._name[number]
 
-    def touching(self, box: Box) -> list[str]:
+    def ids_touching(self, box: Box) -> list[str]:
         """Return the ids of areas whose box touches a box, sorted."""
         return sorted(self._name[number] for number in self._tree.intersection(box))
 
@@ -217,7 +217,7 @@ def find_gaps(areas: ServiceAreas, index: AreaIndex, census: Census) -> gpd.GeoD
     for part in parts:
         around = [
             area
-            for area in index.touching(tuple(shapely.bounds(shapely.buffer(part, 1.0))))
+            for area in index.ids_touching(tuple(shapely.bounds(shapely.buffer(part, 1.0))))
             if shapely.dwithin(outlines[area], part, 1.0)
         ]
         if len(around) > 1:

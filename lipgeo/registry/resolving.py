@@ -188,7 +188,7 @@ def units(
             if not draft or reading.refusal == "bad_choice":
                 problems.append(known)
                 continue
-            mark, reading = DRAFT, _drafted(entry, reading)
+            mark, reading = DRAFT, _draft_reading(entry, reading)
             if not reading.codes:
                 findings.append(finding("registry.draft_without_units", "error", name, area=name))
                 continue
@@ -202,8 +202,8 @@ def units(
             {
                 "area_id": mark + name,
                 "unit": code,
-                "name_en": _marked(entry["name_en"], mark),
-                "name_fr": _marked(entry["name_fr"], mark),
+                "name_en": _mark_name(entry["name_en"], mark),
+                "name_fr": _mark_name(entry["name_fr"], mark),
                 "valid_from": reading.valid_from or pd.NA,
                 "valid_to": reading.valid_to or pd.NA,
             }
@@ -278,7 +278,7 @@ def _split(ids: str | Iterable[str]) -> list[tuple[str, str]]:
 def _read(registry: Registry, entry: pd.Series, name: str, choice: str) -> _Reading:
     definitions = registry.definitions[registry.definitions["lip_id"].eq(name)]
     if choice:
-        return _chosen(entry, definitions, name, choice)
+        return _choose_definition(entry, definitions, name, choice)
     if entry["units_status"] == "resolved" and not entry["missing_units"]:
         return _Reading(listed_codes(entry["units"]))
     status = "missing" if entry["missing_units"] else str(entry["units_status"])
@@ -299,7 +299,9 @@ def _read(registry: Registry, entry: pd.Series, name: str, choice: str) -> _Read
     )
 
 
-def _chosen(entry: pd.Series, definitions: pd.DataFrame, name: str, choice: str) -> _Reading:
+def _choose_definition(
+    entry: pd.Series, definitions: pd.DataFrame, name: str, choice: str
+) -> _Reading:
     day = _day(choice)
     if day:
         return _on_day(entry, definitions, name, day)
@@ -341,13 +343,13 @@ def _choices(entry: pd.Series, definitions: pd.DataFrame, name: str) -> list[str
     return versions + [f"{name}@{code}" for code in codes]
 
 
-def _drafted(entry: pd.Series, reading: _Reading) -> _Reading:
+def _draft_reading(entry: pd.Series, reading: _Reading) -> _Reading:
     if reading.refusal == "choose":
         return _Reading(listed_codes(entry["alternatives"])[:1])
     return _Reading(listed_codes(entry["units"]))
 
 
-def _marked(name: str, mark: str) -> Any:
+def _mark_name(name: str, mark: str) -> Any:
     return f"{mark.rstrip('-')} {name}".strip() if mark else name or pd.NA
 
 

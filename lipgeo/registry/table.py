@@ -19,7 +19,6 @@ from lipgeo.store.published import boundaries
 __all__ = [
     "COLUMNS",
     "KINDS",
-    "REGISTRY_FILES",
     "STATUSES",
     "Registry",
     "is_registry_table",
@@ -46,7 +45,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "overlaps": ("one", "other", "reason", "status", "source"),
     "consortia": tuple(_CONSORTIA.split()),
 }
-REGISTRY_FILES = tuple(f"{name}.csv" for name in COLUMNS)
 #: columns by which a table is known as one of the registry's
 _SIGNS = {
     "lips": {"lip_id", "units_status"},
@@ -118,12 +116,12 @@ def open_registry(folder: str | Path | None = None) -> Registry:
         A table lacks columns.
     """
     if folder is None:
-        return _carried()
+        return _packaged_registry()
     return _read(Path(folder))
 
 
 @cache
-def _carried() -> Registry:
+def _packaged_registry() -> Registry:
     return _read(boundaries())
 
 

@@ -12,7 +12,7 @@ import xlsxwriter
 
 from lipgeo.errors import FileError
 from lipgeo.files import file_in_one_step
-from lipgeo.geography.hierarchy import fold, levels_for, usual_vintage
+from lipgeo.geography.hierarchy import fold, levels_for, require_vintage, usual_vintage
 from lipgeo.readers.sheets import Sheet, read_sheet
 from lipgeo.registry.table import open_registry
 from lipgeo.words import LANGUAGES, say, speaking
@@ -76,6 +76,8 @@ def write_template(path: str | Path, *, vintage: int = _USUAL, lip_id: str | Non
 
     Raises
     ------
+    InputError
+        No such census.
     RegistryError
         The partnership is not in the registry.
     OutputError
@@ -89,7 +91,7 @@ def write_template(path: str | Path, *, vintage: int = _USUAL, lip_id: str | Non
     ...     write_template(pathlib.Path(folder, "intake.xlsx"), lip_id="nb-moncton").name
     'intake.xlsx'
     """
-    known = {"vintage": str(vintage)}
+    known = {"vintage": str(require_vintage(vintage))}
     if lip_id is not None:
         entry = open_registry().entries([lip_id]).iloc[0]
         known |= {"lip_id": lip_id} | {key: entry[key] for key in ("kind", "name_en", "name_fr")}

@@ -30,10 +30,10 @@ from lipgeo.files import MANIFEST, folder_in_one_step, read_manifest
 from lipgeo.report import CheckReport
 from lipgeo.store import published
 from lipgeo.store.assemble import assemble
-from lipgeo.store.layout import CENSUS, SAID, stored_vintages, no_store
+from lipgeo.store.layout import CENSUS, SOURCES, no_store, stored_vintages
 from lipgeo.store.levels import ImportFinding, Piece
 from lipgeo.store.read import StoreData
-from lipgeo.store.source_file import SourceFile, read_source_file, files_to_add
+from lipgeo.store.source_file import SourceFile, files_to_add, read_source_file
 from lipgeo.store.totals import PROOFS
 from lipgeo.store.verify import verify
 from lipgeo.store.write import write_table, write_vintage
@@ -177,17 +177,17 @@ def add_census(
     folder = require_path(store, "store")
     paths = files_to_add(require_paths(files, "files"))
     steps = _Steps(progress, len(paths))
-    heard = _SourceReader(vintage, level, mapping, attributes_only)
-    said = []
+    reader = _SourceReader(vintage, level, mapping, attributes_only)
+    found = []
     for path in paths:
         steps.begin(say("store.reading", file=path.name))
-        said.append(heard.file(path))
-    heard.require_mapping_used()
-    year = _one_vintage(said, vintage)
+        found.append(reader.file(path))
+    reader.require_mapping_used()
+    year = _one_vintage(found, vintage)
     # ids are read by the forms of their year: a file that says none is read again as of this one
-    said = [one if one.vintage else heard.file(one.path, year) for one in said]
+    found = [one if one.vintage else reader.file(one.path, year) for one in found]
     with import_lock(folder):
-        return _rebuild(folder, year, said, steps, made=made)
+        return _rebuild(folder, year, found, steps, made=made)
 
 
 class _SourceReader:
@@ -210,16 +210,18 @@ class _SourceReader:
     def file(self, path: Path, vintage: int | None = None) -> SourceFile:
         """Read a file, with the mapping unless none of its columns are there."""
         try:
-            said = self._hear(path, vintage, self._mapping)
+            found = self._read(path, vintage, self._mapping)
         except InputError as error:
             if error.key != "readers.mapping_column" or len(error.rows) < len(self._mapping or ()):
                 raise
             self._unused = error
-            return self._hear(path, vintage, None)
+            return self._read(path, vintage, None)
         self._used = True
-        return said
+        return found
 
-    def _hear(self, path: Path, vintage: int | None, mapping: Mapping[str, str] | None) -> SourceFile:
+    def _read(
+        self, path: Path, vintage: int | None, mapping: Mapping[str, str] | None
+    ) -> SourceFile:
         return read_source_file(
             path,
             vintage=vintage or self._vintage,
@@ -234,9 +236,9 @@ class _SourceReader:
             raise self._unused
 
 
-def _one_vintage(said: Sequence[SourceFile], vintage: int | None) -> int:
+def _one_vintage(files: Sequence[SourceFile], vintage: int | None) -> int:
     """Return the census year of the files; refuse two, ask where none is said."""
-    found = {one.file: one.vintage for one in said if one.vintage is not None}
+    found = {one.file: one.vintage for one in files if one.vintage is not None}
     if vintage is not None:
         found = {"vintage": geography.require_vintage(vintage), **found}
     if len(set(found.values())) > 1:
@@ -244,29 +246,29 @@ def _one_vintage(said: Sequence[SourceFile], vintage: int | None) -> int:
         listed = [f"{file}: {year}" for file, year in found.items()]
         raise CensusError("store.mixed_vintages", rows, files=listed)
     if not found:
-        raise CensusError("store.which_vintage", files=[one.file for one in said])
+        raise CensusError("store.which_vintage", files=[one.file for one in files])
     return next(iter(found.values()))
 
 
 def _rebuild(
-    store: Path, vintage: int, said: Sequence[SourceFile], steps: _Steps, *, made: bool
+    store: Path, vintage: int, files: Sequence[SourceFile], steps: _Steps, *, made: bool
 ) -> CheckReport:
     home = store / str(vintage)
     before = _Before.read(home if vintage in stored_vintages(store) else None)
     if before.sources and before.made != made:
         raise CensusError("store.made_and_real", store=store, vintage=vintage)
-    checks = [check for one in said for check in one.checks]
+    checks = [check for one in files for check in one.checks]
     notes = CheckReport()
-    for one in said:
+    for one in files:
         notes += one.notes
-    for one in said:
+    for one in files:
         checks += before.give_way(one)
-    pieces = [*before.pieces, *(piece for one in said for piece in one.pieces)]
-    sources = [*before.sources, *(one.record for one in said)]
+    pieces = [*before.pieces, *(piece for one in files for piece in one.pieces)]
+    sources = [*before.sources, *(one.record for one in files)]
     sources.sort(key=lambda source: [source[k] for k in ("level", "role", "name", "sha256")])
     pieces.sort(key=lambda piece: (piece.level, *piece.order))
     polygons = before.polygons()
-    for one in said:
+    for one in files:
         if one.polygons is not None:
             polygons[one.level] = _append_polygons(polygons.get(one.level), one.polygons)
     steps.begin(say("store.assembling", vintage=vintage))
@@ -287,9 +289,9 @@ def _rebuild(
         "checks": [check.record() for check in checks],
     }
     with folder_in_one_step(home, replace=True) as new:
-        (new / SAID).mkdir()
+        (new / SOURCES).mkdir()
         for piece in pieces:
-            _write_piece(new / SAID, piece)
+            _write_piece(new / SOURCES, piece)
         write_vintage(
             new, manifest, census, lambda level: steps.begin(say("store.writing", level=level))
         )
@@ -325,10 +327,10 @@ class _Before:
         if folder is None:
             return cls(None, [], [])
         manifest = read_manifest(folder, CENSUS)
-        pieces = [_read_piece(path) for path in sorted((folder / SAID).glob("*.parquet"))]
-        heard = {piece.source for piece in pieces}
-        if {source["sha256"] for source in manifest["sources"]} != heard:
-            raise StoreError("store.half_written", folder=folder, missing=SAID)
+        pieces = [_read_piece(path) for path in sorted((folder / SOURCES).glob("*.parquet"))]
+        read = {piece.source for piece in pieces}
+        if {source["sha256"] for source in manifest["sources"]} != read:
+            raise StoreError("store.half_written", folder=folder, missing=SOURCES)
         return cls(folder, list(manifest["sources"]), pieces, made=bool(manifest["made"]))
 
     def give_way(self, new: SourceFile) -> list[ImportFinding]:

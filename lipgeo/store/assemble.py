@@ -15,12 +15,12 @@ from lipgeo.census.data import GRID, NAMES, TEXT, Rows, hierarchical_order, set_
 from lipgeo.store.levels import (
     FLAG,
     NUMBERS,
-    Check,
+    ImportFinding,
     Levels,
     Piece,
     complete_membership,
     empty,
-    gather,
+    gather_pieces,
     report_orphans,
 )
 from lipgeo.store.totals import compare, fill_counts, published_totals_of
@@ -49,7 +49,7 @@ class Assembled:
     geometry: dict[str, npt.NDArray[np.object_]]
     boxes: dict[str, npt.NDArray[np.float64]]
     published: pd.DataFrame
-    checks: tuple[Check, ...]
+    checks: tuple[ImportFinding, ...]
 
 
 def assemble(
@@ -69,20 +69,20 @@ def assemble(
         Totals that come with lipgeo: ``level, unit_id`` and counts.
     """
     levels = Levels(vintage)
-    gather(levels, pieces)
+    gather_pieces(levels, pieces)
     complete_membership(levels)
     report_orphans(levels, pieces)
     fill_counts(levels)
     published = published_totals_of(pieces, outside, levels.finest)
     compare(levels, published)
     geometry = {
-        level: _aligned(levels.tables[level]["unit_id"], polygons.get(level))
-        for level in levels.held()
+        level: _align_polygons(levels.tables[level]["unit_id"], polygons.get(level))
+        for level in levels.with_units()
     }
-    for level in levels.held():
+    for level in levels.with_units():
         _place(levels, level, geometry[level])
         _name(levels, level)
-    frames = {level: _frame(levels, level, geometry[level]) for level in levels.held()}
+    frames = {level: _frame(levels, level, geometry[level]) for level in levels.with_units()}
     boxes = {level: np.asarray(shapely.bounds(shapes)) for level, shapes in geometry.items()}
     for level, order in hierarchical_order(frames, boxes).items():
         frames[level] = frames[level].iloc[order].reset_index(drop=True)
@@ -91,7 +91,7 @@ def assemble(
     return Assembled(frames, geometry, boxes, published, tuple(levels.checks))
 
 
-def _aligned(
+def _align_polygons(
     ids: npt.NDArray[np.object_],
     given: tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]] | None,
 ) -> npt.NDArray[np.object_]:
@@ -156,8 +156,8 @@ def _frame(levels: Levels, level: str, shapes: npt.NDArray[np.object_]) -> pd.Da
     """Return a level as a frame: names, numbers, flag, parents fine to coarse."""
     columns = levels.tables[level]
     wanted = [*NAMES, *NUMBERS, FLAG, *levels.parents(level)]
-    said = {name: columns[name] for name in wanted if name in columns}
-    kept = {name: v for name, v in said.items() if name == "unit_id" or not pd.isna(v).all()}
+    filled = {name: columns[name] for name in wanted if name in columns}
+    kept = {name: v for name, v in filled.items() if name == "unit_id" or not pd.isna(v).all()}
     frame = set_dtypes(pd.DataFrame(kept))
     if not shapely.is_missing(shapes).all():
         frame[GRID] = shapely.area(shapes)

@@ -247,15 +247,12 @@ class Fetched:
         What it was needed for.
     size_bytes, sha256
         What it is, to the byte.
-    downloaded
-        Whether it came now, or was there already.
     """
 
     path: Path
     needed: NeededFile
     size_bytes: int
     sha256: str
-    downloaded: bool
 
 
 @dataclass(frozen=True)
@@ -350,7 +347,7 @@ def fetch(
                 sums.get(one.file.name)
             )
         digest = sha256_of(path)
-        found.append(Fetched(path, one, path.stat().st_size, digest, one in coming))
+        found.append(Fetched(path, one, path.stat().st_size, digest))
     return found
 
 
@@ -457,11 +454,11 @@ class _Download:
         if not done:
             return 0, ""
         try:
-            said = json.loads(self.note.read_text("utf-8"))
+            note = json.loads(self.note.read_text("utf-8"))
         except (OSError, ValueError):
             return 0, ""
-        validator = str(said.get("validator", ""))
-        if said.get("address") != self.address or not validator:
+        validator = str(note.get("validator", ""))
+        if note.get("address") != self.address or not validator:
             return 0, ""
         return done, validator
 
@@ -516,7 +513,7 @@ class _Download:
                         self._refuse_page(chunk, answer)
                     stream.write(chunk)
                     done += len(chunk)
-                    self._tell(done, answer)
+                    self._report_progress(done, answer)
         except DownloadError:  # itself an OSError
             raise
         except OSError as error:
@@ -537,7 +534,7 @@ class _Download:
             # a fault of the network, told apart from a fault of the disk
             raise explain(error, self.address) from error
 
-    def _tell(self, done: int, answer: Answer) -> None:
+    def _report_progress(self, done: int, answer: Answer) -> None:
         if self.progress is not None:
             sentence = say("store.downloading", name=self.name)
             self.progress(sentence, done, answer.size or self.asked.size or 0)

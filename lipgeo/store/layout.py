@@ -15,11 +15,11 @@ from lipgeo.files import MANIFEST, FolderFormat, read_manifest
 __all__ = [
     "CENSUS",
     "LAYOUT",
-    "SAID",
-    "stored_vintages",
+    "SOURCES",
     "level_file",
     "no_store",
     "rows_of",
+    "stored_vintages",
 ]
 
 #: raised whenever an older lipgeo could no longer read what is written
@@ -50,7 +50,7 @@ CENSUS = FolderFormat(
     sort=False,
 )
 PUBLISHED = "published.parquet"
-SAID = "said"
+SOURCES = "said"
 
 
 def level_file(folder: Path, level: str) -> Path:

@@ -26,14 +26,14 @@ from lipgeo.words import say, speaking
 __all__ = [
     "FLAG",
     "NUMBERS",
-    "Check",
     "Columns",
+    "ImportFinding",
     "Levels",
     "Piece",
     "Role",
     "complete_membership",
     "empty",
-    "gather",
+    "gather_pieces",
     "report_orphans",
     "values_of",
 ]
@@ -42,7 +42,7 @@ __all__ = [
 _KEPT = 1000
 
 
-class Check:
+class ImportFinding:
     """A finding of an import, before it is put in words.
 
     Parameters
@@ -134,21 +134,21 @@ class Levels:
         self.vintage = vintage
         self.order: Sequence[str] = geography.levels(vintage)
         self.tables: dict[str, Columns] = {}
-        self.checks: list[Check] = []
+        self.checks: list[ImportFinding] = []
         self._links: dict[tuple[str, str], Rows] = {}
 
-    def held(self) -> list[str]:
+    def with_units(self) -> list[str]:
         """Return the levels that hold units, finest first."""
         return [level for level in self.order if level in self.tables]
 
     @cached_property
     def finest(self) -> str:
         """The finest level that holds units."""
-        return self.held()[0]
+        return self.with_units()[0]
 
     def finer(self, level: str) -> list[str]:
         """Return the levels before a level, finest first."""
-        return self.held()[: self.held().index(level)]
+        return self.with_units()[: self.with_units().index(level)]
 
     def above(self, level: str) -> Sequence[str]:
         """Return the levels that can be parents of a level."""
@@ -201,8 +201,8 @@ def complete_membership(levels: Levels) -> None:
 
 
 def _inherit_all(levels: Levels) -> None:
-    for child in reversed(levels.held()):
-        for parent in levels.held():
+    for child in reversed(levels.with_units()):
+        for parent in levels.with_units():
             if parent in levels.tables[child]:
                 for above in levels.parents(parent):
                     if above != child:
@@ -224,7 +224,7 @@ def _inherit(levels: Levels, child: str, parent: str, above: str) -> None:
 
 def _agree_all(levels: Levels) -> None:
     """Give a unit the parent in which all its units lie, where by definition it lies in one."""
-    for level in levels.held():
+    for level in levels.with_units():
         for above in geography.nests_in(level, levels.vintage):
             if above in levels.tables:
                 for child in levels.finer(level):
@@ -292,22 +292,24 @@ class Piece:
         return (_RANK[self.role], self.file, self.source)
 
 
-def gather(levels: Levels, pieces: Sequence[Piece]) -> None:
+def gather_pieces(levels: Levels, pieces: Sequence[Piece]) -> None:
     """Make one table a level, and units of every parent that is named.
 
     Fine to coarse, so that the parents a level names are known when their turn comes.
     """
     named: dict[str, list[npt.NDArray[np.object_]]] = {level: [] for level in levels.order}
     for level in levels.order:
-        said = sorted((piece for piece in pieces if piece.level == level), key=lambda p: p.order)
-        named[level] += [piece.ids for piece in said if piece.role != "published"]
+        at_level = sorted(
+            (piece for piece in pieces if piece.level == level), key=lambda p: p.order
+        )
+        named[level] += [piece.ids for piece in at_level if piece.role != "published"]
         if not named[level]:
             continue
         ids = pd.Index(pd.unique(np.concatenate(named[level])), dtype=object).sort_values()
         columns: Columns = {"unit_id": ids.to_numpy()}
         levels.tables[level] = columns
-        for piece in said:
-            _take(levels, columns, ids, piece)
+        for piece in at_level:
+            _fill_missing(levels, columns, ids, piece)
         for parent, part in geography.parents_by_id(level, levels.vintage).items():
             if parent in levels.order:
                 prefix = np.array([unit[part] for unit in columns["unit_id"]], dtype=object)
@@ -317,7 +319,7 @@ def gather(levels: Levels, pieces: Sequence[Piece]) -> None:
             named[parent].append(pd.unique(values[~pd.isna(values)]))
 
 
-def _take(levels: Levels, columns: Columns, ids: pd.Index, piece: Piece) -> None:
+def _fill_missing(levels: Levels, columns: Columns, ids: pd.Index, piece: Piece) -> None:
     """Fill what is still missing with what a source says; report where it says otherwise."""
     wanted = (*NAMES[1:], *NUMBERS, FLAG, *levels.above(piece.level))
     place = ids.get_indexer(pd.Index(piece.ids, dtype=object))
@@ -337,7 +339,7 @@ def _take(levels: Levels, columns: Columns, ids: pd.Index, piece: Piece) -> None
             differ = ~missing & ~pd.isna(values) & (before != values)
             if differ.any() and (name in COUNTS or name in levels.order):
                 levels.checks.append(
-                    Check(
+                    ImportFinding(
                         "conflict", "warning", piece.level, "store.conflict",
                         units=tuple(ids[differ]), column=name, file=piece.file,
                     )
@@ -348,12 +350,12 @@ def _take(levels: Levels, columns: Columns, ids: pd.Index, piece: Piece) -> None
 def _settle(levels: Levels, level: str, parent: str, prefix: npt.NDArray[np.object_]) -> None:
     """Let the id say the parent; report rows whose parent column says otherwise."""
     columns = levels.tables[level]
-    said = columns.get(parent)
-    if said is not None:
-        differ = ~pd.isna(said) & (said != prefix)
+    given = columns.get(parent)
+    if given is not None:
+        differ = ~pd.isna(given) & (given != prefix)
         if differ.any():
             levels.checks.append(
-                Check(
+                ImportFinding(
                     "parent_against_id", "warning", level, "store.parent_against_id",
                     units=tuple(columns["unit_id"][differ]), parent=parent,
                 )
@@ -363,7 +365,7 @@ def _settle(levels: Levels, level: str, parent: str, prefix: npt.NDArray[np.obje
 
 def report_orphans(levels: Levels, pieces: Sequence[Piece]) -> None:
     """Report units that finer units name and the level's own sources do not hold."""
-    for level in levels.held():
+    for level in levels.with_units():
         own = [p for p in pieces if p.level == level and p.role in ("boundary", "attributes")]
         if not own:
             continue
@@ -371,7 +373,7 @@ def report_orphans(levels: Levels, pieces: Sequence[Piece]) -> None:
         lost = ids[~ids.isin(np.concatenate([piece.ids for piece in own]))]
         if len(lost):
             levels.checks.append(
-                Check(
+                ImportFinding(
                     "orphans", "warning", level, "store.orphans",
                     units=tuple(lost), files=tuple(piece.file for piece in own),
                 )

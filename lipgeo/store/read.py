@@ -43,7 +43,8 @@ from lipgeo.census.data import (
 )
 from lipgeo.errors import MissingLevelError, StoreError, require_path
 from lipgeo.files import MANIFEST, read_manifest
-from lipgeo.store.layout import CENSUS, PUBLISHED, stored_vintages, level_file, no_store, rows_of
+from lipgeo.geography.hierarchy import censuses_among, require_vintage
+from lipgeo.store.layout import CENSUS, PUBLISHED, level_file, no_store, rows_of, stored_vintages
 
 __all__ = [
     "SIZES",
@@ -165,11 +166,15 @@ def open_census(path: str | Path, vintage: int | None = None) -> Census:
 
     Raises
     ------
+    InputError
+        The vintage is a census of which lipgeo has no facts.
     StoreError
         There is no store, it does not hold the vintage, several vintages are there and none was
         named, it is half written or damaged, or a newer lipgeo wrote it.
     """
     store = require_path(path)
+    if vintage is not None:
+        censuses_among([int(vintage)])  # one to come is refused as such, store or no store
     vintages = _vintages(store)
     if vintage is None:
         if len(vintages) > 1:
@@ -177,6 +182,7 @@ def open_census(path: str | Path, vintage: int | None = None) -> Census:
         (vintage,) = vintages
     elif int(vintage) not in vintages:
         raise StoreError("store.no_vintage", path=store, vintage=vintage, held=list(vintages))
+    require_vintage(int(vintage))
     return Census(StoreData(vintages[int(vintage)]))
 
 
@@ -304,12 +310,12 @@ class StoreData:
         The manifest says it where such units are few; else only groups that hold some are looked
         at.
         """
-        said = self._manifest["levels"][level].get("bare")
-        if said is not None:
-            table = np.array(said, dtype=np.float64).reshape(-1, 5)
+        bare = self._manifest["levels"][level].get("bare")
+        if bare is not None:
+            table = np.array(bare, dtype=np.float64).reshape(-1, 5)
             return table[:, 0].astype(np.int64), table[:, 1:]
         starts, _ = self.group_boxes(level)
-        groups = np.flatnonzero(self._file(level).lacking)
+        groups = np.flatnonzero(self._file(level).without_polygons)
         rows = np.concatenate([[], *(np.arange(starts[g], starts[g + 1]) for g in groups)])
         rows = rows.astype(np.int64)
         bare = rows[np.isnan(self.boxes(level, rows)[:, 0])] if len(rows) else rows
@@ -427,7 +433,7 @@ class _LevelFile:
         return np.minimum(starts, self.rows), self._groups_said[0]
 
     @property
-    def lacking(self) -> npt.NDArray[np.bool_]:
+    def without_polygons(self) -> npt.NDArray[np.bool_]:
         """Which groups hold units without polygon, or do not say."""
         return self._groups_said[1]
 
@@ -466,7 +472,7 @@ class _LevelFile:
     def _groups(self, columns: tuple[str, ...], groups: Rows | None) -> pa.Table:
         """Read whole row groups; what was read last is kept, up to a limit, but polygons."""
         key = (columns, None if groups is None else groups.tobytes())
-        with self._lock, self._explained():
+        with self._lock, self._explain_damage():
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
@@ -486,14 +492,14 @@ class _LevelFile:
         if not self._addressable or 4 * len(rows) > 3 * len(groups) * GROUP_ROWS:
             return self.read(_POLYGONS, rows).column("geometry").to_numpy()
         sizes = self._groups((SIZES,), groups).column(SIZES).to_numpy()
-        with self._lock, self._explained():
+        with self._lock, self._explain_damage():
             values = read_values(rows, groups, sizes, self._ends, self._raw.read_at)
         wkb = np.empty(len(values), dtype=object)
         wkb[:] = values
         return wkb
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explain_damage(self) -> Iterator[None]:
         try:
             yield
         except (OSError, ValueError, pa.ArrowException) as error:

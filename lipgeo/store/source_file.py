@@ -24,7 +24,7 @@ from lipgeo.report import CheckReport, notes_of
 from lipgeo.store.levels import ImportFinding, Piece, Role
 from lipgeo.zones.crs import accept_crs, on_grid, to_grid
 
-__all__ = ["SourceFile", "read_source_file", "files_to_add"]
+__all__ = ["SourceFile", "files_to_add", "read_source_file"]
 
 #: what can be added: vector files, and tables
 _VECTOR = frozenset(
@@ -170,7 +170,7 @@ def read_source_file(
     else:
         table = read_attributes(path, mapping=mapping, level=level, vintage=vintage)
         role = "published" if attributes_only else "attributes"
-    said = SourceFile(
+    source = SourceFile(
         file=path.name,
         path=path,
         sha256=sha256,
@@ -183,16 +183,18 @@ def read_source_file(
         notes=notes + table.notes,
     )
     if is_layer and role == "published":
-        said.checks.append(ImportFinding("outlines_left_out", "note", path.name, "store.outlines_left_out"))
+        source.checks.append(
+            ImportFinding("outlines_left_out", "note", path.name, "store.outlines_left_out")
+        )
     if polygons is not None:
-        said.polygons = _polygons(said, table.frame["unit_id"], polygons)
-    frame = _once(said, table.level, _drop_empty_columns(table.frame))
-    said.pieces.append(Piece(sha256, path.name, role, table.level, frame))
+        source.polygons = _polygons(source, table.frame["unit_id"], polygons)
+    frame = _once(source, table.level, _drop_empty_columns(table.frame))
+    source.pieces.append(Piece(sha256, path.name, role, table.level, frame))
     kind = "named" if role != "published" else role
     for other, names in table.names.items():
         if len(names):  # a place small enough has no tract, no designated place
-            said.pieces.append(Piece(sha256, path.name, kind, other, _drop_empty_columns(names)))
-    return said
+            source.pieces.append(Piece(sha256, path.name, kind, other, _drop_empty_columns(names)))
+    return source
 
 
 def _is_layer(path: Path) -> bool:
@@ -218,7 +220,7 @@ def _kind(name: str) -> str | None:
 
 
 def _polygons(
-    said: SourceFile, ids: pd.Series, layer: gpd.GeoDataFrame
+    source: SourceFile, ids: pd.Series, layer: gpd.GeoDataFrame
 ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
     """Return unit ids and polygons on the grid; the parts of a unit in several rows together."""
     shapes = np.asarray(layer.geometry, dtype=object)
@@ -226,23 +228,25 @@ def _polygons(
     wrong = np.flatnonzero(~np.isin(kinds, (-1, 3, 6)))
     if len(wrong):
         rows = [{"row": int(row) + 1, "unit_id": ids.iloc[row]} for row in wrong]
-        raise CensusError("store.not_polygons", rows, file=said.file, rows=wrong + 1)
+        raise CensusError("store.not_polygons", rows, file=source.file, rows=wrong + 1)
     accepted = accept_crs(layer.crs)
     if not on_grid(layer.crs):
         shapes = to_grid(shapes, accepted.crs)
-        said.notes += accepted.report
-        said.checks.append(
-            ImportFinding("projected", "note", said.file, "store.projected", crs=accepted.crs.name)
+        source.notes += accepted.report
+        source.checks.append(
+            ImportFinding(
+                "projected", "note", source.file, "store.projected", crs=accepted.crs.name
+            )
         )
     units = ids.to_numpy(dtype=object)
     keep = ~shapely.is_missing(shapes) & ~shapely.is_empty(shapes)
     units, shapes = units[keep], shapes[keep]
     repeated = pd.Index(units).duplicated(keep=False)
     if repeated.any():
-        said.checks.append(
+        source.checks.append(
             ImportFinding(
-                "several_rows", "warning", said.level, "store.several_rows",
-                units=tuple(dict.fromkeys(units[repeated])), file=said.file,
+                "several_rows", "warning", source.level, "store.several_rows",
+                units=tuple(dict.fromkeys(units[repeated])), file=source.file,
             )
         )  # fmt: skip
         codes, unique = pd.factorize(units, sort=True)
@@ -263,12 +267,12 @@ def _drop_empty_columns(frame: pd.DataFrame) -> pd.DataFrame:
     return kept
 
 
-def _once(said: SourceFile, level: str, frame: pd.DataFrame) -> pd.DataFrame:
+def _once(source: SourceFile, level: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row a unit; refuse rows of one unit that say different things."""
     repeated = frame["unit_id"].duplicated(keep=False)
     if not repeated.any():
         return frame
-    if said.role != "boundary":
+    if source.role != "boundary":
         differ = frame[repeated].drop_duplicates()
         differ = differ[differ["unit_id"].duplicated(keep=False)]
         if len(differ):
@@ -279,15 +283,15 @@ def _once(said: SourceFile, level: str, frame: pd.DataFrame) -> pd.DataFrame:
             raise CensusError(
                 "store.duplicates",
                 rows,
-                file=said.file,
+                file=source.file,
                 level=level,
                 units=differ["unit_id"].unique(),
             )
         units = tuple(frame.loc[repeated, "unit_id"].unique())
-        said.checks.append(
+        source.checks.append(
             ImportFinding(
                 "same_row_twice", "note", level, "store.same_row_twice",
-                units=units, file=said.file,
+                units=units, file=source.file,
             )
         )  # fmt: skip
     return frame.drop_duplicates("unit_id").reset_index(drop=True)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lipgeo.census.data import COUNTS
 from lipgeo.report import Severity
-from lipgeo.store.levels import FLAG, Check, Levels, Piece
+from lipgeo.store.levels import FLAG, ImportFinding, Levels, Piece
 
 __all__ = ["PROOFS", "compare", "fill_counts", "published_totals_of"]
 
@@ -31,7 +31,7 @@ def fill_counts(levels: Levels) -> None:
     Canada's own totals; the units around it carry the flag. Any other missing count leaves the
     sum missing.
     """
-    for level in levels.held()[1:]:
+    for level in levels.with_units()[1:]:
         columns = levels.tables[level]
         for child in levels.finer(level):
             _flag(levels, level, child)
@@ -74,14 +74,16 @@ def _report_missing(levels: Levels) -> None:
     level, columns = levels.finest, levels.tables[levels.finest]
     size = levels.size(level)
     if "population" not in columns:
-        levels.checks.append(Check("no_counts", "warning", level, "store.no_counts", held=size))
+        levels.checks.append(
+            ImportFinding("no_counts", "warning", level, "store.no_counts", held=size)
+        )
     for name in COUNTS:
         missing = np.isnan(columns.get(name, np.empty(0)))
         if FLAG in columns and name in columns:
             missing &= ~columns[FLAG]
         if missing.any():
             levels.checks.append(
-                Check(
+                ImportFinding(
                     "counts_missing", "warning", level, "store.counts_missing",
                     units=tuple(columns["unit_id"][missing]), column=name, held=size,
                 )
@@ -130,7 +132,7 @@ def published_totals_of(
 def compare(levels: Levels, published: pd.DataFrame) -> None:
     """Hold the sums over the finest units against the totals published for the units above."""
     finest = levels.finest
-    for level in levels.held()[1:]:
+    for level in levels.with_units()[1:]:
         totals = published[published["level"] == level].set_index("unit_id")
         if not len(totals) or level not in levels.tables[finest]:
             continue
@@ -149,7 +151,7 @@ def _compare(levels: Levels, level: str, name: str, totals: npt.NDArray[np.float
         if wrong.any():
             worst = int(np.nanargmax(gap))
             levels.checks.append(
-                Check(
+                ImportFinding(
                     check, severity, level, f"store.{check}", units=tuple(units[wrong]),
                     limit=_ROUNDING, column=name, finest=levels.finest, worst=units[worst],
                     stored=stored[worst], published=totals[worst],

@@ -15,7 +15,7 @@ from lipgeo import geography
 from lipgeo.census.data import CHAIN, Rows
 from lipgeo.report import Severity
 from lipgeo.store.assemble import Assembled
-from lipgeo.store.levels import Check
+from lipgeo.store.levels import ImportFinding
 
 __all__ = ["verify"]
 
@@ -37,7 +37,7 @@ def verify(
     described: frozenset[str],
     *,
     made: bool = False,
-) -> list[Check]:
+) -> list[ImportFinding]:
     """Look at the polygons of an assembled census.
 
     Parameters
@@ -53,11 +53,11 @@ def verify(
     made
         The census is a made one: the country's unit counts say nothing of it.
     """
-    checks: list[Check] = []
+    checks: list[ImportFinding] = []
     for level, frame in census.frames.items():
         ids = frame["unit_id"].to_numpy(dtype=object)
         if not made:
-            checks += _counted(level, len(ids), vintage)
+            checks += _check_counts(level, len(ids), vintage)
         if level in sourced:
             checks += _without_polygon(level, ids, census.geometry[level])
             checks += _invalid(level, ids, census.geometry[level])
@@ -69,30 +69,32 @@ def verify(
     for parent in sourced:
         child = _nested_level(parent, census, sourced, vintage)
         if child is not None:
-            checks += _nesting(parent, child, census)
+            checks += _check_nesting(parent, child, census)
     return checks
 
 
-def _counted(level: str, held: int, vintage: int) -> list[Check]:
+def _check_counts(level: str, held: int, vintage: int) -> list[ImportFinding]:
     known = geography.national_count(level, vintage)
     if known is None or held >= known.value:
         return []
     values: dict[str, Any] = {"held": held, "known": known.value, "vintage": vintage}
-    return [Check("extract", "note", level, "store.extract", **values)]
+    return [ImportFinding("extract", "note", level, "store.extract", **values)]
 
 
 def _without_polygon(
     level: str, ids: npt.NDArray[np.object_], shapes: npt.NDArray[np.object_]
-) -> list[Check]:
+) -> list[ImportFinding]:
     missing = shapely.is_missing(shapes)
     if not missing.any():
         return []
-    return [Check("no_polygon", "note", level, "store.no_polygon", units=tuple(ids[missing]))]
+    return [
+        ImportFinding("no_polygon", "note", level, "store.no_polygon", units=tuple(ids[missing]))
+    ]
 
 
 def _invalid(
     level: str, ids: npt.NDArray[np.object_], shapes: npt.NDArray[np.object_]
-) -> list[Check]:
+) -> list[ImportFinding]:
     parts = np.array_split(shapes, _WORKERS)
     with ThreadPoolExecutor(_WORKERS) as pool:
         valid = np.concatenate(list(pool.map(shapely.is_valid, parts)))
@@ -100,7 +102,9 @@ def _invalid(
     if not wrong.any():
         return []
     return [
-        Check("invalid_polygon", "note", level, "store.invalid_polygon", units=tuple(ids[wrong]))
+        ImportFinding(
+            "invalid_polygon", "note", level, "store.invalid_polygon", units=tuple(ids[wrong])
+        )
     ]
 
 
@@ -109,7 +113,7 @@ def _areas(
     ids: npt.NDArray[np.object_],
     shapes: npt.NDArray[np.object_],
     land: npt.NDArray[np.float64],
-) -> list[Check]:
+) -> list[ImportFinding]:
     """Hold the published land area against the polygon: exchanged polygons, other units."""
     drawn = shapely.area(shapes) / 1e6
     both = (drawn > 0) & (land > 0)
@@ -117,13 +121,13 @@ def _areas(
         return []
     ratio = float(np.median(land[both] / drawn[both]))
     if not 0.05 < ratio < _LAND_FACTOR:
-        return [Check("land_units", "warning", level, "store.land_units", ratio=ratio)]
+        return [ImportFinding("land_units", "warning", level, "store.land_units", ratio=ratio)]
     beyond = land > _LAND_FACTOR * drawn + _LAND_KM2
     if not beyond.any():
         return []
     worst = int(np.argmax(np.where(beyond, land - drawn, -1)))
     return [
-        Check(
+        ImportFinding(
             "land_beyond_polygon", "warning", level, "store.land_beyond_polygon",
             units=tuple(ids[beyond]), worst=ids[worst], land=land[worst], drawn=drawn[worst],
         )
@@ -132,7 +136,7 @@ def _areas(
 
 def _childless(
     level: str, ids: npt.NDArray[np.object_], census: Assembled, sourced: frozenset[str]
-) -> list[Check]:
+) -> list[ImportFinding]:
     """Report units with nothing inside them at the finest level whose own file was added."""
     finest = next(iter(census.frames))
     if level == finest or level not in census.frames[finest]:
@@ -142,7 +146,7 @@ def _childless(
         return []
     severity: Severity = "warning" if level in sourced else "note"
     return [
-        Check("no_children", severity, level, "store.no_children",
+        ImportFinding("no_children", severity, level, "store.no_children",
               units=tuple(ids[empty]), finest=finest)
     ]  # fmt: skip
 
@@ -161,7 +165,7 @@ def _nested_level(
     return min(chained, key=lambda level: len(census.frames[level]), default=None)
 
 
-def _nesting(parent: str, child: str, census: Assembled) -> list[Check]:
+def _check_nesting(parent: str, child: str, census: Assembled) -> list[ImportFinding]:
     frame = census.frames[child]
     place = pd.Index(census.frames[parent]["unit_id"].to_numpy(dtype=object)).get_indexer(
         pd.Index(frame[parent].to_numpy(dtype=object))
@@ -171,7 +175,7 @@ def _nesting(parent: str, child: str, census: Assembled) -> list[Check]:
     rows = rows[~shapely.is_missing(outer[place[rows]])]
     if not len(rows):
         return []
-    rows = rows[~_covered(outer, place[rows], inner[rows])]
+    rows = rows[~_covers(outer, place[rows], inner[rows])]
     if not len(rows):
         return []
     # the few left may touch, bow-tie or truly leave: measure what lies outside
@@ -185,7 +189,7 @@ def _nesting(parent: str, child: str, census: Assembled) -> list[Check]:
     ids = frame["unit_id"].to_numpy(dtype=object)[rows]
     worst = int(np.argmax(outside))
     return [
-        Check(
+        ImportFinding(
             "nesting", "warning", child, "store.nesting",
             units=tuple(ids), parent=parent, worst=ids[worst], outside=float(outside[worst]),
             limit=_OUTSIDE_M2,
@@ -193,7 +197,7 @@ def _nesting(parent: str, child: str, census: Assembled) -> list[Check]:
     ]  # fmt: skip
 
 
-def _covered(
+def _covers(
     outer: npt.NDArray[np.object_], place: Rows, inner: npt.NDArray[np.object_]
 ) -> npt.NDArray[np.bool_]:
     """Return whether each inner polygon lies in the outer one of its place.

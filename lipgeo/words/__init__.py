@@ -2,9 +2,10 @@
 
 The catalogue is the TOML files beside this module, one a room; a sentence's key is
 ``room.name`` (``zones.invalid`` is the table ``[invalid]`` of ``zones.toml``), or
-``room.file.name`` where files of a room say the same thing in different words
-(``readers.layers.empty``, ``readers.text.empty``). A report and a list of problems name a
-sentence by its last part (:func:`name_of`). Each table has ``en`` and ``fr``; placeholders are those of :meth:`str.format` with these additions:
+``room.file.name`` where files of a room say one thing in different words
+(``readers.layers.empty`` and ``readers.empty``). Reports and lists of problems name a sentence
+by its last part (:func:`name_of`). Each table has ``en`` and ``fr``; placeholders are those of
+:meth:`str.format` with these additions:
 
 * a list, tuple, array or Series is shown as its first five members and how many more;
 * ``{x:n}`` writes a number as the language does (``1,392`` / ``1 392``), ``{x:n2}`` with

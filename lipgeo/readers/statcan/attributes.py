@@ -193,7 +193,7 @@ class Reading:
         column = self.column(level, role)
         return None if column is None else self.text[self.columns.index(column)]
 
-    def own(self, level: str, role: str) -> tuple[Column, pd.Series] | None:
+    def own_column(self, level: str, role: str) -> tuple[Column, pd.Series] | None:
         """Return column and cells of the rows' own role, under their level or under none."""
         for slot in (level, ""):
             column, values = self.column(slot, role), self.values(slot, role)
@@ -307,7 +307,7 @@ class Reading:
                 rows = [{"row": row} for row in blank]
                 self.fault(CensusError, "readers.blank_ids", rows, rows=blank)
         frame = pd.DataFrame({"unit_id": ids})
-        self._own_names(frame, level)
+        self._read_names(frame, level)
         self._numbers(frame, level)
         frame["incomplete_reserve"] = self._reserves(frame, level)
         parents = self._parents(frame, level)
@@ -315,12 +315,12 @@ class Reading:
         twice = frame["unit_id"][frame["unit_id"].duplicated()].unique()
         if len(twice):
             self.note("duplicate_ids", "warning", ids=twice)
-        names = {code: self._named(frame, code) for code in parents}
+        names = {code: self._name_parents(frame, code) for code in parents}
         return frame, {code: named for code, named in names.items() if named.shape[1] > 1}
 
-    def _own_names(self, frame: pd.DataFrame, level: str) -> None:
+    def _read_names(self, frame: pd.DataFrame, level: str) -> None:
         for role in NAMES:
-            found = self.own(level, role)
+            found = self.own_column(level, role)
             if found is None:
                 continue
             text = found[1].astype("string").reset_index(drop=True)
@@ -352,7 +352,7 @@ class Reading:
     def _numbers(self, frame: pd.DataFrame, level: str) -> None:
         unread: list[dict[str, Any]] = []
         for role in NUMBERS:
-            found = self.own(level, role)
+            found = self.own_column(level, role)
             if found is None:
                 frame[role] = np.nan
                 continue
@@ -371,7 +371,7 @@ class Reading:
             self.fault(CensusError, "readers.unread_numbers", unread, cells=cells)
 
     def _reserves(self, frame: pd.DataFrame, level: str) -> Flags:
-        found = self.own(level, "incomplete_reserve")
+        found = self.own_column(level, "incomplete_reserve")
         if found is None:
             return np.zeros(len(frame), dtype=bool)
         text = found[1].astype("string").fillna("").reset_index(drop=True)
@@ -395,7 +395,7 @@ class Reading:
         for parent in reversed(geography.levels(self.year)):
             if parent == level:
                 continue
-            given, held = self._given(parent), None
+            given, held = self._given_parents(parent), None
             if parent in by_id:
                 held = geography.parent_ids(frame["unit_id"], level, self.year, parent)
             if given is not None and held is not None:
@@ -418,7 +418,7 @@ class Reading:
             self.fault(CensusError, "readers.contradictions", against, units=units)
         return added
 
-    def _given(self, parent: str) -> pd.Series | None:
+    def _given_parents(self, parent: str) -> pd.Series | None:
         """Return the parents that the file gives, missing where a unit lies in none."""
         given, part_level = self.ids(parent), geography.part_level(parent)
         if given is not None or part_level is None:
@@ -429,7 +429,7 @@ class Reading:
         whole = geography.parent_ids(part, part_level, self.year, parent)
         return whole.mask(np.asarray(whole.isin(_none(parent))))
 
-    def _named(self, frame: pd.DataFrame, code: str) -> pd.DataFrame:
+    def _name_parents(self, frame: pd.DataFrame, code: str) -> pd.DataFrame:
         first = np.asarray(~frame[code].duplicated() & frame[code].notna())
         named = {"unit_id": frame[code][first].reset_index(drop=True)}
         for role in (*NAMES, "x", "y"):

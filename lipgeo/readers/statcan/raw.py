@@ -30,7 +30,7 @@ from lipgeo.readers.text import read_fixed_table, read_text_table
 from lipgeo.report import CheckReport, Finding
 from lipgeo.words import say
 
-__all__ = ["Raw", "extracted", "open_member", "raw_of_frame", "read_raw"]
+__all__ = ["Raw", "extract_member", "open_member", "raw_of_frame", "read_raw"]
 
 
 class _Member:
@@ -80,7 +80,7 @@ def open_member(path: Path, member: str) -> BinaryIO:
 
 
 @contextmanager
-def extracted(path: Path, member: str) -> Iterator[Path]:
+def extract_member(path: Path, member: str) -> Iterator[Path]:
     """Give a copy of a member, with its ``.cpg``, for the length of a block."""
     with tempfile.TemporaryDirectory(prefix="lipgeo-") as folder:
         # a .dbf takes its .cpg along, whatever the case of its ending
@@ -184,11 +184,11 @@ def _from_zip(path: Path, vintage: int | None) -> Raw:
     if ending in _TEXT:
         raw = _from_text(partial(open_member, path, chosen.filename), name, vintage)
     else:
-        with extracted(path, chosen.filename) as member:
+        with extract_member(path, chosen.filename) as member:
             raw = _by_ending(member, name, ending, vintage)
 
         def read(positions: Sequence[int]) -> pd.DataFrame:
-            with extracted(path, chosen.filename) as member:
+            with extract_member(path, chosen.filename) as member:
                 return _by_ending(member, name, ending, vintage).read(positions)
 
         raw = replace(raw, read=read)  # the copy read above is gone by then
