@@ -33,7 +33,7 @@ def long_of(
         for name in names:
             mark = one.marks(name)
             mark = np.full(len(ids), "", dtype=object) if mark is None else mark
-            values.append(np.where(one.observed(name), one.values(name), np.nan))
+            values.append(np.where(one.is_observed(name), one.values(name), np.nan))
             marks += [text or None for text in mark]
         cells[kind] = pa.array(np.concatenate(values), from_pandas=True)
         cells[f"{kind}_symbol"] = pa.array(marks, pa.string())

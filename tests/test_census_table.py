@@ -70,7 +70,7 @@ def test_what_stands_beside_values_follows_the_units():
     assert table.names.tolist()[::2] == ["a", "c"]
     assert table.origin.tolist() == [0, 0, 0]
     assert table.parents.isna().tolist() == [False, False, True]
-    assert table.observed("immigrants").tolist() == [True, False, True]
+    assert table.is_observed("immigrants").tolist() == [True, False, True]
     assert table.only(lambda ids: ids != IDS[1]).unit_ids.tolist() == [IDS[0], IDS[2]]
 
 

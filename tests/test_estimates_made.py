@@ -102,7 +102,7 @@ def test_bounds_of_rounded_tables_hold_but_for_the_rounding(census, people, cros
     """Bounds are of the published values: each unit may be off by its base, no more."""
     est = weight_table(tabled(census, people, floors=False), crosswalks, variables=list(COUNTS))
     found = beside(est, truth)
-    units = est.explained(list(COUNTS)).query("row == 'unit'")
+    units = est.explain_all(list(COUNTS)).query("row == 'unit'")
     most = units.groupby(["area_id", "variable"]).size().rename("units") * 9.0
     found = found.join(most, on=["area_id", "variable"])
     found.loc[found["rounding_max"].eq(0), "units"] = 1e-6

@@ -64,7 +64,7 @@ def test_what_a_number_is_made_of_is_the_same(country):
     engine = weight_table(long_of(table), crosswalk, variables=names)
     assert_equal(memory.frame, engine.frame)
     assert_equal(memory.missing, engine.missing)
-    assert_equal(memory.explained(), engine.explained())
+    assert_equal(memory.explain_all(), engine.explain_all())
     assert len(engine.missing) > 20
 
 
@@ -217,7 +217,7 @@ def test_an_imported_table_is_the_table_read(imported):
     engine = lipgeo.weight_areas(census, areas, opened, variables=names)
     assert_equal(memory.frame, engine.frame)
     some = ["population", "immigrants"]
-    assert_equal(memory.explained(some), engine.explained(some), tolerance=1e-9)
+    assert_equal(memory.explain_all(some), engine.explain_all(some), tolerance=1e-9)
     assert engine.sources.equals(memory.sources)
 
 
@@ -321,4 +321,4 @@ def test_percentages_of_what_can_be_one(country):
     with pytest.raises(TableError, match="another"):
         table.with_variables({"another": "count"})
     with pytest.raises(TableError, match="nonsense"):
-        found.explained(["nonsense"])
+        found.explain_all(["nonsense"])

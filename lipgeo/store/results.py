@@ -256,7 +256,12 @@ def _pack_frame(frame: pd.DataFrame) -> str:
     """Return a frame as text: Parquet, which keeps a million ordered ids small, in base64."""
     table = pa.Table.from_pandas(frame, nthreads=1)
     # ids differ little from one to the next; nothing steers by statistics here
-    ids = {"source_id": "DELTA_BYTE_ARRAY"} if "source_id" in table.column_names else {}
+    ids = {
+        field.name: "DELTA_BYTE_ARRAY"
+        for field in table.schema
+        # a column without any text has no type
+        if field.name == "source_id" and not pa.types.is_null(field.type)
+    }
     repeated = [name for name in table.column_names if name not in (*ids, "weight")]
     sink = pa.BufferOutputStream()
     pq.write_table(

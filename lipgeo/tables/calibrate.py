@@ -1,4 +1,4 @@
-"""``calibrate``: move shares as little as possible so that areas meet known totals."""
+"""Move shares as little as possible so that areas meet known totals: ``calibrate``."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ def calibrate(xw: Crosswalk, controls: pd.DataFrame, sources: pd.DataFrame) -> C
     pairs = Pairs.of(xw)
     _require_apart(xw)
     wanted = _controls(controls, pairs)
-    held = _held(sources, wanted, pairs)
+    held = _source_amounts(sources, wanted, pairs)
     _require_enough(wanted, held, pairs)
-    moved = _Problem.of(pairs, wanted, held).solved(pairs)
+    moved = _Problem.of(pairs, wanted, held).solve(pairs)
     return _with(xw, pairs, wanted, held, moved)
 
 
@@ -158,7 +158,7 @@ def _controls(controls: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
     return numbers.reindex(pairs.targets)
 
 
-def _held(sources: pd.DataFrame, wanted: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
+def _source_amounts(sources: pd.DataFrame, wanted: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
     """Return what each source holds of the controlled variables; refuse what is not known."""
     given = _text_index(sources)
     given.columns = given.columns.astype(str)
@@ -244,17 +244,21 @@ class _Problem:
     @classmethod
     def of(cls, pairs: Pairs, wanted: pd.DataFrame, held: pd.DataFrame) -> _Problem:
         """Take the pairs apart into what stays and what may move."""
+        # what sources hold, in units of the mean control of each variable
         amounts = held.to_numpy()
         scale = wanted.where(wanted > 0).mean().fillna(1.0).to_numpy()
         x = amounts / scale
         mass = x.mean(axis=1)
+        # sources wholly inside an area keep their shares; so do those that hold nothing
         whole = np.zeros(len(pairs.sources), dtype=bool)
         whole[pairs.source[pairs.inside]] = True
         moving = ~whole & (mass > 0)
         free = np.flatnonzero(moving[pairs.source] & (pairs.share > 0))
         kept = np.flatnonzero(~moving[pairs.source])
+        # what those give each target already
         by = np.zeros(wanted.shape)
         np.add.at(by, pairs.target[kept], pairs.share[kept, None] * x[pairs.source[kept]])
+        # the sources that move, numbered, and what of them lies outside all targets
         rows, source = np.unique(pairs.source[free], return_inverse=True)
         remainder = pairs.crosswalk.remainder["share"].to_numpy()[rows]
         rest = np.flatnonzero(remainder > 0)
@@ -279,9 +283,11 @@ class _Problem:
         A share is multiplied by the exponential of its target's force; what a source has is shared
         out again so that it adds up to 1.
         """
+        # logarithms of the shares, pulled; the remainder is not pulled
         pull = (force[self.column] * (self.x / self.mass[:, None])[self.source]).sum(axis=1)
         tall = np.concatenate([self.log0 + pull, self.rest0])
         owner = np.concatenate([self.source, self.rest])
+        # exponentials less the greatest of each source, so that none overflows
         top = np.full(len(self.rows), -np.inf)
         np.maximum.at(top, owner, tall)
         weights = np.exp(tall - top[owner])
@@ -289,7 +295,7 @@ class _Problem:
         shares = weights / total[owner]
         return shares[: len(self.free)], shares[len(self.free) :], top + np.log(total)
 
-    def solved(self, pairs: Pairs) -> _Moved:
+    def solve(self, pairs: Pairs) -> _Moved:
         """Return all shares and all remainders."""
         share = pairs.share.copy()
         remainder = pairs.crosswalk.remainder["share"].to_numpy().copy()
@@ -310,14 +316,17 @@ class _Problem:
         value = self._dual(force, loose)
         at = np.flatnonzero(self.asked.ravel())
         for _ in range(_STEPS):
+            # at the top the slope is nothing
             shares, _, _ = self.shares(force)
             slope = self._slope(force, shares, loose)
             if np.abs(slope[at]).max(initial=0.0) < 1e-13:
                 break
+            # Newton's step
             curve = self._curve(shares)[at][:, at] + loose * scipy.sparse.identity(len(at))
             step = np.zeros(force.size)
             step[at] = scipy.sparse.linalg.spsolve(curve.tocsc(), slope[at])
             gain = float(slope[at] @ step[at])
+            # half of it and half again until it climbs enough (Armijo)
             size = 1.0
             while size > 1e-9:
                 tried = force + size * step.reshape(force.shape)
@@ -333,6 +342,7 @@ class _Problem:
         return force
 
     def _dual(self, force: Floats, loose: float) -> float:
+        """Return the dual, which is greatest where the controls are met."""
         _, _, scaled = self.shares(force)
         return float(
             (force * self.goal).sum()
@@ -341,6 +351,7 @@ class _Problem:
         )
 
     def _slope(self, force: Floats, shares: Floats, loose: float) -> Floats:
+        """Return its derivative: what is lacking of each control."""
         given = np.zeros(self.goal.shape)
         np.add.at(given, self.column, shares[:, None] * self.x[self.source])
         return np.where(self.asked, self.goal - given - loose * force, 0.0).ravel()
@@ -371,9 +382,11 @@ def _with(
     xw: Crosswalk, pairs: Pairs, wanted: pd.DataFrame, held: pd.DataFrame, moved: _Moved
 ) -> Crosswalk:
     """Return the calibrated crosswalk with what is left between it and its controls."""
+    # each control with its row and column
     x = held.to_numpy()
     asked = np.argwhere(wanted.notna().to_numpy())
     row, at = asked[:, 0], asked[:, 1]
+    # the least and the most that shares of what touches the area could give
     whole = np.zeros(len(pairs.sources), dtype=bool)
     whole[pairs.source[pairs.inside]] = True
     fixed = np.where(whole[pairs.source], pairs.share, 0.0)

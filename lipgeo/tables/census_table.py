@@ -1,11 +1,11 @@
-"""``CensusTable``: values by unit and variable, symbols beside them, where they came from."""
+"""Hold a census table in memory: values by unit and variable, symbols, where they came from."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,6 @@ from lipgeo.geography.identifiers import are_ids
 from lipgeo.report import CheckReport
 from lipgeo.tables.variables import MISSING, Variable, known_variables, rules_for, variable
 from lipgeo.words import say
-
-if TYPE_CHECKING:
-    from lipgeo.tables.pairs import Family, Pairs
-    from lipgeo.tables.sums import Gathered
 
 __all__ = ["CensusTable"]
 
@@ -107,7 +103,7 @@ class CensusTable:
         )
         _require_counts(self._frame, self.variables)
         self._symbols = _symbols(symbols, self._frame)
-        self._names = _beside(names, index, "string")
+        self._names = _align(names, index, "string")
         self._sources = (
             pd.DataFrame(columns=list(_SOURCES), dtype="string")
             if sources is None
@@ -116,9 +112,9 @@ class CensusTable:
         self._origin = (
             pd.Series(0 if len(self._sources) else -1, index=index, dtype="int64")
             if origin is None
-            else _beside(origin, index, "Int64").fillna(-1).astype("int64")
+            else _align(origin, index, "Int64").fillna(-1).astype("int64")
         )
-        self._parents = _beside(parents, index, "string")
+        self._parents = _align(parents, index, "string")
         self.notes = CheckReport() if notes is None else notes
 
     @property
@@ -211,15 +207,7 @@ class CensusTable:
         for start in range(0, len(variables), self.at_a_time):
             yield variables[start : start + self.at_a_time], self
 
-    def gather(
-        self, variables: Sequence[Variable], pairs: Pairs, family: Family | None
-    ) -> Gathered:
-        """Take all sums that weighting needs (:class:`~lipgeo.tables.sums.Gathered`)."""
-        from lipgeo.tables.sums import gather
-
-        return gather(self, variables, pairs, family)
-
-    def observed(self, name: str) -> npt.NDArray[np.bool_]:
+    def is_observed(self, name: str) -> npt.NDArray[np.bool_]:
         """Return which units have a value of a variable that can be believed."""
         known: npt.NDArray[np.bool_] = self._frame[name].notna().to_numpy()
         if name in self._symbols:
@@ -356,7 +344,7 @@ def _symbols(symbols: pd.DataFrame | None, frame: pd.DataFrame) -> pd.DataFrame:
     return found.astype("string").fillna("").apply(lambda column: column.str.strip())
 
 
-def _beside(given: pd.Series | None, index: pd.Index, dtype: str) -> pd.Series:
+def _align(given: pd.Series | None, index: pd.Index, dtype: str) -> pd.Series:
     if given is None:
         return pd.Series(pd.NA, index=index, dtype=dtype)
     found = given.set_axis(given.index.astype(str).str.strip())

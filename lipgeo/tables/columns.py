@@ -1,6 +1,8 @@
-"""``Columns``: what a table says of each source of a crosswalk, one column a variable.
+"""Bring a table's columns to the order of a crosswalk's sources, and say why values are missing.
 
-Medians of areas: interpolated from grouped counts, else only the range of the units' own.
+Medians cannot be summed: of those with grouped counts the classes are summed, to interpolate in
+(:class:`Classes`); of the others only the range of the units' own medians is known
+(:class:`Range`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import numpy.typing as npt
 
 from lipgeo.arrays import Flags, Floats
 from lipgeo.errors import TableError
+from lipgeo.geography.hierarchy import has_trait
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.pairs import Pairs
 from lipgeo.tables.variables import MISSING, Group, Variable, sampling_factor
@@ -21,9 +24,9 @@ from lipgeo.tables.variables import MISSING, Group, Variable, sampling_factor
 __all__ = [
     "REASONS",
     "Classes",
+    "ColumnReader",
     "Columns",
     "Range",
-    "Reader",
     "Rounding",
     "classes_of",
     "columns_of",
@@ -70,6 +73,7 @@ class Classes:
 
     def quantile(self, one: Variable, share: Floats) -> Floats:
         """Return the value that a share of the people lie below, interpolated in its class."""
+        # the class in which the people counted from below reach the share
         low = np.array([group.low for group in one.groups])
         high = np.array([group.high for group in one.groups])
         upto = np.cumsum(self.by_share, axis=1)
@@ -79,6 +83,7 @@ class Classes:
         rows = np.arange(len(total))
         here = self.by_share[rows, at]
         before = upto[rows, at] - here
+        # how far into that class
         part = np.divide(wanted - before, here, out=np.zeros(len(total)), where=here > 0)
         width = (high - low)[at]
         # an open class has no inside; its lower edge is only reached from below
@@ -171,37 +176,37 @@ class Columns:
     ----------
     variables
         One a column.
-    n, d
-        Counts, or numerators and denominators; 0 where not observed. A count has ``d`` 0.
+    numerator, denominator
+        Counts, or numerators and denominators; 0 where not observed. A count has denominator 0.
     observed
         Where all that is needed is known.
     reason
         Why not: position in ``REASONS``.
     ceiling
-        What ``n`` (and ``d``) of a unit cannot exceed where it is not observed; NaN where nothing
-        is known.
-    n_base, d_base
+        What numerator and denominator of a unit cannot exceed where it is not observed; NaN where
+        nothing is known.
+    numerator_base, denominator_base
         Base of their random rounding, 0 where exact.
     sampling
-        Variance of ``n`` over ``n``; 0 where not sampled; one a column.
+        Variance of the numerator over the numerator; 0 where not sampled; one a column.
     ratio
         Which columns are N over D; one a column.
-    held
+    amount
         What each source holds of what the variable counts (people, dwellings, households), else of
         the crosswalk's weight: the measure of what was observed.
     """
 
     variables: tuple[Variable, ...]
-    n: Floats
-    d: Floats
+    numerator: Floats
+    denominator: Floats
     observed: Flags
     reason: npt.NDArray[np.int8]
     ceiling: Floats
-    n_base: Floats
-    d_base: Floats
+    numerator_base: Floats
+    denominator_base: Floats
     sampling: Floats
     ratio: Flags
-    held: Floats
+    amount: Floats
 
 
 def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) -> Columns:
@@ -216,34 +221,36 @@ def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) 
         A denominator, numerator or group that a variable needs is not in the table.
     """
     require_parts(table.columns, variables)
-    reader = Reader(table, pairs)
+    reader = ColumnReader(table, pairs)
     shape = (len(pairs.sources), len(variables))
     # written column by column
-    n, d, ceiling, n_base, d_base, held = (np.zeros(shape, order="F") for _ in range(6))
+    n, d, ceiling, numerator_base, denominator_base, held = (
+        np.zeros(shape, order="F") for _ in range(6)
+    )
     reason = np.zeros(shape, dtype=np.int8, order="F")
     for at, one in enumerate(variables):
         n[:, at], d[:, at], reason[:, at] = reader.parts(one)
         seen = reason[:, at] == 0
-        ceiling[:, at] = reader.ceiling(one)
-        held[:, at] = reader.held(one)
-        n_base[:, at], d_base[:, at] = reader.bases(one, n[:, at])
-        for values in (n, d, n_base, d_base):
+        ceiling[:, at] = reader.ceiling_of(one)
+        held[:, at] = reader.amounts_of(one)
+        numerator_base[:, at], denominator_base[:, at] = reader.bases(one, n[:, at])
+        for values in (n, d, numerator_base, denominator_base):
             values[~seen, at] = 0.0
     observed = reason == 0
     return Columns(
         variables=tuple(variables),
-        n=n,
-        d=d,
+        numerator=n,
+        denominator=d,
         observed=observed,
         reason=reason,
         ceiling=ceiling,
-        n_base=n_base,
-        d_base=d_base,
+        numerator_base=numerator_base,
+        denominator_base=denominator_base,
         sampling=np.array(
             [sampling_factor(table.vintage) if one.sampled else 0.0 for one in variables]
         ),
         ratio=np.array([one.is_ratio or bool(one.groups) for one in variables], dtype=bool),
-        held=held,
+        amount=held,
     )
 
 
@@ -292,7 +299,7 @@ def rounding_of(one: Variable, level: str | None) -> Rounding:
     return Rounding(base, -1.0, base)
 
 
-class Reader:
+class ColumnReader:
     """Reads columns of a table in the order of a crosswalk's sources."""
 
     def __init__(self, table: CensusTable, pairs: Pairs) -> None:
@@ -320,7 +327,7 @@ class Reader:
     def parts(self, one: Variable) -> tuple[Floats, Floats, npt.NDArray[np.int8]]:
         """Return numerator, denominator and reason of a variable."""
         if one.groups:
-            return self._grouped(one)
+            return self._group_parts(one)
         if not one.is_ratio:
             values, reason = self.column(one.name)
             return values, np.zeros(len(values)), self._zeros(one, values, reason)
@@ -339,15 +346,15 @@ class Reader:
         self, one: Variable, values: Floats, reason: npt.NDArray[np.int8]
     ) -> npt.NDArray[np.int8]:
         """Mark the zeros of 2006 that stand for suppression: nobody in a unit with people."""
-        if self.table.vintage is None or self.table.vintage > 2006 or not one.sampled:
+        if not (one.sampled and has_trait(self.table.vintage, "zeros_may_be_suppressed")):
             return reason
         whole = values
         if one.rule == "count" and one.denominator in self.table.columns:
             whole, _ = self.column(str(one.denominator))
-        hidden = (reason == 0) & (whole == 0) & (self.held(one) > 0)
+        hidden = (reason == 0) & (whole == 0) & (self.amounts_of(one) > 0)
         return np.where(hidden, REASONS.index("zero"), reason).astype(np.int8)
 
-    def _grouped(self, one: Variable) -> tuple[Floats, Floats, npt.NDArray[np.int8]]:
+    def _group_parts(self, one: Variable) -> tuple[Floats, Floats, npt.NDArray[np.int8]]:
         """Return people below a fixed point and all people of the classes of a median."""
         columns = [self.column(group.variable) for group in one.groups]
         counts = np.stack([values for values, _ in columns], axis=1)
@@ -355,18 +362,18 @@ class Reader:
         below = _below(one.groups, counts.sum(axis=0))
         return counts @ below, counts.sum(axis=1), reason.astype(np.int8)
 
-    def ceiling(self, one: Variable) -> Floats:
+    def ceiling_of(self, one: Variable) -> Floats:
         """Return what a unit's count cannot exceed: its denominator, else its people."""
         unknown = np.full(len(self.at), np.nan)
         if one.denominator in self.table.columns and one.part:
             values, reason = self.column(str(one.denominator))
             unknown = np.where(reason == 0, values, np.nan)
-        counted = None if one.ceiling is None else self.counted(one.ceiling)
+        counted = None if one.ceiling is None else self.counts_of(one.ceiling)
         if counted is None:
             return unknown
         return np.where(np.isnan(unknown), counted, unknown)
 
-    def counted(self, kind: str) -> Floats | None:
+    def counts_of(self, kind: str) -> Floats | None:
         """Return the people, dwellings or households of each source, where they are all known."""
         if self.pairs.counts_held and self.pairs.crosswalk.weight == kind:
             return self.pairs.held
@@ -375,15 +382,15 @@ class Reader:
         values, reason = self.column(kind)
         return values if not reason[self.pairs.touched].any() else None
 
-    def held_kind(self, one: Variable) -> str | None:
+    def measure_of(self, one: Variable) -> str | None:
         """Return what measures what was observed: what is counted, else people, else nothing."""
         kinds = (kind for kind in (one.ceiling, "population") if kind is not None)
-        return next((kind for kind in kinds if self.counted(kind) is not None), None)
+        return next((kind for kind in kinds if self.counts_of(kind) is not None), None)
 
-    def held(self, one: Variable) -> Floats:
+    def amounts_of(self, one: Variable) -> Floats:
         """Return that measure by source; the crosswalk's weight (land) where there is none."""
-        kind = self.held_kind(one)
-        counted = None if kind is None else self.counted(kind)
+        kind = self.measure_of(one)
+        counted = None if kind is None else self.counts_of(kind)
         return self.pairs.held if counted is None else counted
 
     def bases(self, one: Variable, n: Floats) -> tuple[Floats, Floats]:
@@ -399,10 +406,14 @@ class Reader:
             base = self._base(first, n)
             return base, base
         whole = known.get(str(one.denominator))
-        d_base = nothing if whole is None else self._base(whole, self.column(whole.name)[0])
+        denominator_base = (
+            nothing if whole is None else self._base(whole, self.column(whole.name)[0])
+        )
         top = known.get(one.numerator) if one.numerator else None
-        n_base = d_base if one.rule == "average" or top is None else self._base(top, n)
-        return (nothing if one.rule == "average" else n_base), d_base
+        numerator_base = (
+            denominator_base if one.rule == "average" or top is None else self._base(top, n)
+        )
+        return (nothing if one.rule == "average" else numerator_base), denominator_base
 
     def _base(self, one: Variable, values: Floats) -> Floats:
         base, limit, small = rounding_of(one, self.table.level)

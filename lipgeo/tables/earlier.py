@@ -1,8 +1,8 @@
-"""An earlier census's tables brought to today's areas, each area the surest way there is.
+"""Bring an earlier census's tables to today's areas, each area the surest way there is.
 
-What is known of each census of a comparison, and how far correspondences lead back.
-
-Whether a listed unit is the same place at two censuses, and its own published rows if so.
+Three ways, tried in this order: a listed unit that is the same place at both censuses goes by its
+own published row; else correspondences lead back from today's blocks; else the older census's block
+points are laid into the area. Where none is open, the area is not comparable, and it is said why.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ __all__ = [
     "Baseline",
     "Edition",
     "Tables",
-    "baseline_without_table",
     "as_of",
+    "baseline_without_table",
     "chain_to",
-    "variables_to_compare",
-    "follow_back",
     "editions_of",
+    "follow_back",
+    "own_row_crosswalks",
     "share_moved_by_links",
     "share_moved_by_points",
-    "own_row_crosswalks",
+    "variables_to_compare",
 ]
 
 Tables = CensusTable | Sequence[CensusTable]
@@ -76,7 +76,7 @@ def editions_of(given: Mapping[int, tuple[Census | None, Tables | None]]) -> lis
     """Return the censuses given, oldest first, finest table first; refuse what cannot be."""
     if len(given) < 2:
         raise InputError("tables.two_years", years=[str(year) for year in given])
-    legs, wrong = [], []
+    editions, wrong = [], []
     for year in sorted(given):
         census, tables = given[year]
         several = [tables] if isinstance(tables, CensusTable) else list(tables or ())
@@ -93,18 +93,18 @@ def editions_of(given: Mapping[int, tuple[Census | None, Tables | None]]) -> lis
         several.sort(
             key=lambda table: (order.index(table.level) if table.level in order else 2, -len(table))
         )
-        legs.append(Edition(int(year), census, {str(table.level): table for table in several}))
+        editions.append(Edition(int(year), census, {str(table.level): table for table in several}))
     if wrong:
         shown = [f"{one['year']}: {one['table']} {one['level']}" for one in wrong]
         raise TableError("tables.other_year", wrong, tables=shown)
-    if legs[-1].census is None:
-        raise InputError("tables.newest_closed", year=str(legs[-1].year))
-    return legs
+    if editions[-1].census is None:
+        raise InputError("tables.newest_closed", year=str(editions[-1].year))
+    return editions
 
 
-def variables_to_compare(legs: Sequence[Edition], variables: Sequence[str] | None) -> list[str]:
+def variables_to_compare(editions: Sequence[Edition], variables: Sequence[str] | None) -> list[str]:
     """Return the names to compare: those asked for, else all the newest table can weight."""
-    newest = legs[-1]
+    newest = editions[-1]
     if variables is None:
         return [name for name, one in newest.base.variables.items() if one.rule != "index"]
     if not any(newest.holds(name) for name in variables):
@@ -114,7 +114,7 @@ def variables_to_compare(legs: Sequence[Edition], variables: Sequence[str] | Non
             [{"variable": name} for name in variables],
             variables=list(variables),
         )
-    lost = [name for name in variables if not any(leg.holds(name) for leg in legs)]
+    lost = [name for name in variables if not any(edition.holds(name) for edition in editions)]
     if lost:
         raise TableError(
             "tables.no_variable", [{"variable": name} for name in lost], variables=lost
@@ -122,10 +122,10 @@ def variables_to_compare(legs: Sequence[Edition], variables: Sequence[str] | Non
     return list(dict.fromkeys(variables))
 
 
-def as_of(name: str, leg: Edition) -> Variable:
-    """Return a variable as the census of a leg has it."""
-    own = leg.base.variables.get(name) if leg.tables else None
-    return own if own is not None else variable(name, leg.year)
+def as_of(name: str, edition: Edition) -> Variable:
+    """Return a variable as the census of an edition has it."""
+    own = edition.base.variables.get(name) if edition.tables else None
+    return own if own is not None else variable(name, edition.year)
 
 
 def chain_to(
@@ -200,7 +200,9 @@ def share_moved_by_links(
     return float(max(shares))
 
 
-def share_moved_by_points(older: Census, newest: Census, level: str, unit_ids: Sequence[str]) -> float:
+def share_moved_by_points(
+    older: Census, newest: Census, level: str, unit_ids: Sequence[str]
+) -> float:
     """Return the largest share of a unit's people that changed sides, by the older block points."""
     shapes = newest.data.geometry(level, newest.rows(level, list(unit_ids)))
     zones = Zones(list(unit_ids), shapes, newest.crs)
@@ -302,7 +304,7 @@ class Baseline:
 
 def follow_back(  # noqa: PLR0917
     areas: ServiceAreas,
-    leg: Edition,
+    edition: Edition,
     newest: Edition,
     names: Sequence[str],
     links: Sequence[Correspondence],
@@ -310,12 +312,12 @@ def follow_back(  # noqa: PLR0917
 ) -> Baseline:
     """Bring an earlier census's tables to the areas, each area the surest way there is."""
     done = Baseline()
-    chosen = [as_of(name, leg) for name in names]
-    chain, broken = chain_to(links, newest.year, leg.year)
-    own = _follow_by_own_rows(areas, leg, newest, chain, moved, done)
+    chosen = [as_of(name, edition) for name in names]
+    chain, broken = chain_to(links, newest.year, edition.year)
+    own = _follow_by_own_rows(areas, edition, newest, chain, moved, done)
     if own:
-        shares = own_row_crosswalks(areas, own, leg.tables, newest.census)
-        pairs = [(leg.tables[level], xw) for level, xw in shares.items()]
+        shares = own_row_crosswalks(areas, own, edition.tables, newest.census)
+        pairs = [(edition.tables[level], xw) for level, xw in shares.items()]
         done.estimates.append(
             weight_table([t for t, _ in pairs], [xw for _, xw in pairs], variables=chosen)
         )
@@ -324,36 +326,37 @@ def follow_back(  # noqa: PLR0917
     if rest:
         others = areas.select(rest)
         try:
-            how, shares_by = _shares(others, leg, newest, chain, broken, chosen)
+            how, shares_by = _shares(others, edition, newest, chain, broken, chosen)
         except (CrosswalkError, MissingLevelError) as error:
             done.why |= dict.fromkeys(rest, str(error))
         else:
             try:
-                done.estimates.append(weight_table(leg.base, shares_by, variables=chosen))
+                done.estimates.append(weight_table(edition.base, shares_by, variables=chosen))
             except TableError as error:
                 done.why |= dict.fromkeys(rest, str(error))
             else:
                 done.how |= dict.fromkeys(rest, how)
-                if how == "points" and _without_polygons(leg):
+                if how == "points" and _without_polygons(edition):
                     for area in rest:
                         done.flags.setdefault(area, []).append("points_only")
                 unplaced = next(iter(shares_by.values())).meta.get("unplaced", {})
                 done.rows += [
-                    way_record(area, leg.year, how, unplaced=unplaced.get(area, np.nan)) for area in rest
+                    way_record(area, edition.year, how, unplaced=unplaced.get(area, np.nan))
+                    for area in rest
                 ]
-    done.rows += [way_record(a, leg.year, "not comparable") for a in done.why]
+    done.rows += [way_record(a, edition.year, "not comparable") for a in done.why]
     for one in done.estimates:
         done.findings += list(one.report)
-    done.findings += _not_comparable(done, leg.year)
+    done.findings += _not_comparable(done, edition.year)
     return done
 
 
-def baseline_without_table(areas: ServiceAreas, leg: Edition) -> Baseline:
+def baseline_without_table(areas: ServiceAreas, edition: Edition) -> Baseline:
     """Return what can be said of a census without a table, or without a variable asked for."""
-    said = "tables.not_in_tables" if leg.tables else "tables.comparison.no_table"
-    done = Baseline(why=dict.fromkeys(areas.ids, say(said, year=str(leg.year))))
-    done.rows = [way_record(area, leg.year, "not comparable") for area in areas.ids]
-    done.findings = _not_comparable(done, leg.year)
+    said = "tables.not_in_tables" if edition.tables else "tables.comparison.no_table"
+    done = Baseline(why=dict.fromkeys(areas.ids, say(said, year=str(edition.year))))
+    done.rows = [way_record(area, edition.year, "not comparable") for area in areas.ids]
+    done.findings = _not_comparable(done, edition.year)
     return done
 
 
@@ -384,7 +387,7 @@ def way_record(
 
 def _follow_by_own_rows(  # noqa: PLR0917
     areas: ServiceAreas,
-    leg: Edition,
+    edition: Edition,
     newest: Edition,
     chain: Correspondence | None,
     moved: float,
@@ -395,12 +398,12 @@ def _follow_by_own_rows(  # noqa: PLR0917
     units = areas.units
     for area, mine in units.groupby("area_id", sort=False):
         known = all(
-            level in leg.tables and set(part["unit_id"]) <= set(leg.tables[level].unit_ids)
+            level in edition.tables and set(part["unit_id"]) <= set(edition.tables[level].unit_ids)
             for level, part in mine.groupby("level")
         )
         if not known:
             continue
-        share = _share_moved(mine, leg, newest, chain)
+        share = _share_moved(mine, edition, newest, chain)
         if share is not None and share > moved:
             done.findings.append(
                 finding(
@@ -410,7 +413,7 @@ def _follow_by_own_rows(  # noqa: PLR0917
                     value=share,
                     limit=moved,
                     area=area,
-                    year=str(leg.year),
+                    year=str(edition.year),
                     share=share,
                 )
             )
@@ -421,7 +424,7 @@ def _follow_by_own_rows(  # noqa: PLR0917
         done.rows.append(
             way_record(
                 str(area),
-                leg.year,
+                edition.year,
                 "own rows",
                 moved=np.nan if share is None else share,
                 unplaced=0.0,
@@ -431,7 +434,7 @@ def _follow_by_own_rows(  # noqa: PLR0917
 
 
 def _share_moved(
-    units: pd.DataFrame, leg: Edition, newest: Edition, chain: Correspondence | None
+    units: pd.DataFrame, edition: Edition, newest: Edition, chain: Correspondence | None
 ) -> float | None:
     """Return the share of units' people that changed sides, ``None`` where nothing says it."""
     census = newest.census
@@ -441,7 +444,7 @@ def _share_moved(
             return max(
                 share_moved_by_links(
                     census,
-                    chain.raised(level, _parents(leg, chain.old_level, level)),
+                    chain.raised(level, _parents(edition, chain.old_level, level)),
                     level,
                     list(part["unit_id"]),
                 )
@@ -449,67 +452,71 @@ def _share_moved(
             )
         except (CrosswalkError, MissingLevelError):
             pass
-    if leg.census is None or any(
-        level not in leg.census.levels for level in units["level"].unique()
+    if edition.census is None or any(
+        level not in edition.census.levels for level in units["level"].unique()
     ):
         return None
     return max(
-        share_moved_by_points(leg.census, census, level, list(part["unit_id"]))
+        share_moved_by_points(edition.census, census, level, list(part["unit_id"]))
         for level, part in units.groupby("level")
     )
 
 
-def _parents(leg: Edition, below: str, level: str) -> pd.Series | None:
+def _parents(edition: Edition, below: str, level: str) -> pd.Series | None:
     """Return which unit of a level each lower unit of an older census lies in, where known."""
-    if leg.census is None or below not in leg.census.levels:
+    if edition.census is None or below not in edition.census.levels:
         return None
-    units = leg.census.units(below)
+    units = edition.census.units(below)
     return units.get(level)
 
 
 def _shares(  # noqa: PLR0917
     areas: ServiceAreas,
-    leg: Edition,
+    edition: Edition,
     newest: Edition,
     chain: Correspondence | None,
     broken: str,
     chosen: Sequence[Variable],
 ) -> tuple[str, dict[str, Crosswalk]]:
     """Return how areas are followed, and the crosswalks of the finest table by weight."""
-    table = leg.base
+    table = edition.base
     level = str(table.level)
     weights = list(dict.fromkeys(one.basis for one in chosen))
     assert newest.census is not None
     why = broken
     if chain is not None:
         try:
-            raised = chain.raised(level, _parents(leg, chain.old_level, level))
+            raised = chain.raised(level, _parents(edition, chain.old_level, level))
             return "blocks", {
                 weight: vintage_crosswalk(
-                    newest.census, raised, areas, weight=weight, held=_older_amounts(leg, level, weight)
+                    newest.census,
+                    raised,
+                    areas,
+                    weight=weight,
+                    held=_older_amounts(edition, level, weight),
                 )
                 for weight in weights
             }
         except (CrosswalkError, MissingLevelError) as error:
             why = str(error)
-    if leg.census is None or level not in leg.census.levels:
-        raise CrosswalkError("tables.no_way", year=str(leg.year), level=level, why=why)
+    if edition.census is None or level not in edition.census.levels:
+        raise CrosswalkError("tables.no_way", year=str(edition.year), level=level, why=why)
     return "points", {
-        weight: points_crosswalk(leg.census, level, areas, newest.census, weight)
+        weight: points_crosswalk(edition.census, level, areas, newest.census, weight)
         for weight in weights
     }
 
 
-def _without_polygons(leg: Edition) -> bool:
+def _without_polygons(edition: Edition) -> bool:
     """Whether nothing says which units of an older census an outline cuts."""
-    level = str(leg.base.level)
-    return leg.census is not None and GRID not in leg.census.data.columns(level)
+    level = str(edition.base.level)
+    return edition.census is not None and GRID not in edition.census.data.columns(level)
 
 
-def _older_amounts(leg: Edition, level: str, weight: str) -> pd.Series | None:
+def _older_amounts(edition: Edition, level: str, weight: str) -> pd.Series | None:
     """Return what older units held then: from their table, else from their census."""
-    if weight in leg.base.frame:
-        return leg.base.frame[weight]
-    if leg.census is not None and level in leg.census.levels and weight != "area":
-        return leg.census.counts(level)[weight]
+    if weight in edition.base.frame:
+        return edition.base.frame[weight]
+    if edition.census is not None and level in edition.census.levels and weight != "area":
+        return edition.census.counts(level)[weight]
     return None

@@ -1,14 +1,15 @@
-"""``Plan``: which counts of a long table are summed, for whom, and by what weights.
-
-Sums of counts over a table in long form, as one expression that a database engine runs.
+"""Sum the counts of a long table in a database engine, by one expression.
 
 The table has one row a unit and characteristic. Most of the sums need no weights: a unit wholly in
 a target gives it what it holds. So units are summed by the target they lie in (*home*), and only
 those along outlines are multiplied by weights (*links*). What is 0 adds nothing and is passed over;
-what is missing is summed apart, so that only there anybody looks for the reason. That makes
-three aggregates, two small ones for groups that are no targets, and their union is the expression.
+what is missing is summed apart (*missing*), so that only there anybody looks for the reason. That
+makes three aggregates, two small ones for groups that are no targets (*others*,
+*others_missing*), and their union is the expression.
 
-What the expression over a long table gave, as what was gathered of it.
+Three steps: :class:`Plan` says which counts are summed, for whom, and by what weights;
+:func:`counts_expression` is the expression; :func:`sums_from_engine` makes of its result the same
+sums that :func:`lipgeo.tables.sums.sum_table` takes in memory.
 """
 
 from __future__ import annotations
@@ -22,16 +23,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from lipgeo.arrays import Floats, Ints
-from lipgeo.tables.columns import Reader, rounding_of
+from lipgeo.tables.columns import ColumnReader, rounding_of
 from lipgeo.tables.pairs import Family, Pairs
-from lipgeo.tables.sums import Gathered, Overall, Parents, Totals, spread_of, variance_of
+from lipgeo.tables.sums import Overall, Parents, TableSums, Totals, spread_of, variance_of
 from lipgeo.tables.variables import Variable, sampling_factor
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
-__all__ = ["BRANCHES", "SUMS", "Cell", "Plan", "counts_expression", "gathered_counts", "groups_of"]
+__all__ = ["BRANCHES", "SUMS", "Cell", "Plan", "counts_expression", "groups_of", "sums_from_engine"]
 
 #: measure of what nothing else is known of: what the crosswalk weighs by
 _WEIGHT = "weight"
@@ -86,9 +86,10 @@ class Plan:
         ``unit, group_id`` and weights of units that give less than all, or to more than one;
         ``kept`` on the first of a unit's.
     places
-        Homes and links together, as lost cells are summed: ``once`` is 1 for homes alone.
-    kin
-        ``unit, group_id, share`` of groups that are no targets: parents, splits, units of none.
+        Homes and links together, as missing cells are summed: ``once`` is 1 for homes alone.
+    others
+        ``unit, group_id, share`` of groups that are no targets: parents, splits, units that hold
+        nothing of a kind of measure.
     pairs, family
         The crosswalk.
     kinds
@@ -107,7 +108,7 @@ class Plan:
     homes: pd.DataFrame
     links: pd.DataFrame
     places: pd.DataFrame
-    kin: pd.DataFrame
+    others: pd.DataFrame
     pairs: Pairs
     family: Family | None
     kinds: Mapping[str, Floats]
@@ -121,7 +122,7 @@ class Plan:
         variables: Sequence[Variable],
         cells: Sequence[Cell],
         units: Ints,
-        reader: Reader,
+        reader: ColumnReader,
         family: Family | None,
     ) -> Plan:
         """Plan the sums of some counts.
@@ -138,17 +139,19 @@ class Plan:
             Parents to sum besides.
         """
         pairs = reader.pairs
-        held = [reader.held_kind(one) or _WEIGHT for one in variables]
+        # what measures what was observed of each count, and what no unit's count can exceed
+        held = [reader.measure_of(one) or _WEIGHT for one in variables]
         ceilings = [
             one.ceiling
-            if one.ceiling is not None and reader.counted(one.ceiling) is not None
+            if one.ceiling is not None and reader.counts_of(one.ceiling) is not None
             else None
             for one in variables
         ]
         kinds = {
-            kind: pairs.held if kind == _WEIGHT else np.asarray(reader.counted(kind))
+            kind: pairs.held if kind == _WEIGHT else np.asarray(reader.counts_of(kind))
             for kind in dict.fromkeys([*held, *(c for c in ceilings if c is not None)])
         }
+        # counts that are summed alike share a rule
         number = {kind: at for at, kind in enumerate(kinds)}
         table = reader.table
         rules: dict[_Rule, int] = {}
@@ -167,6 +170,7 @@ class Plan:
         ]
         frame = pd.DataFrame(list(rules), columns=list(_Rule._fields))
         frame.insert(0, "v", np.arange(len(frame), dtype=np.int32))
+        # who is summed for whom: at home, along outlines, and groups that are no targets
         measures = list(kinds.values())
         homes = _homes(pairs, units, measures)
         links = _links(pairs, units, measures)
@@ -177,9 +181,9 @@ class Plan:
             rules=frame.astype({"characteristic": "int32", "whole": "Int32"}),
             rule=np.array(rule, dtype=np.int64),
             homes=homes.drop(columns=["target", "once"]),
-            links=links.drop(columns=["touching", *_held(links)]),
+            links=links.drop(columns=["touching", *_measure_columns(links)]),
             places=_places(homes, links),
-            kin=_kin(pairs, family, units, measures),
+            others=_others(pairs, family, units, measures),
             pairs=pairs,
             family=family,
             kinds=kinds,
@@ -211,6 +215,7 @@ def _homes(pairs: Pairs, units: Ints, kinds: Sequence[Floats]) -> pd.DataFrame:
     """Return each source at home, and again for every other target it lies in wholly."""
     home = _home(pairs)
     rows = np.flatnonzero(_whole(pairs))
+    # where targets overlap, a source lies wholly in several
     again = rows[pairs.target[rows] != home[pairs.source[rows]]]
     source = np.concatenate([np.arange(len(home)), pairs.source[again]])
     target = np.concatenate([home, pairs.target[again]])
@@ -246,6 +251,7 @@ def groups_of(pairs: Pairs, family: Family | None, kinds: int) -> dict[str, rang
 
 def _links(pairs: Pairs, units: Ints, kinds: Sequence[Floats]) -> pd.DataFrame:
     """Return the pairs that give less than all."""
+    # pairs along outlines, with their shares
     rest = np.flatnonzero(~_whole(pairs))
     touching = pairs.inside | pairs.straddling | (pairs.share > 0)
     parts = [
@@ -269,6 +275,7 @@ def _links(pairs: Pairs, units: Ints, kinds: Sequence[Floats]) -> pd.DataFrame:
     source = np.flatnonzero((kept != 0) & ~linked)
     parts.append(pd.DataFrame({"source": source, "group_id": 0, "share": 0.0}))
     links = pd.concat(parts, ignore_index=True).fillna(0.0)
+    # weights of the sums, and the number of each unit in the table
     links["square"] = links["share"] ** 2
     links["kept"] = np.where(links["source"].duplicated(), 0.0, kept[links["source"]])
     links["unit"] = units[links["source"]].astype(np.int32)
@@ -278,27 +285,31 @@ def _links(pairs: Pairs, units: Ints, kinds: Sequence[Floats]) -> pd.DataFrame:
     return links.astype({"group_id": "int32"}).reset_index(drop=True)
 
 
-def _held(frame: pd.DataFrame) -> list[str]:
+def _measure_columns(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame.columns if name.startswith("held_")]
 
 
 def _places(homes: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
     """Return homes and links as one frame of weights."""
-    whole = homes[["unit", "once", *_held(homes)]].assign(
+    whole = homes[["unit", "once", *_measure_columns(homes)]].assign(
         group_id=homes["target"], share=1.0, square=1.0, inside=1.0, straddling=0.0, touching=1.0
     )
     part = links.drop(columns=["doubt", "kept"]).assign(once=0.0)
     return pd.concat([whole, part[whole.columns]], ignore_index=True)
 
 
-def _kin(pairs: Pairs, family: Family | None, units: Ints, kinds: Sequence[Floats]) -> pd.DataFrame:
+def _others(
+    pairs: Pairs, family: Family | None, units: Ints, kinds: Sequence[Floats]
+) -> pd.DataFrame:
     """Return what is summed for groups that are no targets."""
     groups = groups_of(pairs, family, len(kinds))
     parts = []
+    # parents that targets cut, and their splits
     if family is not None:
         for name, matrix in (("parent", family.unions), ("split", family.fine)):
             held = matrix.tocoo()
             parts.append((family.rows[held.col], groups[name].start + held.row, held.data))
+    # units that hold nothing of a kind of measure: the variance of a value leaves them out
     for at, held in enumerate(kinds):
         source = np.flatnonzero(~(held > 0))
         group = np.full(len(source), groups["empty"].start + at)
@@ -311,29 +322,41 @@ def _kin(pairs: Pairs, family: Family | None, units: Ints, kinds: Sequence[Float
     return kept.astype({"unit": "int32", "group_id": "int32"})
 
 
+# ------------------------------------------------------------------- the expression
+
 #: the aggregates
-BRANCHES = ("home", "links", "lost", "kin", "kin_lost")
+BRANCHES = ("home", "links", "missing", "others", "others_missing")
 #: sums of each, in the order they stand in the union
 SUMS = {
-    "home": ("n", "square", "big"),
-    "links": ("n", "n_in", "n_str", "n_square", "q", "qq", "big", "big_square", "kept"),
-    "lost": (
-        "lost",
-        "lost_square",
-        "held",
-        "held_square",
-        "ceiling_in",
-        "ceiling_str",
-        "unbounded",
-        "na",
-        "held_once",
+    "home": ("numerator", "square", "above_limit"),
+    "links": (
+        "numerator",
+        "numerator_inside",
+        "numerator_straddling",
+        "numerator_square",
+        "doubt_size",
+        "doubt_size_square",
+        "above_limit",
+        "above_limit_square",
+        "kept",
     ),
-    "kin": ("n",),
-    "kin_lost": ("lost",),
+    "missing": (
+        "share",
+        "share_square",
+        "amount",
+        "amount_square",
+        "ceiling_inside",
+        "ceiling_straddling",
+        "unbounded",
+        "not_applicable",
+        "amount_once",
+    ),
+    "others": ("numerator",),
+    "others_missing": ("missing",),
 }
 #: what the column ``content`` says of rows with a number other than 0, and of rows with a gap
-_COUNTED = (1, 2)
-_LOST = 2
+_WITH_NUMBER = (1, 2)
+_WITH_GAP = 2
 _WIDTH = max(len(names) for names in SUMS.values())
 
 
@@ -353,35 +376,37 @@ def counts_expression(table: Any, plan: Plan) -> Any:
     Returns
     -------
     ibis.expr.types.Table
-        ``branch, group_id, v`` and sums ``s0`` to ``sN``: for each of the four aggregates its own
+        ``branch, group_id, v`` and sums ``s0`` to ``sN``: for each of the aggregates its own
         (see ``SUMS``), column of values by column of values; null where the aggregate has no such
         sum. In no order.
     """
     import ibis
 
-    rules, homes, links, places, kin = (
-        _beside(table, frame)
-        for frame in (plan.rules, plan.homes, plan.links, plan.places, plan.kin)
+    rules, homes, links, places, others = (
+        _memtable(table, frame)
+        for frame in (plan.rules, plan.homes, plan.links, plan.places, plan.others)
     )
-    counted, lost = _rows(table, plan)
-    counted, lost = (rows.join(rules, "characteristic") for rows in (counted, lost))
+    # rows with numbers and rows with gaps, each with the rule it is summed by
+    numbers, gaps = _read_rows(table, plan)
+    numbers, gaps = (rows.join(rules, "characteristic") for rows in (numbers, gaps))
     if plan.by_whole:
-        lost = _with_wholes(lost, table, plan)
-    sums = _Sums(plan)
+        gaps = _with_wholes(gaps, table, plan)
+    # each joined with whom it is summed for, and aggregated
+    terms = _Terms(plan)
     parts = [
-        _aggregate(counted.join(homes, "unit"), "home", plan, sums.of_home),
-        _aggregate(counted.join(links, "unit"), "links", plan, sums.of_links),
-        _aggregate(lost.join(places, "unit"), "lost", plan, sums.of_lost),
+        _aggregate(numbers.join(homes, "unit"), "home", plan, terms.of_home),
+        _aggregate(numbers.join(links, "unit"), "links", plan, terms.of_links),
+        _aggregate(gaps.join(places, "unit"), "missing", plan, terms.of_missing),
     ]
-    if len(plan.kin):
+    if len(plan.others):
         parts += [
-            _aggregate(counted.join(kin, "unit"), "kin", plan, sums.of_kin),
-            _aggregate(lost.join(kin, "unit"), "kin_lost", plan, sums.of_kin_lost),
+            _aggregate(numbers.join(others, "unit"), "others", plan, terms.of_others),
+            _aggregate(gaps.join(others, "unit"), "others_missing", plan, terms.of_others_missing),
         ]
     return ibis.union(*parts)
 
 
-def _beside(table: Any, frame: pd.DataFrame) -> Any:
+def _memtable(table: Any, frame: pd.DataFrame) -> Any:
     """Return a frame for the engine; a key of another width would be slow to join by."""
     import ibis
     import pyarrow as pa
@@ -391,7 +416,7 @@ def _beside(table: Any, frame: pd.DataFrame) -> Any:
     return given.cast({name: table[name].type() for name in keys})
 
 
-def _rows(table: Any, plan: Plan) -> tuple[Any, Any]:
+def _read_rows(table: Any, plan: Plan) -> tuple[Any, Any]:
     """Return rows with a number other than 0, and rows with a gap; no more is read than that."""
     import ibis
 
@@ -399,15 +424,15 @@ def _rows(table: Any, plan: Plan) -> tuple[Any, Any]:
     cells = table.filter(table["characteristic"].between(low, high))
     names = list(plan.columns)
     if "content" in table.columns:
-        counted = cells.filter(cells["content"].between(*_COUNTED))
-        lost = cells.filter(cells["content"] >= _LOST)
+        numbers = cells.filter(cells["content"].between(*_WITH_NUMBER))
+        gaps = cells.filter(cells["content"] >= _WITH_GAP)
     else:
-        counted = cells.filter(ibis.or_(*(cells[name] != 0 for name in names)))
-        lost = cells.filter(ibis.or_(*(cells[name].isnull() for name in names)))
+        numbers = cells.filter(ibis.or_(*(cells[name] != 0 for name in names)))
+        gaps = cells.filter(ibis.or_(*(cells[name].isnull() for name in names)))
     symbols = [f"{name}_symbol" for name in names]
     return (
-        counted.select("unit", "characteristic", *names),
-        lost.select("unit", "characteristic", *names, *symbols),
+        numbers.select("unit", "characteristic", *names),
+        gaps.select("unit", "characteristic", *names, *symbols),
     )
 
 
@@ -429,24 +454,26 @@ def _aggregate(rows: Any, branch: str, plan: Plan, sums: Callable[[Any, str], li
     )
 
 
-class _Sums:
-    """What is summed of a row, in the order of ``SUMS``: by aggregate, for one column of values."""
+class _Terms:
+    """Terms that a row adds to the sums, in the order of ``SUMS``, for one column of values."""
 
     def __init__(self, plan: Plan) -> None:
         self.kinds = len(plan.kinds)
         self.by_whole = plan.by_whole
 
     def of_home(self, row: Any, name: str) -> list[Any]:
+        """Return the terms of a unit at home: what it holds, and its square over the measure."""
         value = row[name]
         return [
             value,
-            value * value * self._picked(row, "held", "inverse"),
+            value * value * self._pick(row, "held", "inverse"),
             (value > row["limit"]).cast("float64"),
         ]
 
     def of_links(self, row: Any, name: str) -> list[Any]:
+        """Return the terms of a unit along an outline: what it holds, times each weight."""
         value, share, square, doubt = row[name], row["share"], row["square"], row["doubt"]
-        big = (value > row["limit"]).cast("float64")
+        above = (value > row["limit"]).cast("float64")
         return [
             share * value,
             row["inside"] * value,
@@ -454,14 +481,15 @@ class _Sums:
             square * value,
             doubt * value,
             doubt * value * value,
-            share * big,
-            square * big,
+            share * above,
+            square * above,
             row["kept"] * value,
         ]
 
-    def of_lost(self, row: Any, name: str) -> list[Any]:
+    def of_missing(self, row: Any, name: str) -> list[Any]:
+        """Return the terms of a unit, 0 unless its cell is missing: shares, measure, ceiling."""
         gone = row[name].isnull().cast("float64")
-        held = self._picked(row, "held", "held") * gone
+        held = self._pick(row, "held", "held") * gone
         ceiling, unbounded = self._ceiling(row, name)
         applies = (row[f"{name}_symbol"] == "...").fill_null(False).cast("float64")
         share, square = row["share"], row["square"]
@@ -477,13 +505,15 @@ class _Sums:
             row["once"] * held,
         ]
 
-    def of_kin(self, row: Any, name: str) -> list[Any]:
+    def of_others(self, row: Any, name: str) -> list[Any]:
+        """Return the term of a group that is no target: what a member holds of it."""
         return [row["share"] * row[name]]
 
-    def of_kin_lost(self, row: Any, name: str) -> list[Any]:
+    def of_others_missing(self, row: Any, name: str) -> list[Any]:
+        """Return the term of a group that is no target: members whose cell is missing."""
         return [row["share"] * row[name].isnull().cast("float64")]
 
-    def _picked(self, row: Any, kind: str, prefix: str) -> Any:
+    def _pick(self, row: Any, kind: str, prefix: str) -> Any:
         """Return the measure that a row's rule names."""
         import ibis
 
@@ -497,7 +527,7 @@ class _Sums:
         import ibis
 
         gone = row[name].isnull()
-        measure = self._picked(row, "ceiling", "held")
+        measure = self._pick(row, "ceiling", "held")
         known = ibis.ifelse(row["ceiling"] >= 0, measure, ibis.null("float64"))
         if self.by_whole:
             known = ibis.coalesce(row[f"{name}_whole"], known)
@@ -507,40 +537,44 @@ class _Sums:
         )
 
 
-def _with_wholes(lost: Any, table: Any, plan: Plan) -> Any:
-    """Set beside lost cells what the cell of their denominator holds."""
+def _with_wholes(gaps: Any, table: Any, plan: Plan) -> Any:
+    """Set beside missing cells what the cell of their denominator holds."""
     wanted = [int(one) for one in plan.rules["whole"].dropna().unique()]
     wholes = table.filter(table["characteristic"].isin(wanted)).select(
         whole_unit=table["unit"],
         whole_of=table["characteristic"].cast("int32"),
         **{f"{name}_whole": table[name] for name in plan.columns},
     )
-    found = lost.left_join(
-        wholes, [lost["unit"] == wholes["whole_unit"], lost["whole"] == wholes["whole_of"]]
+    found = gaps.left_join(
+        wholes, [gaps["unit"] == wholes["whole_unit"], gaps["whole"] == wholes["whole_of"]]
     )
     return found.drop("whole_unit", "whole_of")
 
+
+# ------------------------------------------------------------------- the result
 
 #: relative size below which a difference of sums is their rounding
 _ROUNDING = 1e-12
 
 
 class _Result:
-    """Sums by aggregate, group and variable."""
+    """The sums that the engine gave: by aggregate, group and variable."""
 
     def __init__(self, result: pa.Table, plan: Plan) -> None:
         self.plan = plan
         self.groups = groups_of(plan.pairs, plan.family, len(plan.kinds))
         columns = {name: result[name].to_numpy() for name in ("branch", "group_id", "v")}
+        # rows of each aggregate
         order = np.argsort(columns["branch"], kind="stable")
         ends = np.searchsorted(columns["branch"][order], np.arange(len(BRANCHES) + 1))
         self.rows = {name: order[ends[at] : ends[at + 1]] for at, name in enumerate(BRANCHES)}
         self.group, self.v, self.result = columns["group_id"], columns["v"], result
+        # column of values of each variable
         place = {name: at for at, name in enumerate(plan.columns)}
         self.column = np.array([place[cell.column] for cell in plan.cells], dtype=np.int64)
 
     def sums(self, branch: str, name: str, groups: range) -> Floats:
-        """Return one sum of one aggregate; groups by variables."""
+        """Return one sum of one aggregate, 0 where it has no row; groups by variables."""
         names = SUMS[branch]
         rows = self.rows[branch]
         there = rows[(self.group[rows] >= groups.start) & (self.group[rows] < groups.stop)]
@@ -548,104 +582,125 @@ class _Result:
         found = np.zeros((len(groups), len(self.plan.variables)))
         for at in range(len(self.plan.columns)):
             mine = np.flatnonzero(self.column == at)
-            held = np.zeros((len(groups), len(self.plan.rules)))
+            by_rule = np.zeros((len(groups), len(self.plan.rules)))
             values = self.result[f"s{at * len(names) + names.index(name)}"].to_numpy()
-            held[group, v] = values[there]
-            found[:, mine] = held[:, self.plan.rule[mine]]
+            by_rule[group, v] = values[there]
+            found[:, mine] = by_rule[:, self.plan.rule[mine]]
         return found
 
+    def at_home(self, name: str) -> Floats:
+        """Return a sum of whole units by target, the same unit in every target it lies in."""
+        once = self.sums("home", name, self.groups["target"])
+        return once + self.sums("home", name, self.groups["again"])
 
-def gathered_counts(result: pa.Table, plan: Plan) -> Gathered:
-    """Make what was gathered of the expression's result."""
+    def along(self, name: str) -> Floats:
+        """Return a sum of units along outlines by target."""
+        return self.sums("links", name, self.groups["target"])
+
+    def of_missing(self, name: str) -> Floats:
+        """Return a sum of units whose cell is missing by target."""
+        return self.sums("missing", name, self.groups["target"])
+
+    def of_all(self, branch: str, name: str) -> Floats:
+        """Return a sum over all units, each once; one a variable."""
+        targets = self.groups["target"]
+        found = self.sums(branch, name, range(-1, len(targets)))
+        return np.asarray(found.sum(axis=0))
+
+
+def sums_from_engine(result: pa.Table, plan: Plan) -> TableSums:
+    """Return the sums of a table from the result of its expression, as ``sum_table`` does."""
     got = _Result(result, plan)
-    targets, pairs = got.groups["target"], plan.pairs
-    everywhere = range(-1, len(targets))
+    absent = _absent_sums(plan)
+    count = len(plan.variables)
+    sampled = [sampling_factor(plan.vintage) if one.sampled else 0.0 for one in plan.variables]
+    return TableSums(
+        variables=plan.variables,
+        ratio=np.zeros(count, dtype=bool),
+        sampling=np.array(sampled),
+        totals=_totals(got, absent, plan),
+        overall=_overall(got, absent, plan),
+        parents=_parents(got, plan),
+    )
 
-    def home(name: str) -> Floats:
-        return got.sums("home", name, targets) + got.sums("home", name, got.groups["again"])
 
-    def links(name: str) -> Floats:
-        return got.sums("links", name, targets)
-
-    def lost(name: str) -> Floats:
-        return got.sums("lost", name, targets)
-
-    absent = _absent(plan)
-    n = home("n")
-    measure = _measures(plan)
+def _totals(got: _Result, absent: _AbsentSums, plan: Plan) -> Totals:
+    pairs, measure = plan.pairs, _measures(plan)
     ones = np.ones(len(pairs.sources))
-    share_lost = lost("lost") + absent.share
-    square_lost = lost("lost_square") + absent.square
+    # what is held and seen: all, less missing cells, less units that are not in the table
     share, square = _column(pairs.by_share @ ones), _column(pairs.by_square @ ones)
-    seen, seen_square = _left(share, share_lost), _left(square, square_lost)
+    share_seen = _difference(share, got.of_missing("share") + absent.share)
+    square_seen = _difference(square, got.of_missing("share_square") + absent.share_square)
+    amount = (pairs.by_share @ measure.amount)[:, measure.kind]
+    amount_seen = _difference(amount, got.of_missing("amount") + absent.amount)
+    # how the counts were rounded: up to a limit by one base, above it by another
     roundings = [rounding_of(one, plan.level) for one in plan.variables]
     base, small = (np.array([getattr(r, of) for r in roundings]) for of in ("base", "small"))
     limited = np.array([one.limit >= 0 for one in roundings])
-    little = np.where(limited, _left(seen, home("big") + links("big")), 0.0)
-    big_square = home("big") + links("big_square")
-    little_square = np.where(limited, _left(seen_square, big_square), 0.0)
-    shape = n.shape
-    nothing = np.zeros(shape)
-    touching = pairs.by_touching
-    totals = Totals(
-        n=n + links("n"),
-        d=nothing,
-        n_in=n + links("n_in"),
-        n_str=links("n_str"),
-        d_in=nothing,
-        d_str=nothing,
-        n_square=n + links("n_square"),
-        d_square=nothing,
-        held=(pairs.by_share @ measure.held)[:, measure.kind],
-        held_observed=_left(
-            (pairs.by_share @ measure.held)[:, measure.kind], lost("held") + absent.held
+    above = got.at_home("above_limit") + got.along("above_limit")
+    above_square = got.at_home("above_limit") + got.along("above_limit_square")
+    little = np.where(limited, _difference(share_seen, above), 0.0)
+    little_square = np.where(limited, _difference(square_seen, above_square), 0.0)
+    rounding_max = (share_seen - little) * np.maximum(base - 1, 0)
+    rounding_max = rounding_max + little * np.maximum(small - 1, 0)
+    rounding_variance = (square_seen - little_square) * variance_of(base)
+    rounding_variance = rounding_variance + little_square * variance_of(small)
+    # counts have no denominator
+    whole = got.at_home("numerator")
+    nothing = np.zeros(whole.shape)
+    shared_by_area = pairs.shared_by_area.astype(np.float64)
+    return Totals(
+        numerator=whole + got.along("numerator"),
+        denominator=nothing,
+        numerator_inside=whole + got.along("numerator_inside"),
+        numerator_straddling=got.along("numerator_straddling"),
+        denominator_inside=nothing,
+        denominator_straddling=nothing,
+        numerator_square=whole + got.along("numerator_square"),
+        denominator_square=nothing,
+        amount=amount,
+        amount_observed=amount_seen,
+        share=np.broadcast_to(share, whole.shape),
+        share_observed=share_seen,
+        missing_inside=got.of_missing("ceiling_inside") + absent.ceiling_inside,
+        missing_straddling=got.of_missing("ceiling_straddling") + absent.ceiling_straddling,
+        unbounded=got.of_missing("unbounded") + absent.unbounded,
+        missing_square=got.of_missing("amount_square") + absent.amount_square,
+        doubt_size=got.along("doubt_size"),
+        doubt_size_square=got.along("doubt_size_square"),
+        numerator_rounding_max=rounding_max,
+        denominator_rounding_max=nothing,
+        numerator_rounding_variance=rounding_variance,
+        denominator_rounding_variance=nothing,
+        units=np.broadcast_to(_column(pairs.by_touching @ ones), whole.shape),
+        straddling=np.broadcast_to(_column(pairs.by_straddling @ ones), whole.shape),
+        shared_by_area_count=np.broadcast_to(
+            _column(pairs.by_straddling @ shared_by_area), whole.shape
         ),
-        share=np.broadcast_to(share, shape),
-        share_observed=seen,
-        missing_in=lost("ceiling_in") + absent.ceiling_in,
-        missing_str=lost("ceiling_str") + absent.ceiling_str,
-        unbounded=lost("unbounded") + absent.unbounded,
-        lost_square=lost("held_square") + absent.held_square,
-        doubt_size=links("q"),
-        doubt_square=links("qq"),
-        n_max=(seen - little) * np.maximum(base - 1, 0) + little * np.maximum(small - 1, 0),
-        d_max=nothing,
-        n_var=(seen_square - little_square) * variance_of(base)
-        + little_square * variance_of(small),
-        d_var=nothing,
-        units=np.broadcast_to(_column(touching @ ones), shape),
-        straddling=np.broadcast_to(_column(pairs.by_straddling @ ones), shape),
-        area_based=np.broadcast_to(
-            _column(pairs.by_straddling @ pairs.shared_by_area.astype(np.float64)), shape
-        ),
-        not_applicable=lost("na"),
+        not_applicable=got.of_missing("not_applicable"),
         zeros=nothing,
     )
-    given = got.sums("home", "n", everywhere).sum(axis=0)
-    outside = got.sums("home", "n", range(-1, 0))[0]
-    empty = got.sums("kin", "n", got.groups["empty"])
-    count = len(plan.variables)
-    held = measure.held.sum(axis=0)[measure.kind]
-    held = held - got.sums("lost", "held_once", everywhere).sum(axis=0) - absent.held_all
-    return Gathered(
-        variables=plan.variables,
-        ratio=np.zeros(count, dtype=bool),
-        sampling=np.array(
-            [sampling_factor(plan.vintage) if one.sampled else 0.0 for one in plan.variables]
+
+
+def _overall(got: _Result, absent: _AbsentSums, plan: Plan) -> Overall:
+    measure, count = _measures(plan), len(plan.variables)
+    total = got.of_all("home", "numerator")
+    outside = got.sums("home", "numerator", range(-1, 0))[0]
+    shared_out = got.along("kept").sum(axis=0)
+    # the variance of a value leaves out units that hold nothing, and units not observed
+    empty = got.sums("others", "numerator", got.groups["empty"])
+    amount = measure.amount.sum(axis=0)[measure.kind]
+    amount = amount - got.of_all("missing", "amount_once") - absent.amount_of_all
+    return Overall(
+        total=total,
+        outside=outside + shared_out,
+        rate_sd=np.zeros(count),
+        rate_range=np.zeros(count),
+        variance=spread_of(
+            amount,
+            total - empty[measure.kind, np.arange(count)],
+            got.of_all("home", "square"),
         ),
-        totals=totals,
-        overall=Overall(
-            given=given,
-            kept=outside + got.sums("links", "kept", targets).sum(axis=0),
-            rate_sd=np.zeros(count),
-            rate_range=np.zeros(count),
-            variance=spread_of(
-                held,
-                given - empty[measure.kind, np.arange(count)],
-                got.sums("home", "square", everywhere).sum(axis=0),
-            ),
-        ),
-        parents=_parents(got, plan),
     )
 
 
@@ -654,65 +709,66 @@ def _parents(got: _Result, plan: Plan) -> Parents | None:
     if family is None:
         return None
     parents, splits = got.groups["parent"], got.groups["split"]
-    n, fine = got.sums("kin", "n", parents), got.sums("kin", "n", splits)
+    held = got.sums("others", "numerator", parents)
+    split = got.sums("others", "numerator", splits)
     absent = family.unions @ plan.absent[family.rows].astype(np.float64)
     return Parents(
-        n=n,
-        d=np.zeros_like(n),
-        lost=got.sums("kin_lost", "lost", parents) + _column(absent),
-        fine_n=fine,
-        fine_d=np.zeros_like(fine),
+        numerator=held,
+        denominator=np.zeros_like(held),
+        missing=got.sums("others_missing", "missing", parents) + _column(absent),
+        split_numerator=split,
+        split_denominator=np.zeros_like(split),
     )
 
 
 class _Measures(NamedTuple):
     """Measures by source, one column a kind, and the kind of each variable."""
 
-    held: Floats
+    amount: Floats
     kind: Ints
 
 
 def _measures(plan: Plan) -> _Measures:
-    held = np.stack(list(plan.kinds.values()), axis=1)
-    return _Measures(held, plan.rules["held"].to_numpy(dtype=np.int64)[plan.rule])
+    amount = np.stack(list(plan.kinds.values()), axis=1)
+    return _Measures(amount, plan.rules["held"].to_numpy(dtype=np.int64)[plan.rule])
 
 
-class _Absent(NamedTuple):
-    """What sources that the table does not hold add to the sums of lost cells."""
+class _AbsentSums(NamedTuple):
+    """What sources that the table does not hold add to the sums of missing cells."""
 
     share: Floats
-    square: Floats
-    held: Floats
-    held_square: Floats
-    ceiling_in: Floats
-    ceiling_str: Floats
+    share_square: Floats
+    amount: Floats
+    amount_square: Floats
+    ceiling_inside: Floats
+    ceiling_straddling: Floats
     unbounded: Floats
-    held_all: Floats
+    amount_of_all: Floats
 
 
-def _absent(plan: Plan) -> _Absent:
+def _absent_sums(plan: Plan) -> _AbsentSums:
     pairs, measure = plan.pairs, _measures(plan)
     gone = plan.absent.astype(np.float64)
-    held = measure.held * gone[:, None]
+    amount = measure.amount * gone[:, None]
     ceiling = plan.rules["ceiling"].to_numpy(dtype=np.int64)[plan.rule]
     known = ceiling >= 0
 
     def by_kind(matrix: Any, values: Floats, kind: Ints) -> Floats:
         return np.asarray(matrix @ values)[:, kind]
 
-    return _Absent(
+    return _AbsentSums(
         share=_column(pairs.by_share @ gone),
-        square=_column(pairs.by_square @ gone),
-        held=by_kind(pairs.by_share, held, measure.kind),
-        held_square=by_kind(pairs.by_square, held * measure.held, measure.kind),
-        ceiling_in=by_kind(pairs.by_inside, held, ceiling) * known,
-        ceiling_str=by_kind(pairs.by_straddling, held, ceiling) * known,
+        share_square=_column(pairs.by_square @ gone),
+        amount=by_kind(pairs.by_share, amount, measure.kind),
+        amount_square=by_kind(pairs.by_square, amount * measure.amount, measure.kind),
+        ceiling_inside=by_kind(pairs.by_inside, amount, ceiling) * known,
+        ceiling_straddling=by_kind(pairs.by_straddling, amount, ceiling) * known,
         unbounded=_column(pairs.by_touching @ gone) * ~known,
-        held_all=held.sum(axis=0)[measure.kind],
+        amount_of_all=amount.sum(axis=0)[measure.kind],
     )
 
 
-def _left(whole: Floats, gone: Floats) -> Floats:
+def _difference(whole: Floats, gone: Floats) -> Floats:
     """Return what is left, 0 where it is no more than the rounding of such a difference."""
     left = whole - gone
     return np.asarray(np.where(left > _ROUNDING * np.abs(whole), left, 0.0))

@@ -1,4 +1,4 @@
-"""``Spread``: how far straddling units split otherwise than their shares say, learned from data.
+"""Learn how far straddling units split otherwise than their shares say: ``learn``, ``Spread``.
 
 The model: of a unit that holds ``x`` and straddles an outline, the part inside misses the share's
 by an error of variance ``phi x q + tau2 x² q``, where ``q`` is how open the split is
@@ -22,7 +22,7 @@ import scipy.sparse
 
 from lipgeo.arrays import Floats
 from lipgeo.tables.pairs import Family, Pairs
-from lipgeo.tables.sums import Gathered, Parents
+from lipgeo.tables.sums import Parents, TableSums
 
 __all__ = ["LEVEL", "NORMAL", "Spread", "learn"]
 
@@ -69,12 +69,12 @@ class Spread:
     targets: npt.NDArray[np.int64]
 
 
-def learn(gathered: Gathered, pairs: Pairs, family: Family | None) -> Spread:
+def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
     """Learn the spread of each variable from the parents of the table's units.
 
     Parameters
     ----------
-    gathered
+    sums
         The sums of the table.
     pairs
         The crosswalk.
@@ -86,9 +86,10 @@ def learn(gathered: Gathered, pairs: Pairs, family: Family | None) -> Spread:
     Where shares were calibrated, parents are split by those shares too: what is missed is only
     how a variable departs from the totals met.
     """
-    count = len(gathered.variables)
-    ratio = gathered.ratio
-    variance = gathered.overall.rate_sd**2
+    count = len(sums.variables)
+    ratio = sums.ratio
+    variance = sums.overall.rate_sd**2
+    # what is borrowed, and all there is where nothing can be learned
     more, widest = BY_AREA if pairs.by_area else (1.0, WIDTH)
     first = np.where(ratio, RATIO[0], COUNT[0]) * more
     second = np.where(ratio, RATIO[1], COUNT[1]) * more
@@ -97,8 +98,9 @@ def learn(gathered: Gathered, pairs: Pairs, family: Family | None) -> Spread:
     splits = np.zeros(count, dtype=np.int64)
     targets = np.zeros(count, dtype=np.int64)
     phi, tau2 = first.copy(), second.copy()
-    if family is not None and gathered.parents is not None:
-        found = _one_level_up(gathered, gathered.parents, family, len(pairs.targets))
+    if family is not None and sums.parents is not None:
+        found = _one_level_up(sums, sums.parents, family, len(pairs.targets))
+        # what each split was to miss by the borrowed model, and the part of it that is clumps
         expected = found.doubt[:, None] * scale * (first * found.size + second * found.size**2)
         usable = found.usable & (expected > 0)
         splits = usable.sum(axis=0)
@@ -108,9 +110,11 @@ def learn(gathered: Gathered, pairs: Pairs, family: Family | None) -> Spread:
             out=np.zeros_like(expected),
             where=usable,
         )
+        # what it did miss beside that: both terms are multiplied until they agree
         miss = np.divide(found.miss**2, expected, out=np.zeros_like(expected), where=usable)
         u, v = _fit(np.where(usable, part, 0), np.where(usable, 1 - part, 0), miss)
         phi, tau2 = phi * u, tau2 * v
+        # misses have long tails: the range is as wide as nine whole targets in ten ask
         learned, targets = _widths(found, phi * scale, tau2 * scale)
         least = widest if more > 1 else 0.0
         width = np.where(targets > 0, np.maximum(learned, least), width)
@@ -118,7 +122,7 @@ def learn(gathered: Gathered, pairs: Pairs, family: Family | None) -> Spread:
         phi=phi * scale,
         tau2=tau2 * scale,
         width=width,
-        missing=np.where(ratio, variance, gathered.overall.variance),
+        missing=np.where(ratio, variance, sums.overall.variance),
         splits=splits,
         targets=targets,
     )
@@ -153,19 +157,21 @@ class _Misses:
     count: int
 
 
-def _one_level_up(gathered: Gathered, sums: Parents, family: Family, targets: int) -> _Misses:
+def _one_level_up(sums: TableSums, parents: Parents, family: Family, targets: int) -> _Misses:
     """Estimate each parent in each target as if it were a unit, beside the answer."""
-    whole_n, whole_d = sums.n[family.parent], sums.d[family.parent]
-    n_miss = whole_n * family.share[:, None] - sums.fine_n
-    d_miss = whole_d * family.share[:, None] - sums.fine_d
-    top, bottom = gathered.totals.n, gathered.totals.d
+    # estimate minus answer: the parent's share of what it holds, less what its units' shares give
+    whole_n, whole_d = parents.numerator[family.parent], parents.denominator[family.parent]
+    n_miss = whole_n * family.share[:, None] - parents.split_numerator
+    d_miss = whole_d * family.share[:, None] - parents.split_denominator
+    # of a ratio: what was missed of N beyond what the miss of D explains
+    top, bottom = sums.totals.numerator, sums.totals.denominator
     rate = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)[family.target]
-    known = (sums.lost == 0)[family.parent] & family.peopled[:, None]
+    known = (parents.missing == 0)[family.parent] & family.peopled[:, None]
     return _Misses(
         target=family.target,
         doubt=family.doubt,
-        size=np.where(gathered.ratio, whole_d, whole_n),
-        miss=np.where(gathered.ratio, n_miss - rate * d_miss, n_miss),
+        size=np.where(sums.ratio, whole_d, whole_n),
+        miss=np.where(sums.ratio, n_miss - rate * d_miss, n_miss),
         usable=known & (family.doubt > 0)[:, None],
         known=known,
         count=targets,
@@ -178,8 +184,10 @@ def _fit(part: Floats, rest: Floats, miss: Floats) -> tuple[Floats, Floats]:
     One factor for both is sure, two are not: parents are all of one size, and clumps and uneven
     density look alike in them. So both are drawn to the one factor, and that to 1.
     """
+    # one factor for both, drawn to 1 as by so many splits
     splits = (part + rest).sum(axis=0)
     both = (miss.sum(axis=0) + _WORTH) / (splits + _WORTH)
+    # normal equations of the two factors, drawn to that one
     a = (part**2).sum(axis=0) + _TOGETHER
     b = (part * rest).sum(axis=0)
     c = (rest**2).sum(axis=0) + _TOGETHER
@@ -187,6 +195,7 @@ def _fit(part: Floats, rest: Floats, miss: Floats) -> tuple[Floats, Floats]:
     q = (rest * miss).sum(axis=0) + _TOGETHER * both
     u = (p * c - q * b) / (a * c - b * b)
     v = (q * a - p * b) / (a * c - b * b)
+    # where one would be below 0 it is 0, and the other is fitted alone
     return (
         np.where(v < 0, np.maximum(p / a, 0), np.maximum(u, 0)),
         np.where(u < 0, np.maximum(q / c, 0), np.maximum(v, 0)),
@@ -199,11 +208,13 @@ def _widths(found: _Misses, phi: Floats, tau2: Floats) -> tuple[Floats, npt.NDAr
         (np.ones(len(found.target)), (found.target, np.arange(len(found.target)))),
         shape=(found.count, len(found.target)),
     )
+    # what whole targets missed, and what the model expects of them
     missed = np.abs(by_target @ np.where(found.known, found.miss, 0.0))
     size = np.where(found.known, found.size, 0.0) * found.doubt[:, None]
     variance = (by_target @ size) * phi + (by_target @ (size * found.size)) * tau2
     width = np.full(len(phi), WIDTH)
     targets = (variance > 0).sum(axis=0)
+    # the 90th percentile of their ratio, where there are targets enough
     for at in np.flatnonzero(targets >= _TARGETS):
         asked = variance[:, at] > 0
         errors = np.sort(missed[asked, at] / np.sqrt(variance[asked, at]))

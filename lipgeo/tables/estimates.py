@@ -1,6 +1,7 @@
-"""``Estimates``: numbers for areas, what each is made of, and what was missing.
+"""Hold numbers for areas, and show what each is made of: ``Estimates``.
 
-What a number is made of, unit by unit, and what was missing from it.
+A number is explained unit by unit, and what was missing from it is listed cell by cell. Nothing of
+that is kept: it is read again from the tables and crosswalks (:class:`TableShares`) when asked for.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from lipgeo.errors import TableError
 from lipgeo.report import Card, CheckReport, Finding, Shown, flag_words, heads
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.columns import REASONS, classes_of, columns_of
-from lipgeo.tables.long_table import AnyTable
+from lipgeo.tables.long_table import AnyTable, LongTable
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.results import FLAGS, Outcome
-from lipgeo.tables.sums import Gathered
+from lipgeo.tables.sums import TableSums, sum_table
 from lipgeo.tables.variables import Variable
 from lipgeo.words import say
 
@@ -29,9 +30,9 @@ __all__ = [
     "EXPLAIN",
     "ROWS",
     "Estimates",
-    "Leg",
-    "added_up",
-    "missing_of",
+    "TableShares",
+    "add_up_classes",
+    "find_missing",
     "result_frame",
     "tail_of",
     "units_of",
@@ -68,7 +69,11 @@ def units_of(given: AnyTable, one: Variable, pairs: Pairs, areas: Iterable[str])
     source, share = pairs.source[rows], pairs.share[rows]
     ids = pairs.sources[source]
     columns = columns_of(table, [one], pairs)
-    n, d, seen = columns.n[source, 0], columns.d[source, 0], columns.observed[source, 0]
+    n, d, seen = (
+        columns.numerator[source, 0],
+        columns.denominator[source, 0],
+        columns.observed[source, 0],
+    )
     name = one.numerator or one.name
     nothing = np.full(len(ids), np.nan)
     over = one.is_ratio or bool(one.groups)
@@ -123,7 +128,7 @@ def _classes(
     return frame.reindex(columns=["area_id", *EXPLAIN])
 
 
-def added_up(units: pd.DataFrame) -> pd.DataFrame:
+def add_up_classes(units: pd.DataFrame) -> pd.DataFrame:
     """Add up the classes that several tables gave, units as they are."""
     classes = units[units["row"].eq("class")]
     if classes.empty:
@@ -170,15 +175,15 @@ def _rows(row: str, areas: pd.Index, **columns: pd.Series | float) -> pd.DataFra
     return frame.reindex(columns=["area_id", *EXPLAIN])
 
 
-def missing_of(table: AnyTable, variables: Sequence[Variable], pairs: Pairs) -> pd.DataFrame:
+def find_missing(table: AnyTable, variables: Sequence[Variable], pairs: Pairs) -> pd.DataFrame:
     """Return the cells of variables that were not observed, for each area they count in."""
-    parts = [_missing_of(piece, chunk, pairs) for chunk, piece in table.pieces(variables)]
+    parts = [_find_missing(piece, chunk, pairs) for chunk, piece in table.pieces(variables)]
     found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_MISSING))
     texts = ("area_id", "variable", "source_id", "name", "symbol", "reason")
     return found.astype(dict.fromkeys(texts, "string") | {"share": "float64", "held": "float64"})
 
 
-def _missing_of(table: CensusTable, chunk: Sequence[Variable], pairs: Pairs) -> pd.DataFrame:
+def _find_missing(table: CensusTable, chunk: Sequence[Variable], pairs: Pairs) -> pd.DataFrame:
     columns = columns_of(table, chunk, pairs)
     met = np.flatnonzero(pairs.share > 0)
     pair, at = np.nonzero(columns.reason[pairs.source[met]] > 0)
@@ -198,7 +203,7 @@ def _missing_of(table: CensusTable, chunk: Sequence[Variable], pairs: Pairs) -> 
             "symbol": symbols,
             "reason": np.array(REASONS, dtype=object)[columns.reason[source, at]],
             "share": pairs.share[pair],
-            "held": columns.held[source, at],
+            "held": columns.amount[source, at],
         }
     )
 
@@ -233,7 +238,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Leg:
+class TableShares:
     """One table and the crosswalks it is brought by.
 
     Attributes
@@ -262,10 +267,13 @@ class Leg:
         """Return the pairs a variable goes by: its own basis, else the first."""
         return self.pairs.get(one.basis, next(iter(self.pairs.values())))
 
-    def gather(self, variables: Sequence[Variable]) -> Gathered:
-        """Take all sums of variables that go by the same pairs."""
+    def sums(self, variables: Sequence[Variable]) -> TableSums:
+        """Sum variables that go by the same pairs: in memory, or by the engine of a long table."""
         pairs = self.pairs_of(variables[0])
-        return self.table.gather(variables, pairs, self.families[pairs.crosswalk.weight])
+        family = self.families[pairs.crosswalk.weight]
+        if isinstance(self.table, LongTable):
+            return self.table.sums(variables, pairs, family)
+        return sum_table(self.table, variables, pairs, family)
 
 
 class Estimates(Shown):
@@ -321,7 +329,7 @@ class Estimates(Shown):
         self,
         *,
         frame: pd.DataFrame,
-        legs: Sequence[Leg],
+        table_shares: Sequence[TableShares],
         variables: Sequence[Variable],
         error_model: pd.DataFrame,
         official: pd.DataFrame,
@@ -329,7 +337,7 @@ class Estimates(Shown):
         meta: Mapping[str, Any],
     ) -> None:
         self._frame = frame
-        self._legs = tuple(legs)
+        self._table_shares = tuple(table_shares)
         self.variables = {one.name: one for one in variables}
         self.error_model = error_model
         self.official = official
@@ -350,7 +358,9 @@ class Estimates(Shown):
     @property
     def sources(self) -> pd.DataFrame:
         """Files the tables came from: ``file, sha256``, each once."""
-        found = pd.concat([leg.table.sources for leg in self._legs], ignore_index=True)
+        found = pd.concat(
+            [shares.table.sources for shares in self._table_shares], ignore_index=True
+        )
         return found.drop_duplicates(ignore_index=True)
 
     def wide(self, column: str = "value") -> pd.DataFrame:
@@ -366,9 +376,11 @@ class Estimates(Shown):
         if self._missing is None:
             numbers = [one for one in self.variables.values() if one.rule != "index"]
             parts = [
-                missing_of(leg.table, [one for one in numbers if leg.pairs_of(one) is pairs], pairs)
-                for leg in self._legs
-                for pairs in leg.pairs.values()
+                find_missing(
+                    shares.table, [one for one in numbers if shares.pairs_of(one) is pairs], pairs
+                )
+                for shares in self._table_shares
+                for pairs in shares.pairs.values()
             ]
             found = pd.concat(parts, ignore_index=True)
             order = {area: at for at, area in enumerate(self.area_ids)}
@@ -377,12 +389,12 @@ class Estimates(Shown):
             self._missing = found.drop(columns="place").reset_index(drop=True)
         return self._missing.copy()
 
-    def ordered(self, areas: Sequence[str] | pd.Index, notes: Sequence[Finding] = ()) -> Estimates:
+    def reorder(self, areas: Sequence[str] | pd.Index, notes: Sequence[Finding] = ()) -> Estimates:
         """Return the same numbers with the areas in another order, and more notes."""
         place = pd.Index(areas).get_indexer(pd.Index(self._frame["area_id"]))
         return Estimates(
             frame=self._frame.iloc[np.argsort(place, kind="stable")].reset_index(drop=True),
-            legs=self._legs,
+            table_shares=self._table_shares,
             variables=list(self.variables.values()),
             error_model=self.error_model,
             official=self.official,
@@ -428,10 +440,10 @@ class Estimates(Shown):
                 areas=self.area_ids,
                 variables=list(self.variables),
             )
-        found = self.explained([variable], [str(area_id)])
+        found = self.explain_all([variable], [str(area_id)])
         return found[list(EXPLAIN)].reset_index(drop=True)
 
-    def explained(
+    def explain_all(
         self, variables: Sequence[str] | None = None, areas: Sequence[str] | None = None
     ) -> pd.DataFrame:
         """Show what many numbers are made of: ``area_id, variable`` and the columns of `explain`.
@@ -458,12 +470,12 @@ class Estimates(Shown):
                 rows = rows[rows["area_id"].isin(areas)]
             units = pd.concat(
                 [
-                    units_of(leg.table, one, leg.pairs_of(one), rows["area_id"])
-                    for leg in self._legs
+                    units_of(shares.table, one, shares.pairs_of(one), rows["area_id"])
+                    for shares in self._table_shares
                 ],
                 ignore_index=True,
             )
-            units = added_up(units) if len(self._legs) > 1 else units
+            units = add_up_classes(units) if len(self._table_shares) > 1 else units
             made = pd.concat([units, tail_of(one, units, rows, self.official)], ignore_index=True)
             place = pd.Index(rows["area_id"]).get_indexer(pd.Index(made["area_id"]))
             kind = pd.Index(ROWS).get_indexer(pd.Index(made["row"]))
@@ -473,9 +485,11 @@ class Estimates(Shown):
         found = pd.concat(parts, ignore_index=True)
         return found[["area_id", "variable", *EXPLAIN]]
 
-    def explained_rows(self) -> int:
+    def explain_size(self) -> int:
         """Return about how many rows explaining everything takes."""
-        pairs = sum(len(leg.pairs_of(one).source) for leg in self._legs for one in self._all)
+        pairs = sum(
+            len(shares.pairs_of(one).source) for shares in self._table_shares for one in self._all
+        )
         return pairs + 4 * len(self._frame)
 
     @property
@@ -522,7 +536,7 @@ def result_frame(
         at = [order[one.name] for one in variables]
         for name, values in numbers.items():
             values[:, at] = getattr(outcome, name)
-        flags[:, at] = _joined(outcome)
+        flags[:, at] = _join_flags(outcome)
         rules[at] = [one.rule for one in variables]
     ids = areas.to_numpy(dtype=object)
     basis = np.where(areas.isin(listed), "union", "drawn").astype(object)
@@ -538,7 +552,7 @@ def result_frame(
     return pd.DataFrame({name: columns.pop(name) for name in COLUMNS}, copy=False)
 
 
-def _joined(outcome: Outcome) -> npt.NDArray[np.object_]:
+def _join_flags(outcome: Outcome) -> npt.NDArray[np.object_]:
     """Join the names of the flags that stand, in their order."""
     text = np.full(outcome.value.shape, "", dtype=object)
     for name in FLAGS:

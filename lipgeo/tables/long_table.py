@@ -1,4 +1,4 @@
-"""``LongTable``: a census table too large to hold, one row a unit and characteristic."""
+"""Hold a census table too large for memory: one row a unit and characteristic, summed by SQL."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.errors import TableError
+from lipgeo.geography.hierarchy import has_trait
 from lipgeo.report import CheckReport
 from lipgeo.tables.census_table import CensusTable
-from lipgeo.tables.columns import Reader, parts_needed, require_parts
-from lipgeo.tables.engine import Cell, Plan, counts_expression, gathered_counts
+from lipgeo.tables.columns import ColumnReader, parts_needed, require_parts
+from lipgeo.tables.engine import Cell, Plan, counts_expression, sums_from_engine
 from lipgeo.tables.pairs import Family, Pairs
-from lipgeo.tables.sums import Gathered
+from lipgeo.tables.sums import TableSums, sum_table
 from lipgeo.tables.variables import Variable, rules_for
 from lipgeo.words import say
 
@@ -27,8 +28,6 @@ _LEAST_AT_A_TIME = 128
 _SUMS_AT_A_TIME = 2_000_000
 #: other variables, whose columns are read into memory
 _READ_AT_A_TIME = 64
-#: the last census whose zeros may stand for suppression
-_ZEROS = 2006
 _MEASURES = ("population", "dwellings", "households")
 
 
@@ -170,7 +169,7 @@ class LongTable:
                 lost=lost,
                 columns=list(self._columns),
             )
-        self._checked()
+        self._check_opened()
         values, symbols = self._read(wanted)
         return CensusTable(
             values,
@@ -185,7 +184,7 @@ class LongTable:
             notes=self.notes,
         )
 
-    def _checked(self) -> None:
+    def _check_opened(self) -> None:
         if self._guard is not None:
             self._guard()
 
@@ -223,24 +222,29 @@ class LongTable:
             ),
         )
 
-    def gather(
-        self, variables: Sequence[Variable], pairs: Pairs, family: Family | None
-    ) -> Gathered:
-        """Take all sums that weighting needs (:class:`~lipgeo.tables.sums.Gathered`)."""
+    def sums(self, variables: Sequence[Variable], pairs: Pairs, family: Family | None) -> TableSums:
+        """Sum the table over the sources of each target: counts by the engine, the rest in memory.
+
+        Raises
+        ------
+        TableError
+            A denominator, numerator or group that a variable needs is not in the table.
+        """
         require_parts(self.columns, variables)
-        self._checked()
+        self._check_opened()
         plain = [self._is_plain(one) for one in variables]
         counts = [at for at, yes in enumerate(plain) if yes]
         others = [at for at, yes in enumerate(plain) if not yes]
         parts = []
+        # so many counts a statement that groups times counts stay bounded
         groups = len(pairs.targets) + (0 if family is None else sum(family.shape))
         step = int(np.clip(_SUMS_AT_A_TIME // max(groups, 1), _LEAST_AT_A_TIME, _AT_A_TIME))
         for start in range(0, len(counts), step):
             some = counts[start : start + step]
-            parts.append(self._counts([variables[at] for at in some], pairs, family))
+            parts.append(self._sum_counts([variables[at] for at in some], pairs, family))
         for chosen, piece in self.pieces([variables[at] for at in others]):
-            parts.append(piece.gather(chosen, pairs, family))
-        return Gathered.joined(parts, [*counts, *others])
+            parts.append(sum_table(piece, chosen, pairs, family))
+        return TableSums.concat(parts, [*counts, *others])
 
     def _is_plain(self, one: Variable) -> bool:
         """Return whether a variable is a count that the statement knows how to sum.
@@ -248,7 +252,7 @@ class LongTable:
         Zeros of 2006 may stand for suppression, a ceiling may be of another column of values, and
         a row that is not there is no zero.
         """
-        if one.rule != "count" or (self.vintage is not None and self.vintage <= _ZEROS):
+        if one.rule != "count" or has_trait(self.vintage, "zeros_may_be_suppressed"):
             return False
         parts = [one.name, *([str(one.denominator)] if one.part else [])]
         if any(self._ranges["cells"].get(name, len(self)) < len(self) for name in parts):
@@ -256,9 +260,9 @@ class LongTable:
         whole = self._columns.get(str(one.denominator)) if one.part else None
         return whole is None or whole[1] == self._columns.get(one.name, whole)[1]
 
-    def _counts(
+    def _sum_counts(
         self, variables: Sequence[Variable], pairs: Pairs, family: Family | None
-    ) -> Gathered:
+    ) -> TableSums:
         """Sum counts by one statement."""
         held = set(self._columns)
         cells = [
@@ -271,8 +275,8 @@ class LongTable:
             for one in variables
         ]
         units = self.units["unit"].reindex(pairs.sources).fillna(-1).to_numpy(dtype=np.int64)
-        plan = Plan.of(variables, cells, units, Reader(self._measures(), pairs), family)
-        return gathered_counts(counts_expression(self._cells, plan).to_pyarrow(), plan)
+        plan = Plan.of(variables, cells, units, ColumnReader(self._measures(), pairs), family)
+        return sums_from_engine(counts_expression(self._cells, plan).to_pyarrow(), plan)
 
     def _measures(self) -> CensusTable:
         """Return people, dwellings and households, as far as the table has them."""
@@ -280,7 +284,7 @@ class LongTable:
             self._measured = self.part([name for name in _MEASURES if name in self._columns])
         return self._measured
 
-    def _needed(self, variables: Sequence[Variable]) -> list[str]:
+    def _columns_needed(self, variables: Sequence[Variable]) -> list[str]:
         """Return the columns that variables, their ceilings and their measures are made from."""
         wanted = [part for one in variables for part in parts_needed(one)]
         wanted += [str(one.denominator) for one in variables if one.denominator]
@@ -292,7 +296,7 @@ class LongTable:
         """Read variables into memory, some at a time, each with all it is made from."""
         for start in range(0, len(variables), _READ_AT_A_TIME):
             some = variables[start : start + _READ_AT_A_TIME]
-            yield some, self.part(self._needed(some))
+            yield some, self.part(self._columns_needed(some))
 
     def __len__(self) -> int:
         return len(self.units)

@@ -1,6 +1,7 @@
-"""``Pairs``: a crosswalk as the matrices that sums over sources are taken with.
+"""Take a crosswalk apart into the matrices that sum over sources: ``Pairs``, ``Family``.
 
-``Family``: parents of a table's units that areas cut, and how the areas split them.
+``Pairs`` are the units and targets themselves. A ``Family`` is the parents of the units that
+targets cut (census tracts): units alike one level up, whose true split is known.
 """
 
 from __future__ import annotations
@@ -223,12 +224,14 @@ class Family:
         """Find the parents that targets cut; ``None`` where there is nothing to learn."""
         if not pairs.straddling.any() or not parents.notna().any():
             return None
+        # parents that a target cuts: a member is cut, or members lie in several targets
         codes, known = pd.factorize(parents.reindex(pairs.sources))
         cut = np.zeros(len(known), dtype=bool)
         owner = codes[pairs.source]
         cut[owner[(owner >= 0) & (pairs.area_share < 1)]] = True
         whole = pd.Series(pairs.target[owner >= 0]).groupby(owner[owner >= 0]).nunique()
         cut[whole.index[whole > 1]] = True
+        # their members, numbered, and which parent each is of
         member = (codes >= 0) & cut[codes]
         rows = np.flatnonzero(member)
         place = np.cumsum(member) - 1
@@ -236,6 +239,7 @@ class Family:
         unions = scipy.sparse.csr_matrix(
             (np.ones(len(rows)), (code, np.arange(len(rows)))), shape=(count, len(rows))
         )
+        # splits: pairs of a parent and a target that some member gives to
         mine = member[pairs.source]
         at = place[pairs.source[mine]]
         key = code[at] * len(pairs.targets) + pairs.target[mine]
@@ -243,15 +247,17 @@ class Family:
         parent, target = np.divmod(split, len(pairs.targets))
         shape = (len(split), len(rows))
 
-        def gather(values: Floats) -> Any:
+        def by_split(values: Floats) -> Any:
             return scipy.sparse.csr_matrix((values[mine], (which, at)), shape)
 
+        # the share of each parent, as a unit's is taken: its members cut by area
         held = pairs.held[rows]
         total = (unions @ held)[parent]
         calibrated = "calibration" in pairs.crosswalk.meta
-        part = gather(pairs.share if calibrated else pairs.area_share) @ held
+        part = by_split(pairs.share if calibrated else pairs.area_share) @ held
         share = np.divide(part, total, out=np.zeros(len(split)), where=total > 0)
-        surface = np.asarray(gather(pairs.area_share).sum(axis=1)).ravel()
+        # and by surface, members as if of one size
+        surface = np.asarray(by_split(pairs.area_share).sum(axis=1)).ravel()
         surface = surface / np.asarray(unions.sum(axis=1)).ravel()[parent]
         if pairs.by_area and pairs.counts_held:
             # units are themselves shared by area: so are their parents, of units alike in size
@@ -260,7 +266,7 @@ class Family:
         return cls(
             rows=rows,
             unions=unions,
-            fine=gather(pairs.share),
+            fine=by_split(pairs.share),
             parent=parent,
             target=target,
             share=share,

@@ -1,8 +1,7 @@
-"""From sums to results: value, certain bounds, likely range, rounding, sampling, flags.
+"""Turn sums into results: value, certain bounds, likely range, rounding, sampling, flags.
 
-``Sums``: what all tables together say of each target; all that is said is made from it.
-
-What was gathered of a table, and variances by its own error model; sums of several tables add up.
+``ResultSums`` are the sums of a table with variances by its own error model (:func:`sums_of`). Sums
+of several tables add up, and all that is said of a target is made from them (:func:`outcome_of`).
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ import numpy.typing as npt
 from lipgeo.arrays import Flags, Floats
 from lipgeo.errors import TableError
 from lipgeo.tables.error_model import NORMAL, Spread
-from lipgeo.tables.sums import Gathered, Totals
+from lipgeo.tables.sums import TableSums, Totals
 from lipgeo.tables.variables import Variable
 
-__all__ = ["EXACT", "FLAGS", "Outcome", "Sums", "outcome_of", "prove_conserved", "sums_of"]
+__all__ = ["EXACT", "FLAGS", "Outcome", "ResultSums", "outcome_of", "prove_conserved", "sums_of"]
 
 #: what may be said of a number, in the order flags stand
 FLAGS = (
@@ -69,7 +68,7 @@ class _Errors:
 
 
 def outcome_of(
-    sums: Sums,
+    sums: ResultSums,
     variables: Sequence[Variable],
     *,
     width: Floats,
@@ -110,7 +109,7 @@ def outcome_of(
     )
     # of nothing observed nothing is said, whatever is asked
     little = ~(observed >= min_observed) | ~(observed > 0)
-    empty = ratio & (sums.d <= 0) & ~little
+    empty = ratio & (sums.denominator <= 0) & ~little
     flags = {
         "no_source": sums.units == 0,
         "not_applicable": (sums.units > 0) & (sums.not_applicable == sums.units),
@@ -120,7 +119,7 @@ def outcome_of(
         "no_bounds": np.isnan(lower) & np.isnan(upper) & ratio & ~little & ~empty,
         "upper_unknown": np.isnan(upper) & ~np.isnan(lower),
         "sampling_unknown": np.isnan(errors.sampling) & ~little & ~empty,
-        "shared_by_area": sums.area_based > 0,
+        "shared_by_area": sums.shared_by_area_count > 0,
         "zero_may_be_suppression": sums.zeros > 0,
     }
     blank = little | empty
@@ -151,19 +150,26 @@ def _over(top: Floats, bottom: Floats) -> Floats:
     return np.asarray(np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0))
 
 
-def _observed_share(sums: Sums) -> Floats:
+def _observed_share(sums: ResultSums) -> Floats:
     """Return the share of what an area holds that was observed; of its units where it is empty."""
-    by_held = _over(sums.held_observed, sums.held)
+    by_held = _over(sums.amount_observed, sums.amount)
     by_share = _over(sums.share_observed, sums.share)
-    share = np.where(sums.held > 0, by_held, by_share)
+    share = np.where(sums.amount > 0, by_held, by_share)
     return np.asarray(np.where(np.abs(share - 1) < 1e-12, 1.0, share))
 
 
-def _counts(sums: Sums, observed: Floats) -> tuple[Floats, Floats, Floats, _Errors]:
+def _counts(sums: ResultSums, observed: Floats) -> tuple[Floats, Floats, Floats, _Errors]:
     """Return counts, what was not observed put in at the rate of what was, and their bounds."""
-    value = _over(sums.n, observed)
-    lower = sums.n_in.copy()
-    upper = sums.n_in + sums.n_str + sums.missing_in + sums.missing_str
+    # what was observed, scaled to all that the target holds
+    value = _over(sums.numerator, observed)
+    # at least what is wholly inside; at most all that is touched, what is hidden at its ceiling
+    lower = sums.numerator_inside.copy()
+    upper = (
+        sums.numerator_inside
+        + sums.numerator_straddling
+        + sums.missing_inside
+        + sums.missing_straddling
+    )
     upper = np.where(sums.unbounded > 0, np.nan, upper)
     # slivers may hold people: a bound never excludes the value
     lower = np.fmin(lower, np.where(np.isnan(value), lower, value))
@@ -175,17 +181,17 @@ def _counts(sums: Sums, observed: Floats) -> tuple[Floats, Floats, Floats, _Erro
         lower,
         upper,
         _Errors(
-            split=_over(np.sqrt(sums.split), observed),
-            missing=np.sqrt(sums.missing),
-            rounding_max=_over(sums.n_max, observed),
-            rounding_sd=_over(np.sqrt(sums.n_var), observed),
-            sampling=_over(np.sqrt(sums.n_samp), observed),
+            split=_over(np.sqrt(sums.split_variance), observed),
+            missing=np.sqrt(sums.missing_variance),
+            rounding_max=_over(sums.numerator_rounding_max, observed),
+            rounding_sd=_over(np.sqrt(sums.numerator_rounding_variance), observed),
+            sampling=_over(np.sqrt(sums.numerator_sampling), observed),
         ),
     )
 
 
 def _ratios(
-    sums: Sums,
+    sums: ResultSums,
     variables: Sequence[Variable],
     *,
     rate_sd: Floats,
@@ -196,15 +202,31 @@ def _ratios(
     per = np.array([one.per for one in variables])
     average = np.array([one.rule == "average" for one in variables])
     part = np.array([one.part for one in variables]) & ~average
-    rate = _over(sums.n, sums.d)
-    hidden = sums.missing_in + sums.missing_str
-    low = _over(sums.n_in, sums.d_in + sums.d_str - sums.n_str + hidden)
-    high = _over(sums.n_in + sums.n_str + hidden, sums.d_in + sums.n_str + hidden)
+    rate = _over(sums.numerator, sums.denominator)
+    # N is part of D: straddling units give only D, or only N, and what is hidden likewise
+    hidden = sums.missing_inside + sums.missing_straddling
+    low = _over(
+        sums.numerator_inside,
+        sums.denominator_inside + sums.denominator_straddling - sums.numerator_straddling + hidden,
+    )
+    high = _over(
+        sums.numerator_inside + sums.numerator_straddling + hidden,
+        sums.denominator_inside + sums.numerator_straddling + hidden,
+    )
     lacking = sums.share - sums.share_observed > 1e-12
     low = np.where(sums.unbounded > 0, 0.0, low)
     high = np.where(sums.unbounded > 0, 1.0, high)
-    free_low = np.where(lacking, np.nan, _over(sums.n_in, sums.d_in + sums.d_str))
-    free_high = np.where(lacking, np.nan, _over(sums.n_in + sums.n_str, sums.d_in))
+    # N is no part of D: straddling units give what bounds most
+    free_low = np.where(
+        lacking,
+        np.nan,
+        _over(sums.numerator_inside, sums.denominator_inside + sums.denominator_straddling),
+    )
+    free_high = np.where(
+        lacking,
+        np.nan,
+        _over(sums.numerator_inside + sums.numerator_straddling, sums.denominator_inside),
+    )
     low, high = np.where(part, low, free_low), np.where(part, high, free_high)
     # nothing in it can vary: all whole and observed, or all of one kind
     whole = (sums.straddling == 0) & ~lacking
@@ -212,49 +234,58 @@ def _ratios(
     high = np.where(average, np.nan, high)
     low = np.where(whole | (part & np.isnan(low)), rate, low)
     high = np.where(whole | (part & np.isnan(high)), rate, high)
+    # slivers may hold people: a bound never excludes the value
     low, high = (
         np.where(np.isnan(low), low, np.fmin(low, rate)),
         np.where(np.isnan(high), high, np.fmax(high, rate)),
     )
+    # N of an average is D times it: what D is rounded by moves it by how far rates vary
     varying = np.where(average, rate_range, 1.0)
     return (
         per * rate,
         per * low,
         per * high,
         _Errors(
-            split=per * _over(np.sqrt(sums.split), sums.d),
-            missing=per * _over(np.sqrt(sums.missing), sums.held),
+            split=per * _over(np.sqrt(sums.split_variance), sums.denominator),
+            missing=per * _over(np.sqrt(sums.missing_variance), sums.amount),
             rounding_max=per
             * _over(
                 np.where(
-                    average, sums.d_max * varying, sums.n_max + np.nan_to_num(rate) * sums.d_max
+                    average,
+                    sums.denominator_rounding_max * varying,
+                    sums.numerator_rounding_max
+                    + np.nan_to_num(rate) * sums.denominator_rounding_max,
                 ),
-                sums.d,
+                sums.denominator,
             ),
             rounding_sd=per
             * _over(
                 np.sqrt(
                     np.where(
                         average,
-                        sums.d_var * rate_sd**2,
-                        sums.n_var + np.nan_to_num(rate) ** 2 * sums.d_var,
+                        sums.denominator_rounding_variance * rate_sd**2,
+                        sums.numerator_rounding_variance
+                        + np.nan_to_num(rate) ** 2 * sums.denominator_rounding_variance,
                     )
                 ),
-                sums.d,
+                sums.denominator,
             ),
             sampling=np.where(
                 average & sampled,
                 np.nan,
-                per * _over(np.sqrt(_sampling(sums, np.nan_to_num(rate), part)), sums.d),
+                per
+                * _over(
+                    np.sqrt(_sampling_variance(sums, np.nan_to_num(rate), part)), sums.denominator
+                ),
             ),
         ),
     )
 
 
-def _sampling(sums: Sums, rate: Floats, part: Flags) -> Floats:
+def _sampling_variance(sums: ResultSums, rate: Floats, part: Flags) -> Floats:
     """Return the sampling variance of N - rate D: what N and D share falls out where N is part."""
-    together = sums.n_samp * (1 - 2 * rate) + rate**2 * sums.d_samp
-    apart = sums.n_samp + rate**2 * sums.d_samp
+    together = sums.numerator_sampling * (1 - 2 * rate) + rate**2 * sums.denominator_sampling
+    apart = sums.numerator_sampling + rate**2 * sums.denominator_sampling
     return np.maximum(np.where(part, together, apart), 0.0)
 
 
@@ -262,9 +293,11 @@ def _likely(
     value: Floats, lower: Floats, upper: Floats, errors: _Errors, width: Floats
 ) -> tuple[Floats, Floats]:
     """Return the 90 % range: the split inside its certain bounds, then the rest around it."""
+    # the split of straddling units can go no further than the certain bounds
     split = width * np.nan_to_num(errors.split)
     below = np.fmin(split, np.where(np.isnan(lower), np.inf, value - lower))
     above = np.fmin(split, np.where(np.isnan(upper), np.inf, upper - value))
+    # what is missing, rounded and sampled is independent of it
     rest = NORMAL * np.sqrt(
         np.nan_to_num(errors.missing) ** 2
         + np.nan_to_num(errors.rounding_sd) ** 2
@@ -278,38 +311,38 @@ EXACT = 1e-9
 
 
 @dataclass(frozen=True)
-class Sums(Totals):
+class ResultSums(Totals):
     """What is said of the targets by all tables; arrays are targets by variables.
 
     Attributes
     ----------
-    missing
+    missing_variance
         Variance of what is put in for units not observed.
-    split
+    split_variance
         Variance of how straddling units split.
-    n_samp, d_samp
+    numerator_sampling, denominator_sampling
         Variance of sampling of counts, and of denominators.
     """
 
-    missing: Floats
-    split: Floats
-    n_samp: Floats
-    d_samp: Floats
+    missing_variance: Floats
+    split_variance: Floats
+    numerator_sampling: Floats
+    denominator_sampling: Floats
 
-    def at(self, rows: npt.NDArray[np.int64], count: int) -> Sums:
+    def at(self, rows: npt.NDArray[np.int64], count: int) -> ResultSums:
         """Return the sums of more targets: these at ``rows``, nothing elsewhere."""
         spread = {}
         for one in fields(self):
             values = getattr(self, one.name)
             spread[one.name] = np.zeros((count, values.shape[1]))
             spread[one.name][rows] = values
-        return Sums(**spread)
+        return ResultSums(**spread)
 
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+    def __add__(self, other: ResultSums) -> ResultSums:
+        return ResultSums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
-def sums_of(gathered: Gathered, spread: Spread) -> Sums:
+def sums_of(sums: TableSums, spread: Spread) -> ResultSums:
     """Return the sums of one table, variances by its error model.
 
     Raises
@@ -317,24 +350,24 @@ def sums_of(gathered: Gathered, spread: Spread) -> Sums:
     TableError
         What targets and remainder hold is not what the sources hold (to 1e-9): never expected.
     """
-    prove_conserved(gathered)
-    totals = gathered.totals
-    return Sums(
+    prove_conserved(sums)
+    totals = sums.totals
+    return ResultSums(
         **{one.name: getattr(totals, one.name) for one in fields(Totals)},
-        missing=totals.lost_square * spread.missing,
-        split=totals.doubt_size * spread.phi + totals.doubt_square * spread.tau2,
-        n_samp=totals.n_square * gathered.sampling,
-        d_samp=totals.d_square * gathered.sampling,
+        missing_variance=totals.missing_square * spread.missing,
+        split_variance=totals.doubt_size * spread.phi + totals.doubt_size_square * spread.tau2,
+        numerator_sampling=totals.numerator_square * sums.sampling,
+        denominator_sampling=totals.denominator_square * sums.sampling,
     )
 
 
-def prove_conserved(gathered: Gathered) -> None:
+def prove_conserved(sums: TableSums) -> None:
     """Raise unless targets and remainder hold what the sources hold."""
-    kept = gathered.totals.n.sum(axis=0) + gathered.overall.kept
-    given = gathered.overall.given
+    kept = sums.totals.numerator.sum(axis=0) + sums.overall.outside
+    given = sums.overall.total
     wrong = np.abs(kept - given) > EXACT * np.maximum(np.abs(given), 1.0)
     if wrong.any():
-        names = [gathered.variables[row].name for row in np.flatnonzero(wrong)]
+        names = [sums.variables[row].name for row in np.flatnonzero(wrong)]
         raise TableError(
             "tables.not_conserved",
             [

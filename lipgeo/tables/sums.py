@@ -1,8 +1,8 @@
-"""``Gathered``: what is summed over the units of a table, and all that is summed.
+"""Sum a table's columns over the sources of each target: ``TableSums``.
 
 Every number of a result is made from these sums, and each is one column of the table times one
 column of weights, added up by group. So it does not matter who adds: arrays here
-(:func:`gather`), or a database engine with one statement (:mod:`lipgeo.tables.engine`).
+(:func:`sum_table`), or a database engine with one statement (:mod:`lipgeo.tables.engine`).
 """
 
 from __future__ import annotations
@@ -14,45 +14,49 @@ from typing import Any
 import numpy as np
 
 from lipgeo.arrays import Flags, Floats
+from lipgeo.geography.hierarchy import has_trait
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.columns import REASONS, Classes, Columns, Range, classes_of, columns_of, range_of
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.variables import Variable
 
-__all__ = ["Gathered", "Overall", "Parents", "Totals", "gather", "spread_of", "variance_of"]
+__all__ = ["Overall", "Parents", "TableSums", "Totals", "spread_of", "sum_table", "variance_of"]
 
 
 @dataclass(frozen=True)
 class Totals:
     """Sums over the sources of each target; arrays are targets by variables.
 
-    ``s`` is the share of a source, ``q`` how open its split is (:attr:`Pairs.doubt`), ``x`` the
-    count, or the denominator of a ratio.
+    ``n`` is a source's count, or the numerator of a ratio, and ``d`` its denominator; ``s`` is the
+    share of the source, ``q`` how open its split is (:attr:`Pairs.doubt`), ``x`` the count, or the
+    denominator of a ratio.
 
     Attributes
     ----------
-    n, d
+    numerator, denominator
         What was observed, by shares: sum of s n, s d.
-    n_in, n_str, d_in, d_str
+    numerator_inside, numerator_straddling, denominator_inside, denominator_straddling
         What was observed in units wholly inside, and in straddling units, whole.
-    n_square, d_square
+    numerator_square, denominator_square
         Sum of s² n, s² d.
-    held, held_observed
+    amount, amount_observed
         What the targets hold of what the variable counts (people, dwellings, households, else the
         crosswalk's weight), and where it was observed.
     share, share_observed
         The same of the shares themselves: for areas where nobody lives.
-    missing_in, missing_str
+    missing_inside, missing_straddling
         What units not observed could hold at most, whole.
     unbounded
         Units not observed of which not even that is known; a number.
-    lost_square
-        Sum of s² held² of units not observed.
-    doubt_size, doubt_square
+    missing_square
+        Sum of the squares of s times what a unit holds, of units not observed.
+    doubt_size, doubt_size_square
         Sum of q x and q x².
-    n_max, d_max, n_var, d_var
-        Greatest sum of rounding, and its variance, of numerators and denominators.
-    units, straddling, area_based
+    numerator_rounding_max, denominator_rounding_max
+        Greatest sum of rounding, of numerators and denominators.
+    numerator_rounding_variance, denominator_rounding_variance
+        Variance of it.
+    units, straddling, shared_by_area_count
         Units met, those that straddle, and those that straddle and were shared by area only for
         want of people; numbers.
     not_applicable
@@ -61,31 +65,31 @@ class Totals:
         Published zeros of a census whose suppressed cells are zeros; a number.
     """
 
-    n: Floats
-    d: Floats
-    n_in: Floats
-    n_str: Floats
-    d_in: Floats
-    d_str: Floats
-    n_square: Floats
-    d_square: Floats
-    held: Floats
-    held_observed: Floats
+    numerator: Floats
+    denominator: Floats
+    numerator_inside: Floats
+    numerator_straddling: Floats
+    denominator_inside: Floats
+    denominator_straddling: Floats
+    numerator_square: Floats
+    denominator_square: Floats
+    amount: Floats
+    amount_observed: Floats
     share: Floats
     share_observed: Floats
-    missing_in: Floats
-    missing_str: Floats
+    missing_inside: Floats
+    missing_straddling: Floats
     unbounded: Floats
-    lost_square: Floats
+    missing_square: Floats
     doubt_size: Floats
-    doubt_square: Floats
-    n_max: Floats
-    d_max: Floats
-    n_var: Floats
-    d_var: Floats
+    doubt_size_square: Floats
+    numerator_rounding_max: Floats
+    denominator_rounding_max: Floats
+    numerator_rounding_variance: Floats
+    denominator_rounding_variance: Floats
     units: Floats
     straddling: Floats
-    area_based: Floats
+    shared_by_area_count: Floats
     not_applicable: Floats
     zeros: Floats
 
@@ -96,17 +100,17 @@ class Parents:
 
     Attributes
     ----------
-    n, d, lost
-        What a parent holds, and its units not observed; parents by variables.
-    fine_n, fine_d
+    numerator, denominator, missing
+        What a parent holds, and how many of its units were not observed; parents by variables.
+    split_numerator, split_denominator
         What a split holds by the units' own shares; splits by variables.
     """
 
-    n: Floats
-    d: Floats
-    lost: Floats
-    fine_n: Floats
-    fine_d: Floats
+    numerator: Floats
+    denominator: Floats
+    missing: Floats
+    split_numerator: Floats
+    split_denominator: Floats
 
 
 @dataclass(frozen=True)
@@ -115,26 +119,26 @@ class Overall:
 
     Attributes
     ----------
-    given
+    total
         Sum of n.
-    kept
+    outside
         Sum of n outside all targets, less what lies in two targets: with what the targets hold it
-        must be ``given``.
+        must be ``total``.
     rate_sd, rate_range
         Standard deviation, by denominator, and range of n / d among sources.
     variance
         Variance of n per what a source holds, each as weighty as that.
     """
 
-    given: Floats
-    kept: Floats
+    total: Floats
+    outside: Floats
     rate_sd: Floats
     rate_range: Floats
     variance: Floats
 
 
 @dataclass(frozen=True)
-class Gathered:
+class TableSums:
     """All sums of one table over one crosswalk.
 
     Attributes
@@ -162,14 +166,14 @@ class Gathered:
     classes: Mapping[int, Classes] = field(default_factory=dict)
     ranges: Mapping[int, Range] = field(default_factory=dict)
 
-    def some(self, which: slice) -> Gathered:
-        """Return what was gathered of some of the variables."""
+    def select(self, which: slice) -> TableSums:
+        """Return the sums of some of the variables."""
         chosen = range(len(self.variables))[which]
 
         def part(sums: Any) -> Any:
             return None if sums is None else _each(lambda values: values[..., which], sums)
 
-        return Gathered(
+        return TableSums(
             variables=self.variables[which],
             ratio=self.ratio[which],
             sampling=self.sampling[which],
@@ -181,8 +185,8 @@ class Gathered:
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[Gathered], order: Sequence[int]) -> Gathered:
-        """Put together what was gathered of some variables each, of the same table and crosswalk.
+    def concat(cls, parts: Sequence[TableSums], order: Sequence[int]) -> TableSums:
+        """Put together the sums of some variables each, of the same table and crosswalk.
 
         Parameters
         ----------
@@ -228,18 +232,20 @@ def _each(change: Callable[..., Floats], *sums: Any) -> Any:
     return kind(*(change(*(getattr(one, f.name) for one in sums)) for f in fields(kind)))
 
 
-def gather(
+def sum_table(
     table: CensusTable, variables: Sequence[Variable], pairs: Pairs, family: Family | None
-) -> Gathered:
-    """Take all sums of a table in memory, as sparse products.
+) -> TableSums:
+    """Sum a table in memory over the sources of each target, as sparse products.
 
     Raises
     ------
     TableError
         A denominator, numerator or group that a variable needs is not in the table.
     """
+    # columns in the order of the crosswalk's sources, 0 where not observed
     columns = columns_of(table, variables, pairs)
-    n, d = columns.n, columns.d
+    n, d = columns.numerator, columns.denominator
+    # medians are no sums: their classes are, or else their range is kept
     classes: dict[int, Classes] = {}
     ranges: dict[int, Range] = {}
     for at, one in enumerate(variables):
@@ -248,14 +254,14 @@ def gather(
         elif one.rule == "median":
             ranges[at] = range_of(n[:, at], columns.observed[:, at], pairs)
     rate_sd, rate_range = _rates(n, d)
-    return Gathered(
+    return TableSums(
         variables=tuple(variables),
         ratio=columns.ratio,
         sampling=columns.sampling,
         totals=_totals(pairs, columns, table.vintage),
         overall=Overall(
-            given=n.sum(axis=0),
-            kept=pairs.kept @ n,
+            total=n.sum(axis=0),
+            outside=pairs.kept @ n,
             rate_sd=rate_sd,
             rate_range=rate_range,
             variance=_variance_of_value(columns),
@@ -267,55 +273,62 @@ def gather(
 
 
 def _totals(pairs: Pairs, columns: Columns, vintage: int | None) -> Totals:
+    """Return the sums over the sources of each target: matrices of weights times columns."""
     by_share, by_square, doubt = pairs.by_share, pairs.by_square, pairs.by_doubt
     inside, straddling, touching = pairs.by_inside, pairs.by_straddling, pairs.by_touching
-    n, d, seen, held = columns.n, columns.d, columns.observed, columns.held
+    n, d, seen, held = columns.numerator, columns.denominator, columns.observed, columns.amount
+    # what was not observed, and what it could hold at most; nothing is known of a NaN
     lost = ~seen
     ceiling = np.where(lost, np.nan_to_num(columns.ceiling), 0.0)
+    # what the error of a split grows with, and the variances of rounding
     size = np.where(columns.ratio, d, n)
-    var_n, var_d = (variance_of(base) for base in (columns.n_base, columns.d_base))
+    var_n, var_d = (
+        variance_of(base) for base in (columns.numerator_base, columns.denominator_base)
+    )
     ones = np.ones_like(n)
+    # zeros of a sample that may stand for suppression
     zero = seen & (n == 0) & (columns.sampling > 0)
     return Totals(
-        n=by_share @ n,
-        d=by_share @ d,
-        n_in=inside @ n,
-        n_str=straddling @ n,
-        d_in=inside @ d,
-        d_str=straddling @ d,
-        n_square=by_square @ n,
-        d_square=by_square @ d,
-        held=by_share @ held,
-        held_observed=by_share @ (held * seen),
+        numerator=by_share @ n,
+        denominator=by_share @ d,
+        numerator_inside=inside @ n,
+        numerator_straddling=straddling @ n,
+        denominator_inside=inside @ d,
+        denominator_straddling=straddling @ d,
+        numerator_square=by_square @ n,
+        denominator_square=by_square @ d,
+        amount=by_share @ held,
+        amount_observed=by_share @ (held * seen),
         share=by_share @ ones,
         share_observed=by_share @ (ones * seen),
-        missing_in=inside @ ceiling,
-        missing_str=straddling @ ceiling,
+        missing_inside=inside @ ceiling,
+        missing_straddling=straddling @ ceiling,
         unbounded=touching @ (lost & np.isnan(columns.ceiling)).astype(np.float64),
-        lost_square=by_square @ (held**2 * lost),
+        missing_square=by_square @ (held**2 * lost),
         doubt_size=doubt @ size,
-        doubt_square=doubt @ size**2,
-        n_max=by_share @ np.maximum(columns.n_base - 1, 0),
-        d_max=by_share @ np.maximum(columns.d_base - 1, 0),
-        n_var=by_square @ var_n,
-        d_var=by_square @ var_d,
+        doubt_size_square=doubt @ size**2,
+        numerator_rounding_max=by_share @ np.maximum(columns.numerator_base - 1, 0),
+        denominator_rounding_max=by_share @ np.maximum(columns.denominator_base - 1, 0),
+        numerator_rounding_variance=by_square @ var_n,
+        denominator_rounding_variance=by_square @ var_d,
         units=touching @ ones,
         straddling=straddling @ ones,
-        area_based=straddling @ (ones * pairs.shared_by_area[:, None]),
+        shared_by_area_count=straddling @ (ones * pairs.shared_by_area[:, None]),
         not_applicable=touching @ (columns.reason == REASONS.index("...")).astype(np.float64),
-        zeros=touching @ (zero * float(vintage is not None and vintage <= 2006)),
+        zeros=touching @ (zero * has_trait(vintage, "zeros_may_be_suppressed")),
     )
 
 
 def _parents(columns: Columns, family: Family) -> Parents:
-    n, d = columns.n[family.rows], columns.d[family.rows]
+    """Return what parents hold, and what their splits hold by the units' own shares."""
+    n, d = columns.numerator[family.rows], columns.denominator[family.rows]
     lost = (~columns.observed[family.rows]).astype(np.float64)
     return Parents(
-        n=family.unions @ n,
-        d=family.unions @ d,
-        lost=family.unions @ lost,
-        fine_n=family.fine @ n,
-        fine_d=family.fine @ d,
+        numerator=family.unions @ n,
+        denominator=family.unions @ d,
+        missing=family.unions @ lost,
+        split_numerator=family.fine @ n,
+        split_denominator=family.fine @ d,
     )
 
 
@@ -336,9 +349,13 @@ def _rates(n: Floats, d: Floats) -> tuple[Floats, Floats]:
 
 def _variance_of_value(columns: Columns) -> Floats:
     """Return the variance of a count per what its unit holds, each as weighty as that."""
-    held = columns.held * columns.observed
-    square = np.divide(columns.n**2, held, out=np.zeros_like(columns.n), where=held > 0)
-    return spread_of(held.sum(axis=0), (columns.n * (held > 0)).sum(axis=0), square.sum(axis=0))
+    held = columns.amount * columns.observed
+    square = np.divide(
+        columns.numerator**2, held, out=np.zeros_like(columns.numerator), where=held > 0
+    )
+    return spread_of(
+        held.sum(axis=0), (columns.numerator * (held > 0)).sum(axis=0), square.sum(axis=0)
+    )
 
 
 def spread_of(held: Floats, n: Floats, square: Floats) -> Floats:

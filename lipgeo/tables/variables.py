@@ -1,4 +1,4 @@
-"""``Variable``: what a column of a census table is, and the dictionary of those lipgeo knows.
+"""Say what a column of a census table is (``Variable``), and find it in the dictionary.
 
 The dictionary is ``variables.toml`` beside this module. What it says of a characteristic carries
 its certainty: ``verified`` where its id was checked against a published file, ``by name`` where

@@ -1,6 +1,8 @@
-"""``weight_table``: a census table brought to areas by a crosswalk.
+"""Bring a census table to areas by a crosswalk: ``weight_table``.
 
-Results of some variables: from what was gathered to values, bounds, ranges and flags.
+Variables are taken some at a time, and each chunk goes the same way: sums of each table
+(:mod:`lipgeo.tables.sums`), an error model learned from them (:mod:`lipgeo.tables.error_model`),
+and from both the results (:mod:`lipgeo.tables.results`).
 """
 
 from __future__ import annotations
@@ -16,59 +18,61 @@ from lipgeo._version import __version__
 from lipgeo.arrays import Floats
 from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.errors import TableError
+from lipgeo.geography.hierarchy import has_trait
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.tables.calibrate import residuals
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.columns import Classes, Range, parts_needed
 from lipgeo.tables.error_model import Spread, learn
-from lipgeo.tables.estimates import Estimates, Leg, result_frame
+from lipgeo.tables.estimates import Estimates, TableShares, result_frame
 from lipgeo.tables.long_table import AnyTable, LongTable
 from lipgeo.tables.pairs import Family, Pairs
-from lipgeo.tables.results import Outcome, Sums, outcome_of, sums_of
-from lipgeo.tables.sums import Gathered
-from lipgeo.tables.variables import Variable, asked_for
+from lipgeo.tables.results import Outcome, ResultSums, outcome_of, sums_of
+from lipgeo.tables.sums import TableSums
+from lipgeo.tables.variables import Variable, resolve_variable
 from lipgeo.zones.validity import SLIVER_SHARE
 
-__all__ = ["Calculated", "calculated", "weight_table"]
+__all__ = ["ResultBlock", "calculate_block", "weight_table"]
 
 
 @dataclass(frozen=True)
-class Calculated:
+class ResultBlock:
     """What weighting one chunk gave: a block of results, and the error model used."""
 
     block: tuple[Sequence[Variable], Outcome]
     model: pd.DataFrame
 
 
-def calculated(
+def calculate_block(
     chunk: Sequence[Variable],
-    legs: Sequence[Leg],
-    gathered: Sequence[Gathered],
+    table_shares: Sequence[TableShares],
+    sums_by_table: Sequence[TableSums],
     areas: pd.Index,
     min_observed: float,
-) -> Calculated:
-    """Turn what was gathered of some variables, one a leg, into results.
+) -> ResultBlock:
+    """Turn the sums of some variables, one a table, into results.
 
     Parameters
     ----------
     chunk
         The variables; all go by the same crosswalks.
-    legs, gathered
-        Tables and crosswalks, and what was gathered of each.
+    table_shares, sums_by_table
+        Tables and crosswalks, and the sums of each.
     areas
         Ids of all areas.
     min_observed
         As for :func:`lipgeo.weight_table`.
     """
-    sums: Sums | None = None
+    sums: ResultSums | None = None
     classes: dict[int, Classes] = {}
     ranges: dict[int, Range] = {}
     spreads: list[Spread] = []
     outside = np.zeros(len(areas), dtype=bool)
     other = np.zeros((len(areas), len(chunk)), dtype=bool)
-    for leg, found in zip(legs, gathered, strict=True):
-        pairs = leg.pairs_of(chunk[0])
-        spread = learn(found, pairs, leg.families[pairs.crosswalk.weight])
+    # the tables one after the other: learn the error model, add the sums up
+    for shares, found in zip(table_shares, sums_by_table, strict=True):
+        pairs = shares.pairs_of(chunk[0])
+        spread = learn(found, pairs, shares.families[pairs.crosswalk.weight])
         spreads.append(spread)
         rows = np.asarray(areas.get_indexer(pairs.targets), np.int64)
         mine = sums_of(found, spread).at(rows, len(areas))
@@ -80,23 +84,25 @@ def calculated(
             spanned = own.at(rows, len(areas))
             ranges[at] = ranges[at] + spanned if at in ranges else spanned
         coverage = pairs.crosswalk.quality["coverage"].to_numpy()
-        if len(legs) == 1:
+        if len(table_shares) == 1:
             outside[rows] = coverage < 1 - SLIVER_SHARE
         differs = np.array([one.basis != pairs.crosswalk.weight for one in chunk])
         other[rows] |= differs & (mine.straddling[rows] > 0)
     assert sums is not None
     width = np.max([spread.width for spread in spreads], axis=0)
+    # results of the sums; the widest range of all tables holds
     outcome = outcome_of(
         sums,
         chunk,
         width=width,
-        rate_sd=np.max([one.overall.rate_sd for one in gathered], axis=0),
-        rate_range=np.max([one.overall.rate_range for one in gathered], axis=0),
-        sampled=gathered[0].sampling > 0,
+        rate_sd=np.max([one.overall.rate_sd for one in sums_by_table], axis=0),
+        rate_range=np.max([one.overall.rate_range for one in sums_by_table], axis=0),
+        sampled=sums_by_table[0].sampling > 0,
         min_observed=min_observed,
     )
     outcome.flags["partly_outside"] = np.broadcast_to(outside[:, None], other.shape)
     outcome.flags["other_basis"] = other
+    # what no sums say: medians, indices, totals that are known
     for at, grouped in classes.items():
         _interpolate(outcome, at, chunk[at], grouped)
     for at, spanned in ranges.items():
@@ -104,12 +110,13 @@ def calculated(
     for at, one in enumerate(chunk):
         if one.rule == "index":
             _refuse(outcome, at)
-    _hold_controls(outcome, chunk, legs, areas)
-    return Calculated((chunk, outcome), _model(chunk, spreads[0], width))
+    _hold_controls(outcome, chunk, table_shares, areas)
+    return ResultBlock((chunk, outcome), _model(chunk, spreads[0], width))
 
 
 def _interpolate(outcome: Outcome, at: int, one: Variable, classes: Classes) -> None:
     """Turn how far the share below the middle can move into how far the median can."""
+    # how far the share of people below the middle can move
     given = ~np.isnan(outcome.value[:, at])
     down = outcome.value[:, at] - outcome.likely_lower[:, at]
     up = outcome.likely_upper[:, at] - outcome.value[:, at]
@@ -124,9 +131,10 @@ def _interpolate(outcome: Outcome, at: int, one: Variable, classes: Classes) -> 
     def blank(values: Floats) -> Floats:
         return np.where(given, values, np.nan)
 
-    def moved(share: Floats) -> Floats:
+    def spread_about_middle(share: Floats) -> Floats:
         return blank((classes.quantile(one, 0.5 + share) - classes.quantile(one, 0.5 - share)) / 2)
 
+    # the same for the median: quantiles that far from the middle
     outcome.value[:, at] = blank(median)
     hidden = outcome.observed_share[:, at] < 1
     outcome.lower[:, at] = np.where(hidden, np.nan, low)
@@ -138,7 +146,7 @@ def _interpolate(outcome: Outcome, at: int, one: Variable, classes: Classes) -> 
         blank(classes.quantile(one, 0.5 + up)), outcome.upper[:, at]
     )
     for name, share in half.items():
-        getattr(outcome, name)[:, at] = moved(np.nan_to_num(share))
+        getattr(outcome, name)[:, at] = spread_about_middle(np.nan_to_num(share))
     _flag(outcome, "open_class", at, given & np.isnan(median))
     _flag(outcome, "no_bounds", at, np.isnan(outcome.lower[:, at]) & np.isnan(outcome.upper[:, at]))
     outcome.flags["upper_unknown"][:, at] = np.isnan(outcome.upper[:, at]) & ~np.isnan(
@@ -146,7 +154,7 @@ def _interpolate(outcome: Outcome, at: int, one: Variable, classes: Classes) -> 
     )
 
 
-def _span(outcome: Outcome, at: int, spanned: Range, sums: Sums) -> None:
+def _span(outcome: Outcome, at: int, spanned: Range, sums: ResultSums) -> None:
     """Give the range of the units' medians; the median itself only where one whole unit is all."""
     one_whole = (spanned.units == 1) & (sums.straddling[:, at] == 0) & (sums.units[:, at] == 1)
     outcome.value[:, at] = np.where(one_whole, spanned.least, np.nan)
@@ -160,12 +168,15 @@ def _span(outcome: Outcome, at: int, spanned: Range, sums: Sums) -> None:
 
 
 def _hold_controls(
-    outcome: Outcome, chunk: Sequence[Variable], legs: Sequence[Leg], areas: pd.Index
+    outcome: Outcome,
+    chunk: Sequence[Variable],
+    table_shares: Sequence[TableShares],
+    areas: pd.Index,
 ) -> None:
     """Let the likely range hold the totals that shares were calibrated to: they are known."""
-    if len(legs) > 1:
+    if len(table_shares) > 1:
         return
-    pairs = legs[0].pairs_of(chunk[0])
+    pairs = table_shares[0].pairs_of(chunk[0])
     known = residuals(pairs.crosswalk)
     met = set(known["variable"])
     for at, one in enumerate(chunk):
@@ -210,8 +221,6 @@ def _model(chunk: Sequence[Variable], spread: Spread, width: Floats) -> pd.DataF
     )
 
 
-#: the census whose long form was the National Household Survey, voluntary
-_VOLUNTARY = 2011
 #: share of an area's people that must be observed for a number to be given
 MIN_OBSERVED = 0.5
 #: variables whose results are worked out at a time: that bounds what is held at once
@@ -297,31 +306,31 @@ def weight_table(
     >>> est.frame[["area_id", "value", "lower", "upper"]].to_numpy().tolist()
     [['t', 90.0, 40.0, 140.0]]
     """
-    legs = _legs(table, xw, sliver_share)
+    table_shares = _pair_tables(table, xw, sliver_share)
     variables = [variables] if isinstance(variables, str) else variables
-    chosen, notes = _chosen(legs[0].table, variables)
-    for leg in legs:
-        notes += leg.notes
-    areas = legs[0].areas
-    for leg in legs[1:]:
-        areas = areas.union(leg.areas, sort=False)
+    chosen, notes = _choose_variables(table_shares[0].table, variables)
+    for shares in table_shares:
+        notes += shares.notes
+    areas = table_shares[0].areas
+    for shares in table_shares[1:]:
+        areas = areas.union(shares.areas, sort=False)
     order = {one.name: at for at, one in enumerate(chosen)}
     models: list[pd.DataFrame] = []
 
     def blocks() -> Iterator[tuple[Sequence[Variable], Outcome]]:
-        for done in _calculated(chosen, legs, areas, min_observed):
+        for done in _calculate_blocks(chosen, table_shares, areas, min_observed):
             models.append(done.model)
             yield done.block
 
-    frame = result_frame(blocks(), areas, order, _listed(legs))
+    frame = result_frame(blocks(), areas, order, _areas_of_lists(table_shares))
     model = pd.concat(models)
     return Estimates(
         frame=frame,
-        legs=legs,
+        table_shares=table_shares,
         variables=chosen,
         error_model=model.loc[[one.name for one in chosen]],
         official=_official(official, areas),
-        report=CheckReport([*notes, *_said(frame, areas)]),
+        report=CheckReport([*notes, *_flag_findings(frame, areas)]),
         meta={
             "min_observed": float(min_observed),
             "sliver_share": float(sliver_share),
@@ -335,11 +344,12 @@ def weight_table(
 # ---------------------------------------------------------------- what is weighted by what
 
 
-def _legs(
+def _pair_tables(
     table: AnyTable | Sequence[AnyTable],
     xw: Crosswalks | Sequence[Crosswalks],
     sliver: float,
-) -> list[Leg]:
+) -> list[TableShares]:
+    """Pair each table with its crosswalks; refuse what is no table or does not fit it."""
     tables = list(table) if isinstance(table, Sequence) else [table]
     given = list(xw) if isinstance(xw, Sequence) else [xw]
     wrong = [type(one).__name__ for one in tables if not isinstance(one, CensusTable | LongTable)]
@@ -347,7 +357,7 @@ def _legs(
         raise TableError("tables.not_table", given=wrong)
     if len(tables) != len(given) or not tables:
         raise TableError("tables.not_pairs", tables=len(tables), crosswalks=len(given))
-    legs = []
+    found = []
     for one, shares in zip(tables, given, strict=True):
         several = list(shares.values()) if isinstance(shares, Mapping) else [shares]
         if not several or not all(isinstance(each, Crosswalk) for each in several):
@@ -356,8 +366,10 @@ def _legs(
             _require_alike(shares)
         pairs = {each.weight: Pairs.of(each, sliver) for each in several}
         families = {name: Family.of(each, one.parents) for name, each in pairs.items()}
-        legs.append(Leg(one, pairs, families, _matched(one, next(iter(pairs.values())))))
-    return legs
+        found.append(
+            TableShares(one, pairs, families, _match_units(one, next(iter(pairs.values()))))
+        )
+    return found
 
 
 def _require_alike(shares: Mapping[str, Crosswalk]) -> None:
@@ -378,7 +390,7 @@ def _require_alike(shares: Mapping[str, Crosswalk]) -> None:
         )
 
 
-def _matched(table: AnyTable, pairs: Pairs) -> list[Finding]:
+def _match_units(table: AnyTable, pairs: Pairs) -> list[Finding]:
     """Refuse a table that is not of the crosswalk's units; note the units that differ."""
     xw = pairs.crosswalk
     if table.level is not None and xw.source_level not in (None, table.level):
@@ -423,7 +435,7 @@ def _matched(table: AnyTable, pairs: Pairs) -> list[Finding]:
     return notes
 
 
-def _chosen(
+def _choose_variables(
     table: AnyTable, asked: Sequence[str | Variable] | None
 ) -> tuple[list[Variable], list[Finding]]:
     """Return the variables to weight; refuse those asked for that cannot be, note the others."""
@@ -434,15 +446,17 @@ def _chosen(
     for name in names:
         one = name if isinstance(name, Variable) else table.variables.get(name)
         if one is None and asked is not None and name not in held:
-            one = asked_for(str(name), table.variables, table.vintage)
+            one = resolve_variable(str(name), table.variables, table.vintage)
         if one is None:
             lacking["no_rule"].append(str(name))
-        elif asked is None and not held.issuperset(parts_needed(_grouped_if_held(one, held))):
+        elif asked is None and not held.issuperset(
+            parts_needed(_without_absent_classes(one, held))
+        ):
             lacking["no_part"].append(one.name)
         elif asked is not None and one.rule == "index":
             raise TableError("tables.index_asked", [{"variable": one.name}], variables=[one.name])
         else:
-            chosen[one.name] = _grouped_if_held(one, held)
+            chosen[one.name] = _without_absent_classes(one, held)
     if asked is not None and lacking["no_rule"]:
         rows = [{"variable": name} for name in lacking["no_rule"]]
         raise TableError("tables.no_rule_asked", rows, variables=lacking["no_rule"])
@@ -469,7 +483,7 @@ def _chosen(
         chosen |= {name: replace(chosen[name], part=False) for name in apart}
         notes.append(finding("tables.above_whole", "note", "", variables=apart))
     voluntary = [name for name, one in chosen.items() if one.sampled]
-    if table.vintage == _VOLUNTARY and voluntary:
+    if has_trait(table.vintage, "voluntary_long_form") and voluntary:
         notes.append(finding("tables.voluntary", "warning", "", variables=voluntary))
     refused = [one.name for one in chosen.values() if one.rule == "index"]
     if refused:
@@ -477,38 +491,41 @@ def _chosen(
     return list(chosen.values()), notes
 
 
-def _grouped_if_held(one: Variable, held: set[str]) -> Variable:
+def _without_absent_classes(one: Variable, held: set[str]) -> Variable:
     """Return a median without its classes where the table does not hold them all."""
     if one.groups and not held.issuperset(group.variable for group in one.groups):
         return replace(one, groups=())
     return one
 
 
-def _calculated(
-    chosen: Sequence[Variable], legs: Sequence[Leg], areas: pd.Index, min_observed: float
-) -> Iterator[Calculated]:
-    """Gather and calculate, variables parted by the crosswalks they go by, some at a time."""
+def _calculate_blocks(
+    chosen: Sequence[Variable],
+    table_shares: Sequence[TableShares],
+    areas: pd.Index,
+    min_observed: float,
+) -> Iterator[ResultBlock]:
+    """Yield results, variables parted by the crosswalks they go by, some at a time."""
     kinds: dict[tuple[str, ...], list[Variable]] = {}
     for one in chosen:
-        weights = tuple(leg.pairs_of(one).crosswalk.weight for leg in legs)
+        weights = tuple(shares.pairs_of(one).crosswalk.weight for shares in table_shares)
         kinds.setdefault(weights, []).append(one)
-    at_a_time = min(leg.table.at_a_time for leg in legs)
+    at_a_time = min(shares.table.at_a_time for shares in table_shares)
     for many in kinds.values():
         for start in range(0, len(many), at_a_time):
             chunk = many[start : start + at_a_time]
-            gathered = [leg.gather(chunk) for leg in legs]
+            sums_by_table = [shares.sums(chunk) for shares in table_shares]
             for first in range(0, len(chunk), _RESULTS_AT_A_TIME):
                 which = slice(first, first + _RESULTS_AT_A_TIME)
-                some = [one.some(which) for one in gathered]
-                yield calculated(chunk[which], legs, some, areas, min_observed)
+                some = [one.select(which) for one in sums_by_table]
+                yield calculate_block(chunk[which], table_shares, some, areas, min_observed)
 
 
-def _listed(legs: Sequence[Leg]) -> set[str]:
+def _areas_of_lists(table_shares: Sequence[TableShares]) -> set[str]:
     """Return the areas that are sets of units in every crosswalk they appear in."""
     drawn: set[str] = set()
     listed: set[str] = set()
-    for leg in legs:
-        for pairs in leg.pairs.values():
+    for shares in table_shares:
+        for pairs in shares.pairs.values():
             sets = set(pairs.crosswalk.meta.get("listed", ()))
             listed |= sets
             drawn |= set(pairs.targets) - sets
@@ -527,7 +544,7 @@ def _official(official: pd.DataFrame | None, areas: pd.Index) -> pd.DataFrame:
     return given.reindex(areas)
 
 
-def _said(frame: pd.DataFrame, areas: pd.Index) -> list[Finding]:
+def _flag_findings(frame: pd.DataFrame, areas: pd.Index) -> list[Finding]:
     """Return one finding a flag that the user must see: which areas, how many numbers."""
     found = []
     code, texts = pd.factorize(frame["flag"])
