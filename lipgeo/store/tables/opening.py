@@ -127,6 +127,8 @@ def open_table(
     MissingExtraError
         The extra ``tables`` is not installed.
     """
+    if vintage is not None:
+        geography.require_vintage(int(vintage))
     folder = _found(Path(store), name, vintage)
     manifest = read_manifest(folder, TABLE)
     levels = manifest["levels"]
