@@ -33,9 +33,9 @@ from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.arrays import Floats, Ints
 from lipgeo.census.census import CensusZones
 from lipgeo.census.data import CensusData, Measure
-from lipgeo.crosswalk.build import laid_out
+from lipgeo.crosswalk.build import build_with_overlay
 from lipgeo.crosswalk.crosswalk import Crosswalk, Placement
-from lipgeo.crosswalk.overlay.descent import LevelUnits, Outlines, grouped
+from lipgeo.crosswalk.overlay.descent import LevelUnits, Outlines, group_by_order
 from lipgeo.crosswalk.overlay.kernel import Overlay, overlay
 from lipgeo.errors import EngineError, MissingExtraError
 from lipgeo.store.layout import level_file
@@ -51,7 +51,7 @@ __all__ = [
     "build_crosswalk",
     "engine",
     "failures",
-    "merged",
+    "merge_overlays",
     "open_session",
     "reason_of",
     "require_fit",
@@ -296,7 +296,7 @@ class BatchUnits:
 
     def group_boxes(self) -> tuple[Ints, Floats]:
         """Give starts and boxes of the groups."""
-        return grouped(self._boxes)
+        return group_by_order(self._boxes)
 
     def boxes(self, rows: Ints) -> Floats:
         """Boxes of rows."""
@@ -356,7 +356,7 @@ def _rows(found: Overlay) -> pd.DataFrame:
     return frame
 
 
-def merged(what: Ints, unit: Ints, area: Ints, other: Ints, share: Floats) -> Overlay:
+def merge_overlays(what: Ints, unit: Ints, area: Ints, other: Ints, share: Floats) -> Overlay:
     """Put the rows of all workers, in any order, together as the kernel would have given them."""
     pair, covered, shared, repaired = (
         place[what[place] == kind]
@@ -438,7 +438,9 @@ def build_crosswalk(
         raise EngineError("spark.not_a_level", given=type(source).__name__)
     lay = OnWorkers(session, None if by is None else geography.level(by).code, folder)
     try:
-        return laid_out(source, target, weight=weight, placement=placement, blocks=None, lay=lay)
+        return build_with_overlay(
+            source, target, weight=weight, placement=placement, blocks=None, overlay_with=lay
+        )
     finally:
         lay.close()
 
@@ -479,7 +481,7 @@ class OnWorkers:
         what, unit, area, other = (
             found.column(name).to_numpy().astype(np.int64) for name in found.column_names[:4]
         )
-        return merged(what, unit, area, other, found.column("share").to_numpy())
+        return merge_overlays(what, unit, area, other, found.column("share").to_numpy())
 
     def close(self) -> None:
         """Take the areas back from the workers."""

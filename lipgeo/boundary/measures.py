@@ -22,7 +22,7 @@ from lipgeo.arrays import Flags, Floats
 from lipgeo.census.census import Census
 from lipgeo.census.data import Measure, Rows
 from lipgeo.census.units import find_rows
-from lipgeo.crosswalk.build import laid_out
+from lipgeo.crosswalk.build import build_with_overlay
 from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.crosswalk.inputs import points_of, surface_m2
 from lipgeo.crosswalk.overlay.descent import LevelUnits, Outlines
@@ -186,8 +186,13 @@ def shares_and_inside(
         surface; of the drawn areas.
     """
     blocks = _Blocks(census)
-    crosswalk = laid_out(
-        census.zones(level), areas, weight=by, placement="surface", blocks=None, lay=blocks.lay
+    crosswalk = build_with_overlay(
+        census.zones(level),
+        areas,
+        weight=by,
+        placement="surface",
+        blocks=None,
+        overlay_with=blocks.lay,
     )
     pairs = crosswalk.frame
     area = np.asarray(areas.ids.get_indexer(pairs["target_id"]), dtype=np.int64)

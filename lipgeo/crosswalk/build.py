@@ -1,6 +1,6 @@
-"""``build_crosswalk``: sources shared out among targets, and what must be said about it.
+"""Build a crosswalk: share out sources among targets, and say what must be said about it.
 
-From positions to ids: the frames of a crosswalk, ordered by ids.
+Shares are computed by position; their frames, with ids, are put together last and ordered by ids.
 """
 
 from __future__ import annotations
@@ -22,150 +22,32 @@ from lipgeo.crosswalk.crosswalk import (
     QUALITY,
     Crosswalk,
     Placement,
-    counted,
-    coverage_of,
     fit_of,
-    left,
+    held_amounts,
+    remaining_share,
     require_sums,
+    target_coverage,
 )
-from lipgeo.crosswalk.inputs import Targets, on_one_grid, targets_of
+from lipgeo.crosswalk.inputs import Targets, bring_to_one_grid, targets_of
 from lipgeo.crosswalk.overlay.kernel import overlay
 from lipgeo.crosswalk.overlay.measure import DUST
-from lipgeo.crosswalk.shares import Held, Lay, Shares, by_area, by_weight
+from lipgeo.crosswalk.shares import (
+    AmountsOf,
+    OverlayFunction,
+    Shares,
+    shares_by_area,
+    shares_by_weight,
+)
 from lipgeo.errors import CrosswalkError, require_kind
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.zones.zones import Zones
 
-__all__ = ["assembled", "build_crosswalk", "laid_out"]
+__all__ = ["assemble_crosswalk", "build_crosswalk", "build_with_overlay"]
 
+#: the dtype pandas gives to text
+_TEXT = pd.Series(["text"]).dtype
 #: a target covered more often than this says that sources overlap
-_OVER = 1e-6
-
-
-def assembled(
-    source: Zones,
-    targets: Targets,
-    area: Shares,
-    weighted: Shares,
-    held: Held,
-    *,
-    meta: dict[str, Any],
-    findings: list[Finding],
-) -> Crosswalk:
-    """Put ids to positions; order everything by ids."""
-    pairs, surface = weighted.pairs, area.pairs
-    met = np.unique(pairs.unit)
-    named, rank = _ranked(_ids(source, met))
-    amount, basis = held(met)
-    code, bases = pd.factorize(basis)
-    targeted, based = _texts(targets.ids), _texts(bases).take(code)
-    at = np.searchsorted(met, pairs.unit)
-    place = np.lexsort((pairs.area, rank[at]))
-    at, column = at[place], pairs.area[place]
-    frame = pd.DataFrame(
-        {
-            "source_id": named.take(rank[at]),
-            "target_id": targeted.take(column),
-            "share": pairs.share[place],
-            "area_share": surface.share[place],
-            "weight": pairs.share[place] * amount[at],
-            "share_basis": based.take(at),
-        }
-    )
-    both = np.searchsorted(met, pairs.shared_unit)
-    place = np.lexsort((rank[both], pairs.shared_other, pairs.shared_area))
-    overlaps = pd.DataFrame(
-        {
-            "target_id": targeted.take(pairs.shared_area[place]),
-            "other_id": targeted.take(pairs.shared_other[place]),
-            "source_id": named.take(rank[both[place]]),
-            "share": pairs.shared[place],
-            "area_share": surface.shared[place],
-        }
-    )
-    require_sums(pairs.unit, pairs.share, pairs.shared_unit, lambda rows: _ids(source, rows))
-    outside = np.ones(len(source))
-    outside[pairs.covered_unit] = left(pairs.covered)
-
-    def every() -> tuple[pd.DataFrame, pd.DataFrame]:
-        named, rank = _ranked(np.asarray(source.ids, dtype=object))
-        order = np.argsort(rank)
-        amount, basis = held(np.arange(len(source), dtype=np.int64))
-        code, bases = pd.factorize(basis)
-        remainder = pd.DataFrame({"source_id": named, "share": outside[order]})
-        sources = pd.DataFrame(
-            {"weight": amount[order], "share_basis": _texts(bases).take(code[order])},
-            index=pd.Index(named, name="source_id"),
-        )
-        return remainder, sources
-
-    coverage = coverage_of(source, targets, area)
-    fit = fit_of(
-        pairs.unit,
-        pairs.area,
-        pairs.share,
-        surface.share,
-        remainder=outside,
-        held=_counted_here(met, (amount, basis), meta["weight"], len(source), every),
-        coverage=coverage,
-    )
-    quality = fit.assign(target_id=targets.ids)[list(QUALITY)]
-    findings += [
-        finding("crosswalk.sources_overlap", "warning", one, value=share, id=one, share=share)
-        for one, share in zip(targets.ids, coverage, strict=True)
-        if share > 1 + _OVER
-    ]
-    meta |= {
-        "sources": len(source),
-        "targets": len(quality),
-        "pairs": len(frame),
-        "lipgeo": __version__,
-        "shapely": shapely.__version__,
-        "geos": shapely.geos_version_string,
-        "dust": DUST,
-    }
-    return Crosswalk._met(frame, overlaps, quality, every, meta=meta, report=CheckReport(findings))
-
-
-def _counted_here(
-    met: Ints,
-    told: tuple[Floats, npt.NDArray[np.object_]],
-    weight: str,
-    count: int,
-    every: Callable[[], tuple[pd.DataFrame, pd.DataFrame]],
-) -> Floats:
-    """Return :func:`counted` by position, 0 for sources that were not met."""
-    amount, basis = told
-    mine = pd.DataFrame({"weight": amount, "share_basis": pd.Series(basis, dtype=object)})
-    if weight != "area" and not np.isin(basis, [weight, "point"]).any():
-        # by land only where nobody is counted anywhere: the rest of the sources says so
-        others = every()[1]["share_basis"]
-        if (others.eq(weight) | others.eq("point")).any():
-            mine["weight"] = 0.0
-    held = np.zeros(count)
-    held[met] = counted(mine, weight)
-    return held
-
-
-def _ids(source: Zones, rows: Ints) -> npt.NDArray[np.object_]:
-    """Return the ids of some sources; a census is asked for no others."""
-    if isinstance(source, CensusZones):
-        held = source.census.data.attributes(str(source.level), ["unit_id"], rows)
-        return np.asarray(held["unit_id"].to_numpy(dtype=object))
-    return np.asarray(source.ids[rows], dtype=object)
-
-
-def _ranked(ids: npt.NDArray[np.object_]) -> tuple[Any, Ints]:
-    """Return ids in their order, as pandas keeps texts, and the place of each in it."""
-    order = np.argsort(ids.astype(str), kind="stable")
-    rank = np.empty(len(ids), dtype=np.int64)
-    rank[order] = np.arange(len(ids))
-    return _texts(ids[order]), rank
-
-
-def _texts(values: npt.NDArray[np.object_]) -> Any:
-    """Return texts as pandas keeps them."""
-    return pd.Series(values).array
+_OVERLAP_TOLERANCE = 1e-6
 
 
 def build_crosswalk(
@@ -226,45 +108,57 @@ def build_crosswalk(
     >>> build_crosswalk(fields, town).frame[["source_id", "share"]].to_numpy().tolist()
     [['a', 0.5], ['b', 1.0]]
     """
-    return laid_out(source, target, weight=weight, placement=placement, blocks=blocks, lay=overlay)
+    return build_with_overlay(
+        source, target, weight=weight, placement=placement, blocks=blocks, overlay_with=overlay
+    )
 
 
-def laid_out(
+def build_with_overlay(
     source: Zones,
     target: Zones | ServiceAreas,
     *,
     weight: Measure,
     placement: Placement,
     blocks: Zones | None,
-    lay: Lay,
+    overlay_with: OverlayFunction,
 ) -> Crosswalk:
-    """Share out as :func:`build_crosswalk`, with ``lay`` to lay a census level over targets."""
+    """Share out as :func:`build_crosswalk`; ``overlay_with`` lays a census level over targets."""
     _require_option("weight", weight, Measure)
     _require_option("placement", placement, Placement)
     if blocks is not None:
         require_kind(blocks, Zones, "errors.zones", "blocks")
-    source, target, blocks = on_one_grid(source, target, blocks)
+    # everything on one grid, targets by outline or by ids
+    source, target, blocks = bring_to_one_grid(source, target, blocks)
     targets = targets_of(source, target)
-    area = by_area(source, targets, lay)
-    findings = [*target.report, *_met(source, targets, area)]
+    # shares by area, then by the people where an outline cuts a source
+    area = shares_by_area(source, targets, overlay_with)
+    findings = [*target.report, *_overlay_findings(source, targets, area)]
     if blocks is None and isinstance(source, CensusZones) and "DB" in source.census.levels:
         blocks = source.census.zones("DB")
-    weighted, held, notes = by_weight(
-        source, targets, area, weight=weight, placement=placement, blocks=blocks, lay=lay
+    weighted, amounts_of, notes = shares_by_weight(
+        source,
+        targets,
+        area,
+        weight=weight,
+        placement=placement,
+        blocks=blocks,
+        overlay_with=overlay_with,
     )
     meta = {
         "source_level": source.level,
         "target_level": None if isinstance(target, ServiceAreas) else target.level,
         "target_kind": "areas" if isinstance(target, ServiceAreas) else "zones",
-        "listed": _listed(source, target),
+        "listed": _listed_targets(source, target),
         "vintage": source.vintage,
         "weight": weight,
         "placement": placement,
     }
-    return assembled(source, targets, area, weighted, held, meta=meta, findings=[*findings, *notes])
+    return assemble_crosswalk(
+        source, targets, area, weighted, amounts_of, meta=meta, findings=[*findings, *notes]
+    )
 
 
-def _listed(source: Zones, target: Zones | ServiceAreas) -> list[str]:
+def _listed_targets(source: Zones, target: Zones | ServiceAreas) -> list[str]:
     """Return the targets that are sets of units of the source's own census, by id."""
     if not isinstance(source, CensusZones):
         return []
@@ -282,7 +176,7 @@ def _require_option(name: str, value: str, options: Any) -> None:
         )
 
 
-def _met(source: Zones, targets: Targets, area: Shares) -> list[Finding]:
+def _overlay_findings(source: Zones, targets: Targets, area: Shares) -> list[Finding]:
     """Return what must be said about the overlay itself."""
     findings = [
         finding("crosswalk.repaired_source", "note", source.ids[row], id=source.ids[row])
@@ -302,3 +196,137 @@ def _met(source: Zones, targets: Targets, area: Shares) -> list[Finding]:
         for row in empty
     ]
     return findings
+
+
+def assemble_crosswalk(
+    source: Zones,
+    targets: Targets,
+    area: Shares,
+    weighted: Shares,
+    amounts_of: AmountsOf,
+    *,
+    meta: dict[str, Any],
+    findings: list[Finding],
+) -> Crosswalk:
+    """Put ids to positions; order everything by ids."""
+    # what the sources met are called and hold; ``rank`` is the place of each in the order of ids
+    pairs, surface = weighted.pairs, area.pairs
+    met = np.unique(pairs.unit)
+    named, rank = _rank_ids(_source_ids(source, met))
+    amount, basis = amounts_of(met)
+    code, bases = pd.factorize(basis)
+    targeted, based = _texts(targets.ids), _texts(bases).take(code)
+    # the pairs, ordered by source, then target
+    at = np.searchsorted(met, pairs.unit)
+    place = np.lexsort((pairs.area, rank[at]))
+    at, column = at[place], pairs.area[place]
+    frame = pd.DataFrame(
+        {
+            "source_id": named.take(rank[at]),
+            "target_id": targeted.take(column),
+            "share": pairs.share[place],
+            "area_share": surface.share[place],
+            "weight": pairs.share[place] * amount[at],
+            "share_basis": based.take(at),
+        }
+    )
+    # what two targets have in common in a source
+    both = np.searchsorted(met, pairs.shared_unit)
+    place = np.lexsort((rank[both], pairs.shared_other, pairs.shared_area))
+    overlaps = pd.DataFrame(
+        {
+            "target_id": targeted.take(pairs.shared_area[place]),
+            "other_id": targeted.take(pairs.shared_other[place]),
+            "source_id": named.take(rank[both[place]]),
+            "share": pairs.shared[place],
+            "area_share": surface.shared[place],
+        }
+    )
+    require_sums(pairs.unit, pairs.share, pairs.shared_unit, lambda rows: _source_ids(source, rows))
+    # what lies in no target; all of a source that was not met
+    outside = np.ones(len(source))
+    outside[pairs.covered_unit] = remaining_share(pairs.covered)
+
+    def every() -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Name and weigh all sources, also those not met: only when asked for."""
+        named, rank = _rank_ids(np.asarray(source.ids, dtype=object))
+        order = np.argsort(rank)
+        amount, basis = amounts_of(np.arange(len(source), dtype=np.int64))
+        code, bases = pd.factorize(basis)
+        remainder = pd.DataFrame({"source_id": named, "share": outside[order]})
+        sources = pd.DataFrame(
+            {"weight": amount[order], "share_basis": _texts(bases).take(code[order])},
+            index=pd.Index(named, name="source_id"),
+        )
+        return remainder, sources
+
+    # how well the sources fit each target
+    coverage = target_coverage(source, targets, area)
+    fit = fit_of(
+        pairs.unit,
+        pairs.area,
+        pairs.share,
+        surface.share,
+        remainder=outside,
+        held=_held_by_position(met, (amount, basis), meta["weight"], len(source), every),
+        coverage=coverage,
+    )
+    quality = fit.assign(target_id=targets.ids)[list(QUALITY)]
+    findings += [
+        finding("crosswalk.sources_overlap", "warning", one, value=share, id=one, share=share)
+        for one, share in zip(targets.ids, coverage, strict=True)
+        if share > 1 + _OVERLAP_TOLERANCE
+    ]
+    meta |= {
+        "sources": len(source),
+        "targets": len(quality),
+        "pairs": len(frame),
+        "lipgeo": __version__,
+        "shapely": shapely.__version__,
+        "geos": shapely.geos_version_string,
+        "dust": DUST,
+    }
+    return Crosswalk.from_met_sources(
+        frame, overlaps, quality, every, meta=meta, report=CheckReport(findings)
+    )
+
+
+def _held_by_position(
+    met: Ints,
+    held: tuple[Floats, npt.NDArray[np.object_]],
+    weight: str,
+    count: int,
+    every: Callable[[], tuple[pd.DataFrame, pd.DataFrame]],
+) -> Floats:
+    """Return :func:`held_amounts` by position, 0 for sources that were not met."""
+    amount, basis = held
+    mine = pd.DataFrame({"weight": amount, "share_basis": pd.Series(basis, dtype=object)})
+    if weight != "area" and not np.isin(basis, [weight, "point"]).any():
+        # by land only where nobody is counted anywhere: the rest of the sources says so
+        others = every()[1]["share_basis"]
+        if (others.eq(weight) | others.eq("point")).any():
+            mine["weight"] = 0.0
+    by_position = np.zeros(count)
+    by_position[met] = held_amounts(mine, weight)
+    return by_position
+
+
+def _source_ids(source: Zones, rows: Ints) -> npt.NDArray[np.object_]:
+    """Return the ids of some sources; a census is asked for no others."""
+    if isinstance(source, CensusZones):
+        held = source.census.data.attributes(str(source.level), ["unit_id"], rows)
+        return np.asarray(held["unit_id"].to_numpy(dtype=object))
+    return np.asarray(source.ids[rows], dtype=object)
+
+
+def _rank_ids(ids: npt.NDArray[np.object_]) -> tuple[Any, Ints]:
+    """Return ids in their order, as pandas keeps texts, and the place of each in it."""
+    order = np.argsort(ids.astype(str), kind="stable")
+    rank = np.empty(len(ids), dtype=np.int64)
+    rank[order] = np.arange(len(ids))
+    return _texts(ids[order]), rank
+
+
+def _texts(values: npt.NDArray[np.object_]) -> Any:
+    """Return texts as pandas keeps them, also where there are none."""
+    return pd.Series(values, dtype=_TEXT).array

@@ -1,4 +1,8 @@
-"""``Correspondence``: which units of an earlier census the land of each newer unit was in."""
+"""Hold the links between the units of two censuses: ``Correspondence``, checked, chained, raised.
+
+A link says in which units of the older census the land of a newer unit, or of one of its blocks,
+was.
+"""
 
 from __future__ import annotations
 
@@ -83,10 +87,10 @@ class Correspondence:
             raise CrosswalkError(
                 "crosswalk.not_older", new=str(self.vintage), old=str(self.old_vintage)
             )
-        self._frame, official = self._sound(frame)
-        self.report = (report or CheckReport()) + self._against(official)
+        self._frame, official = self._check_links(frame)
+        self.report = (report or CheckReport()) + self._compare_flags(official)
 
-    def _sound(self, given: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    def _check_links(self, given: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """Return the links, ids checked and each once, and the official flags where there are."""
         frame = given.reset_index(drop=True).astype(
             {name: "string" for name in ("new_id", "old_id", "block_id") if name in given}
@@ -115,14 +119,14 @@ class Correspondence:
         frame = frame[columns].sort_values(columns[:3], ignore_index=True)
         return frame.astype({"weight": np.float64}), flags
 
-    def _against(self, official: pd.DataFrame | None) -> CheckReport:
+    def _compare_flags(self, official: pd.DataFrame | None) -> CheckReport:
         """Compare official flags with what the links themselves say."""
         if official is None:
             return CheckReport()
         found = official.merge(self.pairs(), on=["new_id", "old_id"])
-        said = found["flag"].astype("string").str.strip().map(CHANGES)
-        other = found[said.notna() & said.ne(found["change"])]
-        strange = found.loc[said.isna(), "flag"].unique()
+        stated = found["flag"].astype("string").str.strip().map(CHANGES)
+        other = found[stated.notna() & stated.ne(found["change"])]
+        strange = found.loc[stated.isna(), "flag"].unique()
         findings = []
         if len(other):
             units = (other["new_id"] + " - " + other["old_id"]).tolist()
@@ -163,6 +167,7 @@ class Correspondence:
         pairs = self._frame[["new_id", "old_id"]].drop_duplicates(ignore_index=True)
         new, news = pd.factorize(pairs["new_id"])
         old, olds = pd.factorize(pairs["old_id"])
+        # old and new units in one graph: those that hang together share a component
         size = len(news) + len(olds)
         links = csr_matrix((np.ones(len(pairs)), (new, len(news) + old)), shape=(size, size))
         group = connected_components(links, directed=False)[1]
@@ -231,15 +236,18 @@ class Correspondence:
             )
         else:
             raise CrosswalkError("crosswalk.no_meeting", first=self.old_level, second=older.level)
+        # shares of each unit between in the oldest units, multiplied into these links
         links = older._frame.assign(between=key).groupby(["between", "old_id"])["weight"].sum()
         links = (links / links.groupby(level="between").transform("sum")).reset_index()
-        joined = self._frame.rename(columns={"old_id": "between"}).merge(
+        followed_links = self._frame.rename(columns={"old_id": "between"}).merge(
             links, on="between", how="left", suffixes=("", "_then")
         )
-        lost = joined.loc[joined["old_id"].isna(), "between"].unique()
-        joined = joined[joined["old_id"].notna()]
-        joined["weight"] = joined["weight"] * joined["weight_then"]
-        frame = joined.groupby(["block_id", "new_id", "old_id"], as_index=False)["weight"].sum()
+        lost = followed_links.loc[followed_links["old_id"].isna(), "between"].unique()
+        followed_links = followed_links[followed_links["old_id"].notna()]
+        followed_links["weight"] = followed_links["weight"] * followed_links["weight_then"]
+        frame = followed_links.groupby(["block_id", "new_id", "old_id"], as_index=False)[
+            "weight"
+        ].sum()
         frame["weight"] = frame["weight"] / frame.groupby("block_id")["weight"].transform("sum")
         findings = []
         if len(lost):

@@ -1,10 +1,7 @@
-"""``Crosswalk``: which share of each source lies in each target; build, check, compose, save.
+"""Hold, check, follow and prove a crosswalk: which share of each source lies in each target.
 
-What every crosswalk must be: its columns and types, its shares, nothing lost or made.
-
-How well sources fit targets.
-
-Following one crosswalk by another: products of shares, as sparse matrices.
+``Crosswalk`` comes first; below it what every crosswalk must be (columns, types, shares), how well
+sources fit targets, and the small arithmetic of shares. :mod:`lipgeo.crosswalk.build` makes one.
 """
 
 from __future__ import annotations
@@ -23,7 +20,7 @@ from lipgeo.arrays import Floats, Ints
 from lipgeo.census.census import CensusZones
 from lipgeo.crosswalk.inputs import Targets, planar_area
 from lipgeo.crosswalk.overlay.measure import DUST
-from lipgeo.crosswalk.shares import Shares, owners
+from lipgeo.crosswalk.shares import Shares, owners_of_atoms
 from lipgeo.errors import CrosswalkError, require_kind
 from lipgeo.report import Card, CheckReport, Finding, Shown, finding, heads
 from lipgeo.words import say
@@ -37,18 +34,16 @@ __all__ = [
     "QUALITY",
     "REMAINDER",
     "SOURCES",
-    "SUM",
+    "SUM_TOLERANCE",
     "Crosswalk",
     "Placement",
-    "counted",
-    "coverage_of",
+    "check_crosswalk",
     "fit_of",
-    "followed",
-    "left",
-    "lost_or_made",
-    "require_sound",
+    "held_amounts",
+    "remaining_share",
     "require_sums",
-    "whole",
+    "snap_to_whole",
+    "target_coverage",
 ]
 
 FRAME = ("source_id", "target_id", "share", "area_share", "weight", "share_basis")
@@ -58,309 +53,10 @@ QUALITY = ("target_id", "quality_index", "best_fit_pct", "coverage", "straddling
 SOURCES = ("weight", "share_basis")
 _TEXTS = {"source_id", "target_id", "other_id", "share_basis"}
 #: shares of a source add up to 1 within this
-SUM = 1e-9
+SUM_TOLERANCE = 1e-9
 #: sums and products of exact shares are exact to this
 EXACT = 1e-12
-
-
-def left(covered: Floats) -> Floats:
-    """Return what is left of a source, 0 where nothing is but rounding."""
-    rest = np.maximum(1.0 - covered, 0.0)
-    return np.where(rest <= EXACT, 0.0, rest)
-
-
-def whole(share: Floats) -> Floats:
-    """Return shares, 1 where nothing is missing but rounding."""
-    return np.where(share >= 1 - EXACT, 1.0, share)
-
-
-def require_sound(crosswalk: Crosswalk) -> None:
-    """Raise unless columns, types and shares are a crosswalk's."""
-    parts = {
-        "frame": (crosswalk._frame, FRAME),
-        "remainder": (crosswalk._remainder, REMAINDER),
-        "overlaps": (crosswalk._overlaps, OVERLAPS),
-        "quality": (crosswalk._quality, QUALITY),
-        "sources": (crosswalk._sources, SOURCES),
-    }
-    problems = [
-        {"part": part, "problem": "columns", "needed": list(columns), "given": list(frame.columns)}
-        for part, (frame, columns) in parts.items()
-        if tuple(frame.columns) != columns
-    ]
-    if problems:
-        raise CrosswalkError("crosswalk.columns", problems, parts=[p["part"] for p in problems])
-    problems = [
-        {"part": part, "problem": "type", "column": name, "given": str(frame[name].dtype)}
-        for part, (frame, columns) in parts.items()
-        for name in columns
-        if name not in _TEXTS and frame[name].dtype != np.float64
-    ]
-    if problems:
-        names = [f"{p['part']}.{p['column']} ({p['given']})" for p in problems]
-        raise CrosswalkError("crosswalk.types", problems, columns=names)
-    frame = crosswalk._frame
-    outside = ~(frame["share"].between(0, 1) & frame["area_share"].between(0, 1))
-    if outside.any():
-        bad = frame.loc[outside, ["source_id", "target_id", "share", "area_share"]]
-        raise CrosswalkError(
-            "crosswalk.range", bad.to_dict("records"), ids=bad["source_id"].unique()
-        )
-    row, column = crosswalk._positions()
-    if (row < 0).any() or (column < 0).any():
-        bad = frame.loc[(row < 0) | (column < 0), ["source_id", "target_id"]]
-        raise CrosswalkError("crosswalk.strangers", bad.to_dict("records"), ids=bad["source_id"])
-    twice = frame.duplicated(["source_id", "target_id"])
-    if twice.any():
-        bad = frame.loc[twice, ["source_id", "target_id"]]
-        raise CrosswalkError("crosswalk.twice", bad.to_dict("records"), ids=bad["source_id"])
-    if len(crosswalk._remainder) != len(crosswalk._sources):
-        raise CrosswalkError(
-            "crosswalk.remainder",
-            remainder=len(crosswalk._remainder),
-            sources=len(crosswalk._sources),
-        )
-    index = crosswalk._sources.index
-    overlapped = index.get_indexer(pd.Index(crosswalk._overlaps["source_id"].unique()))
-    share = frame["share"].to_numpy(dtype=np.float64)
-    require_sums(row, share, overlapped, lambda rows: index[rows].to_numpy(dtype=object))
-
-
-def require_sums(
-    row: Ints,
-    share: Floats,
-    overlapped: Ints,
-    ids: Callable[[Ints], npt.NDArray[np.object_]],
-) -> None:
-    """Raise where the shares of a source in targets that do not overlap are more than all of it."""
-    summed = np.bincount(row, weights=share)
-    more = np.setdiff1d(np.flatnonzero(summed > 1 + SUM), overlapped)
-    if len(more):
-        named = ids(more)
-        raise CrosswalkError(
-            "crosswalk.sums",
-            [{"source_id": i, "sum": float(s)} for i, s in zip(named, summed[more], strict=True)],
-            ids=named,
-        )
-
-
-def lost_or_made(crosswalk: Crosswalk) -> list[Finding]:
-    """Return what speaks against conservation; see :meth:`Crosswalk.check`."""
-    count = len(crosswalk._sources)
-    rows, _ = crosswalk._positions()
-    summed = np.bincount(rows, weights=crosswalk._frame["share"], minlength=count)
-    at = crosswalk._sources.index.get_indexer(pd.Index(crosswalk._overlaps["source_id"]))
-    twice = np.bincount(at, weights=crosswalk._overlaps["share"], minlength=count)
-    crowded = np.bincount(at, minlength=count) > 2
-    rest = crosswalk._remainder["share"].to_numpy()
-    total = summed - twice + rest
-    wrong = np.abs(total - 1) > SUM
-    # in three overlapping targets the sum over pairs takes off too much
-    wrong &= ~(crowded & (total < 1) & (summed + rest >= 1 - SUM))
-    findings = [
-        finding(
-            "crosswalk.not_conserved",
-            "error",
-            crosswalk._sources.index[row],
-            value=float(total[row]),
-            total=float(total[row]),
-            id=crosswalk._sources.index[row],
-        )
-        for row in np.flatnonzero(wrong)
-    ]
-    held = counted(crosswalk._sources, crosswalk.weight)
-    if not len(crosswalk._overlaps):
-        given, kept = held.sum(), (held * (summed + rest)).sum()
-        if abs(kept - given) > SUM * max(given, 1.0):
-            findings.append(
-                finding("crosswalk.total_not_conserved", "error", "", kept=kept, given=given)
-            )
-    return findings
-
-
-def counted(sources: pd.DataFrame, weight: str) -> Floats:
-    """Return what sources hold of one and the same thing, 0 where it is unknown or another.
-
-    That is the weight asked for, or land where every source was shared out by area.
-    """
-    basis = sources["share_basis"]
-    mine = basis.eq(weight).to_numpy(dtype=bool) | basis.eq("point").to_numpy(dtype=bool)
-    if not mine.any():
-        mine = basis.eq("area").to_numpy(dtype=bool)
-    held: Floats = np.where(mine, sources["weight"].to_numpy(dtype=np.float64), 0.0)
-    return np.asarray(np.nan_to_num(held), dtype=np.float64)
-
-
-def coverage_of(source: Zones, targets: Targets, area: Shares) -> Floats:
-    """Return the share of each target's surface that lies in sources; (targets,)."""
-    pairs = area.pairs
-    met = np.unique(pairs.unit)
-    size = np.zeros(len(source))
-    size[met] = np.nan_to_num(planar_area(source, met))
-    inside = np.bincount(pairs.area, weights=pairs.share * size[pairs.unit], minlength=len(targets))
-    whole = targets.outlines.size
-    if len(targets.atom) and isinstance(source, CensusZones):
-        held = size_of_atoms(source, targets)
-        everywhere = np.arange(len(source), dtype=np.int64)
-        listed = np.bincount(targets.area, weights=held, minlength=len(targets))
-        owned = owners(source.census, str(source.level), everywhere)[targets.atom] >= 0
-        within = np.bincount(targets.area, weights=held * owned, minlength=len(targets))
-        inside, whole = np.where(listed > 0, within, inside), np.where(listed > 0, listed, whole)
-    share = np.divide(inside, whole, out=np.zeros(len(targets)), where=whole > 0)
-    return np.asarray(share, dtype=np.float64)
-
-
-def fit_of(
-    unit: Ints,
-    area: Ints,
-    share: Floats,
-    area_share: Floats,
-    *,
-    remainder: Floats,
-    held: Floats,
-    coverage: Floats,
-) -> pd.DataFrame:
-    """Return one row a target: how well the sources fit it.
-
-    Parameters
-    ----------
-    unit, area, share, area_share
-        Pairs of source and target, ordered, with the share by the weight asked for and by area.
-    remainder
-        Share of each source outside all targets; (sources,).
-    held
-        What each source holds, 0 where unknown; (sources,).
-    coverage
-        Share of each target that lies in some source; (targets,).
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``quality_index, best_fit_pct, coverage, straddling_share``; see
-        :class:`lipgeo.crosswalk.Crosswalk`.
-    """
-    targets = len(coverage)
-    amount = share * held[unit]
-    total = np.bincount(area, weights=amount, minlength=targets)
-    squares = np.bincount(area, weights=share * amount, minlength=targets)
-
-    largest = remainder.copy()
-    np.maximum.at(largest, unit, share)
-    # the first of equals: pairs are ordered by unit, then target
-    best = np.flatnonzero((share > 0) & (share >= largest[unit]))
-    best = best[np.unique(unit[best], return_index=True)[1]]
-    truly = np.bincount(area[best], weights=amount[best], minlength=targets)
-    given = np.bincount(area[best], weights=held[unit[best]], minlength=targets)
-
-    units = area_share > SLIVER_SHARE
-    straddling = units & (area_share < 1 - SLIVER_SHARE)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return pd.DataFrame(
-            {
-                "quality_index": squares / total,
-                "best_fit_pct": 100 * truly / given,
-                "coverage": np.where(np.abs(coverage - 1) <= DUST, 1.0, coverage),
-                "straddling_share": np.bincount(area[straddling], minlength=targets)
-                / np.bincount(area[units], minlength=targets),
-            }
-        )
-
-
-def size_of_atoms(source: CensusZones, targets: Targets) -> Floats:
-    """Return the land of the finest units that targets list, or 1 each where it is not known."""
-    data, level = source.census.data, source.census.atom_level
-    if "land_km2" not in data.columns(level):
-        return np.ones(len(targets.atom))
-    land = data.attributes(level, ["land_km2"], targets.atom)["land_km2"]
-    held = np.nan_to_num(land.to_numpy(dtype=np.float64, na_value=np.nan))
-    return held if held.any() else np.ones(len(held))
-
-
-def followed(
-    first: Crosswalk, other: Crosswalk
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return frame, remainder, overlaps and quality from the first's sources to other's targets.
-
-    See :meth:`lipgeo.crosswalk.Crosswalk.compose`.
-    """
-    require_kind(other, type(first), "errors.crosswalk", "other")
-    if len(first._overlaps):
-        raise CrosswalkError(
-            "crosswalk.compose_overlaps", targets=first._overlaps["target_id"].unique()
-        )
-    between = pd.Index(first._quality["target_id"])
-    lost = between.difference(other._sources.index)
-    if len(lost):
-        raise CrosswalkError(
-            "crosswalk.compose_unknown", [{"target_id": one} for one in lost], zones=lost
-        )
-    at = other._sources.index.get_indexer(between)
-    joint = (first._pattern() @ other._pattern()[at]).tocsr()
-    joint.sort_indices()
-    row = np.repeat(np.arange(joint.shape[0]), np.diff(joint.indptr))
-    column = joint.indices
-    share = _entries(first.matrix @ other.matrix[at], row, column)
-    surface = _entries(first._sparse("area_share") @ other._sparse("area_share")[at], row, column)
-    covered = first.matrix @ (1 - other._remainder["share"].to_numpy()[at])
-    sources, targets = first.sources, other._quality["target_id"]
-    frame = pd.DataFrame(
-        {
-            "source_id": sources.index.to_numpy()[row],
-            "target_id": targets.to_numpy()[column],
-            "share": share,
-            "area_share": surface,
-            "weight": share * sources["weight"].to_numpy()[row],
-            "share_basis": sources["share_basis"].to_numpy()[row],
-        }
-    )
-    remainder = first._remainder.assign(share=left(whole(covered)))
-    fit = fit_of(
-        row,
-        column,
-        share,
-        surface,
-        remainder=remainder["share"].to_numpy(),
-        held=counted(sources, first.weight),
-        coverage=other._quality["coverage"].to_numpy(),
-    )
-    quality = fit.assign(target_id=targets)[list(QUALITY)]
-    return frame, remainder, _composed_overlaps(first, other, at), quality
-
-
-def _composed_overlaps(first: Crosswalk, other: Crosswalk, at: Ints) -> pd.DataFrame:
-    """Return what composed targets have in common: overlaps of the second, met by the first."""
-    twice = other._overlaps
-    couples = pd.MultiIndex.from_frame(twice[["target_id", "other_id"]]).unique().sort_values()
-    column = couples.get_indexer(pd.MultiIndex.from_frame(twice[["target_id", "other_id"]]))
-    row = other._sources.index.get_indexer(pd.Index(twice["source_id"]))
-    shape = (len(other._sources), len(couples))
-    parts = []
-    for name in ("share", "area_share"):
-        matrix = first.matrix if name == "share" else first._sparse(name)
-        values = scipy.sparse.csr_matrix((twice[name].to_numpy(), (row, column)), shape=shape)
-        parts.append((matrix @ values[at]).tocoo())
-    share, surface = parts
-    keys = surface.col.astype(np.int64) * len(first._sources) + surface.row
-    place = np.argsort(keys, kind="stable")
-    names = couples.to_frame(index=False).take(surface.col[place])
-    return pd.DataFrame(
-        {
-            "target_id": names["target_id"].to_numpy(),
-            "other_id": names["other_id"].to_numpy(),
-            "source_id": first._sources.index.to_numpy()[surface.row[place]],
-            "share": _entries(share, surface.row[place], surface.col[place]),
-            "area_share": whole(surface.data[place]),
-        }
-    )
-
-
-def _entries(matrix: Any, row: Ints, column: Ints) -> Floats:
-    """Return entries of a sparse matrix."""
-    if not len(row):
-        return np.empty(0)
-    return whole(np.asarray(matrix.tocsr()[row, column], dtype=np.float64).ravel())
-
-
+#: where the people of a block are taken to be
 Placement = Literal["surface", "point"]
 
 
@@ -423,13 +119,13 @@ class Crosswalk(Shown):
         self._every = (remainder, sources)
         self.meta: Mapping[str, Any] = MappingProxyType(dict(meta))
         self.report = CheckReport() if report is None else report
-        require_sound(self)
+        check_crosswalk(frame, remainder, overlaps, quality, sources)
 
     #: makes :attr:`_every`
     _make: Callable[[], tuple[pd.DataFrame, pd.DataFrame]]
 
     @classmethod
-    def _met(
+    def from_met_sources(
         cls,
         frame: pd.DataFrame,
         overlaps: pd.DataFrame,
@@ -541,9 +237,7 @@ class Crosswalk(Shown):
         return pattern
 
     def _positions(self) -> tuple[Ints, Ints]:
-        rows = self._sources.index.get_indexer(pd.Index(self._frame["source_id"]))
-        columns = pd.Index(self._quality["target_id"]).get_indexer(self._frame["target_id"])
-        return np.asarray(rows, np.int64), np.asarray(columns, np.int64)
+        return _pair_positions(self._frame, self._sources, self._quality)
 
     def compose(self, other: Crosswalk) -> Crosswalk:
         """Follow this crosswalk by another: from these sources to those targets.
@@ -563,7 +257,7 @@ class Crosswalk(Shown):
         CrosswalkError
             Targets of this crosswalk are not sources of the other, or overlap.
         """
-        frame, remainder, overlaps, quality = followed(self, other)
+        frame, remainder, overlaps, quality = self._compose_frames(other)
         meta = {
             **self.meta,
             "target_level": other.target_level,
@@ -582,10 +276,88 @@ class Crosswalk(Shown):
             report=self.report + other.report,
         )
 
+    def _compose_frames(
+        self, other: Crosswalk
+    ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """Return frame, remainder, overlaps and quality of :meth:`compose`."""
+        require_kind(other, Crosswalk, "errors.crosswalk", "other")
+        if len(self._overlaps):
+            raise CrosswalkError(
+                "crosswalk.compose_overlaps", targets=self._overlaps["target_id"].unique()
+            )
+        between = pd.Index(self._quality["target_id"])
+        lost = between.difference(other._sources.index)
+        if len(lost):
+            raise CrosswalkError(
+                "crosswalk.compose_unknown", [{"target_id": one} for one in lost], zones=lost
+            )
+        at = other._sources.index.get_indexer(between)
+        # pairs there are, also where the product of shares is 0
+        joint = (self._pattern() @ other._pattern()[at]).tocsr()
+        joint.sort_indices()
+        row = np.repeat(np.arange(joint.shape[0]), np.diff(joint.indptr))
+        column = joint.indices
+        # the products of shares, and what is left
+        share = _entries_at(self.matrix @ other.matrix[at], row, column)
+        surface = _entries_at(
+            self._sparse("area_share") @ other._sparse("area_share")[at], row, column
+        )
+        covered = self.matrix @ (1 - other._remainder["share"].to_numpy()[at])
+        sources, targets = self.sources, other._quality["target_id"]
+        frame = pd.DataFrame(
+            {
+                "source_id": sources.index.to_numpy()[row],
+                "target_id": targets.to_numpy()[column],
+                "share": share,
+                "area_share": surface,
+                "weight": share * sources["weight"].to_numpy()[row],
+                "share_basis": sources["share_basis"].to_numpy()[row],
+            }
+        )
+        remainder = self._remainder.assign(share=remaining_share(snap_to_whole(covered)))
+        fit = fit_of(
+            row,
+            column,
+            share,
+            surface,
+            remainder=remainder["share"].to_numpy(),
+            held=self.held,
+            coverage=other._quality["coverage"].to_numpy(),
+        )
+        quality = fit.assign(target_id=targets)[list(QUALITY)]
+        return frame, remainder, self._compose_overlaps(other, at), quality
+
+    def _compose_overlaps(self, other: Crosswalk, at: Ints) -> pd.DataFrame:
+        """Return what composed targets have in common: overlaps of the second, met by the self."""
+        # one column a couple of targets: what both hold of each zone between
+        twice = other._overlaps
+        couples = pd.MultiIndex.from_frame(twice[["target_id", "other_id"]]).unique().sort_values()
+        column = couples.get_indexer(pd.MultiIndex.from_frame(twice[["target_id", "other_id"]]))
+        row = other._sources.index.get_indexer(pd.Index(twice["source_id"]))
+        shape = (len(other._sources), len(couples))
+        parts = []
+        for name in ("share", "area_share"):
+            matrix = self.matrix if name == "share" else self._sparse(name)
+            values = scipy.sparse.csr_matrix((twice[name].to_numpy(), (row, column)), shape=shape)
+            parts.append((matrix @ values[at]).tocoo())
+        share, surface = parts
+        keys = surface.col.astype(np.int64) * len(self._sources) + surface.row
+        place = np.argsort(keys, kind="stable")
+        names = couples.to_frame(index=False).take(surface.col[place])
+        return pd.DataFrame(
+            {
+                "target_id": names["target_id"].to_numpy(),
+                "other_id": names["other_id"].to_numpy(),
+                "source_id": self._sources.index.to_numpy()[surface.row[place]],
+                "share": _entries_at(share, surface.row[place], surface.col[place]),
+                "area_share": snap_to_whole(surface.data[place]),
+            }
+        )
+
     @cached_property
     def held(self) -> Floats:
         """What each source holds of the weight asked for, 0 where it is unknown or another."""
-        return counted(self._sources, self.weight)
+        return held_amounts(self._sources, self.weight)
 
     def with_shares(
         self, share: Floats, remainder: Floats, *, meta: Mapping[str, Any], report: CheckReport
@@ -632,7 +404,42 @@ class Crosswalk(Shown):
         sources hold is what the targets and the remainder hold (1e-9 relative). Findings:
         ``not_conserved`` (error, by source), ``total_not_conserved`` (error).
         """
-        return CheckReport(lost_or_made(self))
+        return CheckReport(self._conservation_findings())
+
+    def _conservation_findings(self) -> list[Finding]:
+        """Return what speaks against conservation; see :meth:`check`."""
+        # shares of each source, less what targets have in common, plus what is in none
+        count = len(self._sources)
+        rows, _ = self._positions()
+        summed = np.bincount(rows, weights=self._frame["share"], minlength=count)
+        at = self._sources.index.get_indexer(pd.Index(self._overlaps["source_id"]))
+        twice = np.bincount(at, weights=self._overlaps["share"], minlength=count)
+        crowded = np.bincount(at, minlength=count) > 2
+        rest = self._remainder["share"].to_numpy()
+        total = summed - twice + rest
+        wrong = np.abs(total - 1) > SUM_TOLERANCE
+        # in three overlapping targets the sum over pairs takes off too much
+        wrong &= ~(crowded & (total < 1) & (summed + rest >= 1 - SUM_TOLERANCE))
+        findings = [
+            finding(
+                "crosswalk.not_conserved",
+                "error",
+                self._sources.index[row],
+                value=float(total[row]),
+                total=float(total[row]),
+                id=self._sources.index[row],
+            )
+            for row in np.flatnonzero(wrong)
+        ]
+        # and the totals
+        held = self.held
+        if not len(self._overlaps):
+            given, kept = held.sum(), (held * (summed + rest)).sum()
+            if abs(kept - given) > SUM_TOLERANCE * max(given, 1.0):
+                findings.append(
+                    finding("crosswalk.total_not_conserved", "error", "", kept=kept, given=given)
+                )
+        return findings
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -655,7 +462,7 @@ class Crosswalk(Shown):
         return Card(self._summary(), self._quality, columns, ("coverage", "straddling_share"))
 
     def _summary(self) -> str:
-        held = counted(self._sources, self.weight)
+        held = self.held
         outside = self._remainder["share"].to_numpy()
         return say(
             "crosswalk.summary",
@@ -668,3 +475,206 @@ class Crosswalk(Shown):
             uncovered=float((outside * held).sum() / max(held.sum(), 1e-300)),
             weight=say(f"crosswalk.{self.weight}"),
         )
+
+
+def check_crosswalk(
+    frame: pd.DataFrame,
+    remainder: pd.DataFrame,
+    overlaps: pd.DataFrame,
+    quality: pd.DataFrame,
+    sources: pd.DataFrame,
+) -> None:
+    """Raise unless columns, types and shares are a crosswalk's; see :class:`Crosswalk`."""
+    parts = {
+        "frame": (frame, FRAME),
+        "remainder": (remainder, REMAINDER),
+        "overlaps": (overlaps, OVERLAPS),
+        "quality": (quality, QUALITY),
+        "sources": (sources, SOURCES),
+    }
+    # columns and their types, all faults at once
+    problems = [
+        {"part": part, "problem": "columns", "needed": list(columns), "given": list(given.columns)}
+        for part, (given, columns) in parts.items()
+        if tuple(given.columns) != columns
+    ]
+    if problems:
+        raise CrosswalkError("crosswalk.columns", problems, parts=[p["part"] for p in problems])
+    problems = [
+        {"part": part, "problem": "type", "column": name, "given": str(given[name].dtype)}
+        for part, (given, columns) in parts.items()
+        for name in columns
+        if name not in _TEXTS and given[name].dtype != np.float64
+    ]
+    if problems:
+        names = [f"{p['part']}.{p['column']} ({p['given']})" for p in problems]
+        raise CrosswalkError("crosswalk.types", problems, columns=names)
+    # shares are shares, and pairs are of known sources and targets, each once
+    outside = ~(frame["share"].between(0, 1) & frame["area_share"].between(0, 1))
+    if outside.any():
+        bad = frame.loc[outside, ["source_id", "target_id", "share", "area_share"]]
+        raise CrosswalkError(
+            "crosswalk.range", bad.to_dict("records"), ids=bad["source_id"].unique()
+        )
+    row, column = _pair_positions(frame, sources, quality)
+    if (row < 0).any() or (column < 0).any():
+        bad = frame.loc[(row < 0) | (column < 0), ["source_id", "target_id"]]
+        raise CrosswalkError("crosswalk.strangers", bad.to_dict("records"), ids=bad["source_id"])
+    twice = frame.duplicated(["source_id", "target_id"])
+    if twice.any():
+        bad = frame.loc[twice, ["source_id", "target_id"]]
+        raise CrosswalkError("crosswalk.twice", bad.to_dict("records"), ids=bad["source_id"])
+    if len(remainder) != len(sources):
+        raise CrosswalkError("crosswalk.remainder", remainder=len(remainder), sources=len(sources))
+    index = sources.index
+    overlapped = index.get_indexer(pd.Index(overlaps["source_id"].unique()))
+    share = frame["share"].to_numpy(dtype=np.float64)
+    require_sums(row, share, overlapped, lambda rows: index[rows].to_numpy(dtype=object))
+
+
+def _pair_positions(
+    frame: pd.DataFrame, sources: pd.DataFrame, quality: pd.DataFrame
+) -> tuple[Ints, Ints]:
+    """Return the positions of each pair's source and target, -1 where it is none of them."""
+    rows = sources.index.get_indexer(pd.Index(frame["source_id"]))
+    columns = pd.Index(quality["target_id"]).get_indexer(frame["target_id"])
+    return np.asarray(rows, np.int64), np.asarray(columns, np.int64)
+
+
+def require_sums(
+    row: Ints,
+    share: Floats,
+    overlapped: Ints,
+    ids: Callable[[Ints], npt.NDArray[np.object_]],
+) -> None:
+    """Raise where the shares of a source in targets that do not overlap are more than all of it."""
+    summed = np.bincount(row, weights=share)
+    more = np.setdiff1d(np.flatnonzero(summed > 1 + SUM_TOLERANCE), overlapped)
+    if len(more):
+        named = ids(more)
+        raise CrosswalkError(
+            "crosswalk.sums",
+            [{"source_id": i, "sum": float(s)} for i, s in zip(named, summed[more], strict=True)],
+            ids=named,
+        )
+
+
+def fit_of(
+    unit: Ints,
+    area: Ints,
+    share: Floats,
+    area_share: Floats,
+    *,
+    remainder: Floats,
+    held: Floats,
+    coverage: Floats,
+) -> pd.DataFrame:
+    """Return one row a target: how well the sources fit it.
+
+    Parameters
+    ----------
+    unit, area, share, area_share
+        Pairs of source and target, ordered, with the share by the weight asked for and by area.
+    remainder
+        Share of each source outside all targets; (sources,).
+    held
+        What each source holds, 0 where unknown; (sources,).
+    coverage
+        Share of each target that lies in some source; (targets,).
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``quality_index, best_fit_pct, coverage, straddling_share``; see
+        :class:`lipgeo.crosswalk.Crosswalk`.
+    """
+    # sums over the sources of each target
+    targets = len(coverage)
+    amount = share * held[unit]
+    total = np.bincount(area, weights=amount, minlength=targets)
+    squares = np.bincount(area, weights=share * amount, minlength=targets)
+
+    # each source counts for the target that holds most of it, if that is more than the rest
+    largest = remainder.copy()
+    np.maximum.at(largest, unit, share)
+    # the first of equals: pairs are ordered by unit, then target
+    best = np.flatnonzero((share > 0) & (share >= largest[unit]))
+    best = best[np.unique(unit[best], return_index=True)[1]]
+    truly = np.bincount(area[best], weights=amount[best], minlength=targets)
+    given = np.bincount(area[best], weights=held[unit[best]], minlength=targets)
+
+    # sources that an outline cuts, slivers aside
+    units = area_share > SLIVER_SHARE
+    straddling = units & (area_share < 1 - SLIVER_SHARE)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return pd.DataFrame(
+            {
+                "quality_index": squares / total,
+                "best_fit_pct": 100 * truly / given,
+                "coverage": np.where(np.abs(coverage - 1) <= DUST, 1.0, coverage),
+                "straddling_share": np.bincount(area[straddling], minlength=targets)
+                / np.bincount(area[units], minlength=targets),
+            }
+        )
+
+
+def target_coverage(source: Zones, targets: Targets, area: Shares) -> Floats:
+    """Return the share of each target's surface that lies in sources; (targets,)."""
+    # drawn targets: what of their surface lies in sources
+    pairs = area.pairs
+    met = np.unique(pairs.unit)
+    size = np.zeros(len(source))
+    size[met] = np.nan_to_num(planar_area(source, met))
+    inside = np.bincount(pairs.area, weights=pairs.share * size[pairs.unit], minlength=len(targets))
+    whole = targets.outlines.size
+    if len(targets.atom) and isinstance(source, CensusZones):
+        # sets: which of their atoms belong to a source
+        held = _size_of_atoms(source, targets)
+        everywhere = np.arange(len(source), dtype=np.int64)
+        listed = np.bincount(targets.area, weights=held, minlength=len(targets))
+        owned = owners_of_atoms(source.census, str(source.level), everywhere)[targets.atom] >= 0
+        within = np.bincount(targets.area, weights=held * owned, minlength=len(targets))
+        inside, whole = np.where(listed > 0, within, inside), np.where(listed > 0, listed, whole)
+    share = np.divide(inside, whole, out=np.zeros(len(targets)), where=whole > 0)
+    return np.asarray(share, dtype=np.float64)
+
+
+def _size_of_atoms(source: CensusZones, targets: Targets) -> Floats:
+    """Return the land of the finest units that targets list, or 1 each where it is not known."""
+    data, level = source.census.data, source.census.atom_level
+    if "land_km2" not in data.columns(level):
+        return np.ones(len(targets.atom))
+    land = data.attributes(level, ["land_km2"], targets.atom)["land_km2"]
+    held = np.nan_to_num(land.to_numpy(dtype=np.float64, na_value=np.nan))
+    return held if held.any() else np.ones(len(held))
+
+
+def held_amounts(sources: pd.DataFrame, weight: str) -> Floats:
+    """Return what sources hold of one and the same thing, 0 where it is unknown or another.
+
+    That is the weight asked for, or land where every source was shared out by area.
+    """
+    basis = sources["share_basis"]
+    mine = basis.eq(weight).to_numpy(dtype=bool) | basis.eq("point").to_numpy(dtype=bool)
+    if not mine.any():
+        mine = basis.eq("area").to_numpy(dtype=bool)
+    held: Floats = np.where(mine, sources["weight"].to_numpy(dtype=np.float64), 0.0)
+    return np.asarray(np.nan_to_num(held), dtype=np.float64)
+
+
+def remaining_share(covered: Floats) -> Floats:
+    """Return what is left of a source, 0 where nothing is but rounding."""
+    rest = np.maximum(1.0 - covered, 0.0)
+    return np.where(rest <= EXACT, 0.0, rest)
+
+
+def snap_to_whole(share: Floats) -> Floats:
+    """Return shares, 1 where nothing is missing but rounding."""
+    return np.where(share >= 1 - EXACT, 1.0, share)
+
+
+def _entries_at(matrix: Any, row: Ints, column: Ints) -> Floats:
+    """Return entries of a sparse matrix."""
+    if not len(row):
+        return np.empty(0)
+    return snap_to_whole(np.asarray(matrix.tocsr()[row, column], dtype=np.float64).ravel())

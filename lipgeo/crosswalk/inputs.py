@@ -1,6 +1,7 @@
-"""What zones hold: people, dwellings, square metres, and where their representative points are.
+"""Bring sources, targets and blocks to one grid, and read what they hold and where they lie.
 
-What sources are shared out among: drawn polygons, sets of a census's finest units, or both.
+Targets are drawn polygons, sets of a census's finest units, or both. What zones hold is people,
+dwellings, square metres; a zone lies where its polygon does, or its representative point.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from lipgeo.zones.zones import Zones
 
 __all__ = [
     "Targets",
+    "bring_to_one_grid",
     "counts_of",
-    "on_one_grid",
     "planar_area",
     "points_of",
     "surface_m2",
@@ -34,6 +35,87 @@ __all__ = [
 
 #: sides beyond which a unit's areal scale on the grid is no longer one number
 _LARGE_M = 100_000.0
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Targets by position, in the order of their ids.
+
+    Attributes
+    ----------
+    ids
+        Text ids; (n,).
+    outlines
+        The drawn ones; a target that is only a set has no outline.
+    atom, area
+        Pairs (row of the finest level, position of the target) for those that are sets.
+    """
+
+    ids: npt.NDArray[np.object_]
+    outlines: Outlines
+    atom: Ints
+    area: Ints
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def bring_to_one_grid(
+    source: Zones, target: Zones | ServiceAreas, blocks: Zones | None
+) -> tuple[Zones, Zones | ServiceAreas, Zones | None]:
+    """Bring all to EPSG:3347 where one stands on it by nature; else require one projected CRS."""
+    if not isinstance(source, Zones) or not isinstance(target, Zones | ServiceAreas):
+        raise CrosswalkError(
+            "crosswalk.not_zones", source=type(source).__name__, target=type(target).__name__
+        )
+    others = [zones for zones in (target, blocks) if zones is not None]
+    if any(isinstance(zones, CensusZones | ServiceAreas) for zones in (source, *others)):
+        target = target if isinstance(target, ServiceAreas) else _to_grid(target)
+        return _to_grid(source), target, None if blocks is None else _to_grid(blocks)
+    for other in others:
+        if isinstance(other, Zones):
+            require_same_projected(source.crs, other.crs)
+    return source, target, blocks
+
+
+def _to_grid(zones: Zones) -> Zones:
+    return zones if isinstance(zones, CensusZones) or on_grid(zones.crs) else zones.to_grid()
+
+
+def targets_of(source: Zones, target: Zones | ServiceAreas) -> Targets:
+    """Return what the targets are made of: ids where the source's census knows them."""
+    census = source.census if isinstance(source, CensusZones) else None
+    if isinstance(target, ServiceAreas):
+        ids = target.ids.to_numpy(dtype=object)
+        polygons = target.frame.geometry.to_numpy()
+        listed = target.frame["definition"].eq("units").to_numpy(dtype=bool)
+    else:
+        ids = np.asarray(target.ids, dtype=object)
+        by_id = (
+            census is not None
+            and isinstance(target, CensusZones)
+            and target.census.data is census.data
+        )
+        listed = np.full(len(ids), by_id)
+        polygons = np.full(len(ids), None, dtype=object) if by_id else target.geometry
+    # in the order of ids; a target that is a set needs no outline
+    order = np.argsort(ids.astype(str), kind="stable")
+    ids, polygons, listed = ids[order], polygons[order].copy(), listed[order]
+    atom = area = np.empty(0, dtype=np.int64)
+    if census is None:
+        bare = ids[listed & shapely.is_missing(polygons)]
+        if len(bare):
+            raise CrosswalkError("crosswalk.not_drawn", [{"area_id": i} for i in bare], areas=bare)
+    elif listed.any():
+        polygons[listed] = None
+        if isinstance(target, ServiceAreas):
+            members = target.atoms(census)
+            atom = members["row"].to_numpy(dtype=np.int64)
+            area = np.asarray(pd.Index(ids).get_indexer(members["area_id"]), dtype=np.int64)
+        else:
+            level = str(target.level)
+            area, atom = census.atoms(level, np.arange(len(ids), dtype=np.int64)[order])
+    return Targets(ids, Outlines(polygons), atom, area)
 
 
 def counts_of(zones: Zones, rows: Ints | None = None) -> dict[str, Floats]:
@@ -94,6 +176,7 @@ def surface_m2(zones: Zones, rows: Ints) -> Floats:
         data, level = zones.census.data, str(zones.level)
         if "land_km2" in data.columns(level):
             result = _numbers(data.attributes(level, ["land_km2"], rows)["land_km2"]) * 1e6
+    # the others are measured: on the grid, divided by its scale at their centre
     unknown = np.flatnonzero(~(result > 0))
     if not len(unknown):
         return result
@@ -106,6 +189,7 @@ def surface_m2(zones: Zones, rows: Ints) -> Floats:
             factors = pyproj.Proj(STATCAN_LAMBERT).get_factors(*centre[known].T)
             measured[known] /= np.asarray(factors.areal_scale)
         sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+        # where the scale is not one number, on the equal-area projection
         large = np.flatnonzero(sides > _LARGE_M)
         if len(large):
             measured[large] = area_km2(_polygons(zones, rows[unknown[large]])) * 1e6
@@ -129,83 +213,3 @@ def _polygons(zones: Zones, rows: Ints) -> npt.NDArray[np.object_]:
 
 def _numbers(column: pd.Series) -> Floats:
     return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Targets:
-    """Targets by position, in the order of their ids.
-
-    Attributes
-    ----------
-    ids
-        Text ids; (n,).
-    outlines
-        The drawn ones; a target that is only a set has no outline.
-    atom, area
-        Pairs (row of the finest level, position of the target) for those that are sets.
-    """
-
-    ids: npt.NDArray[np.object_]
-    outlines: Outlines
-    atom: Ints
-    area: Ints
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-
-def on_one_grid(
-    source: Zones, target: Zones | ServiceAreas, blocks: Zones | None
-) -> tuple[Zones, Zones | ServiceAreas, Zones | None]:
-    """Bring all to EPSG:3347 where one stands on it by nature; else require one projected CRS."""
-    if not isinstance(source, Zones) or not isinstance(target, Zones | ServiceAreas):
-        raise CrosswalkError(
-            "crosswalk.not_zones", source=type(source).__name__, target=type(target).__name__
-        )
-    others = [zones for zones in (target, blocks) if zones is not None]
-    if any(isinstance(zones, CensusZones | ServiceAreas) for zones in (source, *others)):
-        target = target if isinstance(target, ServiceAreas) else _gridded(target)
-        return _gridded(source), target, None if blocks is None else _gridded(blocks)
-    for other in others:
-        if isinstance(other, Zones):
-            require_same_projected(source.crs, other.crs)
-    return source, target, blocks
-
-
-def _gridded(zones: Zones) -> Zones:
-    return zones if isinstance(zones, CensusZones) or on_grid(zones.crs) else zones.to_grid()
-
-
-def targets_of(source: Zones, target: Zones | ServiceAreas) -> Targets:
-    """Return what the targets are made of: ids where the source's census knows them."""
-    census = source.census if isinstance(source, CensusZones) else None
-    if isinstance(target, ServiceAreas):
-        ids = target.ids.to_numpy(dtype=object)
-        polygons = target.frame.geometry.to_numpy()
-        listed = target.frame["definition"].eq("units").to_numpy(dtype=bool)
-    else:
-        ids = np.asarray(target.ids, dtype=object)
-        by_id = (
-            census is not None
-            and isinstance(target, CensusZones)
-            and target.census.data is census.data
-        )
-        listed = np.full(len(ids), by_id)
-        polygons = np.full(len(ids), None, dtype=object) if by_id else target.geometry
-    order = np.argsort(ids.astype(str), kind="stable")
-    ids, polygons, listed = ids[order], polygons[order].copy(), listed[order]
-    atom = area = np.empty(0, dtype=np.int64)
-    if census is None:
-        bare = ids[listed & shapely.is_missing(polygons)]
-        if len(bare):
-            raise CrosswalkError("crosswalk.not_drawn", [{"area_id": i} for i in bare], areas=bare)
-    elif listed.any():
-        polygons[listed] = None
-        if isinstance(target, ServiceAreas):
-            members = target.atoms(census)
-            atom = members["row"].to_numpy(dtype=np.int64)
-            area = np.asarray(pd.Index(ids).get_indexer(members["area_id"]), dtype=np.int64)
-        else:
-            level = str(target.level)
-            area, atom = census.atoms(level, np.arange(len(ids), dtype=np.int64)[order])
-    return Targets(ids, Outlines(polygons), atom, area)

@@ -1,6 +1,7 @@
-"""Shares of sources in targets, by area and by people: polygons where drawn, ids where listed.
+"""Share out sources among targets by area and by people: polygons where drawn, ids where listed.
 
-Algebra of pairs: whole units joined, particles summed to their owners, results replaced.
+Below stands the algebra of pairs it is done with: whole units added, particles summed to their
+owners, the pairs of some units replaced or given other shares.
 """
 
 from __future__ import annotations
@@ -25,174 +26,27 @@ from lipgeo.zones.zones import Zones
 
 __all__ = [
     "CHAINS",
-    "Held",
-    "Lay",
+    "AmountsOf",
+    "OverlayFunction",
     "Particles",
     "Shares",
-    "by_area",
-    "by_weight",
-    "gathered",
-    "joined",
-    "replaced",
-    "revalued",
+    "add_whole_units",
+    "replace_units",
+    "shares_by_area",
+    "shares_by_weight",
+    "sum_to_owners",
+    "take_shares",
 ]
 
 #: sums of counts are exact to this, relative
 _EXACT = 1e-12
 
 
-class _Shared(TypedDict):
-    shared_unit: Ints
-    shared_area: Ints
-    shared_other: Ints
-    shared: Floats
-
-
-def joined(pairs: Overlay, unit: Ints, area: Ints, targets: int) -> Overlay:
-    """Add units that lie wholly in areas; what they share with other areas follows."""
-    if not len(unit):
-        return pairs
-    new_unit = np.concatenate([pairs.unit, unit])
-    new_area = np.concatenate([pairs.area, area])
-    added = np.arange(len(new_unit)) >= len(pairs.unit)
-    order = np.lexsort((new_area, new_unit))
-    new_unit, new_area, added = new_unit[order], new_area[order], added[order]
-    share = np.concatenate([pairs.share, np.ones(len(unit))])[order]
-    first, second = couples(new_unit)
-    news = added[first] | added[second]
-    first, second = first[news], second[news]
-    shared = _sorted_shared(
-        np.concatenate([pairs.shared_unit, new_unit[first]]),
-        np.concatenate([pairs.shared_area, new_area[first]]),
-        np.concatenate([pairs.shared_other, new_area[second]]),
-        np.concatenate([pairs.shared, np.where(share[first] == 1, share[second], share[first])]),
-    )
-    old = ~np.isin(pairs.covered_unit, unit)
-    inside = np.unique(unit)
-    covered_unit = np.concatenate([pairs.covered_unit[old], inside])
-    covered = np.concatenate([pairs.covered[old], np.ones(len(inside))])
-    place = np.argsort(covered_unit, kind="stable")
-    return replace(
-        pairs,
-        unit=new_unit,
-        area=new_area,
-        share=share,
-        covered_unit=covered_unit[place],
-        covered=covered[place],
-        **shared,
-    )
-
-
-def gathered(pairs: Overlay, owner: Ints, weight: Floats, total: Floats, targets: int) -> Overlay:
-    """Sum particles to their owners: shares of a weight of which each owner has ``total``.
-
-    Owners with a total of 0 get no pair.
-    """
-
-    def summed(unit: Ints, key: Ints, share: Floats, span: int) -> tuple[Ints, Ints, Floats]:
-        own = owner[unit]
-        use = own >= 0
-        use[use] = total[own[use]] > 0
-        group, of = np.unique(own[use] * span + key[use], return_inverse=True)
-        amount = np.bincount(of, weights=(weight[unit] * share)[use], minlength=len(group))
-        own, key = np.divmod(group, span)
-        value = amount / total[own]
-        return own, key, np.where(value >= 1 - _EXACT, 1.0, value)
-
-    unit, area, share = summed(pairs.unit, pairs.area, pairs.share, targets)
-    covered_unit, _, covered = summed(
-        pairs.covered_unit, np.zeros(len(pairs.covered_unit), dtype=np.int64), pairs.covered, 1
-    )
-    two = pairs.shared_area * targets + pairs.shared_other
-    shared_unit, two, shared = summed(pairs.shared_unit, two, pairs.shared, targets * targets)
-    shared_area, shared_other = np.divmod(two, targets)
-    none = np.empty(0, dtype=np.int64)
-    return Overlay(
-        unit=unit,
-        area=area,
-        share=share,
-        covered_unit=covered_unit,
-        covered=covered,
-        shared_unit=shared_unit,
-        shared_area=shared_area,
-        shared_other=shared_other,
-        shared=shared,
-        repaired=none,
-    )
-
-
-def replaced(pairs: Overlay, units: Ints, other: Overlay) -> Overlay:
-    """Take the pairs of ``units`` from another result."""
-    keep = ~np.isin(pairs.unit, units)
-    keep_covered = ~np.isin(pairs.covered_unit, units)
-    keep_shared = ~np.isin(pairs.shared_unit, units)
-    unit = np.concatenate([pairs.unit[keep], other.unit])
-    area = np.concatenate([pairs.area[keep], other.area])
-    order = np.lexsort((area, unit))
-    covered_unit = np.concatenate([pairs.covered_unit[keep_covered], other.covered_unit])
-    place = np.argsort(covered_unit, kind="stable")
-    return replace(
-        pairs,
-        unit=unit[order],
-        area=area[order],
-        share=np.concatenate([pairs.share[keep], other.share])[order],
-        covered_unit=covered_unit[place],
-        covered=np.concatenate([pairs.covered[keep_covered], other.covered])[place],
-        **_sorted_shared(
-            np.concatenate([pairs.shared_unit[keep_shared], other.shared_unit]),
-            np.concatenate([pairs.shared_area[keep_shared], other.shared_area]),
-            np.concatenate([pairs.shared_other[keep_shared], other.shared_other]),
-            np.concatenate([pairs.shared[keep_shared], other.shared]),
-        ),
-    )
-
-
-def revalued(pairs: Overlay, units: Ints, other: Overlay, targets: int) -> Overlay:
-    """Give the pairs of ``units`` the shares of another result; pairs at 1 stay at 1."""
-    mine = np.isin(pairs.unit, units) & (pairs.share < 1)
-    share = pairs.share.copy()
-    share[mine] = _looked_up(
-        pairs.unit[mine] * targets + pairs.area[mine],
-        other.unit * targets + other.area,
-        other.share,
-    )
-    mine = np.isin(pairs.covered_unit, units) & (pairs.covered < 1)
-    covered = pairs.covered.copy()
-    covered[mine] = _looked_up(pairs.covered_unit[mine], other.covered_unit, other.covered)
-    mine = np.isin(pairs.shared_unit, units)
-    shared = pairs.shared.copy()
-    shared[mine] = _looked_up(_triple(pairs, targets)[mine], _triple(other, targets), other.shared)
-    return replace(pairs, share=share, covered=covered, shared=shared)
-
-
-def _triple(pairs: Overlay, targets: int) -> Ints:
-    """Return one number for a unit and two areas."""
-    return (pairs.shared_unit * targets + pairs.shared_area) * targets + pairs.shared_other
-
-
-def _looked_up(keys: Ints, held: Ints, values: Floats) -> Floats:
-    """Return the value of each key, 0 where it is not held; ``held`` is ordered."""
-    if not len(held):
-        return np.zeros(len(keys))
-    at = np.minimum(np.searchsorted(held, keys), len(held) - 1)
-    return np.where(held[at] == keys, values[at], 0.0)
-
-
-def _sorted_shared(unit: Ints, area: Ints, other: Ints, shared: Floats) -> _Shared:
-    order = np.lexsort((other, area, unit))
-    return {
-        "shared_unit": unit[order],
-        "shared_area": area[order],
-        "shared_other": other[order],
-        "shared": shared[order],
-    }
-
-
 #: lays the units of a census level over areas: :func:`~lipgeo.crosswalk.overlay.kernel.overlay`, or
 #: the same in many places at once
-Lay = Callable[[LevelUnits, Outlines], Overlay]
-#: what some sources hold of the basis they stand by, and that basis; asked by position
-Held = Callable[[Ints], tuple[Floats, Texts]]
+OverlayFunction = Callable[[LevelUnits, Outlines], Overlay]
+#: gives what sources hold of the basis they stand by, and that basis; asked by position
+AmountsOf = Callable[[Ints], tuple[Floats, Texts]]
 
 #: what a weight falls back to where it is missing or zero; the last resort is area
 CHAINS: dict[str, tuple[str, ...]] = {
@@ -246,45 +100,54 @@ class Particles:
     pairs: Overlay
 
 
-def by_area(source: Zones, targets: Targets, lay: Lay = overlay) -> Shares:
+def shares_by_area(
+    source: Zones, targets: Targets, overlay_with: OverlayFunction = overlay
+) -> Shares:
     """Return the shares by area of the polygons; by ids where a target is a set of units.
 
     A source without polygon is the union of its finest units; one that has no polygon at all goes
     whole to where its representative point lies.
     """
     if not isinstance(source, CensusZones):
+        # zones of any kind
         without = np.flatnonzero(np.isnan(source.boxes[:, 0]))
         drawn = overlay(ArrayUnits(source.geometry, source.boxes), targets.outlines)
         pairs = drawn
     else:
+        # a census level: outlines by polygons, sets and units without polygon by their atoms
         census, level = source.census, str(source.level)
-        drawn = lay(LevelUnits(census.data, level), targets.outlines)
+        drawn = overlay_with(LevelUnits(census.data, level), targets.outlines)
         without, held = census.data.without_polygon(level)
         if level == census.atom_level:
-            pairs = joined(drawn, targets.atom, targets.area, len(targets))
+            pairs = add_whole_units(drawn, targets.atom, targets.area)
         else:
             # what holds no polygon anywhere is placed by its point
             bare = np.isnan(held[:, 0])
             if not len(targets.atom):
                 # and what no area comes near is not looked at
-                bare, without = _near(bare, without, held, targets.outlines)
+                bare, without = _drop_far_units(bare, without, held, targets.outlines)
             opened, without = without[~bare], without[bare]
             pairs = drawn
             if len(targets.atom) or len(opened):
-                pairs, flat = _by_atoms(census, level, drawn, opened, targets, lay=lay)
+                pairs, flat = _add_sets(
+                    census, level, drawn, opened, targets, overlay_with=overlay_with
+                )
                 without = np.union1d(without, flat)
+    # what has no polygon anywhere goes whole to where its point lies
     basis = np.full(len(source), "area", dtype=object)
     unplaced = without
     if len(without):
         x, y = points_of(source, without)
         placed, area = locate(x, y, targets.outlines)
-        pairs = joined(pairs, without[placed], area, len(targets))
+        pairs = add_whole_units(pairs, without[placed], area)
         basis[without] = "point"
         unplaced = without[np.isnan(x)]
     return Shares(pairs, basis, drawn.repaired, unplaced, np.empty(0, dtype=np.int64))
 
 
-def _near(bare: Flags, rows: Ints, boxes: Floats, outlines: Outlines) -> tuple[Flags, Ints]:
+def _drop_far_units(
+    bare: Flags, rows: Ints, boxes: Floats, outlines: Outlines
+) -> tuple[Flags, Ints]:
     """Leave out the units whose box lies beyond those of all areas."""
     west, south, east, north = (side[None, :] for side in outlines.boxes)
     meets = (boxes[:, :1] <= east) & (boxes[:, 2:3] >= west)
@@ -293,40 +156,51 @@ def _near(bare: Flags, rows: Ints, boxes: Floats, outlines: Outlines) -> tuple[F
     return bare[stay], rows[stay]
 
 
-def _by_atoms(
-    census: Census, level: str, drawn: Overlay, without: Ints, targets: Targets, *, lay: Lay
+def _add_sets(
+    census: Census,
+    level: str,
+    drawn: Overlay,
+    without: Ints,
+    targets: Targets,
+    *,
+    overlay_with: OverlayFunction,
 ) -> tuple[Overlay, Ints]:
     """Add the targets that are sets, and the sources that have no polygon of their own."""
     count = census.size(level)
     # without sets, only what has no polygon is opened
     looked = np.arange(count, dtype=np.int64) if len(targets.atom) else without
-    atoms = owners(census, level, looked)
+    atoms = owners_of_atoms(census, level, looked)
+    # sources all of whose atoms are in a set are wholly inside it
     members = np.bincount(atoms[atoms >= 0], minlength=count)
     owner = atoms[targets.atom]
     key, hits = np.unique((owner * len(targets) + targets.area)[owner >= 0], return_counts=True)
     unit, area = np.divmod(key, len(targets))
     whole = hits == members[unit]
-    pairs = joined(drawn, unit[whole], area[whole], len(targets))
+    pairs = add_whole_units(drawn, unit[whole], area[whole])
 
     # sources partly in a set, or without polygon: their finest units decide everything
     opened = np.union1d(unit[~whole], without)
     rows = np.flatnonzero(np.isin(atoms, opened) & (atoms >= 0))
-    inner = lay(LevelUnits(census.data, census.atom_level, rows), targets.outlines)
+    inner = overlay_with(LevelUnits(census.data, census.atom_level, rows), targets.outlines)
     ours = np.isin(targets.atom, rows)
-    inner = joined(inner, targets.atom[ours], targets.area[ours], len(targets))
+    inner = add_whole_units(inner, targets.atom[ours], targets.area[ours])
+    # their atoms' shares, summed by the atoms' areas
     size = np.zeros(len(atoms))
     size[rows] = np.nan_to_num(shapely.area(census.data.geometry(census.atom_level, rows)))
     total = np.bincount(atoms[rows], weights=size[rows], minlength=count).astype(np.float64)
-    shared_out = gathered(inner, atoms, size, total, len(targets))
-    return replaced(pairs, opened, shared_out), without[total[without] == 0]
+    shared_out = sum_to_owners(inner, atoms, size, total, len(targets))
+    return replace_units(pairs, opened, shared_out), without[total[without] == 0]
 
 
-def by_people(area: Shares, parts: Particles, weight: str, count: int, targets: int) -> Shares:
+def shares_by_people(
+    area: Shares, parts: Particles, weight: str, count: int, targets: int
+) -> Shares:
     """Share out by people the sources that an outline crosses; the others keep share 1.
 
     Each source takes the first basis of its chain (people, dwellings) that none of its particles
     misses and that is not zero, else its area.
     """
+    # sources that an outline cuts, and are placed by their polygons
     pairs = area.pairs
     opened = np.unique(pairs.unit[pairs.share < 1])
     opened = opened[area.basis[opened] == "area"]
@@ -334,26 +208,27 @@ def by_people(area: Shares, parts: Particles, weight: str, count: int, targets: 
     left = np.zeros(count, dtype=bool)
     left[opened] = True
     missing = left.copy()
-    held = parts.owner >= 0
-    ours = held.copy()
-    ours[held] = left[parts.owner[held]]
+    owned = parts.owner >= 0
+    ours = owned.copy()
+    ours[owned] = left[parts.owner[owned]]
+    # each basis in turn takes the sources all of whose particles know it
     result = pairs
     for name in CHAINS[weight]:
         counts = np.where(ours, parts.counts[name], 0.0)
-        total = np.bincount(parts.owner[held], weights=counts[held], minlength=count)
+        total = np.bincount(parts.owner[owned], weights=counts[owned], minlength=count)
         if name == CHAINS[weight][0]:
             missing &= np.isnan(total)
         take = np.flatnonzero(left & (total > 0))
         left[take] = False
         basis[take] = name
-        chosen = np.zeros(count)
-        chosen[take] = total[take]
-        shares = gathered(parts.pairs, parts.owner, np.nan_to_num(counts), chosen, targets)
-        result = revalued(result, take, shares, targets)
+        totals = np.zeros(count)
+        totals[take] = total[take]
+        shares = sum_to_owners(parts.pairs, parts.owner, np.nan_to_num(counts), totals, targets)
+        result = take_shares(result, take, shares, targets)
     return replace(area, pairs=result, basis=basis, missing=np.flatnonzero(missing))
 
 
-def by_weight(
+def shares_by_weight(
     source: Zones,
     targets: Targets,
     area: Shares,
@@ -361,8 +236,8 @@ def by_weight(
     weight: str,
     placement: str,
     blocks: Zones | None,
-    lay: Lay = overlay,
-) -> tuple[Shares, Held, list[Finding]]:
+    overlay_with: OverlayFunction = overlay,
+) -> tuple[Shares, AmountsOf, list[Finding]]:
     """Return shares by the weight asked for, what sources hold of their basis, and notes."""
     met = np.unique(area.pairs.unit)
     if weight == "area":
@@ -378,9 +253,12 @@ def by_weight(
             "crosswalk.no_counts", weight=weight, label=label, held=list(blocks.data.columns)
         )
 
+    # only sources that an outline cuts, or whose own count is missing, are opened into blocks
     opened = np.unique(area.pairs.unit[area.pairs.share < 1])
     unknown = met[np.isnan(counts_of(source, met)[weight])]
-    parts = particles(source, blocks, np.union1d(opened, unknown), targets, placement, lay=lay)
+    parts = particles(
+        source, blocks, np.union1d(opened, unknown), targets, placement, overlay_with=overlay_with
+    )
     owned = parts.owner >= 0
     has = np.bincount(parts.owner[owned], minlength=len(source)) > 0
     summed = {
@@ -389,11 +267,12 @@ def by_weight(
         )
         for name in CHAINS[weight]
     }
-    weighted = by_people(area, parts, weight, len(source), len(targets))
+    weighted = shares_by_people(area, parts, weight, len(source), len(targets))
     cut = np.zeros(len(source), dtype=bool)
     cut[opened] = True
 
-    def held(rows: Ints) -> tuple[Floats, Texts]:
+    def amounts_of(rows: Ints) -> tuple[Floats, Texts]:
+        # counts of the sources themselves, of their blocks where those are missing
         counts = counts_of(source, rows)
         for name in CHAINS[weight]:
             unsaid = np.isnan(counts[name]) & has[rows]
@@ -413,14 +292,20 @@ def by_weight(
         finding("crosswalk.missing_counts", "warning", one, id=one, weight=label)
         for one in (source.ids[weighted.missing] if len(weighted.missing) else ())
     ]
-    return weighted, held, notes
+    return weighted, amounts_of, notes
 
 
 # ---------------------------------------------------------------- particles
 
 
 def particles(
-    source: Zones, blocks: Zones, rows: Ints, targets: Targets, placement: str, *, lay: Lay
+    source: Zones,
+    blocks: Zones,
+    rows: Ints,
+    targets: Targets,
+    placement: str,
+    *,
+    overlay_with: OverlayFunction,
 ) -> Particles:
     """Return what the sources ``rows`` are made of and where it lies.
 
@@ -435,15 +320,15 @@ def particles(
         and str(blocks.level) == source.census.atom_level
     ):
         census = source.census
-        mine = owners(census, str(source.level), rows)
+        mine = owners_of_atoms(census, str(source.level), rows)
         wanted = np.flatnonzero(mine >= 0)
         counts = {
             name: _spread_to(len(mine), wanted, values)
             for name, values in counts_of(blocks, wanted).items()
         }
-        pairs = _placed(blocks, wanted, targets, placement, lay)
+        pairs = _place_blocks(blocks, wanted, targets, placement, overlay_with)
         listed = mine[targets.atom] >= 0
-        pairs = joined(pairs, targets.atom[listed], targets.area[listed], len(targets))
+        pairs = add_whole_units(pairs, targets.atom[listed], targets.area[listed])
         return Particles(mine, counts, pairs)
     return _cut_blocks(source, blocks, rows, targets, placement)
 
@@ -452,6 +337,7 @@ def _cut_blocks(
     source: Zones, blocks: Zones, rows: Ints, targets: Targets, placement: str
 ) -> Particles:
     """Cut blocks that know nothing of the sources into the pieces that lie in them."""
+    # sources as areas, the blocks laid over them
     shapes = np.full(len(source), None, dtype=object)
     shapes[rows] = source.geometry[rows]
     outlines = Outlines(shapes)
@@ -465,26 +351,29 @@ def _cut_blocks(
         alone = np.arange(len(blocks))
         block, owner, share = alone[:0], alone[:0], np.empty(0)
         pairs = overlay(ArrayUnits(np.empty(0, dtype=object)), targets.outlines)
+    # blocks that stand by their point belong to the source it lies in
     at, by_point = locate(x[alone], y[alone], outlines)
     point, area = locate(x[alone[at]], y[alone[at]], targets.outlines)
-    pairs = joined(pairs, len(block) + point, area, len(targets))
+    pairs = add_whole_units(pairs, len(block) + point, area)
     block = np.concatenate([block, alone[at]])
     share = np.concatenate([share, np.ones(len(at))])
     counts = {name: values[block] * share for name, values in counts_of(blocks).items()}
     return Particles(np.concatenate([owner, by_point]), counts, pairs)
 
 
-def _placed(blocks: CensusZones, rows: Ints, targets: Targets, placement: str, lay: Lay) -> Overlay:
+def _place_blocks(
+    blocks: CensusZones, rows: Ints, targets: Targets, placement: str, overlay_with: OverlayFunction
+) -> Overlay:
     """Place blocks among the drawn targets by polygon, or by point where asked or needed."""
     data, level = blocks.census.data, str(blocks.level)
     if placement == "surface":
-        pairs = lay(LevelUnits(data, level, rows), targets.outlines)
+        pairs = overlay_with(LevelUnits(data, level, rows), targets.outlines)
         rows = rows[np.isnan(data.boxes(level, rows)[:, 0])]
     else:
         pairs = overlay(ArrayUnits(np.empty(0, dtype=object)), targets.outlines)
     x, y = points_of(blocks, rows)
     point, area = locate(x, y, targets.outlines)
-    return joined(pairs, rows[point], area, len(targets))
+    return add_whole_units(pairs, rows[point], area)
 
 
 def units_of(zones: Zones) -> Units:
@@ -494,7 +383,7 @@ def units_of(zones: Zones) -> Units:
     return ArrayUnits(zones.geometry, zones.boxes)
 
 
-def owners(census: Census, level: str, rows: Ints) -> Ints:
+def owners_of_atoms(census: Census, level: str, rows: Ints) -> Ints:
     """Return, for each finest unit, which of these rows of a level it belongs to, else -1."""
     position, atom = census.atoms(level, rows)
     owner = np.full(census.size(census.atom_level), -1, dtype=np.int64)
@@ -503,6 +392,166 @@ def owners(census: Census, level: str, rows: Ints) -> Ints:
 
 
 def _spread_to(count: int, rows: Ints, values: Floats) -> Floats:
+    """Return values at their rows, NaN elsewhere; (count,)."""
     spread = np.full(count, np.nan)
     spread[rows] = values
     return spread
+
+
+# ---------------------------------------------------------------- the algebra of pairs
+
+
+class _Shared(TypedDict):
+    shared_unit: Ints
+    shared_area: Ints
+    shared_other: Ints
+    shared: Floats
+
+
+def add_whole_units(pairs: Overlay, unit: Ints, area: Ints) -> Overlay:
+    """Add units that lie wholly in areas; what they share with other areas follows."""
+    if not len(unit):
+        return pairs
+    # the pairs of both, ordered
+    new_unit = np.concatenate([pairs.unit, unit])
+    new_area = np.concatenate([pairs.area, area])
+    added = np.arange(len(new_unit)) >= len(pairs.unit)
+    order = np.lexsort((new_area, new_unit))
+    new_unit, new_area, added = new_unit[order], new_area[order], added[order]
+    share = np.concatenate([pairs.share, np.ones(len(unit))])[order]
+    # a unit wholly in one area shares with another all that it has there
+    first, second = couples(new_unit)
+    news = added[first] | added[second]
+    first, second = first[news], second[news]
+    shared = _sort_shared(
+        np.concatenate([pairs.shared_unit, new_unit[first]]),
+        np.concatenate([pairs.shared_area, new_area[first]]),
+        np.concatenate([pairs.shared_other, new_area[second]]),
+        np.concatenate([pairs.shared, np.where(share[first] == 1, share[second], share[first])]),
+    )
+    # units wholly inside are covered wholly
+    old = ~np.isin(pairs.covered_unit, unit)
+    inside = np.unique(unit)
+    covered_unit = np.concatenate([pairs.covered_unit[old], inside])
+    covered = np.concatenate([pairs.covered[old], np.ones(len(inside))])
+    place = np.argsort(covered_unit, kind="stable")
+    return replace(
+        pairs,
+        unit=new_unit,
+        area=new_area,
+        share=share,
+        covered_unit=covered_unit[place],
+        covered=covered[place],
+        **shared,
+    )
+
+
+def sum_to_owners(
+    pairs: Overlay, owner: Ints, weight: Floats, total: Floats, targets: int
+) -> Overlay:
+    """Sum particles to their owners: shares of a weight of which each owner has ``total``.
+
+    Owners with a total of 0 get no pair.
+    """
+
+    def sum_by_key(unit: Ints, key: Ints, share: Floats, span: int) -> tuple[Ints, Ints, Floats]:
+        # one group an owner and key; particles of nobody, or of owners of nothing, are left out
+        own = owner[unit]
+        use = own >= 0
+        use[use] = total[own[use]] > 0
+        group, of = np.unique(own[use] * span + key[use], return_inverse=True)
+        amount = np.bincount(of, weights=(weight[unit] * share)[use], minlength=len(group))
+        own, key = np.divmod(group, span)
+        value = amount / total[own]
+        return own, key, np.where(value >= 1 - _EXACT, 1.0, value)
+
+    unit, area, share = sum_by_key(pairs.unit, pairs.area, pairs.share, targets)
+    covered_unit, _, covered = sum_by_key(
+        pairs.covered_unit, np.zeros(len(pairs.covered_unit), dtype=np.int64), pairs.covered, 1
+    )
+    two = pairs.shared_area * targets + pairs.shared_other
+    shared_unit, two, shared = sum_by_key(pairs.shared_unit, two, pairs.shared, targets * targets)
+    shared_area, shared_other = np.divmod(two, targets)
+    none = np.empty(0, dtype=np.int64)
+    return Overlay(
+        unit=unit,
+        area=area,
+        share=share,
+        covered_unit=covered_unit,
+        covered=covered,
+        shared_unit=shared_unit,
+        shared_area=shared_area,
+        shared_other=shared_other,
+        shared=shared,
+        repaired=none,
+    )
+
+
+def replace_units(pairs: Overlay, units: Ints, other: Overlay) -> Overlay:
+    """Take the pairs of ``units`` from another result."""
+    keep = ~np.isin(pairs.unit, units)
+    keep_covered = ~np.isin(pairs.covered_unit, units)
+    keep_shared = ~np.isin(pairs.shared_unit, units)
+    unit = np.concatenate([pairs.unit[keep], other.unit])
+    area = np.concatenate([pairs.area[keep], other.area])
+    order = np.lexsort((area, unit))
+    covered_unit = np.concatenate([pairs.covered_unit[keep_covered], other.covered_unit])
+    place = np.argsort(covered_unit, kind="stable")
+    return replace(
+        pairs,
+        unit=unit[order],
+        area=area[order],
+        share=np.concatenate([pairs.share[keep], other.share])[order],
+        covered_unit=covered_unit[place],
+        covered=np.concatenate([pairs.covered[keep_covered], other.covered])[place],
+        **_sort_shared(
+            np.concatenate([pairs.shared_unit[keep_shared], other.shared_unit]),
+            np.concatenate([pairs.shared_area[keep_shared], other.shared_area]),
+            np.concatenate([pairs.shared_other[keep_shared], other.shared_other]),
+            np.concatenate([pairs.shared[keep_shared], other.shared]),
+        ),
+    )
+
+
+def take_shares(pairs: Overlay, units: Ints, other: Overlay, targets: int) -> Overlay:
+    """Give the pairs of ``units`` the shares of another result; pairs at 1 stay at 1."""
+    mine = np.isin(pairs.unit, units) & (pairs.share < 1)
+    share = pairs.share.copy()
+    share[mine] = _look_up(
+        pairs.unit[mine] * targets + pairs.area[mine],
+        other.unit * targets + other.area,
+        other.share,
+    )
+    mine = np.isin(pairs.covered_unit, units) & (pairs.covered < 1)
+    covered = pairs.covered.copy()
+    covered[mine] = _look_up(pairs.covered_unit[mine], other.covered_unit, other.covered)
+    mine = np.isin(pairs.shared_unit, units)
+    shared = pairs.shared.copy()
+    shared[mine] = _look_up(
+        _shared_keys(pairs, targets)[mine], _shared_keys(other, targets), other.shared
+    )
+    return replace(pairs, share=share, covered=covered, shared=shared)
+
+
+def _shared_keys(pairs: Overlay, targets: int) -> Ints:
+    """Return one number for a unit and two areas."""
+    return (pairs.shared_unit * targets + pairs.shared_area) * targets + pairs.shared_other
+
+
+def _look_up(keys: Ints, known: Ints, values: Floats) -> Floats:
+    """Return the value of each key, 0 where it is not known; ``known`` is ordered."""
+    if not len(known):
+        return np.zeros(len(keys))
+    at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    return np.where(known[at] == keys, values[at], 0.0)
+
+
+def _sort_shared(unit: Ints, area: Ints, other: Ints, shared: Floats) -> _Shared:
+    """Order what two areas have in common by unit, area and other."""
+    order = np.lexsort((other, area, unit))
+    return {
+        "shared_unit": unit[order],
+        "shared_area": area[order],
+        "shared_other": other[order],
+        "shared": shared[order],
+    }

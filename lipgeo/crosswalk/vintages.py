@@ -1,4 +1,4 @@
-"""``vintage_crosswalk``: the units of an earlier census shared out among today's areas."""
+"""Share out the units of an earlier census among today's areas, by the newest census's blocks."""
 
 from __future__ import annotations
 
@@ -93,17 +93,18 @@ def vintage_crosswalk(
             correspondence=str(correspondence.vintage),
         )
     links, level, findings = _links(census, correspondence)
-    joined, people, notes = _joined(census, links, level, weight, correspondence, held)
+    # older units to blocks, blocks to targets, one after the other
+    to_blocks, people, notes = _units_to_blocks(census, links, level, weight, correspondence, held)
     findings += notes
-    blocks = _blocks(census, level, target, weight)
-    xw = joined.compose(blocks)
+    blocks = _block_shares(census, level, target, weight)
+    xw = to_blocks.compose(blocks)
     frame = xw.frame
-    frame["area_share"] = _in_part(frame)
-    unplaced = _unplaced(xw, frame, people)
+    frame["area_share"] = _straddling_shares(frame)
+    unplaced = _unplaced_shares(xw, frame, people)
     changes = correspondence.changes().reindex(
         pd.Index(frame.loc[frame["area_share"].gt(SLIVER_SHARE), "source_id"].unique())
     )
-    counted = changes["change"].value_counts()
+    number_changed = changes["change"].value_counts()
     parts = [t for t, share in unplaced.items() if share > 0]
     if parts:
         findings.append(
@@ -118,7 +119,7 @@ def vintage_crosswalk(
         )
     meta = {
         **xw.meta,
-        "changes": {str(kind): int(number) for kind, number in counted.items()},
+        "changes": {str(kind): int(number) for kind, number in number_changed.items()},
         "unplaced": unplaced,
         "newest": census.vintage,
     }
@@ -158,7 +159,7 @@ def points_crosswalk(
 def _links(
     census: Census, correspondence: Correspondence
 ) -> tuple[pd.DataFrame, str, list[Finding]]:
-    """Return ``atom_id, old_id, weight, there`` at the finest level both have."""
+    """Return ``atom_id, old_id, weight, is_held`` at the finest level both have."""
     links = correspondence.frame.rename(columns={"block_id": "atom_id"})
     level, findings = correspondence.block_level, []
     if level not in census.levels:
@@ -168,13 +169,12 @@ def _links(
         links["weight"] /= links.groupby("new_id")["weight"].transform("sum")
         links = links.rename(columns={"new_id": "atom_id"})
         findings.append(finding("crosswalk.vintages.no_blocks", "warning", "", level=level))
-    held = pd.Index(census.data.attributes(level, ["unit_id"])["unit_id"].astype(object))
-    links["there"] = links["atom_id"].isin(held)
-    mine = links["old_id"].isin(links.loc[links["there"], "old_id"].unique())
+    links["is_held"] = census.find_rows(level, links["atom_id"]) >= 0
+    mine = links["old_id"].isin(links.loc[links["is_held"], "old_id"].unique())
     links = links[mine].sort_values(["old_id", "atom_id"], ignore_index=True)
     if not len(links):
         raise CrosswalkError("crosswalk.no_link", vintage=str(census.vintage), level=level)
-    outside = links.loc[~links["there"], "old_id"].unique()
+    outside = links.loc[~links["is_held"], "old_id"].unique()
     if len(outside):
         findings.append(
             finding("crosswalk.blocks_absent", "note", "", value=len(outside), units=list(outside))
@@ -182,7 +182,7 @@ def _links(
     return links, level, findings
 
 
-def _joined(  # noqa: PLR0917
+def _units_to_blocks(  # noqa: PLR0917
     census: Census,
     links: pd.DataFrame,
     level: str,
@@ -192,11 +192,12 @@ def _joined(  # noqa: PLR0917
 ) -> tuple[Crosswalk, pd.Series, list[Finding]]:
     """Return the crosswalk from older units to blocks, and the newest people of older units."""
     old, ids = pd.factorize(links["old_id"], sort=True)
-    there = links["there"].to_numpy(dtype=bool)
+    is_held = links["is_held"].to_numpy(dtype=bool)
     part = links["weight"].to_numpy()
     count = len(ids)
     # what lies in blocks that are not held is in none of the targets: by number of blocks
-    kept = np.bincount(old, part * there, count) / np.bincount(old, part, count)
+    kept = np.bincount(old, part * is_held, count) / np.bincount(old, part, count)
+    # what each block holds of the measures the shares may go by
     at = pd.Index(links["atom_id"].astype(object))
     counts = census.counts(level).reindex(at)
     surface_of = _surface(census, level).reindex(at).to_numpy(dtype=np.float64)
@@ -206,18 +207,20 @@ def _joined(  # noqa: PLR0917
         if name != "area"
     }
     amounts["area"] = np.where(np.nan_to_num(surface_of) > 0, surface_of, 1.0)
+    # each measure in turn takes the units whose blocks all know it
     share = np.zeros(len(links))
     basis = np.full(count, "", dtype=object)
     total = np.zeros(count)
     for name, amount in amounts.items():
-        given = np.where(there, amount * part, 0.0)
+        given = np.where(is_held, amount * part, 0.0)
         summed = np.bincount(old, given, count)
         open_units = (basis == "") & np.isfinite(summed) & (summed > 0)
         basis[open_units], total[open_units] = name, summed[open_units]
         rows = open_units[old]
         share[rows] = given[rows] / summed[old[rows]] * kept[old[rows]]
-    given = np.where(there, amounts["area"] * part, 0.0)
+    given = np.where(is_held, amounts["area"] * part, 0.0)
     surface = given / np.bincount(old, given, count)[old] * kept[old]
+    # what the units held then, where that is known
     own = np.full(count, np.nan) if held is None else held.reindex(ids).to_numpy(dtype=np.float64)
     mine = basis == weight
     known = np.where(mine & np.isfinite(own), own, total)
@@ -234,7 +237,8 @@ def _joined(  # noqa: PLR0917
             "weight": share * known[old],
             "share_basis": basis[old],
         }
-    )[there].reset_index(drop=True)
+    )[is_held].reset_index(drop=True)
+    # what lies in blocks not held is in no target
     left = np.where(kept >= 1 - 1e-12, 0.0, 1 - kept)
     targets = np.unique(frame["target_id"].astype(str)).astype(object)
     quality = pd.DataFrame(
@@ -277,7 +281,7 @@ def _surface(census: Census, level: str) -> pd.Series:
     return land.set_axis(land.index.astype(object))
 
 
-def _blocks(
+def _block_shares(
     census: Census, level: str, target: ServiceAreas | Zones | Crosswalk, weight: Measure
 ) -> Crosswalk:
     """Return the shares of the newest blocks in the targets."""
@@ -289,10 +293,10 @@ def _blocks(
         )
     if target.source_level == level:
         return target
-    return _through_parents(census, level, target, weight)
+    return _shares_by_parents(census, level, target, weight)
 
 
-def _through_parents(census: Census, level: str, target: Crosswalk, weight: Measure) -> Crosswalk:
+def _shares_by_parents(census: Census, level: str, target: Crosswalk, weight: Measure) -> Crosswalk:
     """Return shares of blocks that have those of the unit they lie in."""
     units = census.units(level)
     parent = str(target.source_level)
@@ -326,7 +330,7 @@ def _through_parents(census: Census, level: str, target: Crosswalk, weight: Meas
     )
 
 
-def _in_part(frame: pd.DataFrame) -> pd.Series:
+def _straddling_shares(frame: pd.DataFrame) -> pd.Series:
     """Return area shares; those of people where only they say that a unit is cut.
 
     A town and the country around it may have been one unit: the town is a sliver by area, and no
@@ -337,7 +341,7 @@ def _in_part(frame: pd.DataFrame) -> pd.Series:
     return frame["area_share"].mask(cut & ~seen, frame["share"])
 
 
-def _unplaced(xw: Crosswalk, frame: pd.DataFrame, people: pd.Series) -> dict[str, float]:
+def _unplaced_shares(xw: Crosswalk, frame: pd.DataFrame, people: pd.Series) -> dict[str, float]:
     """Return by target the share of its newest people whose older unit lies in it in part."""
     inside = frame["share"] * people.reindex(frame["source_id"]).to_numpy()
     partly = frame["area_share"].between(SLIVER_SHARE, 1 - SLIVER_SHARE, inclusive="neither")

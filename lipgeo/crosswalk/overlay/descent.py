@@ -63,11 +63,11 @@ class ArrayUnits:
     def __init__(self, geometry: Shapes, boxes: Floats | None = None) -> None:
         self._geometry = geometry
         self._boxes = shapely.bounds(geometry) if boxes is None else boxes
-        self._order = by_place(self._boxes)
+        self._order = order_by_place(self._boxes)
 
     def group_boxes(self) -> tuple[Ints, Floats]:
         """Give starts and boxes of the groups, by place."""
-        return grouped(self._boxes[self._order])
+        return group_by_order(self._boxes[self._order])
 
     def boxes(self, rows: Ints) -> Floats:
         """Boxes of rows."""
@@ -100,7 +100,7 @@ class LevelUnits:
         """Give starts and boxes of the groups, by place."""
         if self.rows is None:
             return self.data.group_boxes(self.level)
-        return grouped(self.data.boxes(self.level, self.rows))
+        return group_by_order(self.data.boxes(self.level, self.rows))
 
     def boxes(self, rows: Ints) -> Floats:
         """Boxes of rows."""
@@ -145,10 +145,10 @@ class Outlines:
         self.edge_boxes = edge_boxes(self.edges)
         first = self.edges.first
         # the last point of an area starts no edge, and must not be a chain of its own
-        self.chains, chain_first = _cut(first, np.maximum(np.diff(first) - 1, 0), CHAIN)
-        self.chain_boxes = _around(self.edge_boxes, self.chains)
-        self.stretches, self.stretch_first = _cut(chain_first, np.diff(chain_first), STRETCH)
-        self.stretch_boxes = _around(self.chain_boxes, self.stretches)
+        self.chains, chain_first = _cut_ranges(first, np.maximum(np.diff(first) - 1, 0), CHAIN)
+        self.chain_boxes = _boxes_around(self.edge_boxes, self.chains)
+        self.stretches, self.stretch_first = _cut_ranges(chain_first, np.diff(chain_first), STRETCH)
+        self.stretch_boxes = _boxes_around(self.chain_boxes, self.stretches)
         shapely.prepare(self.areas)
         # a prepared polygon answers one thread at a time: two at once break the heap of GEOS
         self._asking = Lock()
@@ -182,7 +182,7 @@ class Near(NamedTuple):
 
     def some(self, which: Ints) -> Near:
         """Return some of the pairs."""
-        first, place = _all(self.first, which)
+        first, place = _expand(self.first, which)
         return Near(self.at[which], self.area[which], first, self.part[place])
 
     def part_of(self, start: int, count: int) -> Near:
@@ -217,10 +217,10 @@ def descend(units: Units, outlines: Outlines) -> Descent:
     groups = np.ascontiguousarray(groups.T)
     known = np.flatnonzero(~np.isnan(groups[0]))
     # a tree looks at boxes only, and a line across a box is its cheapest stand-in
-    lines = shapely.linestrings(_padded(groups[:, known]).T.reshape(-1, 2, 2))
+    lines = shapely.linestrings(_pad(groups[:, known]).T.reshape(-1, 2, 2))
     at, area = outlines.tree.query(lines)
-    whole = Near(known[at], area, *_all(outlines.stretch_first, area))
-    near, held = _sifted(whole, groups, outlines.stretch_boxes, outlines)
+    whole = Near(known[at], area, *_expand(outlines.stretch_first, area))
+    near, held = _sift(whole, groups, outlines.stretch_boxes, outlines)
     owner, row = ranges(starts[held.at], starts[held.at + 1])
     there = ~np.isnan(units.boxes(row)[:, 0])
     found = [(row[there], held.area[owner[there]])]
@@ -233,11 +233,12 @@ def descend(units: Units, outlines: Outlines) -> Descent:
     near = near._replace(at=at)
     parts = -(-len(near.at) // TOGETHER)
     done = on_cores(
-        lambda part: _down(near.part_of(part * TOGETHER, TOGETHER), family, outlines), parts
+        lambda part: _descend_groups(near.part_of(part * TOGETHER, TOGETHER), family, outlines),
+        parts,
     )
     found += [(rows[at], area) for held, _ in done for at, area in held]
     row, area = (np.concatenate(column) for column in zip(*found, strict=True))
-    near = _joined([near for _, near in done])
+    near = _join([near for _, near in done])
     order = np.lexsort((near.area, near.at))
     near = near.some(order)
     return Descent(row, area, near._replace(at=rows[near.at]))
@@ -248,41 +249,43 @@ class _Family:
 
     def __init__(self, boxes: Floats, length: Ints) -> None:
         self.boxes = boxes
-        self.runs, self.run_first = _cut(np.append(0, np.cumsum(length)), length, RUN)
-        self.run_boxes = _around(boxes, self.runs)
-        self.parts, self.part_first = _cut(self.runs, np.diff(self.runs), FEW)
-        self.part_boxes = _around(boxes, self.parts)
+        self.runs, self.run_first = _cut_ranges(np.append(0, np.cumsum(length)), length, RUN)
+        self.run_boxes = _boxes_around(boxes, self.runs)
+        self.parts, self.part_first = _cut_ranges(self.runs, np.diff(self.runs), FEW)
+        self.part_boxes = _boxes_around(boxes, self.parts)
 
 
-def _down(near: Near, family: _Family, outlines: Outlines) -> tuple[list[tuple[Ints, Ints]], Near]:
+def _descend_groups(
+    near: Near, family: _Family, outlines: Outlines
+) -> tuple[list[tuple[Ints, Ints]], Near]:
     """Go from groups and stretches to units and edges; units wholly inside come first."""
     boxes, found = family.boxes, []
     near = _into_children(near, family.run_first)
-    near, held = _sifted(near, family.run_boxes, outlines.stretch_boxes, outlines)
+    near, held = _sift(near, family.run_boxes, outlines.stretch_boxes, outlines)
     found.append(_members(held, family.runs, boxes))
     near = _into_parts(near, outlines.stretches)
-    near, held = _sifted(near, family.run_boxes, outlines.chain_boxes, outlines)
+    near, held = _sift(near, family.run_boxes, outlines.chain_boxes, outlines)
     found.append(_members(held, family.runs, boxes))
 
     near = _into_children(near, family.part_first)
-    near, held = _sifted(near, family.part_boxes, outlines.chain_boxes, outlines)
+    near, held = _sift(near, family.part_boxes, outlines.chain_boxes, outlines)
     found.append(_members(held, family.parts, boxes))
     near = _into_children(near, family.parts)
-    near, held = _sifted(near, boxes, outlines.chain_boxes, outlines)
+    near, held = _sift(near, boxes, outlines.chain_boxes, outlines)
     found.append((held.at, held.area))
     near = _into_parts(near, outlines.chains)
-    near, held = _sifted(near, boxes, outlines.edge_boxes, outlines)
+    near, held = _sift(near, boxes, outlines.edge_boxes, outlines)
     found.append((held.at, held.area))
     return found, near
 
 
-def _sifted(near: Near, boxes: Floats, parts: Floats, outlines: Outlines) -> tuple[Near, Near]:
+def _sift(near: Near, boxes: Floats, parts: Floats, outlines: Outlines) -> tuple[Near, Near]:
     """Keep the parts whose box comes near; pairs left with none are settled by one point.
 
     Returns pairs still open, and pairs with the box wholly inside the area.
     """
     pair = np.repeat(np.arange(len(near.at)), np.diff(near.first))
-    box, part = _padded(boxes[:, near.at]), near.part
+    box, part = _pad(boxes[:, near.at]), near.part
     for axis in (0, 1):
         meets = parts[axis][part] <= box[axis + 2][pair]
         meets &= parts[axis + 2][part] >= box[axis][pair]
@@ -303,7 +306,7 @@ def _sifted(near: Near, boxes: Floats, parts: Floats, outlines: Outlines) -> tup
 def _into_children(near: Near, first: Ints) -> Near:
     """Go from boxes to the boxes in them; each takes all parts near its parent."""
     parent, child = ranges(first[near.at], first[near.at + 1])
-    starts, part = _all(near.first, parent)
+    starts, part = _expand(near.first, parent)
     return Near(child, near.area[parent], starts, near.part[part])
 
 
@@ -315,7 +318,7 @@ def _into_parts(near: Near, first: Ints) -> Near:
     return near._replace(first=before[near.first], part=part)
 
 
-def _joined(parts: list[Near]) -> Near:
+def _join(parts: list[Near]) -> Near:
     """Put pairs one after another."""
     if not parts:
         none = np.empty(0, dtype=np.int64)
@@ -327,7 +330,7 @@ def _joined(parts: list[Near]) -> Near:
     return Near(at, area, np.append(0, np.cumsum(counts)), part)
 
 
-def _all(first: Ints, which: Ints) -> tuple[Ints, Ints]:
+def _expand(first: Ints, which: Ints) -> tuple[Ints, Ints]:
     """Return all members of some ranges, and where those of each start."""
     counts = first[which + 1] - first[which]
     _, member = ranges(first[which], first[which + 1])
@@ -341,13 +344,13 @@ def _members(held: Near, first: Ints, boxes: Floats) -> tuple[Ints, Ints]:
     return unit[there], held.area[owner[there]]
 
 
-def _padded(boxes: Floats) -> Floats:
+def _pad(boxes: Floats) -> Floats:
     """Return boxes with the margin in which edges take part; (4, n)."""
     margin = PAD * np.maximum(boxes[2:] - boxes[:2], 1e-6)
     return np.vstack([boxes[:2] - margin, boxes[2:] + margin])
 
 
-def _cut(first: Ints, count: Ints, length: int) -> tuple[Ints, Ints]:
+def _cut_ranges(first: Ints, count: Ints, length: int) -> tuple[Ints, Ints]:
     """Cut ranges into runs of at most ``length``.
 
     Returns where each run starts, the end as last entry, and which run is the first of each range,
@@ -358,7 +361,7 @@ def _cut(first: Ints, count: Ints, length: int) -> tuple[Ints, Ints]:
     return np.append(first[owner] + number * length, first[-1]), np.append(0, np.cumsum(runs))
 
 
-def _around(boxes: Floats, starts: Ints) -> Floats:
+def _boxes_around(boxes: Floats, starts: Ints) -> Floats:
     """Return the boxes around runs of boxes; (4, runs)."""
     if len(starts) < 2:
         return np.empty((4, 0))
@@ -367,13 +370,13 @@ def _around(boxes: Floats, starts: Ints) -> Floats:
     return np.vstack([low, high])
 
 
-def grouped(boxes: Floats) -> tuple[Ints, Floats]:
+def group_by_order(boxes: Floats) -> tuple[Ints, Floats]:
     """Group boxes by their order: where each group starts, the end as last entry, and its box."""
-    starts, _ = _cut(np.array([0, len(boxes)]), np.array([len(boxes)]), GROUP_ROWS)
-    return starts, _around(boxes.T, starts).T
+    starts, _ = _cut_ranges(np.array([0, len(boxes)]), np.array([len(boxes)]), GROUP_ROWS)
+    return starts, _boxes_around(boxes.T, starts).T
 
 
-def by_place(boxes: Floats) -> Ints:
+def order_by_place(boxes: Floats) -> Ints:
     """Return an order in which neighbours stand close: along a Hilbert curve over the extent."""
     if not len(boxes) or np.isnan(boxes).all():
         return np.arange(len(boxes), dtype=np.int64)

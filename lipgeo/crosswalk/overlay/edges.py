@@ -32,7 +32,7 @@ __all__ = [
     "edges_of",
     "ranges",
     "shares_of",
-    "signed_between",
+    "signed_area_between",
     "upper_lines",
 ]
 
@@ -199,12 +199,12 @@ def shares_of(pairs: Pairs, winding: Floats, units: Edges, areas: Edges) -> tupl
     doubt[doubtful] = True
     scale = np.prod(pairs.box[:, 2:] - pairs.box[:, :2], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = winding + signed_between(upper, pairs, units) * scale / pairs.size
+        share = winding + signed_area_between(upper, pairs, units) * scale / pairs.size
     # what is not a share speaks of a polygon that is none
     return share, doubt | ~((share > -1e-6) & (share < 1 + 1e-6))
 
 
-def _in_square(pairs: Pairs, pair: Ints, edges: Edges, point: Ints, *, across: bool) -> Floats:
+def _to_square(pairs: Pairs, pair: Ints, edges: Edges, point: Ints, *, across: bool) -> Floats:
     """Return one coordinate of points in the square of their pair's unit (its box is 0 to 1).
 
     ``across`` gives the one looked along, x unless the pair is turned, else the other. Turning
@@ -233,10 +233,10 @@ def upper_lines(pairs: Pairs, areas: Edges) -> tuple[Lines, Ints]:
     pair, place = ranges(pairs.first[:-1], pairs.first[1:])
     edge = pairs.edge[place]
     turn = areas.turn[edge]
-    x0 = _in_square(pairs, pair, areas, edge, across=True)
-    y0 = _in_square(pairs, pair, areas, edge, across=False)
-    x1 = _in_square(pairs, pair, areas, edge + 1, across=True)
-    y1 = _in_square(pairs, pair, areas, edge + 1, across=False)
+    x0 = _to_square(pairs, pair, areas, edge, across=True)
+    y0 = _to_square(pairs, pair, areas, edge, across=False)
+    x1 = _to_square(pairs, pair, areas, edge + 1, across=True)
+    y1 = _to_square(pairs, pair, areas, edge + 1, across=False)
     high0, high1 = y0 > _TOP, y1 > _TOP
     crosses = high0 != high1
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -285,7 +285,7 @@ def _lines(  # noqa: PLR0917
     )
 
 
-def signed_between(upper: Lines, pairs: Pairs, units: Edges) -> Floats:
+def signed_area_between(upper: Lines, pairs: Pairs, units: Edges) -> Floats:
     """Return, for each pair, the signed sum of what lies between its edges; (p,).
 
     That is, over every edge of the area and every edge of the unit, the area below the first and
@@ -296,7 +296,9 @@ def signed_between(upper: Lines, pairs: Pairs, units: Edges) -> Floats:
     first, last = bins.under(upper.pair, upper.left, upper.right)
     entry, spot = ranges(first, last + 1)
     top = np.maximum(upper.start + upper.rise * upper.left, upper.start + upper.rise * upper.right)
-    lower, shelves = _shelved(pairs, units, bins, spot, ceiling=_highest(upper.pair, top, pairs))
+    lower, shelves = _shelve_edges(
+        pairs, units, bins, spot, ceiling=_highest(upper.pair, top, pairs)
+    )
 
     # a piece of an edge of the area over one bin, against the unit's edges there that begin below
     pair = upper.pair[entry]
@@ -349,7 +351,7 @@ class Bins(NamedTuple):
         return start + low, start + high
 
 
-def _shelved(
+def _shelve_edges(
     pairs: Pairs, units: Edges, bins: Bins, spot: Ints, *, ceiling: Floats
 ) -> tuple[Lines, Ints]:
     """Return the unit's edges by bin and band, and where those of each begin, the end last.
@@ -361,14 +363,14 @@ def _shelved(
     busy = np.zeros(total + 1, dtype=np.int64)
     np.cumsum(np.bincount(spot, minlength=total) > 0, out=busy[1:])
     pair, point = ranges(units.first[pairs.unit], units.first[pairs.unit + 1])
-    x = _in_square(pairs, pair, units, point, across=True)
+    x = _to_square(pairs, pair, units, point, across=True)
     left, right = np.minimum(x[:-1], x[1:]), np.maximum(x[:-1], x[1:])
     edge = np.flatnonzero((units.turn[point[:-1]] != 0) & (left < right))
     first, last = bins.under(pair[edge], left[edge], right[edge])
     met = busy[last + 1] > busy[first]
     edge, first, last = edge[met], first[met], last[met]
-    y0 = _in_square(pairs, pair[edge], units, point[edge], across=False)
-    y1 = _in_square(pairs, pair[edge], units, point[edge] + 1, across=False)
+    y0 = _to_square(pairs, pair[edge], units, point[edge], across=False)
+    y1 = _to_square(pairs, pair[edge], units, point[edge] + 1, across=False)
     ground = np.minimum(y0, y1)
     low = np.flatnonzero(ground < ceiling[pair[edge]])
     edge, first, last = edge[low], first[low], last[low]

@@ -17,8 +17,13 @@ import shapely
 
 from lipgeo.arrays import Floats, Ints, Shapes
 from lipgeo.crosswalk.overlay.descent import ArrayUnits, LevelUnits, Outlines, Units, descend
-from lipgeo.crosswalk.overlay.measure import DUST, along, noise
-from lipgeo.crosswalk.overlay.overlaps import Found, couples, in_both, in_union
+from lipgeo.crosswalk.overlay.measure import DUST, dust_shares, measure_along_outlines
+from lipgeo.crosswalk.overlay.overlaps import (
+    MeasuredPairs,
+    couples,
+    shares_in_both,
+    shares_in_union,
+)
 from lipgeo.crosswalk.overlay.polygons import polygonal, usable, without_none
 from lipgeo.zones.cores import spread
 
@@ -76,9 +81,9 @@ def overlay(units: Units, outlines: Outlines) -> Overlay:
     outlines
         The areas.
     """
-    found = _measured(units, outlines)
-    first, second, shared = in_both(found, outlines)
-    covered_row, covered = in_union(found, first, second, shared, outlines)
+    found = _measure_pairs(units, outlines)
+    first, second, shared = shares_in_both(found, outlines)
+    covered_row, covered = shares_in_union(found, first, second, shared, outlines)
     number = units.original
     row, area = found.row, found.area
     one = np.lexsort((area, number(row)))
@@ -100,7 +105,7 @@ def overlay(units: Units, outlines: Outlines) -> Overlay:
 
 def pieces(units: Units, outlines: Outlines) -> tuple[Ints, Ints, Shapes, Floats]:
     """Return the pieces the areas cut units into: unit, area, polygon, share of the unit."""
-    found = _measured(units, outlines)
+    found = _measure_pairs(units, outlines)
     shapes = units.polygons(found.row)
     cut = np.flatnonzero(found.share < 1)
     at = np.searchsorted(found.rows, found.row[cut])
@@ -142,24 +147,24 @@ def locate(x: Floats, y: Floats, outlines: Outlines) -> tuple[Ints, Ints]:
 # ---------------------------------------------------------------- along the outlines
 
 
-def _measured(units: Units, outlines: Outlines) -> Found:
+def _measure_pairs(units: Units, outlines: Outlines) -> MeasuredPairs:
     """Return the shares: 1 where boxes settle it, measured along the outlines."""
     whole_row, whole_area, near = descend(units, outlines)
     rows, at = np.unique(near.at, return_inverse=True)
     near = near._replace(at=at)
     polygons = without_none(units.polygons(rows))
     size = np.asarray(shapely.area(polygons), dtype=np.float64)
-    share = along(near, polygons, size, outlines)
+    share = measure_along_outlines(near, polygons, size, outlines)
     # a polygon that crosses itself matters only where it is cut
-    cut = np.unique(near.at[(share > noise(near, size, outlines)) & (share < 1 - DUST)])
+    cut = np.unique(near.at[(share > dust_shares(near, size, outlines)) & (share < 1 - DUST)])
     mended, wrong = usable(polygons[cut])
     repaired = cut[wrong]
     if len(repaired):
         polygons[cut] = mended
         size[repaired] = shapely.area(polygons[repaired])
         again = np.flatnonzero(np.isin(near.at, repaired))
-        share[again] = along(near.some(again), polygons, size, outlines)
-    positive = np.flatnonzero(share > noise(near, size, outlines))
+        share[again] = measure_along_outlines(near.some(again), polygons, size, outlines)
+    positive = np.flatnonzero(share > dust_shares(near, size, outlines))
     share = np.where(share >= 1 - DUST, 1.0, share)
 
     row = np.concatenate([whole_row, rows[near.at[positive]]])
@@ -167,7 +172,7 @@ def _measured(units: Units, outlines: Outlines) -> Found:
     share = np.concatenate([np.ones(len(whole_row)), share[positive]])
     place = np.concatenate([np.full(len(whole_row), -1), positive])
     order = np.lexsort((area, row))
-    return Found(
+    return MeasuredPairs(
         row[order],
         area[order],
         share[order],

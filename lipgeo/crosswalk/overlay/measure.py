@@ -25,13 +25,13 @@ from lipgeo.crosswalk.overlay.edges import (
     edges_of,
     ranges,
     shares_of,
-    signed_between,
+    signed_area_between,
     upper_lines,
 )
 from lipgeo.crosswalk.overlay.polygons import even_cuts, usable
 from lipgeo.zones.cores import on_cores
 
-__all__ = ["DUST", "along", "facing_of", "jointly", "noise"]
+__all__ = ["DUST", "dust_shares", "look_directions", "measure_along_outlines", "measure_jointly"]
 
 #: edges of areas handed to a core at a time
 CHUNK_EDGES = 1 << 13
@@ -42,7 +42,7 @@ _CLOSE, _STEEP = 1e-9, 1e-14
 _EVEN = 1e-11
 
 
-def jointly(
+def measure_jointly(
     near: Near, which: Ints, polygons: Shapes, size: Floats, outlines: Outlines, *, outside: bool
 ) -> Floats:
     """Return the share of units in all of some areas at once, or outside all of them.
@@ -63,7 +63,7 @@ def jointly(
     at = near.at[which[:, 0]]
     boxes = shapely.bounds(polygons).reshape(-1, 4)[at]
     sides = [near.some(column) for column in which.T]
-    facing = facing_of(sides[0], boxes, outlines)
+    facing = look_directions(sides[0], boxes, outlines)
     base = base_points(boxes, facing)
     windings = [outlines.hold(side.area, *base.T).astype(np.float64) for side in sides]
     counts = np.sum([np.diff(side.first) for side in sides], axis=0)
@@ -94,11 +94,11 @@ def jointly(
             if lines is None:
                 lines, winding = more, other
             else:
-                lines, winding = _product(lines, winding, more, other), winding * other
+                lines, winding = _multiply_lines(lines, winding, more, other), winding * other
         assert lines is not None
         lines = lines._replace(sign=lines.sign * mirror[lines.pair])
         scale = np.prod(boxes[part, 2:] - boxes[part, :2], axis=1) / size[here]
-        share = winding + signed_between(lines, pairs, edges_of(polygons[here])) * scale
+        share = winding + signed_area_between(lines, pairs, edges_of(polygons[here])) * scale
         return share, doubt | ~((share > -1e-6) & (share < 1 + 1e-6))
 
     results = on_cores(work, len(cuts) - 1)
@@ -139,7 +139,7 @@ class _Pieces(NamedTuple):
         return cls(line[order], spot[order], left[order], right[order], dips[order])
 
 
-def _product(one: Lines, winding: Floats, two: Lines, other: Floats) -> Lines:
+def _multiply_lines(one: Lines, winding: Floats, two: Lines, other: Floats) -> Lines:
     """Return the lines of what lies in two sets at once, given those of each.
 
     A line counts below itself as far as the other set holds it: not at all, or wholly. Where no
@@ -175,11 +175,13 @@ def _product(one: Lines, winding: Floats, two: Lines, other: Floats) -> Lines:
         rough = pieces.dips | (np.bincount(at[meets], minlength=len(weight)) > 0)
         rough |= np.minimum(np.abs(mean), np.abs(mean - 1)) > _EVEN
         weight = np.where(rough, weight, np.rint(mean))
-        made.append(_parts(lines, pieces.line, pieces.left, pieces.right, weight))
+        made.append(_cut_lines(lines, pieces.line, pieces.left, pieces.right, weight))
         # elsewhere every line of the other set above speaks for itself
         some = clear[rough[at[clear]]]
         made.append(
-            _parts(lines, pieces.line[at[some]], left[some], right[some], others.sign[its[some]])
+            _cut_lines(
+                lines, pieces.line[at[some]], left[some], right[some], others.sign[its[some]]
+            )
         )
     # two that meet: first the one is lower, then the other
     some = np.flatnonzero(meets)
@@ -191,11 +193,11 @@ def _product(one: Lines, winding: Floats, two: Lines, other: Floats) -> Lines:
         (one, a, two, b, np.where(falls, middle, left[some]), np.where(falls, right[some], middle)),
         (two, b, one, a, np.where(falls, left[some], middle), np.where(falls, middle, right[some])),
     ):
-        made.append(_parts(lines, its[some], from_, to, others.sign[theirs[some]]))
+        made.append(_cut_lines(lines, its[some], from_, to, others.sign[theirs[some]]))
     return Lines(*(np.concatenate(column) for column in zip(*made, strict=True)))
 
 
-def _parts(lines: Lines, which: Ints, left: Floats, right: Floats, weight: Floats) -> Lines:
+def _cut_lines(lines: Lines, which: Ints, left: Floats, right: Floats, weight: Floats) -> Lines:
     """Return parts of lines that count."""
     keep = np.flatnonzero((weight != 0) & (left < right))
     which = which[keep]
@@ -220,7 +222,9 @@ CHUNK_VERTICES = 1 << 15
 _GLANCE = 4
 
 
-def along(near: Near, polygons: Shapes, size: Floats, outlines: Outlines) -> Floats:
+def measure_along_outlines(
+    near: Near, polygons: Shapes, size: Floats, outlines: Outlines
+) -> Floats:
     """Return the share of each unit near an outline in its area.
 
     Parameters
@@ -233,7 +237,7 @@ def along(near: Near, polygons: Shapes, size: Floats, outlines: Outlines) -> Flo
         The areas.
     """
     boxes = shapely.bounds(polygons).reshape(-1, 4)[near.at]
-    facing = facing_of(near, boxes, outlines)
+    facing = look_directions(near, boxes, outlines)
     base = base_points(boxes, facing)
     winding = outlines.hold(near.area, base[:, 0], base[:, 1]).astype(np.float64)
 
@@ -264,7 +268,7 @@ def along(near: Near, polygons: Shapes, size: Floats, outlines: Outlines) -> Flo
     return share
 
 
-def facing_of(near: Near, boxes: Floats, outlines: Outlines) -> Ints:
+def look_directions(near: Near, boxes: Floats, outlines: Outlines) -> Ints:
     """Return how to look at pairs: across the way the outline runs, from the side it is near."""
     if not len(near.at):
         return np.zeros(0, dtype=np.int64)
@@ -283,7 +287,7 @@ def facing_of(near: Near, boxes: Floats, outlines: Outlines) -> Ints:
     return np.asarray(along_y + 2 * above, dtype=np.int64)
 
 
-def noise(near: Near, size: Floats, outlines: Outlines) -> Floats:
+def dust_shares(near: Near, size: Floats, outlines: Outlines) -> Floats:
     """Return the share of each unit below which an overlap is none."""
     unit = size[near.at]
     smaller = np.minimum(unit, outlines.size[near.area])

@@ -9,12 +9,12 @@ import numpy as np
 from lipgeo.arrays import Floats, Ints, Shapes
 from lipgeo.crosswalk.overlay.descent import Near, Outlines
 from lipgeo.crosswalk.overlay.edges import ranges
-from lipgeo.crosswalk.overlay.measure import DUST, jointly, noise
+from lipgeo.crosswalk.overlay.measure import DUST, dust_shares, measure_jointly
 
-__all__ = ["Found", "couples", "in_both", "in_union"]
+__all__ = ["MeasuredPairs", "couples", "shares_in_both", "shares_in_union"]
 
 
-class Found(NamedTuple):
+class MeasuredPairs(NamedTuple):
     """Pairs of positive area, ordered by row and area, and the units opened for them.
 
     ``place`` is the position of a pair among those near an outline, -1 where boxes settled it.
@@ -31,25 +31,25 @@ class Found(NamedTuple):
     repaired: Ints
 
 
-def in_both(found: Found, outlines: Outlines) -> tuple[Ints, Ints, Floats]:
+def shares_in_both(found: MeasuredPairs, outlines: Outlines) -> tuple[Ints, Ints, Floats]:
     """Return, for two pairs of one row whose areas overlap in it, their positions and the share."""
     first, second = couples(found.row)
     shared = np.where(found.share[first] == 1, found.share[second], found.share[first])
     cut = np.flatnonzero((found.share[first] < 1) & (found.share[second] < 1))
     which = np.column_stack([found.place[first[cut]], found.place[second[cut]]])
     near = found.near
-    common = jointly(near, which, found.polygons, found.size, outlines, outside=False)
+    common = measure_jointly(near, which, found.polygons, found.size, outlines, outside=False)
     dust = np.minimum(
-        noise(near.some(which[:, 0]), found.size, outlines),
-        noise(near.some(which[:, 1]), found.size, outlines),
+        dust_shares(near.some(which[:, 0]), found.size, outlines),
+        dust_shares(near.some(which[:, 1]), found.size, outlines),
     )
     shared[cut] = np.where(common > dust, np.minimum(common, 1.0), 0.0)
     keep = shared > 0
     return first[keep], second[keep], shared[keep]
 
 
-def in_union(
-    found: Found, first: Ints, second: Ints, shared: Floats, outlines: Outlines
+def shares_in_union(
+    found: MeasuredPairs, first: Ints, second: Ints, shared: Floats, outlines: Outlines
 ) -> tuple[Ints, Floats]:
     """Return each row in some area and its share in the union of its areas."""
     covered_row, at = np.unique(found.row, return_inverse=True)
@@ -69,7 +69,9 @@ def in_union(
     for count in np.unique(several[crowded]):
         some = np.flatnonzero(crowded & (several == count))
         which = found.place[adds & np.isin(at, some)].reshape(-1, count)
-        left = jointly(found.near, which, found.polygons, found.size, outlines, outside=True)
+        left = measure_jointly(
+            found.near, which, found.polygons, found.size, outlines, outside=True
+        )
         covered[some] = 1 - np.maximum(left, 0.0)
     covered = np.where(covered >= 1 - DUST, 1.0, covered)
     return covered_row, covered
