@@ -1,13 +1,11 @@
-"""Every error lipgeo raises: one tree, each also the builtin a caller would expect.
+"""Define every error lipgeo raises: one tree, each also the builtin a caller would expect.
 
 A message answers four questions: what was needed, what came, which rows, what to do.
 Messages live in the catalogue (:mod:`lipgeo.words`); an error is raised with the key of
 its sentence and the values that fill it, so every error exists in both languages.
 
-Arguments of a wrong kind are refused by name: what was needed, what came.
-
-The main functions ask here first, so that ``None`` or a number in place of a path, a census or
-boundaries ends in one sentence and not somewhere inside.
+The main functions first require arguments of the right kind, so that ``None`` or a number in place
+of a path, a census or boundaries ends in one sentence and not somewhere inside.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""Files and folders as lipgeo leaves them: whole or not at all, sealed, and fit for Excel.
+"""Leave files and folders whole or not at all, sealed by a manifest, and fit for Excel.
 
-Writing that leaves a whole old file or a whole new one, never half of either.
-
-The manifest of a folder: what it is, who made it, the bytes of every file and of itself.
-
-Tables written for people: CSV that Excel opens right, workbooks whose ids stay text.
+A write leaves a whole old file or a whole new one, never half of either. The manifest of a folder
+says what it is, who made it, and the bytes of every file and of itself. Tables written for people
+are CSV that Excel opens right, and workbooks whose ids stay text.
 """
 
 from __future__ import annotations

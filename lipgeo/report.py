@@ -1,16 +1,11 @@
-"""How objects show themselves: one card, as HTML for a notebook and as text for a terminal.
+"""Gather findings and faults, and show objects as one card, in HTML and in plain text.
 
 Every object that a person meets describes itself once, as a :class:`Card`; :class:`Shown` turns
 that into what notebooks (``_repr_html_``) and the ``rich`` library (``__rich__``) ask for. Names
 come from files: everything is escaped, so markup in a name is shown and never obeyed.
 
-Pages of our own (checks of an order, maps) have one shell, one style and one way in: a template
-of the package, filled with values that are all escaped (:func:`fill_template`). The way in stands
-here, on the lowest floor that writes HTML, so that every room above can use it.
-
-``CheckReport``: what was looked at and what was found, one row a finding.
-
-``Faults``: gather everything that is wrong with an input, then raise it as one error.
+A :class:`CheckReport` says what was looked at and what was found, one row a finding.
+:class:`Faults` gathers everything that is wrong with an input, then raises it as one error.
 """
 
 from __future__ import annotations
@@ -186,13 +181,13 @@ _UNSAFE = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u202
 
 
 def script_json(value: Any) -> str:
-    """Return JSON that stands safely in a script: the only way data enters one.
+    r"""Return JSON that stands safely in a script: the only way data enters one.
 
     Examples
     --------
     >>> from lipgeo.report import script_json
-    >>> script_json({"name": "</script>"})
-    '{"name":"\\\\u003c/script\\\\u003e"}'
+    >>> print(script_json({"name": "</script>"}))
+    {"name":"\u003c/script\u003e"}
     """
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE)
 

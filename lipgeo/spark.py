@@ -1,8 +1,7 @@
-"""Spark sessions fit for lipgeo: Java is there, workers run the same Python, tables go as Arrow.
+"""Build a crosswalk on Spark: the same one, the overlay worked by a cluster.
 
-What a Spark worker does: lay the units of its partition over the areas, batch by batch.
-
-``build_crosswalk`` on Spark: the same crosswalk, the overlay worked by a cluster.
+A session fit for lipgeo has Java, workers that run the same Python, and tables that go as Arrow.
+A worker lays the units of its partition over the areas, batch by batch.
 """
 
 from __future__ import annotations
@@ -298,17 +297,17 @@ class BatchUnits:
         """Give starts and boxes of the groups."""
         return group_by_order(self._boxes)
 
-    def boxes(self, rows: Ints) -> Floats:
-        """Boxes of rows."""
-        return self._boxes[rows]
+    def boxes(self, places: Ints) -> Floats:
+        """Boxes of units."""
+        return self._boxes[places]
 
-    def polygons(self, rows: Ints) -> npt.NDArray[np.object_]:
-        """Polygons of rows."""
-        return np.asarray(shapely.from_wkb(self._wkb[rows]), dtype=object)
+    def polygons(self, places: Ints) -> npt.NDArray[np.object_]:
+        """Polygons of units."""
+        return np.asarray(shapely.from_wkb(self._wkb[places]), dtype=object)
 
-    def original(self, rows: Ints) -> Ints:
+    def original(self, places: Ints) -> Ints:
         """Rows of the level."""
-        return self._row[rows]
+        return self._row[places]
 
 
 @lru_cache(maxsize=1)
@@ -461,7 +460,7 @@ class OnWorkers:
 
     def __call__(self, units: LevelUnits, outlines: Outlines) -> Overlay:
         """Return what :func:`lipgeo.crosswalk.overlay.kernel.overlay` returns."""
-        if units.rows is not None and not len(units.rows):
+        if units.census_rows is not None and not len(units.census_rows):
             return overlay(units, outlines)
         if self._outlines is not outlines:
             self.close()
@@ -506,8 +505,9 @@ def _units(session: Any, units: LevelUnits, by: str | None, folder: str | None) 
         for side in _SIDES:
             frame = frame.withColumn(side, functions.col(f"bbox.{side}"))
         frame = frame.select(*held)
-        if units.rows is not None:
-            wanted = session.createDataFrame(pa.table({"row": pa.array(units.rows, pa.int64())}))
+        if units.census_rows is not None:
+            rows = pa.array(units.census_rows, pa.int64())
+            wanted = session.createDataFrame(pa.table({"row": rows}))
             frame = frame.join(functions.broadcast(wanted), "row", "left_semi")
     else:
         frame = session.createDataFrame(_in_memory(data, units, key).select(held))
@@ -518,7 +518,7 @@ def _in_memory(data: CensusData, units: LevelUnits, key: str | None) -> pa.Table
     """Return the units of a census in memory as they would stand in a store's file."""
     level = units.level
     count = int(data.group_boxes(level)[0][-1])
-    rows = np.arange(count, dtype=np.int64) if units.rows is None else units.rows
+    rows = np.arange(count, dtype=np.int64) if units.census_rows is None else units.census_rows
     boxes = data.boxes(level, rows)
     drawn = ~np.isnan(boxes[:, 0])
     rows, boxes = rows[drawn], boxes[drawn]

@@ -1,4 +1,4 @@
-"""The command line: parse, call, report; no geography in it."""
+"""Run the command line: parse, call the library, report; no geography in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands; each parses, calls one or two library functions, and reports."""
+"""Define the commands; each parses, calls one or two library functions, and reports."""
 
 from __future__ import annotations
 

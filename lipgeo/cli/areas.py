@@ -1,6 +1,7 @@
-"""What ``lipgeo check`` looks at: the file as it came, then the areas, then the census.
+"""Read AREAS of a command line, and check a file of them for ``lipgeo check``.
 
-AREAS on a command line: a file, registry ids, or a set that ``lipgeo compile`` wrote.
+AREAS are a file, registry ids, or a set that ``lipgeo compile`` wrote. A check looks at the file as
+it came, then at the areas, then at the census.
 """
 
 from __future__ import annotations

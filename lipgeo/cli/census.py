@@ -1,6 +1,6 @@
-"""``lipgeo census``: which files a job needs, download, import, what is there.
+"""Define ``lipgeo census``: say which files a job needs, download, import and list them.
 
-``lipgeo census table``: Census Profiles of any size into the store, and what is there.
+``lipgeo census table`` imports Census Profiles of any size into the store and lists them.
 """
 
 from __future__ import annotations

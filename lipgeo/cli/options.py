@@ -1,4 +1,4 @@
-"""The options that commands share, each said once.
+"""Define the options that commands share, each once.
 
 The help texts are sentences of the catalogue, read when this module is first imported:
 :func:`lipgeo.cli.main` sets the language before that.

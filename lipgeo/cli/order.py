@@ -1,4 +1,4 @@
-"""``lipgeo order``, ``verify`` and ``diff``."""
+"""Define ``lipgeo order``, ``verify`` and ``diff``."""
 
 from __future__ import annotations
 

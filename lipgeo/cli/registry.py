@@ -1,4 +1,4 @@
-"""Registry, gaps, sets and the intake workbook on the command line."""
+"""Define the commands of the registry: its tables, gaps, sets and the intake workbook."""
 
 from __future__ import annotations
 

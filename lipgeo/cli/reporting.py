@@ -1,4 +1,4 @@
-"""What commands print: results on stdout, findings and progress on stderr."""
+"""Print what commands found: results on stdout, findings and progress on stderr."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""``lipgeo weight``, also called ``estimate``: census tables brought to areas.
+"""Define ``lipgeo weight`` (also ``estimate``) and ``lipgeo compare``.
 
-``lipgeo compare``: areas followed through censuses.
+The first brings census tables to areas, the second follows areas through censuses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a map says of a shape: rows of words and numbers, in the language in force."""
+"""Write the card of a shape on a map: rows of words and numbers, in the language in force."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Shapes made light for the eye: for pictures only, never for shares or areas.
+"""Make shapes light for the eye, and say how each thing on a map looks.
 
-How each thing on a map looks, on a page and on paper: one table for both.
+Light shapes are for pictures only, never for shares or areas. One table of styles serves the page
+and the paper.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The map on one sheet of paper: PNG or PDF, for those whose mail blocks HTML.
+"""Draw the map on one sheet of paper, and the picture of a trade-off, with matplotlib.
 
-``frontier``: the picture of a trade-off, a matplotlib figure.
+The sheet is PNG or PDF, for those whose mail blocks HTML.
 """
 
 from __future__ import annotations

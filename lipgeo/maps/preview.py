@@ -1,6 +1,6 @@
-"""The page a map stands on: folium with Leaflet inside, and nothing asked of the network.
+"""Write the preview: one HTML page of fitted boundaries that opens with no network.
 
-The preview: one HTML page of fitted boundaries that opens with no network.
+The page is folium's with Leaflet inside, and nothing is asked of the network.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def page_of(scenes: Sequence[Scene], *, title: str, notes: Sequence[str], basema
         root.add_child(made)
     _number(root)
     for made in maps:
-        made.render()
+        made.render()  # type: ignore[no-untyped-call]
     script, style = _leaflet()
     several = len(scenes) > 1
     told = [s for s in scenes if s is scenes[0] or s.legend != scenes[0].legend]

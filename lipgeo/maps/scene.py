@@ -1,4 +1,4 @@
-"""What a picture of boundaries holds: layers, labels, legend and a table, before it is drawn.
+"""Gather what a picture of boundaries holds before it is drawn: layers, labels, legend, table.
 
 A page and a sheet of paper draw the same scene, so they cannot disagree.
 """

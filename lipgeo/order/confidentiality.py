@@ -1,6 +1,7 @@
-"""Confidentiality: areas against every floor that holds for them, and against one another.
+"""Check an order's areas against every confidentiality floor, and against one another.
 
-What an order's areas say about few people: every check of confidentiality, for the package.
+Each area is held against the floors of its vintage and of its tables; areas are held against one
+another and against earlier orders, for what could be found by subtraction.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""``Content``: what an order says, gathered once; every file of the package is written from it.
+"""Gather what an order says, once, from boundaries; every file of the package is written from it.
 
-The ids areas are ordered under: ASCII, stable from order to order, never given to another.
+Areas are ordered under custom ids: ASCII, stable from order to order, never given to another.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""What changed between two orders: areas, units, names, people added and lost."""
+"""Compare two orders: areas, units, names, people added and lost."""
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 from lipgeo.errors import require_path
 from lipgeo.files import sha256_of
 from lipgeo.order.manifest import OldOrder, read_order
+from lipgeo.report import Card, Shown
 from lipgeo.words import say
 
 __all__ = ["OrderDiff", "diff_orders"]
@@ -30,7 +30,7 @@ _UNITS = {
 
 
 @dataclass(frozen=True)
-class OrderDiff:
+class OrderDiff(Shown):
     """What changed from one order to the next.
 
     Attributes
@@ -69,9 +69,9 @@ class OrderDiff:
             lost=float(self.areas["people_lost"].sum()),
         )
 
-    def _repr_html_(self) -> str:
+    def _card(self) -> Card:
         shown = self.areas[self.areas["change"] != "same"]
-        return f"<p>{html.escape(repr(self))}</p>{shown.to_html(index=False)}"
+        return Card(repr(self), shown, {name: name for name in shown})
 
 
 def diff_orders(old: str | Path, new: str | Path) -> OrderDiff:

@@ -1,4 +1,4 @@
-"""Differencing: people who can be found by taking published areas from one another.
+"""Find people who could be singled out by taking published areas from one another.
 
 Tables of an area and of parts of it that do not overlap give, by subtraction, a table of what is
 left. Where somebody lives in what is left and they are fewer than the floor, that table would not

@@ -1,4 +1,4 @@
-"""Boundaries in longitude and latitude: GeoJSON as RFC 7946 has it, and KMZ."""
+"""Write boundaries in longitude and latitude: GeoJSON as RFC 7946 has it, and KMZ."""
 
 from __future__ import annotations
 

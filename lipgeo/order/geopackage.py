@@ -1,4 +1,7 @@
-"""The GeoPackage: areas, units, areas as drawn, and a style that QGIS takes by itself."""
+"""Write the GeoPackage of an order: areas, units, areas as drawn, and a style for QGIS.
+
+QGIS takes the style by itself.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The lists of an order: the concordance, the fewest units, the areas; as CSV and workbook.
+"""Write the lists of an order as CSV and workbook: concordance, fewest units, areas.
 
-The template of the concordance: which columns, in what order, under what headers.
+A template says which columns the concordance has, in what order, under what headers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The manifest: what an order is made of, byte by byte and unit by unit; writing and reading it.
+"""Write and read the manifest of an order: what it is made of, byte by byte and unit by unit.
 
-What the manifest says of each area, and of the areas of earlier orders.
+It says the units of each area, and the areas of earlier orders.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Writing the order: every file from one content, sealed by a manifest, moved in one step.
+"""Write an order: every file from one content, sealed by a manifest, moved in one step.
 
-Freezing: areas that did not change since the order before keep its very bytes.
+Areas that did not change since the order before keep its very bytes.
 """
 
 from __future__ import annotations

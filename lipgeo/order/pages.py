@@ -1,4 +1,4 @@
-"""What people read: ``README.md``, ``LISEZMOI.md`` and the page of the checks."""
+"""Write what people read in an order: ``README.md``, ``LISEZMOI.md``, the page of the checks."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def checks_page(content: Content, report: CheckReport) -> str:
     """Return the findings as a page that loads nothing, gravest first; in the language in force."""
     rank = {"error": 0, "warning": 1, "note": 2}
     found = sorted(report, key=lambda finding: rank[finding.severity])
-    return fill_template(
+    page = fill_template(
         "order/checks.html.jinja",
         title=say("order.checks_title", vintage=str(content.vintage)),
         caption=say("order.checks_caption", count=len(found)),
@@ -161,3 +161,4 @@ def checks_page(content: Content, report: CheckReport) -> str:
         clean=say("report.clean"),
         attribution=content.attribution,
     )
+    return page + "\n"

@@ -1,4 +1,7 @@
-"""The zipped shapefile: an explicit field dictionary, written and read back by fiona."""
+"""Write the zipped shapefile of an order and read it back, field by field, with fiona.
+
+The dictionary of fields is explicit: names, types and widths are what is promised.
+"""
 
 from __future__ import annotations
 

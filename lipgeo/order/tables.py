@@ -1,4 +1,4 @@
-"""The tables to order, and what of them is likely to come back suppressed."""
+"""Read the tables to order, and say what of them is likely to come back suppressed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verifying an order: every byte as it was written, and the same again from the census."""
+"""Verify an order: every byte as it was written, and the same again from the census."""
 
 from __future__ import annotations
 

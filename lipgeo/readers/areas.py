@@ -1,6 +1,7 @@
-"""A person's unit list, from a sheet or TOML, with its columns known by what they are called.
+"""Read service areas from any vector file, any unit list, or both.
 
-``read_service_areas``: service areas from any vector file, any unit list, or both.
+A person's unit list comes from a sheet or a TOML file; its columns are known by what they are
+called.
 """
 
 from __future__ import annotations

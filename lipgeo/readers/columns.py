@@ -1,6 +1,7 @@
-"""``find_places``: which column holds a table's units, their level and their census.
+"""Find which columns of a person's table hold its units, and which variable each other one is.
 
-``name_columns``: which variable of the dictionary each column of a table is, by its words.
+Units come with their level and their census; variables are those of the dictionary, known by their
+words.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``read_controls``: a person's table of known totals by area."""
+"""Read a person's table of known totals by area."""
 
 from __future__ import annotations
 

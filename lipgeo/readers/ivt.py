@@ -1,4 +1,4 @@
-"""``read_ivt``: a Beyond 20/20 table (``.ivt``) through pyivt, which is young: used here only."""
+"""Read a Beyond 20/20 table (``.ivt``) through pyivt, which is young: it is used here only."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What lies behind the name of a vector file: its parts, in a folder or in a zip, on disk.
+"""Read a layer of polygons from any vector file, as it comes.
 
-Read a layer of polygons from any vector file, as it comes.
+Behind the name of a vector file lie its parts, in a folder or in a zip: they are found, brought on
+disk where a driver needs that, and missing ones are named.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``read_sheet``: a person's CSV or workbook as a table of text, rows numbered as they see them."""
+"""Read a person's CSV or workbook as a table of text, rows numbered as they see them."""
 
 from __future__ import annotations
 

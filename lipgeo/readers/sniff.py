@@ -1,4 +1,4 @@
-"""``sniff``: what a text file is taken to be, and each assumption said."""
+"""Find out how a text file is written (encoding, delimiter, header), and say each assumption."""
 
 from __future__ import annotations
 

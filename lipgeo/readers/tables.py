@@ -1,9 +1,8 @@
-"""``read_table``: a census table as people have it, in any of its usual forms.
+"""Read a census table as people have it, in any of its usual forms, into a ``CensusTable``.
 
-``as_units_by_rows``: a Beyond 20/20 export, its units down the side.
-
-The browser saves the view on screen: units down or across, their codes inside labels
-(``Toronto (3520005) 00000 (4.2%)``), totals of other dimensions above the table, notes below.
+One form is a Beyond 20/20 export: the browser saves the view on screen, units down or across,
+their codes inside labels (``Toronto (3520005) 00000 (4.2%)``), totals of other dimensions above
+the table, notes below.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""``read_fixed_table``: columns cut from lines of fixed width.
+"""Read delimited and fixed-width text files by their form, every cell as text.
 
-``to_numbers``: text cells into numbers, or pointed at.
-
-``read_text_table``: a delimited file read by its form, every cell as text.
+Cells become numbers afterwards; those that cannot are pointed at.
 """
 
 from __future__ import annotations

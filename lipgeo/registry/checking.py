@@ -1,4 +1,4 @@
-"""What is wrong with the registry's rows, row by row."""
+"""Check the registry's rows, row by row, against each other and against a census."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""``compile_set``: what many partnerships sent, made one named set that says what to ask back.
+"""Compile what many partnerships sent into one named set that says what to ask back.
 
-What differs between two sets: only that.
+Two sets are compared area by area: only what differs is said.
 """
 
 from __future__ import annotations

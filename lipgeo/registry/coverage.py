@@ -1,4 +1,4 @@
-"""``gaps``: which partnerships a data consortium covers, by what is known of both."""
+"""Find which partnerships a data consortium covers, by what is known of both."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One submission at a time: read, its areas named, and what to ask back where it cannot be.
+"""Read what partnerships sent, one submission at a time, and say what to ask back.
 
-A folder of what partnerships sent, taken apart into submissions; clutter is named, not read.
+A folder is taken apart into submissions; clutter is named, not read.
 """
 
 from __future__ import annotations

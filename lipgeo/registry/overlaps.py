@@ -1,6 +1,6 @@
-"""Where the areas of a set overlap, and where neighbours leave land between them.
+"""Find where the areas of a set overlap, and where neighbours leave land between them.
 
-``AreaIndex``: an index of outlines that is kept up as areas come and go.
+An index of outlines is kept up as areas come and go.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""From registry ids to service areas; what cannot be resolved is refused, each with its reason.
+"""Resolve registry ids to service areas; what cannot be is refused, each with its reason.
 
-What units that ceased to exist between two censuses became.
+Units that ceased to exist between two censuses are told with what they became.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A set on disk: written whole or not at all, and read back."""
+"""Write a set to disk whole or not at all, and read it back."""
 
 from __future__ import annotations
 

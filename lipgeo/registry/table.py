@@ -1,4 +1,4 @@
-"""``Registry``: the rows of partnerships, definitions, overlaps and consortia, as they stand."""
+"""Read the registry's tables (partnerships, definitions, overlaps, consortia) as they stand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workbook that partnerships fill in, and reading it back as Excel leaves it."""
+"""Write the workbook that partnerships fill in, and read it back as Excel leaves it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""``add_census``: the engine under ``lipgeo census add``.
+"""Import published files into a store: the engine under ``lipgeo census add``.
 
 A vintage is always put together anew from what every source said, so the order in which files
-are added does not matter, and a killed import leaves what was there.
-
-One import at a time, and what a killed import left behind.
+are added does not matter, and a killed import leaves what was there. One import runs at a time;
+what a killed one left behind is cleared by the next.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From what each source says to the levels of one census, whatever the order of the sources."""
+"""Assemble the levels of one census from its sources, whatever the order of the sources."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""``PublishedFile``: one file Statistics Canada publishes, from ``sources.toml``; ``identify``.
+"""Say which files Statistics Canada publishes, and which of them a job needs, where and why.
 
-``need``: which published files a job needs, where they are, and why.
+Names, addresses and sizes come from ``sources.toml``.
 """
 
 from __future__ import annotations

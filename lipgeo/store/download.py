@@ -1,11 +1,10 @@
-"""``fetch``: published files onto disk, resumed where they broke off, proven before they count.
-
-One request over the network: certificates, proxies, and faults told apart.
+"""Download published files, resumed where they broke off, proven before they count.
 
 The standard library's client is used on purpose: it takes the operating system's certificates, so
 it works behind an office proxy that re-signs traffic, where a client with its own list fails.
 Proxies come from ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``; more certificates from
-``SSL_CERT_FILE``, ``SSL_CERT_DIR`` or ``REQUESTS_CA_BUNDLE``.
+``SSL_CERT_FILE``, ``SSL_CERT_DIR`` or ``REQUESTS_CA_BUNDLE``. Faults that may pass are tried again;
+others are told apart and told.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where things stand in a store, and the manifest that says so.
+"""Say where things stand in a store, and read the manifest of a vintage.
 
 ``STORE/<vintage>/`` holds one GeoParquet file a level (``DA.parquet``), ``published.parquet``
 (totals known independently of the units held), ``said/`` (what each source file said, as read;

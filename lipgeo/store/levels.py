@@ -1,10 +1,7 @@
-"""One table a level from all that the sources say about it.
+"""Put one table a level together from all that the sources say about it.
 
-``Check``: one thing an import looked at and found, with every unit it concerns.
-
-``Levels``: the levels of a census while they are put together, and who lies in whom.
-
-Who lies in whom: by ids and files, never by polygons.
+Who lies in whom comes from ids and files, never from polygons. What an import finds on the way is
+an ``ImportFinding``, with every unit it concerns.
 """
 
 from __future__ import annotations

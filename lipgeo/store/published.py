@@ -1,4 +1,7 @@
-"""Published totals that prove a stored parent complete: ``boundaries/published_counts.csv``."""
+"""Read the published totals that prove a stored parent complete.
+
+They stand in ``boundaries/published_counts.csv``.
+"""
 
 from __future__ import annotations
 

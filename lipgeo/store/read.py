@@ -1,7 +1,6 @@
-"""``open_census``: read a store, and of it only what is asked.
+"""Open a census of a store, and read of it only what is asked.
 
-Single polygons out of a Parquet column, so that an outline reads only the units it crosses.
-
+Single polygons come out of a Parquet column, so that an outline reads only the units it crosses.
 Parquet is read by column chunk: a thousand polygons to get at one. The geometry column of a store
 is therefore written plain, uncompressed and one page a row group; there the values stand one after
 the other, each behind its length in four bytes, and the last ends where the chunk ends. With the

@@ -1,8 +1,7 @@
-"""The build directory: what ``lipgeo build`` leaves, and reading it back.
+"""Write builds, crosswalks and estimates to disk, and read builds and crosswalks back.
 
-Estimates on disk: a workbook for people, or CSV files, or one Parquet file.
-
-A crosswalk on disk: one Parquet file, its shares as rows, the rest in its schema.
+A build is a folder, as ``lipgeo build`` leaves it. A crosswalk is one Parquet file: its shares as
+rows, the rest in its schema. Estimates are a workbook for people, CSV files, or one Parquet file.
 """
 
 from __future__ import annotations

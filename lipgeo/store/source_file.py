@@ -1,4 +1,4 @@
-"""What a published file says: its level and vintage, its polygons, its columns."""
+"""Read one published file for an import: its level and vintage, its polygons, its columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of units from the units inside them, held against what is published."""
+"""Add up the counts of units from the units inside them, and hold them against the published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an import verifies of the polygons: validity, nesting, areas, and who has none."""
+"""Verify the polygons of an import: validity, nesting, areas, and who has none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing a vintage: one GeoParquet 1.1 file a level, and the manifest last."""
+"""Write a vintage: one GeoParquet 1.1 file a level, and the manifest last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Service areas of a made census: outlines drawn by hand or redrawn from units, and unit lists."""
+"""Make service areas of a made census: outlines drawn or redrawn from units, and unit lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The made census: labels, polygons and people put together as a :class:`~lipgeo.census.Census`."""
+"""Put labels, polygons and people together as a made :class:`~lipgeo.census.census.Census`."""
 
 from __future__ import annotations
 

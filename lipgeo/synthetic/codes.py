@@ -1,4 +1,4 @@
-"""Identifiers of the made units: right in length, composition and order for their level."""
+"""Make the identifiers of units: right in length, composition and order for their level."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demonstration: the whole chain on a made census, offline, in seconds."""
+"""Run the demonstration: the whole chain on a made census, offline, in seconds."""
 
 from __future__ import annotations
 

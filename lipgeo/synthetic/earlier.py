@@ -1,4 +1,4 @@
-"""The made country at earlier censuses: most units are the same, some were split or merged since.
+"""Make the country at earlier censuses: most units are the same, some were split or merged since.
 
 An earlier census is made from the later one: blocks and dissemination areas that a later census
 split are joined again, those it joined are apart again, and a few areas are drawn otherwise.

@@ -1,4 +1,4 @@
-"""Census tables of a made census: rounded, suppressed, with symbols, and the truth beside them."""
+"""Make census tables: rounded, suppressed, with symbols, and the truth beside them."""
 
 from __future__ import annotations
 

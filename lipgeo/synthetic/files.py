@@ -1,12 +1,8 @@
-"""A census as Statistics Canada's attribute files have it: one row a block, every parent named.
+"""Write a made census as Statistics Canada publishes one: boundary files and tables.
 
-The layouts are those of ``layouts.toml``, the table the readers read by.
-
-Made tables written as the Census Profile is published.
-
-The correspondence file 92-156 between two censuses of one made country.
-
-Writing a made census as Statistics Canada publishes one: boundary files and tables.
+Attribute files have one row a block, every parent named, in the layouts of ``layouts.toml``, the
+table the readers read by. Made tables come as the Census Profile of 2021 is published, and the
+correspondence file 92-156 links two censuses of one made country.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Forming units out of smaller ones: blocks of cells, areas of blocks, and so on upward.
+"""Form units out of smaller ones: blocks of cells, areas of blocks, and so on upward.
 
-Grouping neighbours into larger units: connected groups, grown around seeds.
+Neighbours are grouped into larger units: connected groups, grown around seeds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The made country's land: its coasts, its provinces, its towns, and how fine blocks are where.
+"""Lay out the made land: its coasts, its provinces, its towns, and how fine blocks are where.
 
 All lengths are EPSG:3347 metres. Nothing here knows of census units.
 """

@@ -1,6 +1,6 @@
-"""Names and types of the made units, level by level.
+"""Name the made units, level by level, and give them types.
 
-Names and types for the made units: two languages, accents, apostrophes, and namesakes.
+Names come in two languages, with accents, apostrophes and namesakes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The people of a made census as points, so that the truth of any area is known by counting."""
+"""Place the people of a made census as points, so that the truth of any area is a count."""
 
 from __future__ import annotations
 

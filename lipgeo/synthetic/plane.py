@@ -1,11 +1,9 @@
-"""The made country's ground: cells that tile it, with jagged edges drawn once for both sides.
+"""Tile the made country with cells, with jagged edges drawn once for both sides.
 
 A cell is a point of :class:`~lipgeo.synthetic.land.Land` with the ground around it. Joining the
 middles of the triangles of a triangulation gives outlines that meet three at a corner, so the
-outline of any set of cells is found by walking its edges, and two neighbours share theirs vertex
-by vertex. Any unit of any level and vintage is a set of cells.
-
-Rings out of walked edges, and polygons out of rings.
+outline of any set of cells is found by walking its edges into rings, and two neighbours share
+theirs vertex by vertex. Any unit of any level and vintage is a set of cells.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""Which cells make up which unit: the made country's hierarchy.
+"""Say which cells make up which unit of the made hierarchy, and how many people a cell has.
 
 Everything here is labels (0, 1, 2 ..., -1 for none); ids and names come later. Blocks make
 dissemination areas, these make subdivisions, these divisions and provinces; the other levels are
 grouped from cells, blocks, areas or subdivisions on their own, so that they nest in nothing else.
-
-How many people live in each cell, and in how many dwellings.
 """
 
 from __future__ import annotations
