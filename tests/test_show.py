@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import io
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ import toytown
 from rich.console import Console
 
 import lipgeo
+from lipgeo.order.diff import OrderDiff
 from lipgeo.report import Card, Finding, flag_words
 from lipgeo.words import speaking
 
@@ -32,7 +35,40 @@ def objects():
         "crosswalk": fitted.crosswalk,
         "estimates": lipgeo.weight_table(table, fitted.crosswalk),
         "report": fitted.report,
+        "table": table,
+        "comparison": comparison(),
+        "correspondence": correspondence(),
+        "orders": changed_orders(),
     }
+
+
+def comparison(area: str = "east") -> lipgeo.Comparison:
+    """Return one number of one area at two censuses."""
+    frame = pd.DataFrame(
+        {
+            "area_id": [area], "variable": ["immigrants"], "year": [2016], "current_year": [2021],
+            "baseline": [40.0], "current": [55.0], "change": [15.0], "change_pct": [37.5],
+            "exceeds": pd.array([True], dtype="boolean"), "status": ["comparable"],
+        }
+    )  # fmt: skip
+    return lipgeo.Comparison(frame, pd.DataFrame(), {}, lipgeo.CheckReport())
+
+
+def correspondence() -> lipgeo.Correspondence:
+    """Return one area that two older ones became."""
+    links = pd.DataFrame({"new_id": ["35060001", "35060001"], "old_id": ["35060001", "35060002"]})
+    return lipgeo.Correspondence(links, level="DA", vintage=2021, old_level="DA", old_vintage=2016)
+
+
+def changed_orders(name: str = "East") -> OrderDiff:
+    """Return one area that lost a unit and one that is the same."""
+    areas = pd.DataFrame(
+        {
+            "area_id": ["east", "west"], "change": ["units", "same"], "name_en": [name, "West"],
+            "units_removed": [1, 0], "people_added": [0.0, 0.0], "people_lost": [12.0, 0.0],
+        }
+    )  # fmt: skip
+    return OrderDiff(areas, pd.DataFrame())
 
 
 def terminal(thing) -> str:
@@ -57,7 +93,7 @@ def test_french_speaks_french(objects):
         shown = {name: thing._repr_html_() for name, thing in objects.items()}
     assert "Recensement de 2021" in shown["census"]
     assert "Unités" in shown["fitted"]
-    assert "Écart d&#x27;ajustement" in shown["fitted"]
+    assert "Écart d'ajustement" in html.unescape(shown["fitted"])
     assert "Défini par" in shown["areas"]
     assert "À cheval" in shown["crosswalk"]
     assert "Gravité" in shown["report"]
@@ -72,6 +108,37 @@ def test_names_are_shown_and_never_obeyed():
     line = terminal(report)
     assert "[bold red]x[/bold red]" in line
     assert "[link=http://x]y[/link]" in line
+
+
+def test_names_of_compared_things_are_never_obeyed():
+    """An area's id or name that is markup stays text in a comparison and between two orders."""
+    for thing in (comparison(EVIL), changed_orders(EVIL)):
+        assert "<script>" not in thing._repr_html_()
+        assert "&lt;script&gt;" in thing._repr_html_()
+        assert "[bold red]" in terminal(thing)
+
+
+def test_years_are_written_as_years(objects):
+    """A census year is a name and has no thousands separator."""
+    assert ">2016</td>" in objects["comparison"]._repr_html_()
+
+
+def test_nothing_writes_its_own_view_for_a_notebook():
+    """Objects give a card; the only hand-written view is the map, which is a page of its own."""
+    package = Path(lipgeo.__file__).parent
+    by_hand = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if "def _repr_html_" in path.read_text(encoding="utf-8")
+    }
+    assert by_hand == {"maps/preview.py", "report.py"}
+
+
+def test_a_table_with_a_variable_called_as_its_ids_is_shown():
+    """Columns are shown by position, so names that clash stay apart."""
+    frame = pd.DataFrame({"unit_id": [1.0]}, index=pd.Index(["35060001"], name="unit_id"))
+    shown = lipgeo.CensusTable(frame, level="DA", vintage=2021)._repr_html_()
+    assert shown.count(">unit_id</th>") == 2
 
 
 def test_long_tables_are_counted():

@@ -6,7 +6,6 @@ was.
 
 from __future__ import annotations
 
-import html
 from typing import Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from lipgeo.errors import CrosswalkError, IdError
 from lipgeo.geography.hierarchy import parents_by_id, require_level
 from lipgeo.geography.identifiers import are_ids
-from lipgeo.report import CheckReport, finding
+from lipgeo.report import Card, CheckReport, Shown, finding
 from lipgeo.words import say
 
 __all__ = ["CHANGES", "Change", "Correspondence"]
@@ -27,7 +26,7 @@ Change = Literal["intact", "split", "merge", "redrawn"]
 CHANGES: dict[str, Change] = {"1": "intact", "2": "merge", "3": "split", "4": "redrawn"}
 
 
-class Correspondence:
+class Correspondence(Shown):
     """Links between the units of two censuses. Made by ``lipgeo.read_correspondence``.
 
     Parameters
@@ -333,8 +332,8 @@ class Correspondence:
     def __repr__(self) -> str:
         return f"<{self._summary()}>"
 
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._summary())}</p>"
+    def _card(self) -> Card:
+        return Card(self._summary(), self._frame, {name: name for name in self._frame})
 
     def _summary(self) -> str:
         return say(

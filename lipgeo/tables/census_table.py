@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -14,16 +13,18 @@ import pandas as pd
 from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import require_level
 from lipgeo.geography.identifiers import are_ids
-from lipgeo.report import CheckReport
+from lipgeo.report import Card, CheckReport, Shown
 from lipgeo.tables.variables import MISSING, Variable, known_variables, rules_for, variable
 from lipgeo.words import say
 
 __all__ = ["CensusTable"]
 
 _SOURCES = ("file", "sha256")
+#: variables shown in a notebook
+_SHOWN = 12
 
 
-class CensusTable:
+class CensusTable(Shown):
     """A census table: units by variables. Checked once, then never changes.
 
     Parameters
@@ -220,9 +221,12 @@ class CensusTable:
     def __repr__(self) -> str:
         return f"<{self._summary()}>"
 
-    def _repr_html_(self) -> str:
-        shown = self._frame.iloc[:, :12].head(10).to_html()
-        return f"<p>{html.escape(self._summary())}</p>{shown}"
+    def _card(self) -> Card:
+        first = self._frame.iloc[:, :_SHOWN]
+        heads = ["unit_id", *map(str, first)]
+        # by position: a variable may be called as the ids are
+        table = first.rename_axis(None).reset_index().set_axis(map(str, range(len(heads))), axis=1)
+        return Card(self._summary(), table, dict(zip(table, heads, strict=True)))
 
     def _summary(self) -> str:
         return say(

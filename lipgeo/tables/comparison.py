@@ -6,7 +6,6 @@ is said whether it is more than noise.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,7 +15,7 @@ from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.census.census import Census
 from lipgeo.crosswalk.correspondence import Correspondence
 from lipgeo.geography.hierarchy import has_trait
-from lipgeo.report import CheckReport
+from lipgeo.report import Card, CheckReport, Shown
 from lipgeo.tables.earlier import (
     Baseline,
     Edition,
@@ -41,7 +40,7 @@ _COLUMNS = (
 _NUMBERS = ("baseline", "current", "change", "change_pct", "margin")
 
 
-class Comparison:
+class Comparison(Shown):
     """Numbers of areas at several censuses. Made by :func:`compare`.
 
     Attributes
@@ -114,8 +113,9 @@ class Comparison:
     def __repr__(self) -> str:
         return f"<{self._summary()}>"
 
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._summary())}</p>{self._frame.head(20).to_html(index=False)}"
+    def _card(self) -> Card:
+        table = self._frame.astype({"year": "string", "current_year": "string"})  # no thousands
+        return Card(self._summary(), table, {name: name for name in table})
 
     def _summary(self) -> str:
         frame = self._frame
