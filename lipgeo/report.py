@@ -4,6 +4,10 @@ Every object that a person meets describes itself once, as a :class:`Card`; :cla
 that into what notebooks (``_repr_html_``) and the ``rich`` library (``__rich__``) ask for. Names
 come from files: everything is escaped, so markup in a name is shown and never obeyed.
 
+Pages of our own (checks of an order, maps) have one shell, one style and one way in: a template
+of the package, filled with values that are all escaped (:func:`fill_template`). The way in stands
+here, on the lowest floor that writes HTML, so that every room above can use it.
+
 A :class:`CheckReport` says what was looked at and what was found, one row a finding.
 :class:`Faults` gathers everything that is wrong with an input, then raises it as one error.
 """
