@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_read_tables import profile_2016
+from test_readers_tables import profile_2016
 
 import lipgeo
 from lipgeo import synthetic
 from lipgeo.errors import FileError, InputError, OutputError, StoreError, TableError
 from lipgeo.files import read_manifest
-from lipgeo.readers.statcan import profile_blocks as blocks
+from lipgeo.readers.statcan import profile_files as blocks
 from lipgeo.store.add import import_lock
 from lipgeo.store.tables import importing, intake
 from lipgeo.store.tables.layout import TABLE, held_tables, table_folder, work_folder
@@ -317,7 +317,6 @@ def test_any_rows_are_read_as_a_slow_reader_reads_them(data, tmp_path_factory):
     path = profile(folder / "p.csv", units)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", data.draw(st.integers(1, 5)) * 700)
-        patch.setattr(blocks, "_MARGIN", data.draw(st.integers(0, 3)) * 900)
         patch.setattr(importing, "BATCH_UNITS", data.draw(st.integers(1, 7)))
         lipgeo.add_table(folder / "store", path, name="p")
     assert_held(folder / "store", "p", path)
@@ -460,7 +459,7 @@ def test_a_census_added_later_leaves_tables_alone(tmp_path):
 SLOW = """
 import sys, time
 import lipgeo
-from lipgeo.readers.statcan import profile_blocks as blocks
+from lipgeo.readers.statcan import profile_files as blocks
 from lipgeo.store.tables import importing, intake
 blocks.BLOCK, importing.BLOCK, importing.BATCH_UNITS = 1 << 14, 1 << 14, 8
 write = intake.write_parts
@@ -475,7 +474,6 @@ lipgeo.add_table(sys.argv[1], sys.argv[2:], name="p")
 def small_steps(patch):
     """Import in the steps of SLOW."""
     patch.setattr(blocks, "BLOCK", 1 << 14)
-    patch.setattr(importing, "BLOCK", 1 << 14)
     patch.setattr(importing, "BATCH_UNITS", 8)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toytown import draw
 
-from lipgeo.zones.dissolve import dissolve, joined_by_edges, parts_and_holes
+from lipgeo.zones.dissolve import dissolve, join_by_edges, parts_and_holes
 from lipgeo.zones.validity import make_valid_polygons
 
 
@@ -66,7 +66,7 @@ def test_a_coverage_is_joined_by_its_edges_alone(
     if not units:
         return
     shapes = np.array(units, dtype=object)
-    joined, border = joined_by_edges(shapes)
+    joined, border = join_by_edges(shapes)
     assert joined is not None
     assert joined.is_valid
     plain = _plain(shapes)
@@ -76,7 +76,7 @@ def test_a_coverage_is_joined_by_its_edges_alone(
     assert set(border) <= set(range(len(shapes)))
     other = random.permutation(len(shapes))
     turned = np.where(random.random(len(shapes)) < 0.5, shapely.reverse(shapes), shapes)[other]
-    assert joined_by_edges(turned)[0].equals_exact(joined)
+    assert join_by_edges(turned)[0].equals_exact(joined)
 
 
 _CORNER = st.tuples(st.integers(0, 6), st.integers(0, 6))
@@ -102,7 +102,7 @@ def test_whatever_the_polygons_the_union_is_right(rings: list[list[tuple[int, in
 def test_more_than_two_units_at_one_edge() -> None:
     """Two units drawn twice overlap everywhere, though all their common edges cancel out."""
     twice = np.array([*shapely.box([0, 1], 0, [1, 2], 1)] * 2, dtype=object)
-    assert joined_by_edges(twice)[0] is None
+    assert join_by_edges(twice)[0] is None
     made = dissolve(twice, [0] * 4, range(4), count=1)
     assert made.geometry[0].equals(shapely.box(0, 0, 2, 1))
     assert made.faults["unit"].tolist() == [0, 1, 2, 3]
@@ -112,7 +112,7 @@ def test_spikes_doubled_points_and_negative_zeros_are_no_fault() -> None:
     """What takes up no place does not keep neighbours apart."""
     left = shapely.Polygon([(-1, 0), (0.0, 0), (0, 0), (0, 1), (0, 2), (0, 1), (-1, 1)])
     right = shapely.Polygon([(-0.0, 1), (-0.0, -0.0), (1, 0), (1, 1)])
-    assert joined_by_edges(np.array([left, right]))[0].equals(shapely.box(-1, 0, 1, 1))
+    assert join_by_edges(np.array([left, right]))[0].equals(shapely.box(-1, 0, 1, 1))
 
 
 def test_edges_that_do_not_run_together_are_reported_and_still_joined_right() -> None:
