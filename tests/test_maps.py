@@ -220,7 +220,7 @@ def test_data_in_the_script_cannot_end_it(town):
     fitted.shapes["unit_name"] = "</script><!-- \u2028 "
     page = lipgeo.preview(fitted, title="</title><script>alert(1)</script>").html
     assert page.count("<script>alert(1)") == 0
-    assert "\\u003c/script>\\u003c!-- \\u2028" in page
+    assert "\\u003c/script\\u003e\\u003c!-- \\u2028" in page
     assert "\u2028" not in page
     calls = re.findall(r"lipgeo\.draw\(\w+, (\{.*\})\);", page)
     assert len(calls) == len(layers(fitted))
