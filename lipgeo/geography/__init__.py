@@ -1,4 +1,4 @@
-"""``geography``: the vocabulary of census geography, under one roof.
+"""Own the vocabulary of census geography: years, levels, ids, DGUIDs and floors.
 
 Census years, levels and what nests in what come from one table (``hierarchy``), and so do the
 floors (``floors``). Ids and DGUIDs are checked, built and taken apart by it (``identifiers``,
@@ -139,8 +139,9 @@ def parse_units(values: Any, vintage: int) -> pd.DataFrame:
         try:
             whole = parse_dguid(given[row])
             codes[row], ids[row] = require_level(whole.level, vintage).code, given[row]
-        except InputError:
-            reasons[row] = say("geography.reason_unit_form")
+        except InputError as error:
+            to_come = error.key == "geography.dguids_to_come"
+            reasons[row] = say(f"geography.reason_{'to_come' if to_come else 'unit_form'}")
     sound = ~codes.index.isin(list(reasons))
     for name, group in ids[sound].groupby(codes[sound]):
         done = restore_ids(group, name, vintage)

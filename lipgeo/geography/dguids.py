@@ -1,4 +1,4 @@
-"""DGUIDs, Statistics Canada's identifiers across levels: built and taken apart, whole columns."""
+"""Build DGUIDs, Statistics Canada's identifiers across levels, and take them apart by columns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,14 @@ from lipgeo.geography.hierarchy import (
     vintages,
     will_be_census,
 )
-from lipgeo.geography.identifiers import as_series, id_pattern, matches, needed, to_arrow, to_series
+from lipgeo.geography.identifiers import (
+    as_series,
+    describe_form,
+    id_pattern,
+    matches,
+    to_arrow,
+    to_series,
+)
 
 __all__ = ["Dguid", "dguid", "dguids", "parse_dguid", "parse_dguids"]
 
@@ -153,17 +160,17 @@ def dguids(
             [{"row": series.index[n], "given": text[n].as_py()} for n in np.flatnonzero(bad)],
             level=found.code,
             vintage=vintage,
-            needed=needed(found.code, vintage),
+            needed=describe_form(found.code, vintage),
             ids=text.filter(pa.array(bad)).unique().to_pylist(),
         )
     schema = pa.scalar(found.schemas[0][1])
     if len(found.schemas) > 1:
         schema = _schema_by_type(found, series, types)
-    prefix = pc.binary_join_element_wise(str(_own_year(found, vintage, year)), schema, "")
+    prefix = pc.binary_join_element_wise(str(_geography_year(found, vintage, year)), schema, "")
     return to_series(pc.binary_join_element_wise(prefix, text, ""), series)
 
 
-def _own_year(found: Level, vintage: int, year: int | None) -> int:
+def _geography_year(found: Level, vintage: int, year: int | None) -> int:
     known = geography_years(found, vintage)
     if year is None and known:
         return known[0]

@@ -1,4 +1,4 @@
-"""Confidentiality floors, and what an area is by the units it is made of."""
+"""Look up confidentiality floors, and class an area by the units it is made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Identifiers: their form, checked over whole columns, and the columns that hold them."""
+"""Check the form of identifiers over whole columns, and tell the columns that hold them."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def id_pattern(code: str, vintage: int) -> str:
     return shape_pattern(form)
 
 
-def needed(code: str, vintage: int) -> str:
+def describe_form(code: str, vintage: int) -> str:
     """Say what an id of a level looks like, in the language in force."""
     form = id_form(code, vintage)
     if set(form) == {"9"}:

@@ -27,9 +27,9 @@ from lipgeo.geography.hierarchy import (
 )
 from lipgeo.geography.identifiers import (
     as_series,
+    describe_form,
     id_pattern,
     matches,
-    needed,
     shape_pattern,
     to_arrow,
 )
@@ -110,12 +110,12 @@ def restore_ids(values: Any, name: str | Level, vintage: int) -> RestoredIds:
     (['5050125.4', '5050125'], ['505125.04'])
     """
     series, code = as_series(values), require_level(name, vintage).code
-    text, exact = to_arrow(series), _exact(series, id_form(name, vintage))
+    text, exact = to_arrow(series), _keep_digits(series, id_form(name, vintage))
     valid = np.asarray(text.is_valid())
-    rows = np.flatnonzero(~_right(text, exact, code, vintage) & valid)
+    rows = np.flatnonzero(~_are_right(text, exact, code, vintage) & valid)
     given = text.take(pa.array(rows))
     fixed, changes = _restore(given, code, vintage)
-    right = _right(fixed, exact[rows], code, vintage)
+    right = _are_right(fixed, exact[rows], code, vintage)
     # nothing but spaces is no id at all: missing, not refused
     left = ~right & np.asarray(pc.not_equal(pc.utf8_length(fixed), 0), dtype=bool)
 
@@ -126,8 +126,8 @@ def restore_ids(values: Any, name: str | Level, vintage: int) -> RestoredIds:
             "row": series.index[rows[right]],
             "given": given.filter(pa.array(right)).to_numpy(zero_copy_only=False),
             "restored": result[rows[right]],
-            "kind": _by_mask(changes[right], ";".join),
-            "change": _by_mask(
+            "kind": _spell_changes(changes[right], ";".join),
+            "change": _spell_changes(
                 changes[right],
                 lambda kinds: "; ".join(say(f"geography.change_{kind}") for kind in kinds),
             ),
@@ -194,7 +194,7 @@ def require_ids(
             vintage=vintage,
             count=len(problems),
             total=len(series),
-            needed=needed(code, vintage),
+            needed=describe_form(code, vintage),
             examples=problems["row"].astype(str) + ": " + problems["given"],
             reasons=problems["reason"].unique(),
         )
@@ -206,7 +206,7 @@ def _text_frame(columns: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(columns).astype({name: "string" for name in columns if name != "row"})
 
 
-def _right(text: pa.Array, exact: Flags, code: str, vintage: int) -> Flags:
+def _are_right(text: pa.Array, exact: Flags, code: str, vintage: int) -> Flags:
     # 0, 000 and the like are how files write "none": no unit has such an id
     return matches(text, id_pattern(code, vintage)) & ~matches(text, _ALL_ZERO) & exact
 
@@ -214,7 +214,7 @@ def _right(text: pa.Array, exact: Flags, code: str, vintage: int) -> Flags:
 _ALL_ZERO = r"^0[0.,]*$"
 
 
-def _exact(series: pd.Series, form: str) -> Flags:
+def _keep_digits(series: pd.Series, form: str) -> Flags:
     """Say where a number can still be the id it was: 32-bit floats keep 24 bits of it."""
     if series.dtype not in (np.float32, np.float16):
         return np.ones(len(series), dtype=bool)
@@ -232,19 +232,19 @@ def _restore(text: pa.Array, code: str, vintage: int) -> tuple[pa.Array, _Change
     form = id_form(code, vintage)
     changes = np.zeros(len(text), dtype=np.int64)
 
-    def put(change: str, new: pa.Array) -> None:
+    def apply(change: str, new: pa.Array) -> None:
         nonlocal text
         changes[np.asarray(pc.not_equal(new, text), dtype=bool)] |= _BIT[change]
         text = new
 
     def sub(change: str, pattern: str, into: str) -> None:
-        put(change, pc.replace_substring_regex(text, pattern, into))
+        apply(change, pc.replace_substring_regex(text, pattern, into))
 
     # also ="05" and '05, which spreadsheets need to leave an id alone
     edge = r"[\s=\"'\x{00A0}\x{202F}\x{FEFF}]+"
     sub("spaces", f"^{edge}|{edge}$", "")
     if "A" in form:
-        put("case", pc.utf8_upper(text))
+        apply("case", pc.utf8_upper(text))
     years = "|".join(map(str, geography_years(code, vintage))) or "[0-9]{4}"
     sub("dguid", f"^(?:{years})(?:{_schemas(code)})(.+)$", r"\1")
     part = facts()["levels"][code].get("part")
@@ -272,14 +272,14 @@ def _restore(text: pa.Array, code: str, vintage: int) -> tuple[pa.Array, _Change
         # a number drops all its leading zeros: 05 was not read as one and stays refused. Ids that
         # begin with a province have none to lose.
         short = pa.array(matches(text, f"^[1-9][0-9]{{0,{len(form) - 2}}}$"))
-        put("zeros", pc.if_else(short, pc.utf8_lpad(text, len(form), "0"), text))
+        apply("zeros", pc.if_else(short, pc.utf8_lpad(text, len(form), "0"), text))
     if code == "CMA":
         # only where province and CMA go together: 35076 is an electoral district, no part. A part
         # of a population centre has the form of a designated place and stays refused.
         first = facts()["cma_first_digits"].items()
         pairs = "|".join(f"{pr}[{digits}]" for pr, digits in first)
         inside = matches(text, f"^(?:{pairs})[0-9]{{2}}$")
-        put("part", pc.if_else(pa.array(inside), pc.utf8_slice_codeunits(text, start=2), text))
+        apply("part", pc.if_else(pa.array(inside), pc.utf8_slice_codeunits(text, start=2), text))
     return text, changes
 
 
@@ -287,7 +287,7 @@ def _schemas(code: str) -> str:
     return "|".join(schema for _, schema in level(code).schemas)
 
 
-def _by_mask(changes: _Changes, spell: Callable[[list[str]], str]) -> npt.NDArray[np.object_]:
+def _spell_changes(changes: _Changes, spell: Callable[[list[str]], str]) -> npt.NDArray[np.object_]:
     masks, where = np.unique(changes, return_inverse=True)
     spelt = [spell([kind for kind in CHANGES if mask & _BIT[kind]]) for mask in masks]
     return np.array(spelt, dtype=object)[where]
@@ -300,7 +300,7 @@ def _reasons(
     given: pa.Array, text: pa.Array, exact: Flags, code: str, vintage: int
 ) -> npt.NDArray[np.object_]:
     """Say why each id is refused; a later reason is the better one and replaces an earlier."""
-    wanted = needed(code, vintage)
+    wanted = describe_form(code, vintage)
     reason = np.full(len(text), say("geography.reason_form", needed=wanted), dtype=object)
 
     fits = np.zeros(len(text), dtype=np.int64)
@@ -346,7 +346,7 @@ def _dguid_reason(start: str, code: str, vintage: int) -> str:
             vintage=vintage,
             years=", ".join(map(str, years)),
         )
-    return say("geography.reason_dguid_id", needed=needed(code, vintage))
+    return say("geography.reason_dguid_id", needed=describe_form(code, vintage))
 
 
 def _report(
