@@ -22,7 +22,12 @@ from lipgeo.census.units import rows_by_level
 from lipgeo.report import Faults, Finding, finding
 from lipgeo.zones.crs import area_km2, to_grid
 from lipgeo.zones.dissolve import parts_and_holes
-from lipgeo.zones.validity import SLIVER_SHARE, make_valid_polygons, polygon_parts, swapped_axes
+from lipgeo.zones.validity import (
+    SLIVER_SHARE,
+    find_swapped_axes,
+    make_valid_polygons,
+    polygon_parts,
+)
 from lipgeo.zones.zones import axis_problems
 
 __all__ = ["incomplete_units", "list_and_outline", "outlines_on_grid", "outside_census", "unite"]
@@ -100,7 +105,7 @@ def _outside(shapes: Shapes, crs: pyproj.CRS, lines: pd.DataFrame, faults: Fault
         explained |= here
     bounds = shapely.bounds(shapes)
     bounds[explained] = np.nan
-    _, outside = swapped_axes(bounds, crs)
+    _, outside = find_swapped_axes(bounds, crs)
     _fault(faults, "areas.outside_canada", outside, lines, crs=crs.name)
     return explained | outside
 

@@ -1,8 +1,8 @@
-"""From chosen units to the frames people read: units, areas, shapes.
+"""Measure chosen units against the areas as drawn, and make the frames people read of them.
 
-``misfit``: what a union of units leaves out of an area as drawn, and what it adds to it.
-
-What lies in areas as drawn, by the finest units: from the overlay that gave the shares.
+First what lies in the areas as drawn, by the finest units, from the overlay that gave the shares;
+then :func:`misfit`, what a union leaves out of an area and what it adds; then the unions as
+polygons, and the frames of units, areas, cover and shapes.
 """
 
 from __future__ import annotations
@@ -50,6 +50,121 @@ __all__ = [
 
 #: what is measured, and in what: people, private dwellings, square kilometres of land
 MEASURES = ("population", "dwellings", "land_km2")
+#: units whose polygons are held at once
+_TOGETHER = 40_000
+
+
+# ------------------------------------------------------------------- what lies in areas as drawn
+
+
+def shares_and_inside(
+    census: Census, level: str, areas: ServiceAreas, by: Measure
+) -> tuple[Crosswalk, pd.DataFrame]:
+    """Return the crosswalk of a level, and what blocks of its units lie where.
+
+    A unit wholly inside an area gives it all its blocks, by ids; those of a unit that an outline
+    crosses are laid over the areas, once: shares by people need that too.
+
+    Parameters
+    ----------
+    census, level
+        The units; coarser than the finest level.
+    areas
+        Service areas.
+    by
+        What is shared.
+
+    Returns
+    -------
+    crosswalk
+        Of all areas.
+    inside
+        ``area`` (position in ``areas``), ``atom`` (row of the finest level), ``share`` of its
+        surface; of the drawn areas.
+    """
+    blocks = _Blocks(census)
+    crosswalk = build_with_overlay(
+        census.zones(level),
+        areas,
+        weight=by,
+        placement="surface",
+        blocks=None,
+        overlay_with=blocks.lay,
+    )
+    pairs = crosswalk.frame
+    area = np.asarray(areas.ids.get_indexer(pairs["target_id"]), dtype=np.int64)
+    row = census.rows(level, pairs["source_id"].to_numpy(dtype=object))
+    # units wholly inside give all their atoms, those that are cut are opened
+    cut = pairs["area_share"].to_numpy(np.float64) < 1
+    drawn = areas.frame["definition"].eq("drawn").to_numpy(dtype=bool)[area]
+    whole = drawn & ~cut
+    owner, atom = census.atoms(level, row[whole])
+    opened = np.sort(census.atoms(level, np.unique(row[drawn & cut]))[1])
+    # where the atoms of those lie, as the overlay found it
+    found = blocks.find_areas(opened)
+    # targets of a crosswalk stand in the order of their ids
+    place = areas.ids.get_indexer(crosswalk.quality["target_id"])[found["area"]]
+    # a unit may be cut by one area and lie wholly in another
+    span = max(census.size(census.atom_level), 1)
+    given = area[whole][owner] * span + atom
+    new = ~np.isin(place * span + found["atom"], given)
+    inside = pd.DataFrame(
+        {
+            "area": np.concatenate([area[whole][owner], place[new]]),
+            "atom": np.concatenate([atom, found["atom"].to_numpy()[new]]),
+            "share": np.concatenate([np.ones(len(atom)), found["share"].to_numpy()[new]]),
+        }
+    )
+    return crosswalk, inside.sort_values(["atom", "area"], ignore_index=True)
+
+
+class _Blocks:
+    """Lays units over areas as asked, and remembers what that said of the finest ones."""
+
+    def __init__(self, census: Census) -> None:
+        self._census = census
+        self._outlines: Outlines | None = None
+        self._rows: list[Rows] = []
+        self._found: list[Overlay] = []
+
+    def lay(self, units: LevelUnits, outlines: Outlines) -> Overlay:
+        """Lay units over areas."""
+        found = overlay(units, outlines)
+        self._outlines = outlines
+        if units.level == self._census.atom_level and units.census_rows is not None:
+            self._rows.append(units.census_rows)
+            self._found.append(found)
+        return found
+
+    def find_areas(self, rows: Rows) -> pd.DataFrame:
+        """Return the areas that finest units lie in: ``area, atom, share``."""
+        outlines = self._outlines
+        if outlines is None or not len(rows):
+            return _table(rows[:0], rows[:0], np.empty(0))
+        data, level = self._census.data, self._census.atom_level
+        known = next(
+            (
+                found
+                for asked, found in zip(self._rows, self._found, strict=True)
+                if np.isin(rows, asked).all()
+            ),
+            None,
+        )
+        found = overlay(LevelUnits(data, level, rows), outlines) if known is None else known
+        ours = np.isin(found.unit, rows)
+        drawn = _table(found.area[ours], found.unit[ours], found.share[ours])
+        # what has no polygon lies where its point is
+        bare = np.intersect1d(rows, data.without_polygon(level)[0])
+        x, y = points_of(self._census.zones(level), bare)
+        point, area = locate(x, y, outlines)
+        return pd.concat([drawn, _table(area, bare[point], np.ones(len(area)))], ignore_index=True)
+
+
+def _table(area: Rows, atom: Rows, share: npt.NDArray[np.float64]) -> pd.DataFrame:
+    return pd.DataFrame({"area": area, "atom": atom, "share": share})
+
+
+# ------------------------------------------------------------------- what unions hold and miss
 
 
 def misfit(census: Census, inside: pd.DataFrame, union: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -79,16 +194,19 @@ def misfit(census: Census, inside: pd.DataFrame, union: pd.DataFrame, count: int
         ``counts_missing``: some atom concerned has no count of people or dwellings;
         ``land_measured``: some atom's land area is not published and was measured.
     """
+    # pairs of area and atom that are inside as drawn, in the union, or both
     span = int(census.data.group_boxes(census.atom_level)[0][-1])
     drawn_key = inside["area"].to_numpy(np.int64) * span + inside["atom"].to_numpy(np.int64)
     union_key = union["area"].to_numpy(np.int64) * span + union["atom"].to_numpy(np.int64)
     key = np.union1d(drawn_key, union_key)
     area, atom = np.divmod(key, max(span, 1))
+    # how much of the atom is inside, and whether the union has it
     share = np.zeros(len(key))
     share[np.searchsorted(key, drawn_key)] = inside["share"].to_numpy(np.float64)
     held = np.zeros(len(key), dtype=bool)
     held[np.searchsorted(key, union_key)] = True
 
+    # each measure summed by area: drawn, omitted, added
     rows, back = np.unique(atom, return_inverse=True)
     totals, measured = _amounts(census, census.atom_level, rows)
     result = pd.DataFrame(index=pd.RangeIndex(count))
@@ -106,6 +224,7 @@ def misfit(census: Census, inside: pd.DataFrame, union: pd.DataFrame, count: int
             # of nothing, bincount counts in whole numbers
             sums = np.bincount(area, values, minlength=count).astype(np.float64)
             result[f"{name}_{part}"] = sums
+    # the misfit by people, by land where nobody lives
     result["by_land"] = ~(result["population_drawn"] > 0)
     shares = []
     for name in ("population", "land_km2"):
@@ -160,119 +279,9 @@ def _counts(census: Census, level: str, name: str, rows: Rows) -> Floats:
     return np.array(values.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
 
-def shares_and_inside(
-    census: Census, level: str, areas: ServiceAreas, by: Measure
-) -> tuple[Crosswalk, pd.DataFrame]:
-    """Return the crosswalk of a level, and what blocks of its units lie where.
+# ------------------------------------------------------------------- unions as polygons
 
-    A unit wholly inside an area gives it all its blocks, by ids; those of a unit that an outline
-    crosses are laid over the areas, once: shares by people need that too.
-
-    Parameters
-    ----------
-    census, level
-        The units; coarser than the finest level.
-    areas
-        Service areas.
-    by
-        What is shared.
-
-    Returns
-    -------
-    crosswalk
-        Of all areas.
-    inside
-        ``area`` (position in ``areas``), ``atom`` (row of the finest level), ``share`` of its
-        surface; of the drawn areas.
-    """
-    blocks = _Blocks(census)
-    crosswalk = build_with_overlay(
-        census.zones(level),
-        areas,
-        weight=by,
-        placement="surface",
-        blocks=None,
-        overlay_with=blocks.lay,
-    )
-    pairs = crosswalk.frame
-    area = np.asarray(areas.ids.get_indexer(pairs["target_id"]), dtype=np.int64)
-    row = census.rows(level, pairs["source_id"].to_numpy(dtype=object))
-    cut = pairs["area_share"].to_numpy(np.float64) < 1
-    drawn = areas.frame["definition"].eq("drawn").to_numpy(dtype=bool)[area]
-    whole = drawn & ~cut
-    owner, atom = census.atoms(level, row[whole])
-    opened = np.sort(census.atoms(level, np.unique(row[drawn & cut]))[1])
-    found = blocks.placed(opened)
-    # targets of a crosswalk stand in the order of their ids
-    place = areas.ids.get_indexer(crosswalk.quality["target_id"])[found["area"]]
-    # a unit may be cut by one area and lie wholly in another
-    span = max(census.size(census.atom_level), 1)
-    given = area[whole][owner] * span + atom
-    new = ~np.isin(place * span + found["atom"], given)
-    inside = pd.DataFrame(
-        {
-            "area": np.concatenate([area[whole][owner], place[new]]),
-            "atom": np.concatenate([atom, found["atom"].to_numpy()[new]]),
-            "share": np.concatenate([np.ones(len(atom)), found["share"].to_numpy()[new]]),
-        }
-    )
-    return crosswalk, inside.sort_values(["atom", "area"], ignore_index=True)
-
-
-class _Blocks:
-    """Lays units over areas as asked, and remembers what that said of the finest ones."""
-
-    def __init__(self, census: Census) -> None:
-        self._census = census
-        self._outlines: Outlines | None = None
-        self._rows: list[Rows] = []
-        self._found: list[Overlay] = []
-
-    def lay(self, units: LevelUnits, outlines: Outlines) -> Overlay:
-        """Lay units over areas."""
-        found = overlay(units, outlines)
-        self._outlines = outlines
-        if units.level == self._census.atom_level and units.rows is not None:
-            self._rows.append(units.rows)
-            self._found.append(found)
-        return found
-
-    def placed(self, rows: Rows) -> pd.DataFrame:
-        """Return the areas that finest units lie in: ``area, atom, share``."""
-        outlines = self._outlines
-        if outlines is None or not len(rows):
-            return _table(rows[:0], rows[:0], np.empty(0))
-        data, level = self._census.data, self._census.atom_level
-        known = next(
-            (
-                found
-                for asked, found in zip(self._rows, self._found, strict=True)
-                if np.isin(rows, asked).all()
-            ),
-            None,
-        )
-        found = overlay(LevelUnits(data, level, rows), outlines) if known is None else known
-        ours = np.isin(found.unit, rows)
-        drawn = _table(found.area[ours], found.unit[ours], found.share[ours])
-        # what has no polygon lies where its point is
-        bare = np.intersect1d(rows, data.without_polygon(level)[0])
-        x, y = points_of(self._census.zones(level), bare)
-        point, area = locate(x, y, outlines)
-        return pd.concat([drawn, _table(area, bare[point], np.ones(len(area)))], ignore_index=True)
-
-
-def _table(area: Rows, atom: Rows, share: npt.NDArray[np.float64]) -> pd.DataFrame:
-    return pd.DataFrame({"area": area, "atom": atom, "share": share})
-
-
-_UNITS = (
-    "area_id", "level", "unit_id", "unit_name", "unit_type", "dguid", "share", "status",
-    "population", "dwellings",
-)  # fmt: skip
-_COVER = ("area_id", "level", "unit_id", "unit_name", "unit_type", "dguid", "population")
 _NAMES = ("unit_name", "unit_type", "dguid")
-#: units whose polygons are held at once
-_TOGETHER = 40_000
 
 
 def add_names(census: Census, units: pd.DataFrame) -> pd.DataFrame:
@@ -403,6 +412,39 @@ def _geometry_notes(
     return notes
 
 
+def level_of_unions(census: Census, union: pd.DataFrame, levels: Iterable[str]) -> str:
+    """Return the first level of whose whole units every union is made; else the finest level."""
+    finest = census.atom_level
+    columns = census.data.columns(finest)
+    atom, back = np.unique(union["atom"].to_numpy(np.int64), return_inverse=True)
+    area = union["area"].to_numpy(np.int64)
+    for level in levels:
+        if level == finest:
+            break
+        if level not in census.levels or level not in columns:
+            continue
+        # the unit of this level that each atom is of, and how many of its atoms a union has
+        ids = census.data.attributes(level, ["unit_id"])["unit_id"]
+        parents = census.data.attributes(finest, [level], atom)[level]
+        parent = find_rows(ids, parents)[back]
+        key, inside = np.unique(area * max(len(ids), 1) + parent, return_counts=True)
+        used, of = np.unique(key % max(len(ids), 1), return_inverse=True)
+        # all of them, for every unit: then this level will do
+        total = np.bincount(census.atoms(level, used)[0], minlength=len(used))
+        if (parent >= 0).all() and (inside == total[of]).all():
+            return level
+    return finest
+
+
+# ------------------------------------------------------------------- frames people read
+
+_UNITS = (
+    "area_id", "level", "unit_id", "unit_name", "unit_type", "dguid", "share", "status",
+    "population", "dwellings",
+)  # fmt: skip
+_COVER = ("area_id", "level", "unit_id", "unit_name", "unit_type", "dguid", "population")
+
+
 def area_frame(
     areas: ServiceAreas,
     units: pd.DataFrame,
@@ -430,12 +472,14 @@ def area_frame(
     vintage
         Census year.
     """
+    # what came with the area
     count = len(areas)
     place = units["area"].to_numpy(np.int64)
     frame = areas.frame.drop(columns="geometry").reset_index()
     frame["area_id"] = frame["area_id"].astype("string")
     frame["vintage"] = vintage
     frame["unit_count"] = np.bincount(place, minlength=count)
+    # what its units hold, and how that differs from the area as drawn
     sums = units.groupby("area")[list(MEASURES)].sum(min_count=1).reindex(range(count))
     # an area without units holds nobody; one whose units have no counts holds nobody knows how many
     sums = sums.mask(frame["unit_count"].eq(0), 0.0)
@@ -448,10 +492,12 @@ def area_frame(
     for name in MEASURES:  # a list is exactly its union
         frame.loc[listed, f"{name}_drawn"] = frame.loc[listed, f"{name}_union"]
     frame["misfit_share"] = measures["misfit_share"].mask(listed, 0.0)
+    # how well its units fit, and the union's shape
     found = quality.reindex(areas.ids).reset_index(drop=True)
     for column in ("quality_index", "best_fit_pct", "coverage", "straddling_share"):
         frame[column] = found[column]
     frame["part_count"], frame["hole_count"] = parts_and_holes(shapes)
+    # what Statistics Canada will call it, and the floor that holds for it
     levels = cover.groupby("area")["level"].agg(list).reindex(range(count))
     known = [found if isinstance(found, list) else [] for found in levels]
     frame["classification"] = pd.Series(
@@ -505,25 +551,3 @@ def shape_frame(census: Census, units: pd.DataFrame) -> gpd.GeoDataFrame:
         shapes[these] = census.data.geometry(str(level), different)[back]
     frame = units.drop(columns=["census_row"]).reset_index(drop=True)
     return gpd.GeoDataFrame(frame, geometry=shapes, crs=census.crs)
-
-
-def level_of_unions(census: Census, union: pd.DataFrame, levels: Iterable[str]) -> str:
-    """Return the first level of whose whole units every union is made; else the finest level."""
-    finest = census.atom_level
-    columns = census.data.columns(finest)
-    atom, back = np.unique(union["atom"].to_numpy(np.int64), return_inverse=True)
-    area = union["area"].to_numpy(np.int64)
-    for level in levels:
-        if level == finest:
-            break
-        if level not in census.levels or level not in columns:
-            continue
-        ids = census.data.attributes(level, ["unit_id"])["unit_id"]
-        parents = census.data.attributes(finest, [level], atom)[level]
-        parent = find_rows(ids, parents)[back]
-        key, inside = np.unique(area * max(len(ids), 1) + parent, return_counts=True)
-        used, of = np.unique(key % max(len(ids), 1), return_inverse=True)
-        total = np.bincount(census.atoms(level, used)[0], minlength=len(used))
-        if (parent >= 0).all() and (inside == total[of]).all():
-            return level
-    return finest

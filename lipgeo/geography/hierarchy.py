@@ -1,7 +1,8 @@
 """Read the table of census geography: years, levels, what nests in what.
 
-The table is ``geography.toml`` beside this module; nothing of it is written twice. Users reach
-these names through :mod:`lipgeo.geography`, which adds the identifiers themselves.
+The table is ``geography.toml`` beside this module, with the facts of one's own over it (see
+:mod:`lipgeo.facts`); nothing of it is written twice. Users reach these names through
+:mod:`lipgeo.geography`, which adds the identifiers themselves.
 """
 
 from __future__ import annotations

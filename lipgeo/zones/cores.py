@@ -1,4 +1,4 @@
-"""Work spread over the cores: GEOS and numpy release the lock, so threads serve."""
+"""Spread work over the cores: GEOS and numpy release the lock, so threads serve."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 def _cores() -> int:
     """Return how many cores this process may use; who starts many processes says so."""
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    if said.isdecimal() and int(said):
-        return int(said)
+    stated = os.environ.get("OMP_NUM_THREADS", "")
+    if stated.isdecimal() and int(stated):
+        return int(stated)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,4 +1,4 @@
-"""The grids lipgeo computes in, the datum rule, and the way from a drawn edge to the grid."""
+"""Accept a layer's coordinate system by its datum, and bring drawn edges to the census's grid."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ def to_grid(geometry: npt.ArrayLike, crs: Any, sagitta_m: float = 1.0) -> Shapes
     shapes = np.asarray(geometry, dtype=object)
     if on_grid(accepted.crs):
         return shapes.copy()
-    return _carry(shapes, accepted.crs, STATCAN_LAMBERT, sagitta_m)
+    return _project(shapes, accepted.crs, STATCAN_LAMBERT, sagitta_m)
 
 
 def area_km2(geometry: npt.ArrayLike, crs: Any = STATCAN_LAMBERT) -> Floats:
@@ -303,7 +303,7 @@ def area_km2(geometry: npt.ArrayLike, crs: Any = STATCAN_LAMBERT) -> Floats:
     """
     shapes = np.asarray(geometry, dtype=object)
     source = accept_crs(crs).crs
-    return np.asarray(shapely.area(_carry(shapes, source, CANADA_ALBERS, 1.0)) / 1e6, np.float64)
+    return np.asarray(shapely.area(_project(shapes, source, CANADA_ALBERS, 1.0)) / 1e6, np.float64)
 
 
 def lonlat(points: Floats, crs: Any) -> Floats:
@@ -348,6 +348,7 @@ def _degrees(crs: pyproj.CRS) -> pyproj.CRS:
     return pyproj.crs.GeographicCRS(name=crs.name, datum=crs.datum)
 
 
-def _carry(shapes: Shapes, source: pyproj.CRS, target: pyproj.CRS, sagitta_m: float) -> Shapes:
+def _project(shapes: Shapes, source: pyproj.CRS, target: pyproj.CRS, sagitta_m: float) -> Shapes:
+    """Project geometries, their edges kept where they were drawn."""
     flat = shapely.force_2d(shapes)
     return project_edges(flat, _projector(source, target), sagitta_m, source.name)

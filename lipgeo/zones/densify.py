@@ -1,4 +1,4 @@
-"""Points along long edges, so that what is straight before a projection lies right after it."""
+"""Project geometries with points added along long edges, so that what was straight stays there."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ def _bend(shapes: Shapes, project: Projector, sagitta_m: float) -> Shapes:
     for row in np.flatnonzero(kinds == shapely.GeometryType.GEOMETRYCOLLECTION):
         parts = _bend(shapely.get_parts(shapes[row]), project, sagitta_m)
         result[row] = shapely.geometrycollections(parts)
+    # kind by kind: parts are bent, then put together as they were
     for single, multi, build in _BUILD:
         rows = np.flatnonzero(np.isin(kinds, [k for k in (single, multi) if k is not None]))
         if not len(rows):
@@ -126,6 +127,7 @@ def _insert_points(
     coordinates: Floats, line: Ints, project: Projector, sagitta_m: float
 ) -> tuple[Floats, Ints]:
     """Return projected coordinates with points added to long edges, and the line of each."""
+    # long edges, and from which end each is walked
     start, end = coordinates[:-1], coordinates[1:]
     pieces = np.ones(len(start), dtype=np.int64)
     projected = project(coordinates)
@@ -135,6 +137,7 @@ def _insert_points(
     turned = (start[:, 0] > end[:, 0]) | ((start[:, 0] == end[:, 0]) & (start[:, 1] > end[:, 1]))
     low = np.where(turned[:, None], end, start)
     high = np.where(turned[:, None], start, end)
+    # each edge in so many pieces that none departs too far: tried, counted again, until it holds
     open_ = edges
     while len(open_):
         depth = _departure(low[open_], high[open_], pieces[open_], project) / (_MARGIN * sagitta_m)
@@ -145,11 +148,12 @@ def _insert_points(
             pieces[open_],
         ).astype(np.int64)
         open_ = open_[depth > 1.0]
+    # the points between the pieces, put where their edge starts
     added = pieces - 1
     owner = np.repeat(np.arange(len(pieces)), added)
     step = 1 + np.arange(added.sum()) - np.repeat(np.cumsum(added) - added, added)
     step = np.where(turned[owner], pieces[owner] - step, step)
-    points = _along(low[owner], high[owner], step / pieces[owner])
+    points = _points_between(low[owner], high[owner], step / pieces[owner])
     where = owner + 1
     return (
         np.insert(projected, where, project(points), axis=0),
@@ -159,21 +163,23 @@ def _insert_points(
 
 def _departure(low: Floats, high: Floats, pieces: Ints, project: Projector) -> Floats:
     """Return how far, in metres, each edge departs from its straight pieces on the grid; (n,)."""
+    # the ends of every piece, and how far points inside it lie off the chord
     owner = np.repeat(np.arange(len(pieces)), pieces)
     step = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     low, high, count = low[owner], high[owner], pieces[owner]
-    a = project(_along(low, high, step / count))
-    b = project(_along(low, high, (step + 1) / count))
+    a = project(_points_between(low, high, step / count))
+    b = project(_points_between(low, high, (step + 1) / count))
     chord = b - a
     length = np.maximum(np.hypot(chord[:, 0], chord[:, 1]), 1e-9)
     depth = np.zeros(len(owner))
     for fraction in _PROBES:
-        off = project(_along(low, high, (step + fraction) / count)) - a
+        off = project(_points_between(low, high, (step + fraction) / count)) - a
         across = np.abs(chord[:, 0] * off[:, 1] - chord[:, 1] * off[:, 0]) / length
         depth = np.maximum(depth, across)
     starts = np.cumsum(pieces) - pieces
     return np.asarray(np.maximum.reduceat(depth, starts), dtype=np.float64)
 
 
-def _along(low: Floats, high: Floats, fraction: Floats) -> Floats:
+def _points_between(low: Floats, high: Floats, fraction: Floats) -> Floats:
+    """Return the point at a fraction of the way from each low end to its high end; (n, 2)."""
     return np.asarray(low + (high - low) * fraction[:, None], dtype=np.float64)

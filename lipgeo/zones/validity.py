@@ -1,4 +1,4 @@
-"""What is wrong with a set of polygons: one finding a fault, nothing changed.
+"""Find what is wrong with a set of polygons, one finding a fault, and make polygons valid.
 
 Works on arrays of polygons in one plane; :class:`lipgeo.zones.Zones` is the way in.
 """
@@ -23,9 +23,9 @@ __all__ = [
     "SLIVER_SHARE",
     "SLIVER_WIDTH_M",
     "check_polygons",
+    "find_swapped_axes",
     "make_valid_polygons",
     "polygon_parts",
-    "swapped_axes",
 ]
 
 #: west, south, east, north of everything in Canada, with a margin, in degrees
@@ -72,7 +72,7 @@ def check_polygons(
         share of the smaller zone, of a gap or sliver its square kilometres.
     """
     absent = np.asarray(shapely.is_missing(geometry) | shapely.is_empty(geometry))
-    findings = _each("no_geometry", "warning", ids[absent])
+    findings = _finding_each("no_geometry", "warning", ids[absent])
     valid = np.asarray(shapely.is_valid(geometry)) & ~absent
     broken = ~valid & ~absent
     reasons = shapely.is_valid_reason(geometry[broken])
@@ -81,7 +81,7 @@ def check_polygons(
         for one, reason in zip(ids[broken], reasons, strict=True)
     ]
     if crs is not None:
-        findings += _place(ids, geometry, crs)
+        findings += _place_findings(ids, geometry, crs)
     # an invalid polygon is looked at as what its repair would be
     whole = geometry.copy()
     whole[broken] = make_valid_polygons(geometry[broken])[0]
@@ -92,29 +92,29 @@ def check_polygons(
     # a pair that overlaps has an edge of one inside or along the other, and the coverage check
     # finds such edges many times faster than all neighbours can be intersected
     suspects = np.flatnonzero(~shapely.is_empty(shapely.coverage_invalid_edges(shapes)))
-    findings += _overlaps(names, shapes, suspects, crs, sliver_width_m)
+    findings += _overlap_findings(names, shapes, suspects, crs, sliver_width_m)
     # the others are a valid coverage, whose union costs next to nothing
     union = shapely.coverage_union_all(np.delete(shapes, suspects))
     if len(suspects):
         union = shapely.union_all([union, *shapes[suspects]])
-    findings += _gaps(union, crs, gap_max_km2, sliver_width_m)
-    return findings + _sliver_parts(names, shapes, crs, sliver_width_m)
+    findings += _gap_findings(union, crs, gap_max_km2, sliver_width_m)
+    return findings + _sliver_findings(names, shapes, crs, sliver_width_m)
 
 
-def _each(check: str, severity: Severity, ids: Any) -> list[Finding]:
+def _finding_each(check: str, severity: Severity, ids: Any) -> list[Finding]:
     sentence = f"zones.{check}"
     return [Finding(check, severity, str(one), say(sentence, id=one)) for one in ids]
 
 
-def _place(ids: npt.NDArray[np.object_], geometry: Shapes, crs: Any) -> list[Finding]:
+def _place_findings(ids: npt.NDArray[np.object_], geometry: Shapes, crs: Any) -> list[Finding]:
     """Find zones whose coordinates are swapped, or that lie outside Canada."""
-    swapped, outside = swapped_axes(shapely.bounds(geometry), crs)
-    return _each("swapped_axes", "error", ids[swapped]) + _each(
+    swapped, outside = find_swapped_axes(shapely.bounds(geometry), crs)
+    return _finding_each("find_swapped_axes", "error", ids[swapped]) + _finding_each(
         "outside_canada", "warning", ids[outside & ~swapped]
     )
 
 
-def swapped_axes(boxes: Floats, crs: Any) -> tuple[Flags, Flags]:
+def find_swapped_axes(boxes: Floats, crs: Any) -> tuple[Flags, Flags]:
     """Tell which boxes lie in Canada only with their axes swapped, and which lie outside it.
 
     Parameters
@@ -157,7 +157,7 @@ def _km2(shapes: Shapes, crs: Any) -> Floats:
     return np.asarray(shapely.area(shapes) / 1e6, float) if crs is None else area_km2(shapes, crs)
 
 
-def _overlaps(
+def _overlap_findings(
     ids: npt.NDArray[np.object_],
     shapes: Shapes,
     suspects: Ints,
@@ -165,6 +165,7 @@ def _overlaps(
     sliver_width_m: float,
 ) -> list[Finding]:
     """Find equal polygons, and pairs that share area; one of each pair is among the suspects."""
+    # equal polygons, however their rings begin
     keys = pd.factorize(shapely.to_wkb(shapely.normalize(shapely.force_2d(shapes[suspects]))))[0]
     code = np.full(len(shapes), -1, dtype=np.int64)
     code[suspects] = keys
@@ -180,6 +181,7 @@ def _overlaps(
         )
         for group in twins
     ]
+    # pairs that share area, twins aside
     tree = shapely.STRtree(shapes)
     first, second = tree.query(shapes[suspects], predicate="intersects")
     first = suspects[first]
@@ -194,6 +196,7 @@ def _overlaps(
     width = _width(shared)
     met = width > _ROUNDING_M
     pairs, shared, share = pairs[met], shared[met], share[met]
+    # thin ones are slivers
     thin = width[met] < sliver_width_m
     sizes = _km2(shared, crs)
     for (one, other), is_thin, part, km2 in zip(ids[pairs], thin, share, sizes, strict=True):
@@ -213,7 +216,7 @@ def _overlaps(
     return findings
 
 
-def _gaps(
+def _gap_findings(
     union: shapely.Geometry, crs: Any, gap_max_km2: float, sliver_width_m: float
 ) -> list[Finding]:
     """Find holes in the union of all zones."""
@@ -257,7 +260,7 @@ def _gaps(
     return findings
 
 
-def _sliver_parts(
+def _sliver_findings(
     ids: npt.NDArray[np.object_], geometry: Shapes, crs: Any, sliver_width_m: float
 ) -> list[Finding]:
     """Find parts of zones, or whole zones, that are mere strips."""

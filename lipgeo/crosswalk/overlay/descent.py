@@ -1,7 +1,7 @@
-"""The way down: which units lie wholly inside which areas, and which ones an outline comes near.
+"""Descend boxes to tell which units lie wholly inside areas and which ones an outline comes near.
 
 Units stand in groups of about a thousand neighbours and those in runs of a few; an outline is cut
-into stretches and those into chains of a few edges. Boxes are held against boxes from large to
+into stretches and those into chains of a few edges. Boxes are compared with boxes from large to
 small on both sides, so the work follows the length of the outlines. A box that no part of an
 outline comes near is wholly inside the area or wholly outside, and one point tells which.
 """
@@ -34,19 +34,22 @@ TOGETHER = 4
 
 
 class Units(Protocol):
-    """Source units the kernel can descend: groups of rows, boxes of units, polygons."""
+    """Source units the kernel can descend: groups of units, boxes of units, polygons.
+
+    A unit is asked for by its place: its position in an order in which neighbours stand close.
+    """
 
     def group_boxes(self) -> tuple[Ints, Floats]:
-        """Where each group of rows starts (end as last entry) and its box."""
+        """Where each group of places starts (end as last entry) and its box."""
 
-    def boxes(self, rows: Ints) -> Floats:
-        """Boxes of rows, NaN where a unit has no polygon."""
+    def boxes(self, places: Ints) -> Floats:
+        """Boxes of units, NaN where one has no polygon."""
 
-    def polygons(self, rows: Ints) -> Shapes:
-        """Polygons of rows, ``None`` where a unit has none."""
+    def polygons(self, places: Ints) -> Shapes:
+        """Polygons of units, ``None`` where one has none."""
 
-    def original(self, rows: Ints) -> Ints:
-        """Give the caller's numbers of these rows."""
+    def original(self, places: Ints) -> Ints:
+        """Give the caller's numbers of these units."""
 
 
 class ArrayUnits:
@@ -69,50 +72,50 @@ class ArrayUnits:
         """Give starts and boxes of the groups, by place."""
         return group_by_order(self._boxes[self._order])
 
-    def boxes(self, rows: Ints) -> Floats:
-        """Boxes of rows."""
-        return self._boxes[self._order[rows]]
+    def boxes(self, places: Ints) -> Floats:
+        """Boxes of units."""
+        return self._boxes[self._order[places]]
 
-    def polygons(self, rows: Ints) -> Shapes:
-        """Polygons of rows."""
-        return self._geometry[self._order[rows]]
+    def polygons(self, places: Ints) -> Shapes:
+        """Polygons of units."""
+        return self._geometry[self._order[places]]
 
-    def original(self, rows: Ints) -> Ints:
-        """Numbers the rows had in the array given."""
-        return self._order[rows]
+    def original(self, places: Ints) -> Ints:
+        """Numbers the units had in the array given."""
+        return self._order[places]
 
 
 class LevelUnits:
-    """The units of a census level, or some rows of it, read as far as they are needed.
+    """The units of a census level, or some of them, read as far as they are needed.
 
     Attributes
     ----------
     data, level
         Where they are read from.
-    rows
+    census_rows
         Their positions in the level; ``None`` for all.
     """
 
-    def __init__(self, data: CensusData, level: str, rows: Ints | None = None) -> None:
-        self.data, self.level, self.rows = data, level, rows
+    def __init__(self, data: CensusData, level: str, census_rows: Ints | None = None) -> None:
+        self.data, self.level, self.census_rows = data, level, census_rows
 
     def group_boxes(self) -> tuple[Ints, Floats]:
         """Give starts and boxes of the groups, by place."""
-        if self.rows is None:
+        if self.census_rows is None:
             return self.data.group_boxes(self.level)
-        return group_by_order(self.data.boxes(self.level, self.rows))
+        return group_by_order(self.data.boxes(self.level, self.census_rows))
 
-    def boxes(self, rows: Ints) -> Floats:
-        """Boxes of rows."""
-        return self.data.boxes(self.level, self.original(rows))
+    def boxes(self, places: Ints) -> Floats:
+        """Boxes of units."""
+        return self.data.boxes(self.level, self.original(places))
 
-    def polygons(self, rows: Ints) -> Shapes:
-        """Polygons of rows."""
-        return self.data.geometry(self.level, self.original(rows))
+    def polygons(self, places: Ints) -> Shapes:
+        """Polygons of units."""
+        return self.data.geometry(self.level, self.original(places))
 
-    def original(self, rows: Ints) -> Ints:
-        """Numbers the rows had in the array given."""
-        return rows if self.rows is None else self.rows[rows]
+    def original(self, places: Ints) -> Ints:
+        """Numbers the units had in the array given."""
+        return places if self.census_rows is None else self.census_rows[places]
 
 
 class Outlines:
@@ -199,20 +202,21 @@ class Descent(NamedTuple):
 
     Attributes
     ----------
-    row, area
-        Units wholly inside areas; in no order.
+    unit, area
+        Places of units wholly inside areas; in no order.
     near
-        Units an outline comes near, ordered by unit and area: ``at`` is the row, ``part`` the
+        Units an outline comes near, ordered by unit and area: ``at`` is the place, ``part`` the
         edges.
     """
 
-    row: Ints
+    unit: Ints
     area: Ints
     near: Near
 
 
 def descend(units: Units, outlines: Outlines) -> Descent:
     """Go down from groups of units to units, and from stretches of outlines to chains."""
+    # which outlines come near each group; groups no outline comes near are settled at once
     starts, groups = units.group_boxes()
     groups = np.ascontiguousarray(groups.T)
     known = np.flatnonzero(~np.isnan(groups[0]))
@@ -221,27 +225,28 @@ def descend(units: Units, outlines: Outlines) -> Descent:
     at, area = outlines.tree.query(lines)
     whole = Near(known[at], area, *_expand(outlines.stretch_first, area))
     near, held = _sift(whole, groups, outlines.stretch_boxes, outlines)
-    owner, row = ranges(starts[held.at], starts[held.at + 1])
-    there = ~np.isnan(units.boxes(row)[:, 0])
-    found = [(row[there], held.area[owner[there]])]
+    owner, unit = ranges(starts[held.at], starts[held.at + 1])
+    has_polygon = ~np.isnan(units.boxes(unit)[:, 0])
+    found = [(unit[has_polygon], held.area[owner[has_polygon]])]
 
     # the units of open groups, in runs
     opened, at = np.unique(near.at, return_inverse=True)
     length = np.diff(starts)[opened]
-    _, rows = ranges(starts[opened], starts[opened + 1])
-    family = _Family(np.ascontiguousarray(units.boxes(rows).T), length)
+    _, places = ranges(starts[opened], starts[opened + 1])
+    family = _Family(np.ascontiguousarray(units.boxes(places).T), length)
     near = near._replace(at=at)
+    # down to units and edges, some groups at a time on each core
     parts = -(-len(near.at) // TOGETHER)
     done = on_cores(
         lambda part: _descend_groups(near.part_of(part * TOGETHER, TOGETHER), family, outlines),
         parts,
     )
-    found += [(rows[at], area) for held, _ in done for at, area in held]
-    row, area = (np.concatenate(column) for column in zip(*found, strict=True))
+    found += [(places[at], area) for held, _ in done for at, area in held]
+    unit, area = (np.concatenate(column) for column in zip(*found, strict=True))
     near = _join([near for _, near in done])
     order = np.lexsort((near.area, near.at))
     near = near.some(order)
-    return Descent(row, area, near._replace(at=rows[near.at]))
+    return Descent(unit, area, near._replace(at=places[near.at]))
 
 
 class _Family:
@@ -260,6 +265,7 @@ def _descend_groups(
 ) -> tuple[list[tuple[Ints, Ints]], Near]:
     """Go from groups and stretches to units and edges; units wholly inside come first."""
     boxes, found = family.boxes, []
+    # from groups to runs of units, then from stretches to chains of edges
     near = _into_children(near, family.run_first)
     near, held = _sift(near, family.run_boxes, outlines.stretch_boxes, outlines)
     found.append(_members(held, family.runs, boxes))
@@ -267,6 +273,7 @@ def _descend_groups(
     near, held = _sift(near, family.run_boxes, outlines.chain_boxes, outlines)
     found.append(_members(held, family.runs, boxes))
 
+    # to parts of runs, to units, and at last to single edges
     near = _into_children(near, family.part_first)
     near, held = _sift(near, family.part_boxes, outlines.chain_boxes, outlines)
     found.append(_members(held, family.parts, boxes))
@@ -284,6 +291,7 @@ def _sift(near: Near, boxes: Floats, parts: Floats, outlines: Outlines) -> tuple
 
     Returns pairs still open, and pairs with the box wholly inside the area.
     """
+    # parts whose box meets that of the pair, on both axes
     pair = np.repeat(np.arange(len(near.at)), np.diff(near.first))
     box, part = _pad(boxes[:, near.at]), near.part
     for axis in (0, 1):
@@ -294,6 +302,7 @@ def _sift(near: Near, boxes: Floats, parts: Floats, outlines: Outlines) -> tuple
     first = np.append(0, np.cumsum(count[count > 0]))
     still = Near(near.at[count > 0], near.area[count > 0], first, part)
 
+    # pairs without any: in the area with one corner means wholly inside
     at, area = near.at[count == 0], near.area[count == 0]
     low, high = boxes[:2, at], boxes[2:, at]
     could = (low >= outlines.boxes[:2, area]).all(axis=0)
@@ -340,8 +349,8 @@ def _expand(first: Ints, which: Ints) -> tuple[Ints, Ints]:
 def _members(held: Near, first: Ints, boxes: Floats) -> tuple[Ints, Ints]:
     """Return the units in boxes that areas hold; one without a polygon lies nowhere."""
     owner, unit = ranges(first[held.at], first[held.at + 1])
-    there = ~np.isnan(boxes[0, unit])
-    return unit[there], held.area[owner[there]]
+    has_polygon = ~np.isnan(boxes[0, unit])
+    return unit[has_polygon], held.area[owner[has_polygon]]
 
 
 def _pad(boxes: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Areas of intersections from edges alone: exact, for many pairs at once, with no topology built.
+"""Compute areas of intersections from edges alone: exact, for many pairs at once, no topology.
 
 The area that a unit U and an area A have in common is the integral of the product of their
 indicators. Along a vertical line the indicator of A is a sum over its edges, plus or minus one
@@ -143,6 +143,7 @@ def edges_of(polygons: Shapes) -> Edges:
         hole = np.concatenate([hole, np.isin(follows, later)])
         order = np.argsort(start)
         start, hole = start[order], hole[order]
+    # which way each ring turns, by its signed area
     x, y = points[:, 0], points[:, 1]
     length = np.diff(np.append(start, len(points)))
     near_x = x - np.repeat(x[start], length)
@@ -162,10 +163,10 @@ def edge_boxes(edges: Edges) -> Floats:
     """Return west, south, east and north of each edge, inside out where none starts; (4, m)."""
     x, y = edges.places.reshape(2, -1)
     boxes = np.empty((4, len(x)))
-    for row, (places, pick) in enumerate(
+    for side, (places, pick) in enumerate(
         ((x, np.minimum), (y, np.minimum), (x, np.maximum), (y, np.maximum))
     ):
-        boxes[row] = pick(places, np.append(places[1:], places[-1:]))
+        boxes[side] = pick(places, np.append(places[1:], places[-1:]))
     boxes[:2, edges.turn == 0] = np.inf
     boxes[2:, edges.turn == 0] = -np.inf
     return boxes
@@ -237,6 +238,7 @@ def upper_lines(pairs: Pairs, areas: Edges) -> tuple[Lines, Ints]:
     y0 = _to_square(pairs, pair, areas, edge, across=False)
     x1 = _to_square(pairs, pair, areas, edge + 1, across=True)
     y1 = _to_square(pairs, pair, areas, edge + 1, across=False)
+    # where edges cross the line through the base point, and which pass through that point
     high0, high1 = y0 > _TOP, y1 > _TOP
     crosses = high0 != high1
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -246,6 +248,7 @@ def upper_lines(pairs: Pairs, areas: Edges) -> tuple[Lines, Ints]:
     close = (crosses & (np.abs(over + _BESIDE) < _CLOSE)) | (
         spans & (np.abs(beside - _TOP) < _CLOSE)
     )
+    # right of a crossing a lid above everything
     lid = np.flatnonzero(crosses & (over > -_BESIDE) & (over < 1))
     lids = Lines(
         pair[lid],
@@ -255,6 +258,7 @@ def upper_lines(pairs: Pairs, areas: Edges) -> tuple[Lines, Ints]:
         np.full(len(lid), 2.0),
         np.where(high1, -turn, turn)[lid],
     )
+    # edges are cut at that line
     cut0, cut1 = crosses & high0, crosses & high1
     x0, y0 = np.where(cut0, over, x0), np.where(cut0, _TOP, y0)
     x1, y1 = np.where(cut1, over, x1), np.where(cut1, _TOP, y1)
@@ -359,9 +363,11 @@ def _shelve_edges(
     Edges are left out over bins that no edge of the area stands over (``spot`` names the others),
     and where they begin above the area's highest.
     """
+    # bins that an edge of the area stands over
     total = int(bins.many.sum())
     busy = np.zeros(total + 1, dtype=np.int64)
     np.cumsum(np.bincount(spot, minlength=total) > 0, out=busy[1:])
+    # the unit's edges over those bins, then those that begin low enough
     pair, point = ranges(units.first[pairs.unit], units.first[pairs.unit + 1])
     x = _to_square(pairs, pair, units, point, across=True)
     left, right = np.minimum(x[:-1], x[1:]), np.maximum(x[:-1], x[1:])
@@ -375,14 +381,15 @@ def _shelve_edges(
     low = np.flatnonzero(ground < ceiling[pair[edge]])
     edge, first, last = edge[low], first[low], last[low]
     lines = _lines(pair[edge], x[edge], y0[low], x[edge + 1], y1[low], units.turn[point[edge]])
-    held, bin_ = ranges(first, last + 1)
+    # sorted by bin and band
+    line, bin_ = ranges(first, last + 1)
     shelf = bin_ * _BANDS
-    shelf += np.minimum(ground[low] * _BANDS, _BANDS - 1).astype(np.int64)[held]
+    shelf += np.minimum(ground[low] * _BANDS, _BANDS - 1).astype(np.int64)[line]
     small = np.uint16 if total * _BANDS <= 1 << 16 else np.int64  # numpy sorts 16 bits by radix
-    held = held[np.argsort(shelf.astype(small), kind="stable")]
+    line = line[np.argsort(shelf.astype(small), kind="stable")]
     starts = np.zeros(total * _BANDS + 1, dtype=np.int64)
     np.cumsum(np.bincount(shelf, minlength=total * _BANDS), out=starts[1:])
-    return lines.some(held), starts
+    return lines.some(line), starts
 
 
 def ranges(starts: Ints, ends: Ints) -> tuple[Ints, Ints]:

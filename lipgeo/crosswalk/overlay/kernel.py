@@ -1,9 +1,9 @@
-"""The geometry kernel: which part of each unit lies in each area, at the cost of the outlines.
+"""Lay units over areas: which part of each unit lies in each area, at the cost of the outlines.
 
 Boxes settle most units (``descent``): nobody looks at the polygon of a unit that no outline comes
-near. The others are measured from the edges near them (``edges``). Groups of rows, ordered by
-hierarchy and place, serve census levels and other zones alike: descending the polygons of coarser
-levels would add measurements, and the boxes of groups cost none.
+near. The others are measured from the edges near them (``edges``, ``measure``). Groups of units,
+ordered by hierarchy and place, serve census levels and other zones alike: descending the polygons
+of coarser levels would add measurements, and the boxes of groups cost none.
 
 Arrays in, arrays out: no names, no frames, no files.
 """
@@ -83,32 +83,33 @@ def overlay(units: Units, outlines: Outlines) -> Overlay:
     """
     found = _measure_pairs(units, outlines)
     first, second, shared = shares_in_both(found, outlines)
-    covered_row, covered = shares_in_union(found, first, second, shared, outlines)
+    covered_place, covered = shares_in_union(found, first, second, shared, outlines)
+    # by the numbers of the caller, ordered
     number = units.original
-    row, area = found.row, found.area
-    one = np.lexsort((area, number(row)))
-    two = np.lexsort((area[second], area[first], number(row[first])))
-    three = np.argsort(number(covered_row), kind="stable")
+    unit, area = found.unit, found.area
+    one = np.lexsort((area, number(unit)))
+    two = np.lexsort((area[second], area[first], number(unit[first])))
+    three = np.argsort(number(covered_place), kind="stable")
     return Overlay(
-        unit=number(row)[one],
+        unit=number(unit)[one],
         area=area[one],
         share=found.share[one],
-        covered_unit=number(covered_row)[three],
+        covered_unit=number(covered_place)[three],
         covered=covered[three],
-        shared_unit=number(row[first])[two],
+        shared_unit=number(unit[first])[two],
         shared_area=area[first][two],
         shared_other=area[second][two],
         shared=shared[two],
-        repaired=np.sort(number(found.rows[found.repaired])),
+        repaired=np.sort(number(found.opened[found.repaired])),
     )
 
 
 def pieces(units: Units, outlines: Outlines) -> tuple[Ints, Ints, Shapes, Floats]:
     """Return the pieces the areas cut units into: unit, area, polygon, share of the unit."""
     found = _measure_pairs(units, outlines)
-    shapes = units.polygons(found.row)
+    shapes = units.polygons(found.unit)
     cut = np.flatnonzero(found.share < 1)
-    at = np.searchsorted(found.rows, found.row[cut])
+    at = np.searchsorted(found.opened, found.unit[cut])
     shapes[cut] = polygonal(
         spread(
             lambda part: shapely.intersection(
@@ -117,7 +118,7 @@ def pieces(units: Units, outlines: Outlines) -> tuple[Ints, Ints, Shapes, Floats
             len(cut),
         )
     )
-    return units.original(found.row), found.area, shapes, found.share
+    return units.original(found.unit), found.area, shapes, found.share
 
 
 def locate(x: Floats, y: Floats, outlines: Outlines) -> tuple[Ints, Ints]:
@@ -133,26 +134,25 @@ def locate(x: Floats, y: Floats, outlines: Outlines) -> tuple[Ints, Ints]:
     point, area = point[hit], area[hit]
     order = np.lexsort((area, point))
     point, area = point[order], area[order]
+    # a point that several areas touch goes to one that holds it strictly, else to the first
     several = np.isin(point, point[1:][point[1:] == point[:-1]])
     strict = ~several
     strict[several] = shapely.contains_xy(
         outlines.areas[area[several]], x[point[several]], y[point[several]]
     )
-    held = np.isin(point, point[strict])
+    is_inside = np.isin(point, point[strict])
     leading = np.append(True, point[1:] != point[:-1])[: len(point)]
-    keep = strict | (~held & leading)
+    keep = strict | (~is_inside & leading)
     return point[keep], area[keep]
-
-
-# ---------------------------------------------------------------- along the outlines
 
 
 def _measure_pairs(units: Units, outlines: Outlines) -> MeasuredPairs:
     """Return the shares: 1 where boxes settle it, measured along the outlines."""
-    whole_row, whole_area, near = descend(units, outlines)
-    rows, at = np.unique(near.at, return_inverse=True)
+    # boxes settle most; the units an outline comes near are opened
+    whole_unit, whole_area, near = descend(units, outlines)
+    opened, at = np.unique(near.at, return_inverse=True)
     near = near._replace(at=at)
-    polygons = without_none(units.polygons(rows))
+    polygons = without_none(units.polygons(opened))
     size = np.asarray(shapely.area(polygons), dtype=np.float64)
     share = measure_along_outlines(near, polygons, size, outlines)
     # a polygon that crosses itself matters only where it is cut
@@ -167,18 +167,19 @@ def _measure_pairs(units: Units, outlines: Outlines) -> MeasuredPairs:
     positive = np.flatnonzero(share > dust_shares(near, size, outlines))
     share = np.where(share >= 1 - DUST, 1.0, share)
 
-    row = np.concatenate([whole_row, rows[near.at[positive]]])
+    # both kinds of pairs together, ordered
+    unit = np.concatenate([whole_unit, opened[near.at[positive]]])
     area = np.concatenate([whole_area, near.area[positive]])
-    share = np.concatenate([np.ones(len(whole_row)), share[positive]])
-    place = np.concatenate([np.full(len(whole_row), -1), positive])
-    order = np.lexsort((area, row))
+    share = np.concatenate([np.ones(len(whole_unit)), share[positive]])
+    near_pair = np.concatenate([np.full(len(whole_unit), -1), positive])
+    order = np.lexsort((area, unit))
     return MeasuredPairs(
-        row[order],
+        unit[order],
         area[order],
         share[order],
-        place[order],
+        near_pair[order],
         near,
-        rows,
+        opened,
         polygons,
         size,
         repaired,

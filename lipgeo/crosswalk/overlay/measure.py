@@ -1,11 +1,10 @@
-"""What several areas have in common in a unit, or leave of it together: from their edges alone.
+"""Measure the units near outlines from edges: their share in an area, or in several at once.
 
 The indicator of each area is a sum over its edges, plus or minus one below each, so that of two
 areas at once is the product of two sums: plus or minus one below the lower of two edges, wherever
 both stand over the same x. That is again a sum over straight lines, and units are measured against
-it as against the edges of one area (``edges``). No area is cut out of another.
-
-Shares of the units that outlines come near, measured in chunks on all cores.
+it as against the edges of one area (``edges``). No area is cut out of another. Work goes in chunks
+to all cores.
 """
 
 from __future__ import annotations
@@ -33,6 +32,15 @@ from lipgeo.zones.cores import on_cores
 
 __all__ = ["DUST", "dust_shares", "look_directions", "measure_along_outlines", "measure_jointly"]
 
+#: Numeric dust: an overlap below this share of both the unit and the area is no overlap, and a
+#: unit that misses an area by less than this share of itself is wholly inside. Grid coordinates
+#: are exact to about 1e-9 m, so neighbours that share an edge overlap by up to some 1e-10.
+DUST = 1e-9
+
+#: vertices handed to a core at a time: what it works on stays in the processor's cache
+CHUNK_VERTICES = 1 << 15
+#: one edge in this many tells which way an outline runs
+_GLANCE = 4
 #: edges of areas handed to a core at a time
 CHUNK_EDGES = 1 << 13
 #: Lines closer than this, in sides of the unit's box, may lie either way by rounding; the steeper,
@@ -40,6 +48,82 @@ CHUNK_EDGES = 1 << 13
 _CLOSE, _STEEP = 1e-9, 1e-14
 #: a mean this near 0 or 1 is it
 _EVEN = 1e-11
+
+
+def measure_along_outlines(
+    near: Near, polygons: Shapes, size: Floats, outlines: Outlines
+) -> Floats:
+    """Return the share of each unit near an outline in its area.
+
+    Parameters
+    ----------
+    near
+        The pairs; ``at`` is the position among the polygons.
+    polygons, size
+        The units and their areas.
+    outlines
+        The areas.
+    """
+    # how each pair is looked at, and whether the point beside the unit lies in the area
+    boxes = shapely.bounds(polygons).reshape(-1, 4)[near.at]
+    facing = look_directions(near, boxes, outlines)
+    base = base_points(boxes, facing)
+    winding = outlines.hold(near.area, base[:, 0], base[:, 1]).astype(np.float64)
+
+    cuts = even_cuts(shapely.get_num_coordinates(polygons)[near.at], CHUNK_VERTICES)
+
+    def work(chunk: int) -> tuple[Floats, Flags]:
+        start, end = cuts[chunk], cuts[chunk + 1]
+        at = near.at[start:end]
+        units = edges_of(polygons[at[0] : at[-1] + 1])
+        pairs = Pairs(
+            at - at[0],
+            size[at],
+            boxes[start:end],
+            near.first[start : end + 1],
+            near.part,
+            facing[start:end],
+        )
+        return shares_of(pairs, winding[start:end], units, outlines.edges)
+
+    results = on_cores(work, len(cuts) - 1)
+    share = np.concatenate([part for part, _ in results]) if results else np.empty(0)
+    doubtful = np.concatenate([part for _, part in results]) if results else np.empty(0, dtype=bool)
+    # what edges cannot tell is left to the general intersection
+    doubt = np.flatnonzero(doubtful)
+    if len(doubt):
+        shapes, _ = usable(polygons[near.at[doubt]])
+        common = shapely.area(shapely.intersection(shapes, outlines.areas[near.area[doubt]]))
+        share[doubt] = np.nan_to_num(common / shapely.area(shapes))
+    return share
+
+
+def look_directions(near: Near, boxes: Floats, outlines: Outlines) -> Ints:
+    """Return how to look at pairs: across the way the outline runs, from the side it is near."""
+    if not len(near.at):
+        return np.zeros(0, dtype=np.int64)
+    # a few points of each outline near its unit
+    some = -(-np.diff(near.first) // _GLANCE)
+    pair, number = ranges(np.zeros_like(some), some)
+    point = near.part[near.first[:-1][pair] + number * _GLANCE]
+    first = np.cumsum(some) - some
+    # how far they reach along each axis, and on which side they lie
+    extent, middle = [], []
+    for axis, places in enumerate(outlines.edges.places.reshape(2, -1)):
+        low, side = boxes[:, axis], boxes[:, axis + 2] - boxes[:, axis]
+        at = np.clip((places[point] - low[pair]) / side[pair], 0.0, 1.0)
+        extent.append((np.maximum.reduceat(at, first) - np.minimum.reduceat(at, first)) * side)
+        middle.append(np.add.reduceat(at, first) / some)
+    along_y = extent[1] >= extent[0]
+    above = np.where(along_y, middle[0], middle[1]) > 0.5
+    return np.asarray(along_y + 2 * above, dtype=np.int64)
+
+
+def dust_shares(near: Near, size: Floats, outlines: Outlines) -> Floats:
+    """Return the share of each unit below which an overlap is none."""
+    unit = size[near.at]
+    smaller = np.minimum(unit, outlines.size[near.area])
+    return np.asarray(DUST * smaller / np.where(unit > 0, unit, 1.0), dtype=np.float64)
 
 
 def measure_jointly(
@@ -75,6 +159,7 @@ def measure_jointly(
         doubt = np.zeros(len(here), dtype=bool)
         # signs of units and areas turn round together in a mirror; a product of areas does not
         mirror = np.where(np.isin(facing[part], (1, 2)), -1.0, 1.0)
+        # the lines of what lies in all areas so far, area by area
         lines, winding = None, np.empty(0)
         for side, holds in zip(sides, windings, strict=True):
             pairs = Pairs(
@@ -104,12 +189,13 @@ def measure_jointly(
     results = on_cores(work, len(cuts) - 1)
     share = np.concatenate([part for part, _ in results]) if results else np.empty(0)
     doubtful = np.concatenate([part for _, part in results]) if results else np.empty(0, dtype=bool)
-    for row in np.flatnonzero(doubtful):
-        areas = outlines.areas[[side.area[row] for side in sides]]
-        shape = polygons[at[row]]
+    # what edges cannot tell is left to the general intersection
+    for pair in np.flatnonzero(doubtful):
+        areas = outlines.areas[[side.area[pair] for side in sides]]
+        shape = polygons[at[pair]]
         for area in areas:
             shape = shape.difference(area) if outside else shape.intersection(area)
-        share[row] = shape.area / size[at[row]]
+        share[pair] = shape.area / size[at[pair]]
     return share
 
 
@@ -145,6 +231,7 @@ def _multiply_lines(one: Lines, winding: Floats, two: Lines, other: Floats) -> L
     A line counts below itself as far as the other set holds it: not at all, or wholly. Where no
     line of the other meets a piece of it and the mean over the piece is 0 or 1, so is all of it.
     """
+    # pieces of lines that stand over the same x, by bins
     bins = Bins.of(np.bincount(two.pair, minlength=len(winding)))
     first, second = _Pieces.of(one, bins), _Pieces.of(two, bins)
     starts = np.searchsorted(second.spot, np.arange(int(bins.many.sum()) + 1))
@@ -160,10 +247,12 @@ def _multiply_lines(one: Lines, winding: Floats, two: Lines, other: Floats) -> L
     close = _CLOSE + _STEEP * (np.abs(one.rise[a]) + np.abs(two.rise[b]))
     meets = (np.minimum(gap_left, gap_right) < close) & (np.maximum(gap_left, gap_right) > -close)
     made = []
+    # each set's pieces below lines of the other
     for lines, holds, pieces, at, others, its, low in (
         (one, other, first, i, two, b, gap_left < 0),
         (two, winding, second, j, one, a, gap_left > 0),
     ):
+        # how far the other set holds the piece: 0 or 1 where no line of it comes near
         weight = holds[lines.pair[pieces.line]]
         clear = np.flatnonzero(low & ~meets)
         covered = np.bincount(
@@ -209,86 +298,3 @@ def _cut_lines(lines: Lines, which: Ints, left: Floats, right: Floats, weight: F
         lines.start[which],
         lines.sign[which] * weight[keep],
     )
-
-
-#: Numeric dust: an overlap below this share of both the unit and the area is no overlap, and a
-#: unit that misses an area by less than this share of itself is wholly inside. Grid coordinates
-#: are exact to about 1e-9 m, so neighbours that share an edge overlap by up to some 1e-10.
-DUST = 1e-9
-
-#: vertices handed to a core at a time: what it works on stays in the processor's cache
-CHUNK_VERTICES = 1 << 15
-#: one edge in this many tells which way an outline runs
-_GLANCE = 4
-
-
-def measure_along_outlines(
-    near: Near, polygons: Shapes, size: Floats, outlines: Outlines
-) -> Floats:
-    """Return the share of each unit near an outline in its area.
-
-    Parameters
-    ----------
-    near
-        The pairs; ``at`` is the position among the polygons.
-    polygons, size
-        The units and their areas.
-    outlines
-        The areas.
-    """
-    boxes = shapely.bounds(polygons).reshape(-1, 4)[near.at]
-    facing = look_directions(near, boxes, outlines)
-    base = base_points(boxes, facing)
-    winding = outlines.hold(near.area, base[:, 0], base[:, 1]).astype(np.float64)
-
-    cuts = even_cuts(shapely.get_num_coordinates(polygons)[near.at], CHUNK_VERTICES)
-
-    def work(chunk: int) -> tuple[Floats, Flags]:
-        start, end = cuts[chunk], cuts[chunk + 1]
-        at = near.at[start:end]
-        units = edges_of(polygons[at[0] : at[-1] + 1])
-        pairs = Pairs(
-            at - at[0],
-            size[at],
-            boxes[start:end],
-            near.first[start : end + 1],
-            near.part,
-            facing[start:end],
-        )
-        return shares_of(pairs, winding[start:end], units, outlines.edges)
-
-    results = on_cores(work, len(cuts) - 1)
-    share = np.concatenate([part for part, _ in results]) if results else np.empty(0)
-    doubtful = np.concatenate([part for _, part in results]) if results else np.empty(0, dtype=bool)
-    doubt = np.flatnonzero(doubtful)
-    if len(doubt):
-        shapes, _ = usable(polygons[near.at[doubt]])
-        common = shapely.area(shapely.intersection(shapes, outlines.areas[near.area[doubt]]))
-        share[doubt] = np.nan_to_num(common / shapely.area(shapes))
-    return share
-
-
-def look_directions(near: Near, boxes: Floats, outlines: Outlines) -> Ints:
-    """Return how to look at pairs: across the way the outline runs, from the side it is near."""
-    if not len(near.at):
-        return np.zeros(0, dtype=np.int64)
-    some = -(-np.diff(near.first) // _GLANCE)
-    pair, number = ranges(np.zeros_like(some), some)
-    point = near.part[near.first[:-1][pair] + number * _GLANCE]
-    first = np.cumsum(some) - some
-    extent, middle = [], []
-    for axis, places in enumerate(outlines.edges.places.reshape(2, -1)):
-        low, side = boxes[:, axis], boxes[:, axis + 2] - boxes[:, axis]
-        at = np.clip((places[point] - low[pair]) / side[pair], 0.0, 1.0)
-        extent.append((np.maximum.reduceat(at, first) - np.minimum.reduceat(at, first)) * side)
-        middle.append(np.add.reduceat(at, first) / some)
-    along_y = extent[1] >= extent[0]
-    above = np.where(along_y, middle[0], middle[1]) > 0.5
-    return np.asarray(along_y + 2 * above, dtype=np.int64)
-
-
-def dust_shares(near: Near, size: Floats, outlines: Outlines) -> Floats:
-    """Return the share of each unit below which an overlap is none."""
-    unit = size[near.at]
-    smaller = np.minimum(unit, outlines.size[near.area])
-    return np.asarray(DUST * smaller / np.where(unit > 0, unit, 1.0), dtype=np.float64)

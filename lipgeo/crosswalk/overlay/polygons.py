@@ -1,4 +1,4 @@
-"""Polygons fit for overlay: none missing, none that crosses itself, nothing but polygons."""
+"""Make polygons fit for overlay: none missing, none that crosses itself, nothing but polygons."""
 
 from __future__ import annotations
 
