@@ -1,12 +1,13 @@
 """lipgeo: from a service area to a semi-custom census boundary, its order and its numbers.
 
-Names load on first use, so ``import lipgeo`` costs nothing and loads no pandas.
+Names load on first use, so ``import lipgeo`` costs nothing and loads no pandas. Their types stand
+in ``__init__.pyi``.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lipgeo._version import __version__
 
@@ -60,10 +61,6 @@ _FILES = {
 _MODULES = ("errors", "geography", "registry", "spark", "synthetic", "words")
 
 __all__ = ["__version__", *_MODULES, *sorted(_FILES)]  # noqa: PLE0604
-
-if TYPE_CHECKING:
-    from lipgeo import errors as errors
-    from lipgeo import geography as geography
 
 
 def __getattr__(name: str) -> Any:
