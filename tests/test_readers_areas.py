@@ -13,8 +13,9 @@ from toytown import DA_IDS, areas, census
 
 import lipgeo
 from lipgeo import ServiceAreas, read_service_areas
+from lipgeo.cli.areas import check_areas
 from lipgeo.errors import AreaError, CRSError, FileError
-from lipgeo.readers import named_levels
+from lipgeo.readers.areas import AREA_FORMATS, form_of, named_levels
 from lipgeo.readers.sheets import read_sheet
 
 TOWN = census()
@@ -47,6 +48,53 @@ def listed(found: ServiceAreas) -> dict[str, list[str]]:
 def take(path: Path, **options) -> ServiceAreas:
     """Read a list with the toy town's census."""
     return read_service_areas(path, census=TOWN, **options)
+
+
+# ------------------------------------------------------------------------------- every format
+
+
+def _in_format(suffix: str, folder: Path) -> Path:
+    """Write the toy town's areas, or a list of its units, in a format."""
+    path = folder / f"areas{suffix}"
+    drivers = {".kml": "KML", ".gml": "GML", ".mif": "MapInfo File", ".fgb": "FlatGeobuf"}
+    drivers |= {".json": "GeoJSON", ".gdb": "OpenFileGDB"}
+    if suffix in (".zip", ".kmz"):
+        areas().to_file(folder / "doc.kml", driver="KML", layer="areas") if suffix == ".kmz" else (
+            areas().to_file(folder / "doc.gpkg")
+        )
+        with zipfile.ZipFile(path, "w") as packed:
+            packed.write(next(folder.glob("doc.*")), "doc.kml" if suffix == ".kmz" else "doc.gpkg")
+    elif suffix in (".xlsx", ".xlsm"):
+        workbook(path, [["area_id", "unit"], ["1", P]])
+    elif suffix in (".csv", ".tsv", ".txt"):
+        text(path, "area_id,unit\n1," + P if suffix == ".csv" else f"area_id\tunit\n1\t{P}")
+    elif suffix == ".toml":
+        text(path, f'[area.1]\nunits = ["{P}"]')
+    else:
+        areas().to_crs("EPSG:4326").to_file(path, driver=drivers.get(suffix))
+    return path
+
+
+@pytest.mark.parametrize("suffix", sorted(set(AREA_FORMATS) - {".xls"}))
+def test_check_reads_every_format_that_build_reads(suffix, tmp_path):
+    """One table says what is read: no format is read by one command and refused by the other."""
+    path = _in_format(suffix, tmp_path)
+    as_one = "1" if suffix in (".kml", ".kmz", ".gml", ".toml") else None
+    found = take(path, as_one=as_one, id=None if as_one else "area_id")
+    assert "1" in found.ids
+    reading = dict.fromkeys(("name_en", "name_fr", "crs", "layer", "encoding", "group_by"))
+    reading |= {"id": None if as_one else "area_id", "as_one": as_one}
+    report = check_areas(str(path), tmp_path / "no store", None, reading)
+    told = {finding.check for finding in report if finding.severity == "error"}
+    # a list is checked against a census, and there is none here
+    assert told == (set() if form_of(path) == "layer" else {"needs_census"})
+
+
+def test_a_tab_is_mapinfo_s_or_a_text_by_what_is_in_it(tmp_path):
+    """Both write .tab: MapInfo's begins with !table, the other has cells between tabs."""
+    listed = text(tmp_path / "list.tab", f"area_id\tunit\n1\t{P}\n")
+    assert (form_of(listed), form_of(_in_format(".tab", tmp_path))) == ("sheet", "layer")
+    assert take(listed).ids.tolist() == ["1"]
 
 
 # ------------------------------------------------------------------------------- vector files

@@ -44,9 +44,6 @@ def read_areas(
     return read_service_areas(given, census=census, **reading) if known is None else known
 
 
-_SHEETS = (".csv", ".tsv", ".txt", ".xlsx", ".toml")
-
-
 def _as_findings(error: LipgeoError) -> CheckReport:
     """Turn an error about an input into a finding: a check tells, it does not stop."""
     return CheckReport([Finding(name_of(error.key), "error", "", str(error))])
@@ -82,13 +79,13 @@ def check_areas(path: str, store: Path, vintage: int | None, reading: Reading) -
     FileError
         The file cannot be read at all.
     """
-    from lipgeo.readers.areas import read_service_areas
+    from lipgeo.readers.areas import form_of, read_service_areas
     from lipgeo.readers.layers import read_layer
     from lipgeo.store.read import open_census
     from lipgeo.zones.zones import check_layer
 
     report = CheckReport()
-    if not path.casefold().endswith(_SHEETS):
+    if form_of(path) == "layer":
         given = {name: reading[name] for name in ("layer", "encoding", "crs")}
         try:
             frame = read_layer(path, **given)

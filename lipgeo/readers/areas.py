@@ -10,7 +10,7 @@ import datetime
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -25,11 +25,22 @@ from lipgeo.census.census import Census
 from lipgeo.errors import AreaError, FileError, require_paths
 from lipgeo.geography.hierarchy import fold, levels
 from lipgeo.geography.identifiers import id_column
-from lipgeo.readers.layers import read_layer
+from lipgeo.readers.layers import LAYER_FORMATS, read_layer
 from lipgeo.readers.sheets import Sheet, read_sheet
 from lipgeo.report import CheckReport, Finding, finding, keep_notes
 
-__all__ = ["GEOMETRY", "list_of_sheet", "list_of_toml", "named_levels", "read_service_areas"]
+__all__ = [
+    "AREA_FORMATS",
+    "GEOMETRY",
+    "form_of",
+    "list_of_sheet",
+    "list_of_toml",
+    "named_levels",
+    "read_service_areas",
+]
+
+#: how a file is read: by a vector driver, as rows of cells, or as TOML
+Form = Literal["layer", "sheet", "toml"]
 
 #: columns that hold outlines as well-known text
 GEOMETRY = {"wkt", "the_geom", "geom", "geometry", "wkt_geom"}
@@ -294,7 +305,14 @@ def _toml_problems(content: dict[str, Any], areas: dict[str, Any]) -> list[dict[
     return problems
 
 
-_SHEETS = {".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm", ".xls"}
+#: the files service areas come in, by suffix, and how each is read: a format is an entry here
+AREA_FORMATS: dict[str, Form] = {
+    **dict.fromkeys((*LAYER_FORMATS, ".zip"), "layer"),
+    **dict.fromkeys((".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls"), "sheet"),
+    ".toml": "toml",
+}
+#: what a table of MapInfo begins with; any other .tab is text between tabs
+_MAPINFO = b"!table"
 _COLUMNS = ("id", "name_en", "name_fr", "group_by")
 
 
@@ -398,6 +416,29 @@ def read_service_areas(
     return parts[0] if len(parts) == 1 else ServiceAreas.concat(parts)
 
 
+def form_of(path: str | Path) -> Form:
+    """Return how a file of service areas is read; one of no known format is tried as a layer.
+
+    Examples
+    --------
+    >>> from lipgeo.readers.areas import form_of
+    >>> form_of("areas.GPKG"), form_of("list.xlsx"), form_of("areas.toml"), form_of("areas")
+    ('layer', 'sheet', 'toml', 'layer')
+    """
+    suffix = Path(path).suffix.casefold()
+    if suffix == ".tab" and not _is_mapinfo(Path(path)):
+        return "sheet"
+    return AREA_FORMATS.get(suffix, "layer")
+
+
+def _is_mapinfo(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAPINFO)).lower() == _MAPINFO
+    except OSError:  # told by who opens it
+        return True
+
+
 def named_levels(
     path: str | Path, vintage: int, *, layer: str | None = None, encoding: str | None = None
 ) -> tuple[str, ...] | None:
@@ -411,7 +452,7 @@ def named_levels(
         As for :func:`read_service_areas`, as far as the file alone can tell.
     """
     one = Path(path)
-    if one.suffix.casefold() not in (*_SHEETS, ".toml"):
+    if form_of(one) == "layer":
         return None
     content = _open(one, layer=layer, encoding=encoding, crs=None)
     if isinstance(content, gpd.GeoDataFrame):
@@ -429,10 +470,10 @@ def _open(
     path: Path, *, layer: str | None, encoding: str | None, crs: str | None
 ) -> gpd.GeoDataFrame | Sheet | None:
     """Read a file: a layer, a sheet, or ``None`` for TOML, which is read with the vintage known."""
-    suffix = path.suffix.casefold()
-    if suffix == ".toml":
+    form = form_of(path)
+    if form == "toml":
         return None
-    if suffix not in _SHEETS:
+    if form == "layer":
         return read_layer(path, layer=layer, encoding=encoding, crs=crs)
     sheet = read_sheet(path, layer, encoding=encoding)
     column = next((c for c in sheet.frame if str(c).casefold() in GEOMETRY), None)

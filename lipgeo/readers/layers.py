@@ -32,6 +32,8 @@ from lipgeo.zones.crs import accept_crs, same_crs
 from lipgeo.zones.zones import axis_problems, refuse
 
 __all__ = [
+    "LAYER_FORMATS",
+    "SIDECARS",
     "Dataset",
     "members",
     "on_disk",
@@ -42,7 +44,7 @@ __all__ = [
 ]
 
 #: the file to open, by its suffix, and the files that must stand beside it
-_PARTS: dict[str, tuple[str, ...]] = {
+LAYER_FORMATS: dict[str, tuple[str, ...]] = {
     ".shp": (".shx", ".dbf"),
     ".tab": (".dat", ".map", ".id"),
     ".mif": (".mid",),
@@ -55,20 +57,18 @@ _PARTS: dict[str, tuple[str, ...]] = {
     ".fgb": (),
     ".gdb": (),
 }
-#: files that belong to another, which is the one to open
-_BESIDE = {
-    ".shx": ".shp",
-    ".dbf": ".shp",
-    ".prj": ".shp",
-    ".cpg": ".shp",
-    ".sbn": ".shp",
-    ".sbx": ".shp",
-    ".qpj": ".shp",
-    ".dat": ".tab",
-    ".map": ".tab",
-    ".id": ".tab",
-    ".mid": ".mif",
-}
+#: files that belong to another of the same stem, which is the one to open
+SIDECARS = {
+    ".shp": (
+        ".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".qpj", ".qmd", ".ain", ".aih",
+        ".atx", ".ixs", ".mxs", ".xml",
+    ),
+    ".tab": (".dat", ".id", ".map", ".ind"),
+    ".mif": (".mid",),
+    ".gpkg": (".gpkg-wal", ".gpkg-shm"),
+}  # fmt: skip
+#: those that are nothing but a part of another; an .xml may be anything
+_BESIDE = {part: lead for lead, parts in SIDECARS.items() for part in parts if part != ".xml"}
 _ZIP_START = b"PK"
 #: what the language byte of a .dbf means where it is not the Windows code page
 _DBF_LANGUAGES = {0x01: "cp437", 0x02: "cp850"}
@@ -120,7 +120,9 @@ def require_existing(path: Path) -> Path:
     path = path.absolute()
     if path.is_dir():
         if path.suffix.lower() != ".gdb":
-            held = sorted(e.name for e in path.iterdir() if e.suffix.lower() in (*_PARTS, ".zip"))
+            held = sorted(
+                e.name for e in path.iterdir() if e.suffix.lower() in (*LAYER_FORMATS, ".zip")
+            )
             if len(held) == 1:
                 return require_existing(path / held[0])
             key = "readers.layers.folder" if held else "readers.folder_empty"
@@ -238,7 +240,7 @@ def _leads(names: Iterable[str]) -> list[PurePosixPath]:
     files = {
         path
         for path in paths
-        if path.suffix.lower() in _PARTS and not folders.intersection(path.parents)
+        if path.suffix.lower() in LAYER_FORMATS and not folders.intersection(path.parents)
     }
     return sorted(folders | files)
 
@@ -263,7 +265,7 @@ def _belongs(name: str, lead: str) -> bool:
     same = name[: len(stem)].casefold() == stem.casefold() and name[len(stem) :].startswith(".")
     tail = name[len(stem) :].lower()
     # a.shp and a.gpkg in one folder are two datasets
-    return name == lead or (same and tail not in _PARTS)
+    return name == lead or (same and tail not in LAYER_FORMATS)
 
 
 def _copy(path: Path, folder: Path) -> Dataset:
@@ -296,7 +298,7 @@ def require_parts(dataset: Dataset) -> None:
         if lead is None:
             raise FileError("readers.a_part_alone", name=dataset.name, lead=_BESIDE[suffix])
         raise FileError("readers.a_part", name=dataset.name, lead=lead.name)
-    missing = [part for part in _PARTS.get(suffix, ()) if part not in beside]
+    missing = [part for part in LAYER_FORMATS.get(suffix, ()) if part not in beside]
     if suffix == ".shp":
         for part in missing:
             key = "readers.no_shx" if part == ".shx" else "readers.no_dbf"

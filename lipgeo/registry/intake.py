@@ -22,7 +22,8 @@ from lipgeo.census.search import key, spellings
 from lipgeo.errors import AreaError, FileError, LipgeoError
 from lipgeo.files import sha256_of
 from lipgeo.geography.hierarchy import id_length
-from lipgeo.readers.areas import list_of_sheet, read_service_areas
+from lipgeo.readers.areas import AREA_FORMATS, list_of_sheet, read_service_areas
+from lipgeo.readers.layers import SIDECARS
 from lipgeo.registry.resolving import ceased_sentence
 from lipgeo.registry.table import Registry
 from lipgeo.registry.template import About, read_template
@@ -31,21 +32,6 @@ from lipgeo.words import catalogue, name_of, say
 
 __all__ = ["ReadSubmission", "Submission", "question_for", "read_submission", "submissions"]
 
-#: what can be read as service areas
-_READABLE = {
-    ".shp", ".zip", ".gpkg", ".geojson", ".json", ".kml", ".kmz", ".gml", ".tab", ".mif", ".fgb",
-    ".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".toml", ".gdb",
-}  # fmt: skip
-#: files that belong to another one of the same stem
-_SIDECARS = {
-    ".shp": {
-        ".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".qpj", ".qmd", ".ain", ".aih",
-        ".atx", ".ixs", ".mxs", ".xml",
-    },
-    ".tab": {".dat", ".id", ".map", ".ind"},
-    ".mif": {".mid"},
-    ".gpkg": {".gpkg-wal", ".gpkg-shm"},
-}  # fmt: skip
 _CLUTTER_NAMES = {"thumbs.db", "desktop.ini", ".ds_store", "__macosx"}
 _CLUTTER_SUFFIXES = {".lnk", ".url", ".webloc", ".tmp", ".bak", ".part", ".crdownload"}
 
@@ -111,7 +97,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _sidecars(entries: list[Path]) -> Iterator[Path]:
     for main in entries:
-        endings = _SIDECARS.get(main.suffix.casefold(), set())
+        endings = SIDECARS.get(main.suffix.casefold(), ())
         for path in entries if endings else ():
             same = path.stem.casefold() in (main.stem.casefold(), main.name.casefold())
             if path != main and same and path.suffix.casefold() in endings:
@@ -140,12 +126,12 @@ def _submission(path: Path, top: Path) -> Submission:
         parts = [path, *_sidecars_of(path)]
     changed = max((part.stat().st_mtime for part in parts), default=path.stat().st_mtime)
     day = datetime.datetime.fromtimestamp(changed, datetime.UTC).date().isoformat()
-    readable = path.suffix.casefold() in _READABLE
+    readable = path.suffix.casefold() in AREA_FORMATS
     return Submission(name, path, _hash(parts), day, readable=readable)
 
 
 def _sidecars_of(path: Path) -> list[Path]:
-    endings = _SIDECARS.get(path.suffix.casefold())
+    endings = SIDECARS.get(path.suffix.casefold())
     if not endings:
         return []
     beside = sorted(path.parent.iterdir())
