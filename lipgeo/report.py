@@ -413,12 +413,32 @@ class Faults:
         self.rows: list[dict[str, Any]] = []
         self.sentences: list[str] = []
 
+    def __bool__(self) -> bool:
+        return bool(self.sentences)
+
     def add(self, key: str, rows: Iterable[Mapping[str, Any]], /, **values: Any) -> None:
         """Add one kind of fault: its sentence and one mapping a row; nothing when no rows."""
         faults = [{**row, "fault": name_of(key)} for row in rows]
         if faults:
-            self.sentences.append(say(key, **values))
-            self.rows += faults
+            self.add_as_told(key, faults, **values)
+
+    def add_as_told(
+        self, key: str, rows: Iterable[Mapping[str, Any]] | None = None, /, **values: Any
+    ) -> None:
+        """Add one kind of fault whose rows say themselves what they are.
+
+        Parameters
+        ----------
+        key
+            Key of the sentence.
+        rows
+            One mapping a row; a fault of no row in particular is one row, its sentence.
+        **values
+            What fills the sentence.
+        """
+        sentence = say(key, **values)
+        self.sentences.append(sentence)
+        self.rows += [{"fault": sentence}] if rows is None else [dict(row) for row in rows]
 
     def raise_if_any(
         self, key: str, /, *, error: type[LipgeoError] = AreaError, **values: Any
@@ -441,9 +461,9 @@ class Faults:
         LipgeoError
             There are other faults: ``error``; ``problems`` has one row each.
         """
-        if not self.rows:
+        if not self:
             return
-        ambiguous = {row["fault"] for row in self.rows} == {"ambiguous_names"}
+        ambiguous = {row.get("fault") for row in self.rows} == {"ambiguous_names"}
         kind = AmbiguousNameError if ambiguous else error
         raise kind(key, self.rows, faults=" ".join(self.sentences), **values)
 

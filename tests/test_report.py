@@ -12,8 +12,9 @@ import toytown
 from rich.console import Console
 
 import lipgeo
+from lipgeo.errors import FitError, ZoneError
 from lipgeo.order.diff import OrderDiff
-from lipgeo.report import Card, Finding, flag_words
+from lipgeo.report import Card, Faults, Finding, flag_words
 from lipgeo.words import speaking
 
 EVIL = "<script>alert(1)</script>[bold red]x[/bold red] [link=http://x]y[/link] \\"
@@ -166,3 +167,18 @@ def test_flags_are_words_in_both_languages():
         assert flag not in (flag_words(flag), french)
         assert french != flag_words(flag)
     assert flag_words("strange") == "strange"
+
+
+def test_faults_are_gathered_once_and_raised_as_one_error():
+    """Rows that name themselves keep their name; a fault of no row is one; the class is asked."""
+    faults = Faults()
+    assert not faults
+    faults.raise_if_any("zones.unfit", error=ZoneError)
+    faults.add("areas.missing_ids", [], lines=[], column="WARD")
+    assert not faults
+    faults.add_as_told("boundary.bad_accept", value=2)
+    faults.add_as_told("boundary.bad_gap", [{"option": "gap", "given": 7}], value=7)
+    with pytest.raises(FitError) as caught:
+        faults.raise_if_any("boundary.bad_options", error=FitError)
+    assert caught.value.rows == ({"fault": faults.sentences[0]}, {"option": "gap", "given": 7})
+    assert all(sentence in str(caught.value) for sentence in faults.sentences)

@@ -66,7 +66,7 @@ from lipgeo.crosswalk.build import build_crosswalk
 from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.errors import AreaError, FitError, require_kind
 from lipgeo.geography.hierarchy import level as level_named
-from lipgeo.report import CheckReport
+from lipgeo.report import CheckReport, Faults
 from lipgeo.words import say
 from lipgeo.zones.validity import SLIVER_SHARE
 
@@ -364,24 +364,21 @@ def check_options(
     if not isinstance(areas, ServiceAreas):
         raise FitError("boundary.not_areas", given=type(areas).__name__)
     level = unit if unit == "mixed" else level_named(unit).code
-    faults = []
+    faults = Faults()
     chosen_by = RULES.get(rule)
     if chosen_by is None:
-        faults.append(say("boundary.unknown_rule", rule=rule, rules=", ".join(RULES)))
+        faults.add_as_told("boundary.unknown_rule", rule=rule, rules=", ".join(RULES))
     if by not in get_args(Measure):
-        faults.append(say("boundary.unknown_basis", by=by, known=[*COUNTS, "area"]))
+        faults.add_as_told("boundary.unknown_basis", by=by, known=[*COUNTS, "area"])
     if level == "mixed" and not (chosen_by and chosen_by.across_levels):
-        faults.append(say("boundary.mixed_rule", rule=rule))
+        faults.add_as_told("boundary.mixed_rule", rule=rule)
     if not 0 < terms.threshold <= 1:
-        faults.append(say("boundary.bad_threshold", value=terms.threshold))
+        faults.add_as_told("boundary.bad_threshold", value=terms.threshold)
     if not 0 <= terms.sliver_share < 0.5:
-        faults.append(say("boundary.bad_sliver", value=terms.sliver_share))
+        faults.add_as_told("boundary.bad_sliver", value=terms.sliver_share)
     if not 0.5 < accept <= 1:
-        faults.append(say("boundary.bad_accept", value=accept))
-    if faults:
-        raise FitError(
-            "boundary.bad_options", [{"fault": fault} for fault in faults], faults=" ".join(faults)
-        )
+        faults.add_as_told("boundary.bad_accept", value=accept)
+    faults.raise_if_any("boundary.bad_options", error=FitError)
     limits = Limits()
     if chosen_by is not None and chosen_by.together:
         limits = limits_of(areas, by, {**DEFAULTS, **(optimal or {})})

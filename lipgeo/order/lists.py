@@ -18,6 +18,7 @@ from lipgeo import geography
 from lipgeo.errors import OrderError
 from lipgeo.files import XLSX_ROWS, CsvStyle, Sheet, write_csv, write_workbook
 from lipgeo.order.content import Content
+from lipgeo.report import Faults
 from lipgeo.words import say, speaking
 
 __all__ = [
@@ -119,26 +120,20 @@ def read_template(path: str | Path | None = None) -> Template:
 def _check_template(name: str, given: dict[str, Any], columns: list[dict[str, Any]]) -> Template:
     fields = [str(column.get("field", "")).strip() for column in columns]
     headers = [str(column.get("header", "")).strip() for column in columns]
-    faults: list[str] = []
+    faults = Faults()
     keys = {key for column in columns for key in column} - {"field", "header"}
     if other := sorted(keys | (set(given) - {"columns", "max_rows"})):
-        faults.append(say("order.template_unknown_keys", keys=other))
+        faults.add_as_told("order.template_unknown_keys", keys=other)
     if unknown := [field for field in fields if field not in FIELDS]:
-        faults.append(say("order.template_unknown_fields", fields=unknown, known=" ".join(FIELDS)))
+        faults.add_as_told("order.template_unknown_fields", fields=unknown, known=" ".join(FIELDS))
     if missing := [field for field in REQUIRED if field not in fields]:
-        faults.append(say("order.template_missing_fields", fields=missing))
+        faults.add_as_told("order.template_missing_fields", fields=missing)
     if twice := sorted({h for h in headers if headers.count(h) > 1 or not h}):
-        faults.append(say("order.template_headers", headers=[f'"{h}"' for h in twice]))
+        faults.add_as_told("order.template_headers", headers=[f'"{h}"' for h in twice])
     rows = given.get("max_rows", XLSX_ROWS)
     if not isinstance(rows, int) or isinstance(rows, bool) or not 1 < rows <= XLSX_ROWS:
-        faults.append(say("order.template_rows", rows=rows, limit=XLSX_ROWS))
-    if faults:
-        raise OrderError(
-            "order.template_refused",
-            [{"fault": fault} for fault in faults],
-            path=name,
-            faults=" ".join(faults),
-        )
+        faults.add_as_told("order.template_rows", rows=rows, limit=XLSX_ROWS)
+    faults.raise_if_any("order.template_refused", error=OrderError, path=name)
     return Template(tuple(headers), tuple(fields), rows)
 
 

@@ -16,6 +16,7 @@ from lipgeo.errors import OrderError
 from lipgeo.geography.floors import floors
 from lipgeo.geography.hierarchy import fold
 from lipgeo.order.content import Content
+from lipgeo.report import Faults
 from lipgeo.words import say
 
 __all__ = ["UNIVERSES", "Asked", "read_estimates", "read_tables", "table_frame"]
@@ -93,22 +94,20 @@ def read_tables(given: str | Path | Sequence[Any] | None) -> list[Asked]:
     path = Path(given) if isinstance(given, str | Path) else None
     rows = list(given) if not isinstance(given, str | Path) else _from_file(Path(given))
     records = [{"table": row} if isinstance(row, str) else dict(row) for row in rows]
-    faults = []
+    faults = Faults()
     unknown = sorted({str(key) for row in records for key in row} - set(_KEYS))
     if unknown:
-        faults.append(say("order.tables_unknown", columns=unknown, known=" ".join(_KEYS)))
+        faults.add_as_told("order.tables_unknown", columns=unknown, known=" ".join(_KEYS))
     names = [str(row.get("table") or "").strip() for row in records]
     if not names or "" in names:
-        faults.append(
-            say("order.tables_nameless", rows=[n + 1 for n, t in enumerate(names) if not t])
-        )
+        nameless = [n + 1 for n, t in enumerate(names) if not t]
+        faults.add_as_told("order.tables_nameless", rows=nameless)
     if twice := sorted({name for name in names if name and names.count(name) > 1}):
-        faults.append(say("order.tables_twice", tables=twice))
+        faults.add_as_told("order.tables_twice", tables=twice)
     universes = [str(row.get("universe") or "").strip() for row in records]
     if wrong := sorted(set(universes) - {"", *UNIVERSES}):
-        faults.append(say("order.tables_universe", found=wrong, known=" ".join(UNIVERSES)))
-    if faults:
-        raise OrderError("order.tables_refused", path=path or "tables", faults=" ".join(faults))
+        faults.add_as_told("order.tables_universe", found=wrong, known=" ".join(UNIVERSES))
+    faults.raise_if_any("order.tables_refused", error=OrderError, path=path or "tables")
     return [
         Asked(
             name,

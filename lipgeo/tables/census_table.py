@@ -13,7 +13,7 @@ import pandas as pd
 from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import require_level
 from lipgeo.geography.identifiers import are_ids
-from lipgeo.report import Card, CheckReport, Shown
+from lipgeo.report import Card, CheckReport, Faults, Shown
 from lipgeo.tables.variables import MISSING, Variable, known_variables, rules_for, variable
 from lipgeo.words import say
 
@@ -258,24 +258,26 @@ def _ids(frame: pd.DataFrame, level: str | None, vintage: int | None) -> pd.Inde
     if level is not None and vintage is not None:
         wrong = ~are_ids(ids, level, vintage).to_numpy(dtype=bool) & ~missing
     parts = {"missing_id": missing, "duplicate_id": twice, "other_level": wrong}
-    problems = [
-        {"row": int(row) + 1, "unit_id": None if pd.isna(ids[row]) else ids[row], "problem": name}
-        for name, rows in parts.items()
-        for row in np.flatnonzero(rows)
-    ]
-    if problems:
-        said = [
-            say(
+    known = ids.astype(object).where(ids.notna(), None)
+    faults = Faults()
+    for name, rows in parts.items():
+        if rows.any():
+            faults.add_as_told(
                 f"tables.{name}",
+                [
+                    {
+                        "row": int(row) + 1,
+                        "unit_id": known[row],
+                        "problem": name,
+                    }
+                    for row in np.flatnonzero(rows)
+                ],
                 rows=np.flatnonzero(rows) + 1,
                 ids=list(dict.fromkeys(ids[rows].dropna())),
                 level=level,
                 vintage=str(vintage),
             )
-            for name, rows in parts.items()
-            if rows.any()
-        ]
-        raise TableError("tables.unfit_ids", problems, sentences=" ".join(said))
+    faults.raise_if_any("tables.unfit_ids", error=TableError)
     return pd.Index(ids.to_numpy(dtype=object), name="unit_id")
 
 

@@ -14,7 +14,7 @@ import shapely
 
 from lipgeo.arrays import Flags, Shapes
 from lipgeo.errors import CRSError, LipgeoError, ZoneError
-from lipgeo.report import CheckReport, Finding
+from lipgeo.report import CheckReport, Faults, Finding
 from lipgeo.words import say
 from lipgeo.zones.crs import STATCAN_LAMBERT, accept_crs, on_grid, to_grid
 from lipgeo.zones.validity import (
@@ -479,22 +479,18 @@ def refuse(problems: list[Problem]) -> None:
     ZoneError
         There are any; ``problems`` has one row each.
     """
-    if not problems:
-        return
-    kinds = list(dict.fromkeys(problem["problem"] for problem in problems))
-    sentences = []
-    for kind in kinds:
+    faults = Faults()
+    for kind in dict.fromkeys(problem["problem"] for problem in problems):
         found = [problem for problem in problems if problem["problem"] == kind]
-        sentences.append(
-            say(
-                f"zones.refused_{kind}",
-                which=_name_rows(found),
-                ids=list(dict.fromkeys(problem["id"] for problem in found)),
-                columns=sorted({str(problem.get("column")) for problem in found}),
-                kinds=sorted({str(problem.get("kind")) for problem in found}),
-            )
+        faults.add_as_told(
+            f"zones.refused_{kind}",
+            found,
+            which=_name_rows(found),
+            ids=list(dict.fromkeys(problem["id"] for problem in found)),
+            columns=sorted({str(problem.get("column")) for problem in found}),
+            kinds=sorted({str(problem.get("kind")) for problem in found}),
         )
-    raise ZoneError("zones.unfit", problems, sentences=" ".join(sentences))
+    faults.raise_if_any("zones.unfit", error=ZoneError)
 
 
 def _name_rows(found: list[Problem]) -> str:

@@ -1,8 +1,6 @@
-"""One attribute file on its way to a table; what is wrong is gathered, then raised together.
+"""Read a census attribute file, as published, into one table of units with their parents.
 
-``find_level``: of which level the rows of an attribute file are.
-
-``read_attributes``: a census attribute table as it comes.
+The level of its rows is found from the file; what is wrong is gathered, then raised together.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from lipgeo.errors import CensusError, IdError, InputError, LipgeoError
 from lipgeo.readers.statcan.columns import Column, facts, recognise
 from lipgeo.readers.statcan.raw import Raw, raw_of_frame, read_raw
 from lipgeo.readers.text import to_numbers
-from lipgeo.report import CheckReport, Finding, Severity, notes_of
+from lipgeo.report import CheckReport, Faults, Finding, Severity, notes_of
 from lipgeo.words import say
 
 __all__ = ["AttributeTable", "Reading", "find_level", "from_frame", "read_attributes"]
@@ -137,7 +135,8 @@ class Reading:
         self.text = raw.read([column.at for column in self.columns])
         self.text.columns = pd.RangeIndex(self.text.shape[1])
         self.notes: list[Finding] = [*raw.notes, *notes_of(self.text)]
-        self.faults: list[tuple[type[LipgeoError], str, list[dict[str, Any]], dict[str, Any]]] = []
+        self.faults = Faults()
+        self._last: tuple[type[LipgeoError], str, dict[str, Any]] | None = None
         #: the year whose forms the ids must have; the latest form where no year is known
         self.year = vintage if vintage is not None else self._year_of_blocks()
         # the population centre columns of the attribute file hold urban areas in 2006
@@ -165,21 +164,16 @@ class Reading:
         self, error: type[LipgeoError], key: str, problems: list[dict[str, Any]], /, **values: Any
     ) -> None:
         """Keep a fault for the end."""
-        self.faults.append((error, key, problems, {"name": self.raw.name, **values}))
+        values = {"name": self.raw.name, **values}
+        self.faults.add_as_told(key, problems, **values)
+        self._last = (error, key, values)
 
     def raise_faults(self) -> None:
         """Raise what was found wrong, all of it at once."""
-        if not self.faults:
-            return
-        if len(self.faults) == 1:
-            error, key, rows, values = self.faults[0]
-            raise error(key, rows, **values)
-        raise CensusError(
-            "readers.several_faults",
-            [row for _, _, rows, _ in self.faults for row in rows],
-            name=self.raw.name,
-            faults=" ".join(say(key, **values) for _, key, _, values in self.faults),
-        )
+        if len(self.faults.sentences) == 1 and self._last is not None:
+            error, key, values = self._last
+            raise error(key, self.faults.rows, **values)
+        self.faults.raise_if_any("readers.several_faults", error=CensusError, name=self.raw.name)
 
     def column(self, level: str, role: str) -> Column | None:
         """Return the column that holds a role of a level (empty: the rows' own)."""
