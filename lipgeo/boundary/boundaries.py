@@ -1,4 +1,4 @@
-"""``Boundaries``: service areas fitted to census units, measured, covered and checked."""
+"""Hold service areas fitted to census units, measured, covered and checked: ``Boundaries``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The units an optimal fit may choose from: enough of them that what is asked can be met."""
+"""Find the units an optimal fit may choose from, and which of them conflict or touch.
+
+There must be enough of them that what is asked can be met: see :func:`neighbours`.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ def pairs_of_level(
 
 
 def pairs_of_all_levels(
-    census: Census, basis: AtomShares, *, accept: float, min_share: float, coarse: bool
+    census: Census, shares: AtomShares, *, accept: float, min_share: float, coarse: bool
 ) -> pd.DataFrame:
     """Return the units of all levels that mixed levels may be made of.
 
@@ -58,7 +61,7 @@ def pairs_of_all_levels(
     ``coarse`` also the larger units it opened, for where few units are asked for.
     """
     finest = census.atom_level
-    taken = descend(census, basis, accept=accept, threshold=max(min_share, _TIE))
+    taken = descend(census, shares, accept=accept, threshold=max(min_share, _TIE))
     if not coarse:
         return taken
     opened = [taken]
@@ -73,7 +76,7 @@ def pairs_of_all_levels(
         pairs = pd.DataFrame({"area": atoms["area"].to_numpy(np.int64)[known], "census_row": rows})
         pairs = pairs.drop_duplicates().sort_values(["area", "census_row"])
         area, row = (pairs[name].to_numpy(np.int64) for name in ("area", "census_row"))
-        share, area_share = basis.shares(level, area, row)
+        share, area_share = shares.shares(level, area, row)
         enough = (share >= max(min_share, _TIE) - _TIE) & Completeness(census).proven(level, row)
         table = {"area": area, "level": level, "census_row": row, "share": share}
         opened.append(pd.DataFrame({**table, "area_share": area_share})[enough])
@@ -90,20 +93,20 @@ def without_listed(census: Census, pairs: pd.DataFrame, listed: pd.DataFrame) ->
 
 
 def amounts_of(census: Census, units: pd.DataFrame, name: str) -> Floats:
-    """Return what units hold of a basis, 0 where it is not known; by area, km2 of land."""
+    """Return what units hold of a measure, 0 where it is not known; by area, km2 of land."""
     values = np.zeros(len(units))
     for level in units["level"].unique():
         these = np.flatnonzero(units["level"].eq(level).to_numpy())
         rows = units["census_row"].to_numpy(np.int64)[these]
         if name == "households":
-            values[these] = _published_counts(census, str(level), rows, name)
+            values[these] = _counts_of(census, str(level), rows, name)
         else:
             column = "land_km2" if name == "area" else name
             values[these] = unit_totals(census, str(level), rows)[column].to_numpy(np.float64)
     return np.nan_to_num(values)
 
 
-def _published_counts(census: Census, level: str, rows: Rows, name: str) -> Floats:
+def _counts_of(census: Census, level: str, rows: Rows, name: str) -> Floats:
     if name not in COUNTS or name not in census.data.columns(level):
         return np.zeros(len(rows))
     values = census.data.attributes(level, [name], rows)[name]
@@ -126,6 +129,7 @@ def conflicts(census: Census, pairs: pd.DataFrame, *, exclusive: bool) -> csr_ar
         if not exclusive:
             key = key * (int(pairs["area"].max()) + 1)
             key += pairs["area"].to_numpy(np.int64)[candidate]
+    # keys that several candidates have make a row each
     _, row = np.unique(key, return_inverse=True)
     size = np.bincount(row)
     several = size[row] > 1
@@ -141,6 +145,7 @@ def conflicts(census: Census, pairs: pd.DataFrame, *, exclusive: bool) -> csr_ar
 
 def links_of(census: Census, pairs: pd.DataFrame) -> Ints:
     """Return pairs of candidates of one area whose polygons touch along an edge; (l, 2)."""
+    # edges between units, each looked at once, both ways
     units = pairs[["level", "census_row"]].drop_duplicates(ignore_index=True)
     touching = _find_edges(census, units)
     both = np.concatenate([touching, touching[:, ::-1]])
@@ -150,6 +155,7 @@ def links_of(census: Census, pairs: pd.DataFrame) -> Ints:
     table = pd.DataFrame(
         {"unit": number, "area": pairs["area"].to_numpy(), "one": np.arange(len(pairs))}
     )
+    # from a candidate over an edge to the next unit's candidates for the same area
     step = table.merge(pd.DataFrame(both, columns=["unit", "next"]), on="unit")
     other = table.rename(columns={"unit": "next", "one": "other"})
     found = step.merge(other, on=["next", "area"])[["one", "other"]].to_numpy(np.int64)

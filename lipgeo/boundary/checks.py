@@ -1,6 +1,7 @@
-"""Checks on fitted areas: conservation, coverage, floors, overlaps.
+"""Check fitted areas - conservation, coverage, floors, overlaps - and flag what must be said.
 
-What must be said of fitted areas: findings for the report, flags for the table.
+Checks return findings for the report. :func:`remarks` are findings and flags beyond the checks, and
+:func:`add_flags` brings both into the column ``flags`` of the areas.
 """
 
 from __future__ import annotations

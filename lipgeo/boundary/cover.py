@@ -97,9 +97,11 @@ def fewest_units(
     levels = [
         code for code in COVER_LEVELS if code in census.levels and code in held and code != finest
     ]
+    # units that may stand, and atoms that lie in the same ones: they are covered together
     units, matrix, stopped = _candidates(census, levels, areas, atoms, chosen)
     cells, cell_of = _cells(areas, matrix)
     size = np.bincount(cell_of, minlength=len(cells.area)).astype(np.int64)
+    # the choice, smaller for what no best cover needs
     matrix, dirty = _reduce(units, cells.matrix, size)
     taken, bare = _solve(units, matrix, dirty, cells.area, size, blocks=finest != "DB")
     found = _table(
@@ -107,6 +109,7 @@ def fewest_units(
         np.asarray(levels, dtype=object)[units.level[taken]],
         units.census_row[taken],
     )
+    # what no unit covers stands atom by atom
     alone = np.isin(cell_of, bare)
     single = _table(areas[alone], np.full(alone.sum(), finest, dtype=object), atoms[alone])
     covered = np.bincount(units.area[taken], units.size[taken], minlength=1).sum() + alone.sum()
@@ -145,9 +148,11 @@ def _candidates(
             areas[has] * len(ids) + parent[has], return_inverse=True, return_counts=True
         )
         owner, row = np.divmod(keys, max(len(ids), 1))
+        # whole when these are all its atoms
         used, back = np.unique(row, return_inverse=True)
         total = np.bincount(census.atoms(level, used)[0], minlength=len(used))[back]
         whole = inside == total
+        # sure when it was chosen itself, or is proven to have no other atoms
         these = chosen[chosen["level"] == level]
         sure = np.isin(
             keys,
@@ -157,6 +162,7 @@ def _candidates(
         sure[unsure] = proofs.proven(level, row[unsure])
         left = unsure[~sure[unsure]]
         stopped.append(_table(owner[left], np.full(len(left), level, dtype=object), row[left]))
+        # those that stand are numbered across levels
         stands = whole & sure
         new = np.full(len(keys), -1, dtype=np.int64)
         new[stands] = known + np.arange(stands.sum())
@@ -178,6 +184,7 @@ class _Cells:
 
 
 def _cells(areas: Rows, matrix: _Matrix) -> tuple[_Cells, Rows]:
+    """Put atoms of the same area and candidates together; also return the cell of each atom."""
     key = areas
     for column in matrix.T:
         key = np.unique(key * (column.max(initial=-1) + 2) + column + 1, return_inverse=True)[1]
@@ -198,11 +205,13 @@ def _reduce(units: _Units, matrix: _Matrix, size: Rows) -> tuple[_Matrix, npt.ND
             both = np.flatnonzero((matrix[:, left] >= 0) & (matrix[:, right] >= 0))
             if not len(both):
                 continue
+            # atoms that each pair of candidates of the two levels has in common
             keys, inverse = np.unique(
                 matrix[both, left] * len(dirty) + matrix[both, right], return_inverse=True
             )
             common = np.bincount(inverse, size[both])
             one, other = np.divmod(keys, len(dirty))
+            # the same land: the first level is named; part of the land: they cross
             equal = (common == units.size[one]) & (common == units.size[other])
             matrix[np.isin(matrix[:, right], other[equal]), right] = -1
             crossing = common < np.minimum(units.size[one], units.size[other])
@@ -210,6 +219,7 @@ def _reduce(units: _Units, matrix: _Matrix, size: Rows) -> tuple[_Matrix, npt.ND
     # a unit dropped as equal to another crosses what that one crosses, so marks stay right
     sizes = np.where(matrix >= 0, units.size[matrix], 0) if len(dirty) else np.zeros_like(matrix)
     clean = (matrix >= 0) & ~dirty[matrix] if len(dirty) else np.zeros(matrix.shape, dtype=bool)
+    # what lies inside a larger unit that crosses nothing is not needed
     largest = np.where(clean, sizes, 0).max(axis=1, initial=0)
     matrix[sizes < largest[:, None]] = -1
     return matrix, dirty
@@ -227,9 +237,11 @@ def _solve(
     """Return the candidates taken and the cells covered atom by atom."""
     present = matrix >= 0
     crossed = (present & dirty[matrix]).any(axis=1) if len(dirty) else np.zeros(len(area), bool)
+    # where nothing crosses there is one candidate or none: it is taken
     plain = np.flatnonzero(~crossed)
     taken = [np.unique(matrix[plain][present[plain]])]
     bare = [plain[~present[plain].any(axis=1)]]
+    # the rest, each knot of crossing candidates by itself
     problems = _components(matrix, np.flatnonzero(crossed), len(dirty))
     answers = [_partition(units, matrix, cells, size, blocks) for cells in problems]
     # an area that needs a block somewhere has the higher floor anyway: then fewest units counts
@@ -288,13 +300,16 @@ def _partition(
     alone[row[single[variable]]] = variable[single[variable]]
     cost = np.where(alone >= 0, 1.0, size[cells] if blocks else np.inf)
     wish = np.where(alone >= 0, rank[alone], cost)
+    # what candidates that several cells share cover: one variable each
     shared, number = np.unique(variable[~single[variable]], return_inverse=True)
     link = np.zeros((len(cells), len(shared)), dtype=bool)
     link[row[~single[variable]], number] = True
+    # cells that share the same ones stand as one, covered together or by themselves
     group = np.unique(np.packbits(link, axis=1), axis=0, return_inverse=True)[1].ravel()
     firsts = np.unique(group, return_index=True)[1]
     cost = np.bincount(group, cost)
     filled = np.flatnonzero(np.isfinite(cost))
+    # each group covered once: by a shared candidate, or by itself
     links = scipy.sparse.hstack(
         [
             coo_array(link[firsts].astype(np.float64)),
@@ -307,6 +322,7 @@ def _partition(
     fewest = _integer_program(cost, [once])
     if fewest is None:
         return None
+    # among the covers with so few units, the one whose larger units come first
     weight = np.concatenate([rank[shared], np.bincount(group, wish)[filled]])
     count = LinearConstraint(cost[None, :], 0, np.round(cost @ fewest) + 0.5)
     best = _integer_program(weight, [once, count])
@@ -319,6 +335,7 @@ def _partition(
 def _integer_program(
     cost: npt.NDArray[np.float64], constraints: list[LinearConstraint]
 ) -> npt.NDArray[np.bool_] | None:
+    """Return which variables are 1 at least cost, ``None`` where nothing fits."""
     found = milp(
         cost,
         constraints=constraints,

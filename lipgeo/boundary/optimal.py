@@ -1,12 +1,13 @@
-"""``rule="optimal"``: the units of all areas chosen together, by integer programming.
+"""Choose the units of all areas together, by integer programming: ``rule="optimal"``.
 
-What an optimal fit is held to: known totals and limits, checked, all faults in one error.
+Options are checked (:func:`limits_of`), candidates gathered into a program (:func:`pool_of`), the
+program solved (:func:`best_units`), and what must be said of the choice is said
+(:func:`remark_choice`). The program itself is :mod:`lipgeo.boundary.program`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,8 +31,9 @@ from lipgeo.boundary.checks import Remarks
 from lipgeo.boundary.program import Answer, Program, clusters, shortfall, solve
 from lipgeo.boundary.rules import AtomShares, FitAreas
 from lipgeo.census.census import Census
+from lipgeo.census.data import COUNTS
 from lipgeo.errors import FitError
-from lipgeo.report import Finding, Severity, finding
+from lipgeo.report import Faults, Finding, Severity, finding
 from lipgeo.words import say
 
 __all__ = [
@@ -45,6 +47,17 @@ __all__ = [
     "remark_choice",
 ]
 
+_TIE = 1e-9
+#: less than this much of a person is none
+_PERSON = 1e-3
+#: seconds to find out why nothing keeps to the limits
+_DIAGNOSIS = 10.0
+#: gravest first
+_REASONS = ("fallback", "time_limit", "gap")
+
+
+# ------------------------------------------------------------------- what it is held to
+
 #: options of ``rule="optimal"`` where nothing is asked
 DEFAULTS: dict[str, Any] = {
     "contiguous": False,
@@ -56,7 +69,6 @@ DEFAULTS: dict[str, Any] = {
     "time_limit": None,
     "gap": 0.0,
 }
-_MEASURES = ("population", "dwellings", "households")
 
 
 @dataclass(frozen=True)
@@ -84,8 +96,7 @@ class Limits:
 
 def limits_of(areas: ServiceAreas, by: str, options: dict[str, Any]) -> Limits:
     """Check the options; ``options`` has the names of :data:`DEFAULTS`."""
-    faults: list[str] = []
-    rows: list[dict[str, Any]] = []
+    faults = Faults()
     ranges = {
         "control_weight": (0.0, math.inf, False),
         "min_share": (0.0, 1.0, False),
@@ -99,16 +110,15 @@ def limits_of(areas: ServiceAreas, by: str, options: dict[str, Any]) -> Limits:
             continue
         number = _number(value)
         if not (low <= number <= high and number < math.inf and (number > low or not above)):
-            faults.append(say(f"boundary.bad_{name}", value=value))
-            rows.append({"option": name, "given": value})
+            rows = [{"option": name, "given": value}]
+            faults.add_as_told(f"boundary.bad_{name}", rows, value=value)
     most = options["max_units"]
     whole = not isinstance(most, bool) and _number(most) >= 1 and _number(most) % 1 == 0
     if most is not None and not whole:
-        faults.append(say("boundary.bad_max_units", value=most))
-        rows.append({"option": "max_units", "given": most})
-    controls = _controls(areas, by, options["controls"], faults, rows)
-    if faults:
-        raise FitError("boundary.bad_options", rows, faults=" ".join(faults))
+        rows = [{"option": "max_units", "given": most}]
+        faults.add_as_told("boundary.bad_max_units", rows, value=most)
+    controls = _controls(areas, by, options["controls"], faults)
+    faults.raise_if_any("boundary.bad_options", error=FitError)
     return Limits(
         controls=controls,
         control_weight=float(options["control_weight"]),
@@ -127,40 +137,40 @@ def _number(value: object) -> float:
     return float(value)
 
 
-def _controls(
-    areas: ServiceAreas, by: str, given: Any, faults: list[str], rows: list[dict[str, Any]]
-) -> pd.DataFrame:
-    """Return the totals by position of the area; faults are added to the lists."""
+def _controls(areas: ServiceAreas, by: str, given: Any, faults: Faults) -> pd.DataFrame:
+    """Return the totals by position of the area; faults are added to those found before."""
     if given is None:
         return pd.DataFrame(index=pd.RangeIndex(len(areas)))
     if not isinstance(given, pd.Series | pd.DataFrame):
-        faults.append(say("boundary.not_controls", given=type(given).__name__))
+        faults.add_as_told("boundary.not_controls", (), given=type(given).__name__)
         return pd.DataFrame()
     frame = given.to_frame(by) if isinstance(given, pd.Series) else given
     if "area_id" in frame.columns:
         frame = frame.set_index("area_id")
     if frame.shape[1] == 1:
         frame = frame.set_axis([by], axis=1)
-    known = [name for name in (*_MEASURES, "area") if name in frame.columns]
+    known = [name for name in (*COUNTS, "area") if name in frame.columns]
     other = [str(name) for name in frame.columns if name not in known]
     if other:
-        faults.append(say("boundary.controls_columns", columns=other, known=list(_MEASURES)))
-        rows += [{"column": name} for name in other]
+        rows = [{"column": name} for name in other]
+        faults.add_as_told("boundary.controls_columns", rows, columns=other, known=list(COUNTS))
     ids = frame.index.astype("string").str.strip()
     unknown = ids[~ids.isin(areas.ids)]
     if len(unknown):
-        faults.append(say("boundary.controls_unknown", areas=list(unknown), given=list(areas.ids)))
-        rows += [{"area_id": name} for name in unknown]
+        rows = [{"area_id": name} for name in unknown]
+        faults.add_as_told(
+            "boundary.controls_unknown", rows, areas=list(unknown), given=list(areas.ids)
+        )
     twice = ids[ids.duplicated()].unique()
     if len(twice):
-        faults.append(say("boundary.controls_twice", areas=list(twice)))
-        rows += [{"area_id": name} for name in twice]
+        rows = [{"area_id": name} for name in twice]
+        faults.add_as_told("boundary.controls_twice", rows, areas=list(twice))
     values = frame[known].apply(pd.to_numeric, errors="coerce").astype("float64")
     unread = (values.isna() & frame[known].notna()) | np.isinf(values) | (values < 0)
     bad = ids[unread.any(axis=1).to_numpy(dtype=bool)]
     if len(bad):
-        faults.append(say("boundary.controls_values", areas=list(bad)))
-        rows += [{"area_id": name} for name in bad]
+        rows = [{"area_id": name} for name in bad]
+        faults.add_as_told("boundary.controls_values", rows, areas=list(bad))
     if faults:
         return pd.DataFrame()
     return values.set_axis(ids, axis=0).reindex(areas.ids).reset_index(drop=True)
@@ -179,11 +189,7 @@ def scales(
     return np.where(controls.columns == by, 1.0, scale)
 
 
-_TIE = 1e-9
-#: less than this much of a person is none
-_PERSON = 1e-3
-#: seconds to find out why nothing keeps to the limits
-_DIAGNOSIS = 10.0
+# ------------------------------------------------------------------- what it chooses from
 
 
 @dataclass(frozen=True)
@@ -215,28 +221,6 @@ class Pool:
     exclusive: bool
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What was chosen and what is to be said of it.
-
-    Attributes
-    ----------
-    units
-        Columns as in :mod:`lipgeo.boundary.rules`.
-    meta
-        Plain values: ``proven, gap, reason, objective, bound, misfit, deviation`` and the limits.
-    flags
-        By position of the area.
-    findings
-        For the report.
-    """
-
-    units: pd.DataFrame
-    meta: dict[str, Any]
-    flags: dict[str, npt.NDArray[np.bool_]]
-    findings: list[Finding]
-
-
 def pool_of(
     census: Census,
     level: str,
@@ -251,7 +235,7 @@ def pool_of(
     sliver_share: float,
     limits: Limits,
 ) -> Pool:
-    """Gather the candidates, what they cost and what limits them.
+    """Return the candidates, what they cost and what limits them.
 
     A candidate is a unit at least ``min_share`` of which lies in an area, whole units as much as
     those astride the outline. Where these cannot reach the floor, the units that meet the area
@@ -272,38 +256,21 @@ def pool_of(
     inside
         ``area, atom, share`` of what lies in the drawn areas.
     """
-    mixed = level == "mixed"
-    if mixed:
-        basis = AtomShares(census, inside, by)
-        every = pairs_of_all_levels(
-            census, basis, accept=accept, min_share=limits.min_share,
-            coarse=limits.max_units is not None,
-        )  # fmt: skip
-        met = pairs_of_level(census, census.atom_level, shares, areas)
-    else:
-        every = met = pairs_of_level(census, level, shares, areas)
-    if exclusive:
-        every, free = (without_listed(census, frame, listed) for frame in (every, met))
-    else:
-        free = met
-    pairs = every[every["share"] >= max(limits.min_share, _TIE) - _TIE]
-    if limits.floor is not None:
-        pairs = _widen(
-            census, pairs, free, areas=areas, listed=listed if exclusive else None, limits=limits
-        )
-    place = areas.rank[pairs["area"].to_numpy(np.int64)]
-    depth = pairs["level"].map({code: -n for n, code in enumerate(census.levels)})
-    pairs = pairs.assign(place=place, depth=depth).sort_values(["place", "depth", "census_row"])
-    pairs = pairs.drop(columns=["place", "depth"]).reset_index(drop=True)
-
+    pairs, met = _find_pairs(
+        census, level, shares, inside, areas,
+        listed=listed, by=by, accept=accept, exclusive=exclusive, limits=limits,
+    )  # fmt: skip
+    # areas stand in the order of their ids: ties must not hang on the order given
     order = np.argsort(areas.rank)
     area = areas.rank[pairs["area"].to_numpy(np.int64)]
+    # what a candidate holds, and what of it is in the area: taking it omits less and adds the rest
     share = np.clip(pairs["share"].to_numpy(np.float64), 0.0, 1.0)
     amount = amounts_of(census, pairs, by)
     met_amount = amounts_of(census, met, by) * met["share"].to_numpy(np.float64)
     base = np.bincount(
         areas.rank[met["area"].to_numpy(np.int64)], met_amount, minlength=len(order)
     ).astype(np.float64)
+    # which candidates touch, where parts count
     links = np.zeros((0, 2), dtype=np.int64)
     if limits.contiguous and len(pairs):
         links = links_of(census, pairs)
@@ -330,6 +297,128 @@ def pool_of(
     program = _drop_lists(program, drawn)
     scale = scales(controls[drawn], np.full(controls.shape[1], base.sum()), by)
     return Pool(pairs, program, scale, float(base.sum()), order[drawn], exclusive)
+
+
+def _find_pairs(
+    census: Census,
+    level: str,
+    shares: pd.DataFrame,
+    inside: pd.DataFrame,
+    areas: FitAreas,
+    *,
+    listed: pd.DataFrame,
+    by: str,
+    accept: float,
+    exclusive: bool,
+    limits: Limits,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the candidates in a fixed order, and all units of the level that meet the areas."""
+    if level == "mixed":
+        met = pairs_of_level(census, census.atom_level, shares, areas)
+        every = pairs_of_all_levels(
+            census, AtomShares(census, inside, by), accept=accept, min_share=limits.min_share,
+            coarse=limits.max_units is not None,
+        )  # fmt: skip
+    else:
+        every = met = pairs_of_level(census, level, shares, areas)
+    # units of lists stay theirs
+    free = met
+    if exclusive:
+        every, free = (without_listed(census, frame, listed) for frame in (every, met))
+    # as much of a unit as is asked for, or less where the floor needs it
+    pairs = every[every["share"] >= max(limits.min_share, _TIE) - _TIE]
+    if limits.floor is not None:
+        pairs = _widen(
+            census, pairs, free, areas=areas, listed=listed if exclusive else None, limits=limits
+        )
+    # by area id, coarse units first
+    place = areas.rank[pairs["area"].to_numpy(np.int64)]
+    depth = pairs["level"].map({code: -n for n, code in enumerate(census.levels)})
+    pairs = pairs.assign(place=place, depth=depth).sort_values(["place", "depth", "census_row"])
+    return pairs.drop(columns=["place", "depth"]).reset_index(drop=True), met
+
+
+def _widen(
+    census: Census,
+    pairs: pd.DataFrame,
+    met: pd.DataFrame,
+    *,
+    areas: FitAreas,
+    listed: pd.DataFrame | None,
+    limits: Limits,
+) -> pd.DataFrame:
+    """Add units to the areas whose candidates cannot reach the floor."""
+    added = [pairs]
+    for position in np.flatnonzero(areas.drawn):
+        mine, near = (frame[frame["area"].eq(position)] for frame in (pairs, met))
+        outline = areas.outlines[position]
+        added += _units_for_floor(census, mine, near, outline, listed=listed, limits=limits)
+    return pd.concat(added, ignore_index=True)
+
+
+def _units_for_floor(
+    census: Census,
+    mine: pd.DataFrame,
+    met: pd.DataFrame,
+    outline: Any,
+    *,
+    listed: pd.DataFrame | None,
+    limits: Limits,
+) -> list[pd.DataFrame]:
+    """Return the units one area needs besides its candidates to reach the floor, if any.
+
+    First all it meets, then their neighbours ring by ring. Polygons are read only for the few
+    areas that are so small.
+    """
+    floor = float(limits.floor or 0.0)
+    parts = max(int(shapely.get_num_geometries(outline)), 1) if limits.contiguous else None
+
+    def is_enough(frame: pd.DataFrame) -> bool:
+        return _people_in_reach(census, frame, floor, parts, limits.max_units) >= floor
+
+    if is_enough(mine):
+        return []
+    known = pd.concat([mine, met]).drop_duplicates(["level", "census_row"])
+    added = [known.iloc[len(mine) :]]
+    if is_enough(known) or not len(met):
+        return added
+    first = met.iloc[0]
+
+    def as_pairs(rows: Ints) -> pd.DataFrame:
+        nothing = {"share": 0.0, "area_share": 0.0}
+        return pd.DataFrame(
+            {"area": int(first["area"]), "level": first["level"], "census_row": rows, **nothing}
+        )
+
+    def keep_free(rows: Ints) -> Ints:
+        frame = as_pairs(rows)
+        frame = frame if listed is None else without_listed(census, frame, listed)
+        return np.asarray(frame["census_row"], dtype=np.int64)
+
+    around = neighbours(
+        census,
+        str(first["level"]),
+        met["census_row"].to_numpy(np.int64),
+        enough=lambda rows: is_enough(as_pairs(rows)),
+        free=keep_free,
+    )
+    return [*added, as_pairs(around)]
+
+
+def _people_in_reach(
+    census: Census, frame: pd.DataFrame, floor: float, parts: int | None, most: int | None
+) -> float:
+    """Return the most people some units can have, in so many parts and with so many units."""
+    # the largest units, so many of them; parts need not be looked at where one does alone
+    people = amounts_of(census, frame, "population")
+    reach = float(np.sort(people)[::-1][:most].sum())
+    if parts is None or reach < floor or people.max(initial=0.0) >= floor:
+        return reach
+    # the largest groups of units that touch, so many of them
+    links = links_of(census, frame.reset_index(drop=True))
+    count, label = clusters(len(frame), links, np.arange(len(frame)))
+    together = np.bincount(label, people, minlength=count)
+    return float(np.sort(together)[::-1][:parts].sum())
 
 
 def _drop_lists(program: Program, drawn: npt.NDArray[np.bool_]) -> Program:
@@ -359,67 +448,29 @@ def _parts(
     return np.asarray(np.maximum(drawn, np.bincount(firm[:, 1], minlength=len(ranked))), np.int64)
 
 
-def _widen(
-    census: Census,
-    pairs: pd.DataFrame,
-    met: pd.DataFrame,
-    *,
-    areas: FitAreas,
-    listed: pd.DataFrame | None,
-    limits: Limits,
-) -> pd.DataFrame:
-    """Add units to the areas whose candidates cannot reach the floor."""
-    floor = float(limits.floor or 0.0)
-    added = [pairs]
-    for position in np.flatnonzero(areas.drawn):  # polygons are read only for the few so small
-        outline = areas.outlines[position]
-        parts = max(int(shapely.get_num_geometries(outline)), 1) if limits.contiguous else None
-
-        def enough(frame: pd.DataFrame, parts: int | None = parts) -> bool:
-            return _people_in_reach(census, frame, floor, parts, limits.max_units) >= floor
-
-        mine = pairs[pairs["area"].eq(position)]
-        if enough(mine):
-            continue
-        all_met = met[met["area"].eq(position)]
-        known = pd.concat([mine, all_met]).drop_duplicates(["level", "census_row"])
-        added.append(known.iloc[len(mine) :])
-        if enough(known) or not len(all_met):
-            continue
-        level = str(all_met["level"].iloc[0])
-
-        def ring(rows: Ints, at: int = int(position), level: str = level) -> pd.DataFrame:
-            nothing = {"share": 0.0, "area_share": 0.0}
-            return pd.DataFrame({"area": at, "level": level, "census_row": rows, **nothing})
-
-        def free(rows: Ints, ring: Callable[[Ints], pd.DataFrame] = ring) -> Ints:
-            frame = ring(rows) if listed is None else without_listed(census, ring(rows), listed)
-            return np.asarray(frame["census_row"], dtype=np.int64)
-
-        def will_do(
-            rows: Ints,
-            ring: Callable[[Ints], pd.DataFrame] = ring,
-            enough: Callable[[pd.DataFrame], bool] = enough,
-        ) -> bool:
-            return enough(ring(rows))
-
-        here = all_met["census_row"].to_numpy(np.int64)
-        added.append(ring(neighbours(census, level, here, enough=will_do, free=free)))
-    return pd.concat(added, ignore_index=True)
+# ------------------------------------------------------------------- what it chooses
 
 
-def _people_in_reach(
-    census: Census, frame: pd.DataFrame, floor: float, parts: int | None, most: int | None
-) -> float:
-    """Return the most people some units can have, in so many parts and with so many units."""
-    people = amounts_of(census, frame, "population")
-    reach = float(np.sort(people)[::-1][:most].sum())
-    if parts is None or reach < floor or people.max(initial=0.0) >= floor:
-        return reach
-    links = links_of(census, frame.reset_index(drop=True))
-    count, label = clusters(len(frame), links, np.arange(len(frame)))
-    together = np.bincount(label, people, minlength=count)
-    return float(np.sort(together)[::-1][:parts].sum())
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen and what is to be said of it.
+
+    Attributes
+    ----------
+    units
+        Columns as in :mod:`lipgeo.boundary.rules`.
+    meta
+        Plain values: ``proven, gap, reason, objective, bound, misfit, deviation`` and the limits.
+    flags
+        By position of the area.
+    findings
+        For the report.
+    """
+
+    units: pd.DataFrame
+    meta: dict[str, Any]
+    flags: dict[str, npt.NDArray[np.bool_]]
+    findings: list[Finding]
 
 
 def best_units(pool: Pool, areas: FitAreas, limits: Limits) -> Choice:
@@ -442,6 +493,7 @@ def best_units(pool: Pool, areas: FitAreas, limits: Limits) -> Choice:
 
 
 def _meta(pool: Pool, program: Program, limits: Limits, answer: Answer) -> dict[str, Any]:
+    """Return what the choice is worth and what it was held to: plain values."""
     misfit = float(program.base.sum() + program.cost[answer.taken].sum())
     held = np.zeros(program.controls.shape)
     np.add.at(held, program.area[answer.taken], program.amounts[answer.taken])
@@ -472,13 +524,10 @@ def _meta(pool: Pool, program: Program, limits: Limits, answer: Answer) -> dict[
     }
 
 
-#: gravest first
-_REASONS = ("fallback", "time_limit", "gap")
-
-
 def _remark_choice(
     pool: Pool, areas: FitAreas, limits: Limits, answer: Answer, units: pd.DataFrame
 ) -> tuple[dict[str, npt.NDArray[np.bool_]], list[Finding]]:
+    """Return flags and findings: what is not proven, units below the share, totals not held to."""
     flags = {
         name: np.zeros(len(areas.ids), dtype=bool) for name in ("not_proven", "below_min_share")
     }
@@ -558,34 +607,7 @@ def remark_choice(
     return Remarks(findings, flags)
 
 
-def _people_in_reach_of_areas(program: Program) -> Floats:
-    """Return the most people each area can have when it has all candidates to itself; (areas,)."""
-    areas = len(program.base)
-    order = np.lexsort((-program.people, program.area))
-    area = program.area[order]
-    place = np.arange(len(order)) - np.searchsorted(area, area)
-    most = len(order) if program.max_units is None else program.max_units
-    first = order[place < most]
-    reach = np.bincount(program.area[first], program.people[first], minlength=areas)
-    if program.parts is not None:
-        count, label = clusters(len(order), program.links, np.arange(len(order)))
-        people = np.bincount(label, program.people, minlength=count)
-        owner = np.zeros(count, dtype=np.int64)
-        owner[label] = program.area
-        largest = np.lexsort((-people, owner))
-        place = np.arange(count) - np.searchsorted(owner[largest], owner[largest])
-        kept = largest[place < program.parts[owner[largest]]]
-        reach = np.minimum(reach, np.bincount(owner[kept], people[kept], minlength=areas))
-    return np.asarray(reach, dtype=np.float64)
-
-
-def _people_lacking(program: Program, limits: Limits) -> Floats:
-    """Return how many people each area lacks: for itself alone, else beside the others."""
-    alone = np.maximum(float(limits.floor or 0.0) - _people_in_reach_of_areas(program), 0.0)
-    if alone.any():
-        return alone
-    seconds = _DIAGNOSIS if limits.time_limit is None else min(limits.time_limit, _DIAGNOSIS)
-    return shortfall(program, time_limit=seconds)
+# ------------------------------------------------------------------- where nothing will do
 
 
 def _impossible(pool: Pool, areas: FitAreas, limits: Limits) -> FitError:
@@ -620,3 +642,35 @@ def _impossible(pool: Pool, areas: FitAreas, limits: Limits) -> FitError:
         areas=[f"{p['area_id']} ({p['reachable']:.0f})" for p in problems],
         count=len(problems), floor=floor, ways=" ".join(ways),
     )  # fmt: skip
+
+
+def _people_lacking(program: Program, limits: Limits) -> Floats:
+    """Return how many people each area lacks: for itself alone, else beside the others."""
+    alone = np.maximum(float(limits.floor or 0.0) - _people_in_reach_of_areas(program), 0.0)
+    if alone.any():
+        return alone
+    seconds = _DIAGNOSIS if limits.time_limit is None else min(limits.time_limit, _DIAGNOSIS)
+    return shortfall(program, time_limit=seconds)
+
+
+def _people_in_reach_of_areas(program: Program) -> Floats:
+    """Return the most people each area can have when it has all candidates to itself; (areas,)."""
+    # the largest candidates of each area, so many of them
+    areas = len(program.base)
+    order = np.lexsort((-program.people, program.area))
+    area = program.area[order]
+    place = np.arange(len(order)) - np.searchsorted(area, area)
+    most = len(order) if program.max_units is None else program.max_units
+    first = order[place < most]
+    reach = np.bincount(program.area[first], program.people[first], minlength=areas)
+    # the largest groups of candidates that touch, so many of them
+    if program.parts is not None:
+        count, label = clusters(len(order), program.links, np.arange(len(order)))
+        people = np.bincount(label, program.people, minlength=count)
+        owner = np.zeros(count, dtype=np.int64)
+        owner[label] = program.area
+        largest = np.lexsort((-people, owner))
+        place = np.arange(count) - np.searchsorted(owner[largest], owner[largest])
+        kept = largest[place < program.parts[owner[largest]]]
+        reach = np.minimum(reach, np.bincount(owner[kept], people[kept], minlength=areas))
+    return np.asarray(reach, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The integer program of ``rule="optimal"``: arrays in, the best choice of candidates out."""
+"""Solve the integer program of ``rule="optimal"``: arrays in, the best choice of candidates out."""
 
 from __future__ import annotations
 
@@ -224,13 +224,15 @@ def _solve_group(
     program: Program, time_limit: float | None, gap: float
 ) -> tuple[Flags, float, float, bool, str] | None:
     """Return the choice, its value, the bound, whether it is proven and else why not."""
+    # areas whose parts the program counts: none at first, then those that fall apart
     flowing = np.zeros(len(program.base), dtype=bool)
     while True:
         model = _Model(program, flowing=flowing)
         found = model.run(time_limit, gap)
+        # 2: nothing keeps to the limits
         if found.status == 2:
             return None
-        bound = model.unscaled(found.mip_dual_bound)
+        bound = model.unscale(found.mip_dual_bound)
         if found.x is None:
             taken = _majority(program)
             return (
@@ -248,9 +250,11 @@ def _solve_group(
                 None if kept is None else (*_with_value(program, kept, bound), False, "time_limit")
             )
         flowing |= fallen
+    # 0: done, the best of all or within the gap asked for
     if found.status == 0 and (found.mip_gap or 0.0) <= _PROVEN:
         value = value_of(program, taken)
         return taken, value, value, True, ""
+    # 1: out of time; the majority of each unit may be better than what was found
     other = _majority(program) if found.status == 1 else None
     if other is not None and value_of(program, other) < value_of(program, taken):
         return (*_with_value(program, other, bound), False, "fallback")
@@ -262,6 +266,7 @@ def _solve_group(
 
 
 def _with_value(program: Program, taken: Flags, bound: float) -> tuple[Flags, float, float]:
+    """Return the choice, its value, and a bound no better than what could help at all."""
     value = value_of(program, taken)
     least = float(program.base.sum() + np.minimum(program.cost, 0).sum())  # at worst all that helps
     return taken, value, min(value, max(bound, least, 0.0))
@@ -296,11 +301,13 @@ class _Model:
         self._build()
 
     def _block(self, number: int) -> Ints:
+        """Return the columns of one kind, numbered as in the head of this class."""
         return np.arange(self._start[number], self._start[number + 1])
 
     def _add(
         self, entries: list[tuple[Ints, Ints, npt.ArrayLike]], low: Floats, high: Floats
     ) -> None:
+        """Add rows between ``low`` and ``high``; an entry is rows, columns and values."""
         row = np.concatenate([entry[0] for entry in entries])
         column = np.concatenate([entry[1] for entry in entries])
         value = np.concatenate(
@@ -310,25 +317,11 @@ class _Model:
         self._rows.append((matrix, low, high))
 
     def _build(self) -> None:
-        p, n = self.program, self._n
+        """Add the rows: totals, conflicts, most units, floor, parts."""
+        p, candidate = self.program, np.arange(self._n)
         areas = len(p.base)
-        candidate = np.arange(n)
         if len(self._known) and not self._short:
-            where = np.arange(len(self._known))
-            number = np.full(p.controls.shape, -1, dtype=np.int64)
-            number[tuple(self._known.T)] = where
-            row, column = number[p.area], np.broadcast_to(candidate[:, None], p.amounts.shape)
-            held = row >= 0
-            totals = p.controls[tuple(self._known.T)]
-            self._add(
-                [
-                    (row[held], column[held], p.amounts[held]),
-                    (where, self._block(2), -1.0),
-                    (where, self._block(3), 1.0),
-                ],
-                totals,
-                totals,
-            )
+            self._build_controls()
         if p.conflict.shape[0]:
             row, column = p.conflict.nonzero()
             rows = p.conflict.shape[0]
@@ -344,8 +337,30 @@ class _Model:
         if len(self._flow_areas) and p.parts is not None:
             self._build_flow(p.parts)
 
-    def _build_flow(self, parts: Ints) -> None:
+    def _build_controls(self) -> None:
+        """Add a row a known total: what is taken, less what is over, plus what is under, is it."""
         p = self.program
+        where = np.arange(len(self._known))
+        number = np.full(p.controls.shape, -1, dtype=np.int64)
+        number[tuple(self._known.T)] = where
+        row = number[p.area]
+        column = np.broadcast_to(np.arange(self._n)[:, None], p.amounts.shape)
+        held = row >= 0
+        totals = p.controls[tuple(self._known.T)]
+        self._add(
+            [
+                (row[held], column[held], p.amounts[held]),
+                (where, self._block(2), -1.0),
+                (where, self._block(3), 1.0),
+            ],
+            totals,
+            totals,
+        )
+
+    def _build_flow(self, parts: Ints) -> None:
+        """Add the flow from roots to every unit taken: units it cannot reach are another part."""
+        p = self.program
+        # candidates of the areas that flow; supply and flow are at most the units an area can have
         nodes = self._rooted
         where = np.arange(len(nodes))
         place = np.full(self._n, -1, dtype=np.int64)
@@ -367,14 +382,17 @@ class _Model:
             none,
             none,
         )
+        # only a root is supplied; nothing flows into a unit that is not taken, and it is no root
         self._add([(where, supply, 1.0), (where, root, -size)], below, none)
         self._add([(receiver, flow, 1.0), (where, nodes, -size)], below, none)
         self._add([(where, root, 1.0), (where, nodes, -1.0)], below, none)
+        # so many roots, so many parts
         number = np.searchsorted(self._flow_areas, p.area[nodes])
         most = parts[self._flow_areas].astype(np.float64)
         self._add([(number, root, 1.0)], np.full(len(most), -np.inf), most)
 
     def _cost(self) -> Floats:
+        """Return the cost of each column: the objective brought to one size, then the ties."""
         p, cost = self.program, np.zeros(self._columns)
         if self._short:
             cost[self.short] = 1.0
@@ -388,7 +406,7 @@ class _Model:
         cost[self._block(0)] += p.preference * _TIES / max(self._n, 1)
         return cost
 
-    def unscaled(self, bound: float | None) -> float:
+    def unscale(self, bound: float | None) -> float:
         """Return a bound of the solver in the objective's own unit."""
         if bound is None or not np.isfinite(bound):
             return 0.0
@@ -396,6 +414,7 @@ class _Model:
 
     def run(self, time_limit: float | None, gap: float) -> Any:
         """Solve and return what SciPy says."""
+        # candidates and roots are 0 or 1, the constant is 1, the rest is 0 or more
         whole = np.zeros(self._columns)
         whole[self._block(0)] = whole[self._block(5)] = 1
         low, high = np.zeros(self._columns), np.full(self._columns, np.inf)
@@ -454,13 +473,16 @@ def _repair(program: Program, taken: Flags) -> Flags | None:
 
 
 def _best_parts(program: Program, taken: Flags) -> Flags:
+    """Keep the parts of each area that are worth most, as many as it may have."""
     if program.parts is None:
         return taken.copy()
+    # the parts, and what each takes away from the misfit
     members = np.flatnonzero(taken)
     count, label = clusters(len(taken), program.links, members)
     worth = np.bincount(label, -program.cost[members], minlength=count)
     owner = np.zeros(count, dtype=np.int64)
     owner[label] = program.area[members]
+    # of each area the most worthy
     order = np.lexsort((-worth, owner))
     starts = np.searchsorted(owner[order], owner[order])
     stays = np.zeros(count, dtype=bool)

@@ -1,4 +1,4 @@
-"""``tradeoff``: what each level, and each weight of the known totals, costs and brings."""
+"""Compare what each level, and each weight of the known totals, costs and brings: ``tradeoff``."""
 
 from __future__ import annotations
 

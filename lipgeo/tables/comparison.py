@@ -38,6 +38,8 @@ _COLUMNS = (
     *("change_pct", "margin", "exceeds", "status", "reason", "how", "flags"),
 )
 _NUMBERS = ("baseline", "current", "change", "change_pct", "margin")
+#: share of a listed unit's people that may have changed sides before it is another place
+MOVED = 0.01
 
 
 class Comparison(Shown):
@@ -130,92 +132,6 @@ class Comparison(Shown):
         )
 
 
-def compare_editions(  # noqa: PLR0917
-    areas: ServiceAreas,
-    chosen: Sequence[str],
-    there: Sequence[str],
-    edition: Edition,
-    newest: Edition,
-    current: Estimates,
-    done: Baseline,
-) -> pd.DataFrame:
-    """Put the numbers of two censuses beside each other."""
-    index = pd.MultiIndex.from_product(
-        [list(areas.ids), list(chosen)], names=["area_id", "variable"]
-    )
-    now = current.frame.set_index(["area_id", "variable"]).reindex(index)
-    before = [one.frame for one in done.estimates]
-    empty = current.frame.iloc[:0]
-    then = pd.concat(before or [empty]).set_index(["area_id", "variable"]).reindex(index)
-    change = now["value"] - then["value"]
-    up = np.hypot(now["value"] - now["likely_lower"], then["likely_upper"] - then["value"])
-    down = np.hypot(now["likely_upper"] - now["value"], then["value"] - then["likely_lower"])
-    margin = up.where(change >= 0, down)
-    # without polygons nobody knows how the older units straddle
-    bare = {area for area, flags in done.flags.items() if "points_only" in flags}
-    margin = margin.mask(margin.index.get_level_values("area_id").isin(bare))
-    exceeds = (change.abs() > margin).astype("boolean").mask(margin.isna() | change.isna())
-    base = then["value"].where(then["value"] != 0)
-    frame = pd.DataFrame(
-        {
-            "year": edition.year,
-            "baseline": then["value"],
-            "current_year": newest.year,
-            "current": now["value"],
-            "change": change,
-            "change_pct": 100 * change / base,
-            "margin": margin,
-            "exceeds": exceeds,
-        }
-    ).reset_index()
-    frame[list(_NUMBERS)] = frame[list(_NUMBERS)].astype(np.float64)
-    reason = frame["area_id"].map(done.why).astype(object)
-    not_held = ~frame["variable"].isin(list(there))
-    reason = reason.mask(
-        not_held & reason.isna(), say("tables.not_in_tables", year=str(edition.year))
-    )
-    for side, year in ((now, newest.year), (then, edition.year)):
-        flags = side["flag"].fillna("").to_numpy(dtype=object)
-        unknown = side["value"].isna().to_numpy() & reason.isna().to_numpy()
-        reason = reason.mask(
-            unknown, [say("tables.no_value", year=str(year), flags=one or "-") for one in flags]
-        )
-    frame["reason"] = reason.fillna("").astype("string")
-    lost = frame["reason"].ne("")
-    frame["status"] = np.where(lost, "not comparable", "comparable")
-    frame["how"] = frame["area_id"].map(done.how).astype("string").fillna("")
-    noted = then["flag"].fillna("").str.contains("zero_may_be_suppression").to_numpy(dtype=bool)
-    known = {
-        name: next((one for one in (edition, newest) if one.holds(name)), newest) for name in chosen
-    }
-    frame["flags"] = [
-        ";".join(
-            [*_universe(as_of(name, known[name]), edition, zero=zero), *done.flags.get(area, [])]
-        )
-        for area, name, zero in zip(frame["area_id"], frame["variable"], noted, strict=True)
-    ]
-    return frame[list(_COLUMNS)]
-
-
-def _universe(one: Variable, edition: Edition, *, zero: bool) -> list[str]:
-    """Return what is not the same between two censuses, by the names of the flags."""
-    flags = []
-    if has_trait(edition.year, "voluntary_long_form") and one.sampled:
-        flags.append("nhs_voluntary")
-    hidden = has_trait(edition.year, "zeros_may_be_suppressed")
-    if zero or (hidden and one.sampled and one.rule == "count"):
-        flags.append("zero_may_be_suppression")
-    if has_trait(edition.year, "collectives_in_long_form") and one.universe == "private_households":
-        flags.append("universe_2006")
-    if "income" in one.name and one.rule in ("median", "average"):
-        flags.append("other_dollars")
-    return flags
-
-
-#: share of a listed unit's people that may have changed sides before it is another place
-MOVED = 0.01
-
-
 def compare(
     areas: ServiceAreas,
     legs: Mapping[int, tuple[Census | None, Tables | None]],
@@ -300,3 +216,85 @@ def compare(
         frames.append(compare_editions(areas, chosen, there, edition, newest, current, done))
     frame = pd.concat(frames, ignore_index=True)
     return Comparison(frame, pd.DataFrame(followed), estimates, CheckReport(findings))
+
+
+def compare_editions(  # noqa: PLR0917
+    areas: ServiceAreas,
+    chosen: Sequence[str],
+    there: Sequence[str],
+    edition: Edition,
+    newest: Edition,
+    current: Estimates,
+    done: Baseline,
+) -> pd.DataFrame:
+    """Put the numbers of two censuses beside each other."""
+    index = pd.MultiIndex.from_product(
+        [list(areas.ids), list(chosen)], names=["area_id", "variable"]
+    )
+    now = current.frame.set_index(["area_id", "variable"]).reindex(index)
+    before = [one.frame for one in done.estimates]
+    empty = current.frame.iloc[:0]
+    then = pd.concat(before or [empty]).set_index(["area_id", "variable"]).reindex(index)
+    change = now["value"] - then["value"]
+    up = np.hypot(now["value"] - now["likely_lower"], then["likely_upper"] - then["value"])
+    down = np.hypot(now["likely_upper"] - now["value"], then["value"] - then["likely_lower"])
+    margin = up.where(change >= 0, down)
+    # without polygons nobody knows how the older units straddle
+    bare = {area for area, flags in done.flags.items() if "points_only" in flags}
+    margin = margin.mask(margin.index.get_level_values("area_id").isin(bare))
+    exceeds = (change.abs() > margin).astype("boolean").mask(margin.isna() | change.isna())
+    base = then["value"].where(then["value"] != 0)
+    frame = pd.DataFrame(
+        {
+            "year": edition.year,
+            "baseline": then["value"],
+            "current_year": newest.year,
+            "current": now["value"],
+            "change": change,
+            "change_pct": 100 * change / base,
+            "margin": margin,
+            "exceeds": exceeds,
+        }
+    ).reset_index()
+    frame[list(_NUMBERS)] = frame[list(_NUMBERS)].astype(np.float64)
+    reason = frame["area_id"].map(done.why).astype(object)
+    not_held = ~frame["variable"].isin(list(there))
+    reason = reason.mask(
+        not_held & reason.isna(), say("tables.not_in_tables", year=str(edition.year))
+    )
+    for side, year in ((now, newest.year), (then, edition.year)):
+        flags = side["flag"].fillna("").to_numpy(dtype=object)
+        unknown = side["value"].isna().to_numpy() & reason.isna().to_numpy()
+        reason = reason.mask(
+            unknown, [say("tables.no_value", year=str(year), flags=one or "-") for one in flags]
+        )
+    frame["reason"] = reason.fillna("").astype("string")
+    lost = frame["reason"].ne("")
+    frame["status"] = np.where(lost, "not comparable", "comparable")
+    frame["how"] = frame["area_id"].map(done.how).astype("string").fillna("")
+    noted = then["flag"].fillna("").str.contains("zero_may_be_suppression").to_numpy(dtype=bool)
+    known = {
+        name: next((one for one in (edition, newest) if one.holds(name)), newest) for name in chosen
+    }
+    frame["flags"] = [
+        ";".join(
+            [*_universe(as_of(name, known[name]), edition, zero=zero), *done.flags.get(area, [])]
+        )
+        for area, name, zero in zip(frame["area_id"], frame["variable"], noted, strict=True)
+    ]
+    return frame[list(_COLUMNS)]
+
+
+def _universe(one: Variable, edition: Edition, *, zero: bool) -> list[str]:
+    """Return what is not the same between two censuses, by the names of the flags."""
+    flags = []
+    if has_trait(edition.year, "voluntary_long_form") and one.sampled:
+        flags.append("nhs_voluntary")
+    hidden = has_trait(edition.year, "zeros_may_be_suppressed")
+    if zero or (hidden and one.sampled and one.rule == "count"):
+        flags.append("zero_may_be_suppression")
+    if has_trait(edition.year, "collectives_in_long_form") and one.universe == "private_households":
+        flags.append("universe_2006")
+    if "income" in one.name and one.rule in ("median", "average"):
+        flags.append("other_dollars")
+    return flags

@@ -37,9 +37,9 @@ __all__ = [
     "as_of",
     "baseline_without_table",
     "chain_to",
+    "crosswalks_of_own_rows",
     "editions_of",
     "follow_back",
-    "own_row_crosswalks",
     "share_moved_by_links",
     "share_moved_by_points",
     "variables_to_compare",
@@ -128,165 +128,7 @@ def as_of(name: str, edition: Edition) -> Variable:
     return own if own is not None else variable(name, edition.year)
 
 
-def chain_to(
-    links: Sequence[Correspondence], newest: int, year: int
-) -> tuple[Correspondence | None, str]:
-    """Return the correspondence from the newest census to a year, or why there is none."""
-    found: Correspondence | None = None
-    at = newest
-    while at > year:
-        steps = [one for one in links if one.vintage == at and one.old_vintage >= year]
-        if not steps:
-            return None, say("tables.no_link", newest=str(at), year=str(year))
-        same = [one for one in steps if found is not None and one.block_level == found.old_level]
-        # by blocks on the way, so that nothing is lost there; by areas at the end
-        step = min(
-            same or steps,
-            key=lambda one: (
-                one.old_vintage,
-                one.level != ("DA" if one.old_vintage == year else "DB"),
-            ),
-        )
-        try:
-            found = step if found is None else found.chain(step)
-        except LipgeoError as error:
-            return None, str(error)
-        at = found.old_vintage
-    return found, ""
-
-
-def share_moved_by_links(
-    newest: Census, links: Correspondence, level: str, unit_ids: Sequence[str]
-) -> float:
-    """Return the largest share of a unit's people that changed sides, by a correspondence.
-
-    A unit without people goes by its number of blocks.
-
-    Parameters
-    ----------
-    newest
-        The newest census, with its blocks.
-    links
-        From its blocks to the older units of the level.
-    level, unit_ids
-        The units; their codes are the same in both censuses.
-
-    Raises
-    ------
-    CrosswalkError
-        The newest census does not say which unit each block lies in.
-    """
-    below = links.block_level
-    if below not in newest.levels:
-        raise MissingLevelError(
-            "census.missing_level", level=below, vintage=newest.vintage, held=newest.levels
-        )
-    units = newest.units(below)
-    if level not in units:
-        raise CrosswalkError("crosswalk.vintages.no_parent", level=below, parent=level)
-    frame = links.frame
-    at = pd.Index(frame["block_id"].astype(object))
-    now = units[level].reindex(at).astype(object).to_numpy()
-    then = frame["old_id"].astype(object).to_numpy()
-    part = frame["weight"].to_numpy()
-    people = np.nan_to_num(units["population"].reindex(at).to_numpy(dtype=np.float64)) * part
-    shares = []
-    for unit in unit_ids:
-        here, before = now == unit, then == unit
-        # a unit without people is held together by its blocks
-        amount = people if people[here].sum() > 0 else part
-        crossed = amount[here ^ (before & ~pd.isna(now))].sum()
-        shares.append(crossed / amount[here].sum() if here.any() else 1.0)
-    return float(max(shares))
-
-
-def share_moved_by_points(
-    older: Census, newest: Census, level: str, unit_ids: Sequence[str]
-) -> float:
-    """Return the largest share of a unit's people that changed sides, by the older block points."""
-    shapes = newest.data.geometry(level, newest.rows(level, list(unit_ids)))
-    zones = Zones(list(unit_ids), shapes, newest.crs)
-    xw = build_crosswalk(older.zones(level), zones, weight="population", placement="point")
-    frame = xw.frame.assign(weight=xw.frame["weight"].fillna(0.0))
-    came = frame[frame["source_id"] != frame["target_id"]].groupby("target_id")["weight"].sum()
-    stayed = frame[frame["source_id"] == frame["target_id"]].set_index("target_id")["weight"]
-    held = older.counts(level)["population"].reindex(list(unit_ids)).fillna(0.0)
-    came, stayed = (one.reindex(list(unit_ids)).fillna(0.0) for one in (came, stayed))
-    crossed = came + (held - stayed).clip(lower=0.0)
-    share = crossed / held.where(held > 0)
-    return float(share.fillna(1.0).max())
-
-
-def own_row_crosswalks(
-    areas: ServiceAreas,
-    ids: Sequence[str],
-    tables: Mapping[str, CensusTable],
-    newest: Census | None,
-) -> dict[str, Crosswalk]:
-    """Return, by level, the crosswalk that takes areas' own units whole from their table.
-
-    What units hold is their population in the table; in the newest census where it has none.
-    """
-    listed = areas.units
-    listed = listed[listed["area_id"].isin(list(ids))]
-    shares = {}
-    for level, part in listed.groupby("level", sort=False):
-        table = tables[str(level)]
-        units = pd.Index(sorted(table.unit_ids), name="source_id")
-        held = table.frame.get("population")
-        if held is None and newest is not None and level in newest.levels:
-            held = newest.counts(str(level))["population"]
-        amount = (
-            np.ones(len(units)) if held is None else held.reindex(units).to_numpy(dtype=np.float64)
-        )
-        basis = "area" if held is None else "population"
-        sources = pd.DataFrame({"weight": amount, "share_basis": basis}, index=units)
-        frame = pd.DataFrame(
-            {
-                "source_id": part["unit_id"].astype(object),
-                "target_id": part["area_id"].astype(object),
-                "share": 1.0,
-                "area_share": 1.0,
-            }
-        ).sort_values(["source_id", "target_id"], ignore_index=True)
-        frame["weight"] = sources["weight"].reindex(frame["source_id"]).to_numpy()
-        frame["share_basis"] = basis
-        targets = sorted(frame["target_id"].unique())
-        outside = (~units.isin(frame["source_id"])).astype(np.float64)
-        names = ("quality_index", "coverage", "straddling_share")
-        quality = pd.DataFrame({"target_id": targets} | dict.fromkeys(names, 1.0))
-        quality["best_fit_pct"], quality["straddling_share"] = 100.0, 0.0
-        columns = ["target_id", "quality_index", "best_fit_pct", "coverage", "straddling_share"]
-        shares[str(level)] = Crosswalk(
-            frame,
-            pd.DataFrame({"source_id": units.to_numpy(), "share": outside}),
-            _overlaps(frame),
-            quality[columns],
-            sources,
-            meta={
-                "source_level": str(level),
-                "target_level": None,
-                "target_kind": "areas",
-                "listed": targets,
-                "vintage": table.vintage,
-                "weight": basis,
-                "placement": "surface",
-                "sources": len(units),
-                "targets": len(targets),
-                "pairs": len(frame),
-            },
-        )
-    return shares
-
-
-def _overlaps(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the units that several areas list."""
-    twice = frame.merge(frame, on="source_id", suffixes=("", "_other"))
-    twice = twice[twice["target_id"] < twice["target_id_other"]]
-    twice = twice.rename(columns={"target_id_other": "other_id"})
-    return twice[["target_id", "other_id", "source_id", "share", "area_share"]].reset_index(
-        drop=True
-    )
+# ------------------------------------------------------------------- an area the surest way
 
 
 @dataclass
@@ -316,7 +158,7 @@ def follow_back(  # noqa: PLR0917
     chain, broken = chain_to(links, newest.year, edition.year)
     own = _follow_by_own_rows(areas, edition, newest, chain, moved, done)
     if own:
-        shares = own_row_crosswalks(areas, own, edition.tables, newest.census)
+        shares = crosswalks_of_own_rows(areas, own, edition.tables, newest.census)
         pairs = [(edition.tables[level], xw) for level, xw in shares.items()]
         done.estimates.append(
             weight_table([t for t, _ in pairs], [xw for _, xw in pairs], variables=chosen)
@@ -383,6 +225,9 @@ def way_record(
 ) -> dict[str, object]:
     """Return a row of how an area was followed."""
     return {"area_id": area, "year": year, "how": how, "moved": moved, "unplaced": unplaced}
+
+
+# ------------------------------------------------------------------- by own rows
 
 
 def _follow_by_own_rows(  # noqa: PLR0917
@@ -462,12 +307,168 @@ def _share_moved(
     )
 
 
-def _parents(edition: Edition, below: str, level: str) -> pd.Series | None:
-    """Return which unit of a level each lower unit of an older census lies in, where known."""
-    if edition.census is None or below not in edition.census.levels:
-        return None
-    units = edition.census.units(below)
-    return units.get(level)
+def share_moved_by_links(
+    newest: Census, links: Correspondence, level: str, unit_ids: Sequence[str]
+) -> float:
+    """Return the largest share of a unit's people that changed sides, by a correspondence.
+
+    A unit without people goes by its number of blocks.
+
+    Parameters
+    ----------
+    newest
+        The newest census, with its blocks.
+    links
+        From its blocks to the older units of the level.
+    level, unit_ids
+        The units; their codes are the same in both censuses.
+
+    Raises
+    ------
+    CrosswalkError
+        The newest census does not say which unit each block lies in.
+    """
+    below = links.block_level
+    if below not in newest.levels:
+        raise MissingLevelError(
+            "census.missing_level", level=below, vintage=newest.vintage, held=newest.levels
+        )
+    units = newest.units(below)
+    if level not in units:
+        raise CrosswalkError("crosswalk.vintages.no_parent", level=below, parent=level)
+    frame = links.frame
+    at = pd.Index(frame["block_id"].astype(object))
+    now = units[level].reindex(at).astype(object).to_numpy()
+    then = frame["old_id"].astype(object).to_numpy()
+    part = frame["weight"].to_numpy()
+    people = np.nan_to_num(units["population"].reindex(at).to_numpy(dtype=np.float64)) * part
+    shares = []
+    for unit in unit_ids:
+        here, before = now == unit, then == unit
+        # a unit without people is held together by its blocks
+        amount = people if people[here].sum() > 0 else part
+        crossed = amount[here ^ (before & ~pd.isna(now))].sum()
+        shares.append(crossed / amount[here].sum() if here.any() else 1.0)
+    return float(max(shares))
+
+
+def share_moved_by_points(
+    older: Census, newest: Census, level: str, unit_ids: Sequence[str]
+) -> float:
+    """Return the largest share of a unit's people that changed sides, by the older block points."""
+    shapes = newest.data.geometry(level, newest.rows(level, list(unit_ids)))
+    zones = Zones(list(unit_ids), shapes, newest.crs)
+    xw = build_crosswalk(older.zones(level), zones, weight="population", placement="point")
+    frame = xw.frame.assign(weight=xw.frame["weight"].fillna(0.0))
+    came = frame[frame["source_id"] != frame["target_id"]].groupby("target_id")["weight"].sum()
+    stayed = frame[frame["source_id"] == frame["target_id"]].set_index("target_id")["weight"]
+    held = older.counts(level)["population"].reindex(list(unit_ids)).fillna(0.0)
+    came, stayed = (one.reindex(list(unit_ids)).fillna(0.0) for one in (came, stayed))
+    crossed = came + (held - stayed).clip(lower=0.0)
+    share = crossed / held.where(held > 0)
+    return float(share.fillna(1.0).max())
+
+
+def crosswalks_of_own_rows(
+    areas: ServiceAreas,
+    ids: Sequence[str],
+    tables: Mapping[str, CensusTable],
+    newest: Census | None,
+) -> dict[str, Crosswalk]:
+    """Return, by level, the crosswalk that takes areas' own units whole from their table.
+
+    What units hold is their population in the table; in the newest census where it has none.
+    """
+    listed = areas.units
+    listed = listed[listed["area_id"].isin(list(ids))]
+    shares = {}
+    for level, part in listed.groupby("level", sort=False):
+        table = tables[str(level)]
+        units = pd.Index(sorted(table.unit_ids), name="source_id")
+        held = table.frame.get("population")
+        if held is None and newest is not None and level in newest.levels:
+            held = newest.counts(str(level))["population"]
+        amount = (
+            np.ones(len(units)) if held is None else held.reindex(units).to_numpy(dtype=np.float64)
+        )
+        basis = "area" if held is None else "population"
+        sources = pd.DataFrame({"weight": amount, "share_basis": basis}, index=units)
+        frame = pd.DataFrame(
+            {
+                "source_id": part["unit_id"].astype(object),
+                "target_id": part["area_id"].astype(object),
+                "share": 1.0,
+                "area_share": 1.0,
+            }
+        ).sort_values(["source_id", "target_id"], ignore_index=True)
+        frame["weight"] = sources["weight"].reindex(frame["source_id"]).to_numpy()
+        frame["share_basis"] = basis
+        targets = sorted(frame["target_id"].unique())
+        outside = (~units.isin(frame["source_id"])).astype(np.float64)
+        names = ("quality_index", "coverage", "straddling_share")
+        quality = pd.DataFrame({"target_id": targets} | dict.fromkeys(names, 1.0))
+        quality["best_fit_pct"], quality["straddling_share"] = 100.0, 0.0
+        columns = ["target_id", "quality_index", "best_fit_pct", "coverage", "straddling_share"]
+        shares[str(level)] = Crosswalk(
+            frame,
+            pd.DataFrame({"source_id": units.to_numpy(), "share": outside}),
+            _overlaps(frame),
+            quality[columns],
+            sources,
+            meta={
+                "source_level": str(level),
+                "target_level": None,
+                "target_kind": "areas",
+                "listed": targets,
+                "vintage": table.vintage,
+                "weight": basis,
+                "placement": "surface",
+                "sources": len(units),
+                "targets": len(targets),
+                "pairs": len(frame),
+            },
+        )
+    return shares
+
+
+def _overlaps(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the units that several areas list."""
+    twice = frame.merge(frame, on="source_id", suffixes=("", "_other"))
+    twice = twice[twice["target_id"] < twice["target_id_other"]]
+    twice = twice.rename(columns={"target_id_other": "other_id"})
+    return twice[["target_id", "other_id", "source_id", "share", "area_share"]].reset_index(
+        drop=True
+    )
+
+
+# ------------------------------------------------------------------- by blocks, else by points
+
+
+def chain_to(
+    links: Sequence[Correspondence], newest: int, year: int
+) -> tuple[Correspondence | None, str]:
+    """Return the correspondence from the newest census to a year, or why there is none."""
+    found: Correspondence | None = None
+    at = newest
+    while at > year:
+        steps = [one for one in links if one.vintage == at and one.old_vintage >= year]
+        if not steps:
+            return None, say("tables.no_link", newest=str(at), year=str(year))
+        same = [one for one in steps if found is not None and one.block_level == found.old_level]
+        # by blocks on the way, so that nothing is lost there; by areas at the end
+        step = min(
+            same or steps,
+            key=lambda one: (
+                one.old_vintage,
+                one.level != ("DA" if one.old_vintage == year else "DB"),
+            ),
+        )
+        try:
+            found = step if found is None else found.chain(step)
+        except LipgeoError as error:
+            return None, str(error)
+        at = found.old_vintage
+    return found, ""
 
 
 def _shares(  # noqa: PLR0917
@@ -505,6 +506,14 @@ def _shares(  # noqa: PLR0917
         weight: points_crosswalk(edition.census, level, areas, newest.census, weight)
         for weight in weights
     }
+
+
+def _parents(edition: Edition, below: str, level: str) -> pd.Series | None:
+    """Return which unit of a level each lower unit of an older census lies in, where known."""
+    if edition.census is None or below not in edition.census.levels:
+        return None
+    units = edition.census.units(below)
+    return units.get(level)
 
 
 def _without_polygons(edition: Edition) -> bool:

@@ -148,7 +148,7 @@ class Plan:
             for one in variables
         ]
         kinds = {
-            kind: pairs.held if kind == _WEIGHT else np.asarray(reader.counts_of(kind))
+            kind: pairs.amounts if kind == _WEIGHT else np.asarray(reader.counts_of(kind))
             for kind in dict.fromkeys([*held, *(c for c in ceilings if c is not None)])
         }
         # counts that are summed alike share a rule
@@ -269,7 +269,7 @@ def _links(pairs: Pairs, units: Ints, kinds: Sequence[Floats]) -> pd.DataFrame:
     ]
 
     # what lies at home nowhere is kept but for what is shared out, which its first link says
-    kept = pairs.kept - (_home(pairs) < 0)
+    kept = pairs.shares_outside - (_home(pairs) < 0)
     linked = np.zeros(len(kept), dtype=bool)
     linked[pairs.source[rest]] = True
     source = np.flatnonzero((kept != 0) & ~linked)
@@ -593,7 +593,7 @@ class _Result:
         once = self.sums("home", name, self.groups["target"])
         return once + self.sums("home", name, self.groups["again"])
 
-    def along(self, name: str) -> Floats:
+    def of_links(self, name: str) -> Floats:
         """Return a sum of units along outlines by target."""
         return self.sums("links", name, self.groups["target"])
 
@@ -637,8 +637,8 @@ def _totals(got: _Result, absent: _AbsentSums, plan: Plan) -> Totals:
     roundings = [rounding_of(one, plan.level) for one in plan.variables]
     base, small = (np.array([getattr(r, of) for r in roundings]) for of in ("base", "small"))
     limited = np.array([one.limit >= 0 for one in roundings])
-    above = got.at_home("above_limit") + got.along("above_limit")
-    above_square = got.at_home("above_limit") + got.along("above_limit_square")
+    above = got.at_home("above_limit") + got.of_links("above_limit")
+    above_square = got.at_home("above_limit") + got.of_links("above_limit_square")
     little = np.where(limited, _difference(share_seen, above), 0.0)
     little_square = np.where(limited, _difference(square_seen, above_square), 0.0)
     rounding_max = (share_seen - little) * np.maximum(base - 1, 0)
@@ -648,15 +648,15 @@ def _totals(got: _Result, absent: _AbsentSums, plan: Plan) -> Totals:
     # counts have no denominator
     whole = got.at_home("numerator")
     nothing = np.zeros(whole.shape)
-    shared_by_area = pairs.shared_by_area.astype(np.float64)
+    shared_by_area = pairs.is_shared_by_area.astype(np.float64)
     return Totals(
-        numerator=whole + got.along("numerator"),
+        numerator=whole + got.of_links("numerator"),
         denominator=nothing,
-        numerator_inside=whole + got.along("numerator_inside"),
-        numerator_straddling=got.along("numerator_straddling"),
+        numerator_inside=whole + got.of_links("numerator_inside"),
+        numerator_straddling=got.of_links("numerator_straddling"),
         denominator_inside=nothing,
         denominator_straddling=nothing,
-        numerator_square=whole + got.along("numerator_square"),
+        numerator_square=whole + got.of_links("numerator_square"),
         denominator_square=nothing,
         amount=amount,
         amount_observed=amount_seen,
@@ -666,8 +666,8 @@ def _totals(got: _Result, absent: _AbsentSums, plan: Plan) -> Totals:
         missing_straddling=got.of_missing("ceiling_straddling") + absent.ceiling_straddling,
         unbounded=got.of_missing("unbounded") + absent.unbounded,
         missing_square=got.of_missing("amount_square") + absent.amount_square,
-        doubt_size=got.along("doubt_size"),
-        doubt_size_square=got.along("doubt_size_square"),
+        doubt_size=got.of_links("doubt_size"),
+        doubt_size_square=got.of_links("doubt_size_square"),
         numerator_rounding_max=rounding_max,
         denominator_rounding_max=nothing,
         numerator_rounding_variance=rounding_variance,
@@ -686,7 +686,7 @@ def _overall(got: _Result, absent: _AbsentSums, plan: Plan) -> Overall:
     measure, count = _measures(plan), len(plan.variables)
     total = got.of_all("home", "numerator")
     outside = got.sums("home", "numerator", range(-1, 0))[0]
-    shared_out = got.along("kept").sum(axis=0)
+    shared_out = got.of_links("kept").sum(axis=0)
     # the variance of a value leaves out units that hold nothing, and units not observed
     empty = got.sums("others", "numerator", got.groups["empty"])
     amount = measure.amount.sum(axis=0)[measure.kind]

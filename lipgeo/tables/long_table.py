@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lipgeo.census.data import COUNTS
 from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import has_trait
 from lipgeo.report import CheckReport
@@ -28,7 +29,6 @@ _LEAST_AT_A_TIME = 128
 _SUMS_AT_A_TIME = 2_000_000
 #: other variables, whose columns are read into memory
 _READ_AT_A_TIME = 64
-_MEASURES = ("population", "dwellings", "households")
 
 
 class LongTable:
@@ -281,14 +281,14 @@ class LongTable:
     def _measures(self) -> CensusTable:
         """Return people, dwellings and households, as far as the table has them."""
         if self._measured is None:
-            self._measured = self.part([name for name in _MEASURES if name in self._columns])
+            self._measured = self.part([name for name in COUNTS if name in self._columns])
         return self._measured
 
     def _columns_needed(self, variables: Sequence[Variable]) -> list[str]:
         """Return the columns that variables, their ceilings and their measures are made from."""
         wanted = [part for one in variables for part in parts_needed(one)]
         wanted += [str(one.denominator) for one in variables if one.denominator]
-        return [name for name in dict.fromkeys([*wanted, *_MEASURES]) if name in self._columns]
+        return [name for name in dict.fromkeys([*wanted, *COUNTS]) if name in self._columns]
 
     def pieces(
         self, variables: Sequence[Variable]

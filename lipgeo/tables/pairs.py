@@ -97,7 +97,7 @@ class Pairs:
         return np.asarray(np.where(self.straddling, s * (1 - s) + (s - a) ** 2, 0.0))
 
     @cached_property
-    def held(self) -> Floats:
+    def amounts(self) -> Floats:
         """What each source holds of the crosswalk's weight: people, dwellings, households, m²."""
         return np.asarray(self.crosswalk.held, dtype=np.float64)
 
@@ -115,7 +115,7 @@ class Pairs:
         return self.crosswalk.weight == "area" or bool(apart.max(initial=0.0) <= _SAME)
 
     @cached_property
-    def kept(self) -> Floats:
+    def shares_outside(self) -> Floats:
         """Share of each source outside all targets, less what lies in two of them.
 
         Sources in three targets at once, where pairs of overlaps count too much, are taken by
@@ -131,13 +131,13 @@ class Pairs:
         return np.asarray(np.where(crowded, 1 - shared, rest - twice))
 
     @cached_property
-    def shared_by_area(self) -> Flags:
+    def is_shared_by_area(self) -> Flags:
         """Sources that were shared by area for want of people; one a source."""
         basis = self.crosswalk.sources["share_basis"].eq("area").to_numpy(dtype=bool)
         return np.asarray(basis & (self.crosswalk.weight != "area"))
 
     @cached_property
-    def touched(self) -> Flags:
+    def is_touched(self) -> Flags:
         """Sources of which some share is in a target."""
         hit = np.zeros(len(self.sources), dtype=bool)
         hit[self.source[(self.share > 0) | (self.area_share > self.sliver)]] = True
@@ -251,7 +251,7 @@ class Family:
             return scipy.sparse.csr_matrix((values[mine], (which, at)), shape)
 
         # the share of each parent, as a unit's is taken: its members cut by area
-        held = pairs.held[rows]
+        held = pairs.amounts[rows]
         total = (unions @ held)[parent]
         calibrated = "calibration" in pairs.crosswalk.meta
         part = by_split(pairs.share if calibrated else pairs.area_share) @ held

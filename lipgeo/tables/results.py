@@ -38,6 +38,82 @@ FLAGS = (
     "shared_by_area",
     "zero_may_be_suppression",
 )
+#: totals are conserved to this, relative
+EXACT = 1e-9
+
+
+# ------------------------------------------------------------------- sums with their variances
+
+
+@dataclass(frozen=True)
+class ResultSums(Totals):
+    """What is said of the targets by all tables; arrays are targets by variables.
+
+    Attributes
+    ----------
+    missing_variance
+        Variance of what is put in for units not observed.
+    split_variance
+        Variance of how straddling units split.
+    numerator_sampling, denominator_sampling
+        Variance of sampling of counts, and of denominators.
+    """
+
+    missing_variance: Floats
+    split_variance: Floats
+    numerator_sampling: Floats
+    denominator_sampling: Floats
+
+    def at(self, rows: npt.NDArray[np.int64], count: int) -> ResultSums:
+        """Return the sums of more targets: these at ``rows``, nothing elsewhere."""
+        spread = {}
+        for one in fields(self):
+            values = getattr(self, one.name)
+            spread[one.name] = np.zeros((count, values.shape[1]))
+            spread[one.name][rows] = values
+        return ResultSums(**spread)
+
+    def __add__(self, other: ResultSums) -> ResultSums:
+        return ResultSums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+def sums_of(sums: TableSums, spread: Spread) -> ResultSums:
+    """Return the sums of one table, variances by its error model.
+
+    Raises
+    ------
+    TableError
+        What targets and remainder hold is not what the sources hold (to 1e-9): never expected.
+    """
+    prove_conserved(sums)
+    totals = sums.totals
+    return ResultSums(
+        **{one.name: getattr(totals, one.name) for one in fields(Totals)},
+        missing_variance=totals.missing_square * spread.missing,
+        split_variance=totals.doubt_size * spread.phi + totals.doubt_size_square * spread.tau2,
+        numerator_sampling=totals.numerator_square * sums.sampling,
+        denominator_sampling=totals.denominator_square * sums.sampling,
+    )
+
+
+def prove_conserved(sums: TableSums) -> None:
+    """Raise unless targets and remainder hold what the sources hold."""
+    kept = sums.totals.numerator.sum(axis=0) + sums.overall.outside
+    given = sums.overall.total
+    wrong = np.abs(kept - given) > EXACT * np.maximum(np.abs(given), 1.0)
+    if wrong.any():
+        names = [sums.variables[row].name for row in np.flatnonzero(wrong)]
+        raise TableError(
+            "tables.not_conserved",
+            [
+                {"variable": name, "kept": float(k), "given": float(g)}
+                for name, k, g in zip(names, kept[wrong], given[wrong], strict=True)
+            ],
+            variables=names,
+        )
+
+
+# ------------------------------------------------------------------- results
 
 
 @dataclass(frozen=True)
@@ -304,75 +380,3 @@ def _likely(
         + np.nan_to_num(errors.sampling) ** 2
     )
     return value - np.hypot(below, rest), value + np.hypot(above, rest)
-
-
-#: totals are conserved to this, relative
-EXACT = 1e-9
-
-
-@dataclass(frozen=True)
-class ResultSums(Totals):
-    """What is said of the targets by all tables; arrays are targets by variables.
-
-    Attributes
-    ----------
-    missing_variance
-        Variance of what is put in for units not observed.
-    split_variance
-        Variance of how straddling units split.
-    numerator_sampling, denominator_sampling
-        Variance of sampling of counts, and of denominators.
-    """
-
-    missing_variance: Floats
-    split_variance: Floats
-    numerator_sampling: Floats
-    denominator_sampling: Floats
-
-    def at(self, rows: npt.NDArray[np.int64], count: int) -> ResultSums:
-        """Return the sums of more targets: these at ``rows``, nothing elsewhere."""
-        spread = {}
-        for one in fields(self):
-            values = getattr(self, one.name)
-            spread[one.name] = np.zeros((count, values.shape[1]))
-            spread[one.name][rows] = values
-        return ResultSums(**spread)
-
-    def __add__(self, other: ResultSums) -> ResultSums:
-        return ResultSums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
-
-
-def sums_of(sums: TableSums, spread: Spread) -> ResultSums:
-    """Return the sums of one table, variances by its error model.
-
-    Raises
-    ------
-    TableError
-        What targets and remainder hold is not what the sources hold (to 1e-9): never expected.
-    """
-    prove_conserved(sums)
-    totals = sums.totals
-    return ResultSums(
-        **{one.name: getattr(totals, one.name) for one in fields(Totals)},
-        missing_variance=totals.missing_square * spread.missing,
-        split_variance=totals.doubt_size * spread.phi + totals.doubt_size_square * spread.tau2,
-        numerator_sampling=totals.numerator_square * sums.sampling,
-        denominator_sampling=totals.denominator_square * sums.sampling,
-    )
-
-
-def prove_conserved(sums: TableSums) -> None:
-    """Raise unless targets and remainder hold what the sources hold."""
-    kept = sums.totals.numerator.sum(axis=0) + sums.overall.outside
-    given = sums.overall.total
-    wrong = np.abs(kept - given) > EXACT * np.maximum(np.abs(given), 1.0)
-    if wrong.any():
-        names = [sums.variables[row].name for row in np.flatnonzero(wrong)]
-        raise TableError(
-            "tables.not_conserved",
-            [
-                {"variable": name, "kept": float(k), "given": float(g)}
-                for name, k, g in zip(names, kept[wrong], given[wrong], strict=True)
-            ],
-            variables=names,
-        )

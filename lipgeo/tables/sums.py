@@ -261,7 +261,7 @@ def sum_table(
         totals=_totals(pairs, columns, table.vintage),
         overall=Overall(
             total=n.sum(axis=0),
-            outside=pairs.kept @ n,
+            outside=pairs.shares_outside @ n,
             rate_sd=rate_sd,
             rate_range=rate_range,
             variance=_variance_of_value(columns),
@@ -313,7 +313,7 @@ def _totals(pairs: Pairs, columns: Columns, vintage: int | None) -> Totals:
         denominator_rounding_variance=by_square @ var_d,
         units=touching @ ones,
         straddling=straddling @ ones,
-        shared_by_area_count=straddling @ (ones * pairs.shared_by_area[:, None]),
+        shared_by_area_count=straddling @ (ones * pairs.is_shared_by_area[:, None]),
         not_applicable=touching @ (columns.reason == REASONS.index("...")).astype(np.float64),
         zeros=touching @ (zero * has_trait(vintage, "zeros_may_be_suppressed")),
     )
