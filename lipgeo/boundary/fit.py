@@ -240,6 +240,7 @@ def fit_boundaries(
     asked = check_options(
         areas, unit, rule, by, terms, accept=accept, exclusive=exclusive, optimal=together
     )
+    # units: those listed as they are, those of drawn areas by the rule
     given = FitAreas.of(areas)
     require_vintage(areas, census)
     listed = units_of_lists(census, areas)
@@ -252,18 +253,21 @@ def fit_boundaries(
     units = order_units(
         describe_units(census, pd.concat([fit.chosen, listed], ignore_index=True)), census
     )
+    # what the unions hold: as shares, as the fewest standard units, against the areas as drawn
     union = atoms_of(census, units)
     at = level_of_unions(census, union, [] if asked.level == "mixed" else [asked.level])
     membership = build_crosswalk(census.zones(at), as_lists(areas, units, census), weight=by)
     shares = membership if fit.shares is None else fit.shares
     cover, stopped = cover_areas(census, given, units, union)
     measures = misfit(census, fit.inside, union[given.drawn[union["area"]]], len(areas))
+    # the unions as polygons, and the frame of the areas
     made = dissolve_units(census, units, areas.ids)
     quality = shares.quality.set_index("target_id")
     frame = area_frame(
         areas, units, cover, measures=measures, quality=quality, shapes=made.geometry,
         vintage=census.vintage,
     )  # fmt: skip
+    # what must be said of them
     said = remarks(
         census, areas, frame,
         units=units, union=union, stopped=stopped, measures=measures, shares=shares,

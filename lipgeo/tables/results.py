@@ -279,82 +279,60 @@ def _ratios(
     average = np.array([one.rule == "average" for one in variables])
     part = np.array([one.part for one in variables]) & ~average
     rate = _over(sums.numerator, sums.denominator)
-    # N is part of D: straddling units give only D, or only N, and what is hidden likewise
+    low, high = _ratio_bounds(sums, rate, average, part)
+    known = np.nan_to_num(rate)
+    # N of an average is D times it: what D is rounded by moves it by how far rates vary
+    rounding_max = np.where(
+        average,
+        sums.denominator_rounding_max * rate_range,
+        sums.numerator_rounding_max + known * sums.denominator_rounding_max,
+    )
+    rounding_variance = np.where(
+        average,
+        sums.denominator_rounding_variance * rate_sd**2,
+        sums.numerator_rounding_variance + known**2 * sums.denominator_rounding_variance,
+    )
+    # how an average varies among those asked is not known
+    sampling = per * _over(np.sqrt(_sampling_variance(sums, known, part)), sums.denominator)
+    errors = _Errors(
+        split=per * _over(np.sqrt(sums.split_variance), sums.denominator),
+        missing=per * _over(np.sqrt(sums.missing_variance), sums.amount),
+        rounding_max=per * _over(rounding_max, sums.denominator),
+        rounding_sd=per * _over(np.sqrt(rounding_variance), sums.denominator),
+        sampling=np.where(average & sampled, np.nan, sampling),
+    )
+    return per * rate, per * low, per * high, errors
+
+
+def _ratio_bounds(
+    sums: ResultSums, rate: Floats, average: Flags, part: Flags
+) -> tuple[Floats, Floats]:
+    """Return the bounds of N over D; ``average`` and ``part`` say which is which kind."""
+    inside, straddling = sums.numerator_inside, sums.numerator_straddling
     hidden = sums.missing_inside + sums.missing_straddling
-    low = _over(
-        sums.numerator_inside,
-        sums.denominator_inside + sums.denominator_straddling - sums.numerator_straddling + hidden,
-    )
-    high = _over(
-        sums.numerator_inside + sums.numerator_straddling + hidden,
-        sums.denominator_inside + sums.numerator_straddling + hidden,
-    )
     lacking = sums.share - sums.share_observed > 1e-12
+    # N is part of D: straddling units give D without N, or N alone, and what is hidden likewise
+    other = sums.denominator_inside + sums.denominator_straddling - straddling
+    low = _over(inside, other + hidden)
+    high = _over(inside + straddling + hidden, sums.denominator_inside + straddling + hidden)
     low = np.where(sums.unbounded > 0, 0.0, low)
     high = np.where(sums.unbounded > 0, 1.0, high)
-    # N is no part of D: straddling units give what bounds most
-    free_low = np.where(
-        lacking,
-        np.nan,
-        _over(sums.numerator_inside, sums.denominator_inside + sums.denominator_straddling),
-    )
-    free_high = np.where(
-        lacking,
-        np.nan,
-        _over(sums.numerator_inside + sums.numerator_straddling, sums.denominator_inside),
-    )
-    low, high = np.where(part, low, free_low), np.where(part, high, free_high)
-    # nothing in it can vary: all whole and observed, or all of one kind
+    # N is no part of D: they give all their D, or all their N; nothing bounds what is hidden
+    free_low = _over(inside, sums.denominator_inside + sums.denominator_straddling)
+    free_high = _over(inside + straddling, sums.denominator_inside)
+    low = np.where(part, low, np.where(lacking, np.nan, free_low))
+    high = np.where(part, high, np.where(lacking, np.nan, free_high))
+    # an average has none, unless nothing in it can vary: all is whole and observed
     whole = (sums.straddling == 0) & ~lacking
     low = np.where(average, np.nan, low)
     high = np.where(average, np.nan, high)
+    # nor has a part anything to vary by where its bounds are none
     low = np.where(whole | (part & np.isnan(low)), rate, low)
     high = np.where(whole | (part & np.isnan(high)), rate, high)
     # slivers may hold people: a bound never excludes the value
-    low, high = (
+    return (
         np.where(np.isnan(low), low, np.fmin(low, rate)),
         np.where(np.isnan(high), high, np.fmax(high, rate)),
-    )
-    # N of an average is D times it: what D is rounded by moves it by how far rates vary
-    varying = np.where(average, rate_range, 1.0)
-    return (
-        per * rate,
-        per * low,
-        per * high,
-        _Errors(
-            split=per * _over(np.sqrt(sums.split_variance), sums.denominator),
-            missing=per * _over(np.sqrt(sums.missing_variance), sums.amount),
-            rounding_max=per
-            * _over(
-                np.where(
-                    average,
-                    sums.denominator_rounding_max * varying,
-                    sums.numerator_rounding_max
-                    + np.nan_to_num(rate) * sums.denominator_rounding_max,
-                ),
-                sums.denominator,
-            ),
-            rounding_sd=per
-            * _over(
-                np.sqrt(
-                    np.where(
-                        average,
-                        sums.denominator_rounding_variance * rate_sd**2,
-                        sums.numerator_rounding_variance
-                        + np.nan_to_num(rate) ** 2 * sums.denominator_rounding_variance,
-                    )
-                ),
-                sums.denominator,
-            ),
-            sampling=np.where(
-                average & sampled,
-                np.nan,
-                per
-                * _over(
-                    np.sqrt(_sampling_variance(sums, np.nan_to_num(rate), part)), sums.denominator
-                ),
-            ),
-        ),
     )
 
 
