@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -65,6 +66,20 @@ HEADS = {
 }  # fmt: skip
 
 
+def _patterns(call: ast.Call) -> list[str]:
+    """Return patterns of the keys that a call puts together: ``f"order.{universe}_below"``."""
+    made = [
+        "".join(
+            re.escape(str(part.value)) if isinstance(part, ast.Constant) else "[a-z_]+"
+            for part in argument.values
+        )
+        for argument in call.args
+        if isinstance(argument, ast.JoinedStr)
+    ]
+    # one that names no more than its room could be any key of it
+    return [one for one in made if one.rpartition(".")[2].strip("\\") not in ("", "[a-z_]+")]
+
+
 def said_by_code() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     """Return the keys each error class is raised with, and the keys of findings by severity."""
     raised: dict[str, set[str]] = defaultdict(set)
@@ -81,6 +96,7 @@ def said_by_code() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
                 for part in ast.walk(argument)
                 if isinstance(part, ast.Constant) and part.value in known
             }
+            keys |= {key for key in known for made in _patterns(node) if re.fullmatch(made, key)}
             if called in ERRORS:
                 raised[called] |= keys
             elif called == "require_kind":

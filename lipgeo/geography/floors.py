@@ -8,7 +8,14 @@ from typing import Literal
 from lipgeo.errors import InputError
 from lipgeo.geography.hierarchy import Fact, facts, level, require_vintage
 
-__all__ = ["Classification", "classify", "floor_persons", "floors"]
+__all__ = [
+    "Classification",
+    "classify",
+    "floor_persons",
+    "floor_universes",
+    "floors",
+    "floors_of_universe",
+]
 
 Classification = Literal["standard", "semi-custom", "custom"]
 
@@ -36,6 +43,33 @@ def floors(vintage: int) -> dict[str, Fact]:
         name: Fact(row["value"], row["counts"], row["certainty"][year])
         for name, row in facts()["floors"].items()
     }
+
+
+def floor_universes() -> tuple[str, ...]:
+    """Return the universes of tables that have floors of their own.
+
+    Examples
+    --------
+    >>> from lipgeo.geography.floors import floor_universes
+    >>> floor_universes()
+    ('income',)
+    """
+    rows = facts()["floors"].values()
+    return tuple(dict.fromkeys(row["universe"] for row in rows if "universe" in row))
+
+
+def floors_of_universe(universe: str, vintage: int) -> dict[str, Fact]:
+    """Return the floors that tables of one universe are held against beside those of the area.
+
+    Examples
+    --------
+    >>> from lipgeo.geography.floors import floors_of_universe
+    >>> [(name, fact.value) for name, fact in floors_of_universe("income", 2021).items()]
+    [('income_population', 250), ('income_households', 40)]
+    """
+    known = floors(vintage)
+    rows = facts()["floors"].items()
+    return {name: known[name] for name, row in rows if row.get("universe") == universe}
 
 
 def floor_persons(unit_levels: Iterable[str], vintage: int) -> Fact:

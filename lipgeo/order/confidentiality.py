@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.census.around import STANDARD
-from lipgeo.geography.floors import floors
+from lipgeo.geography.floors import floor_universes, floors, floors_of_universe
 from lipgeo.geography.hierarchy import has_trait, parents_by_id
 from lipgeo.order.content import Content
 from lipgeo.order.differencing import Difference, Published, differences
@@ -57,11 +57,11 @@ def margins(areas: pd.DataFrame, ground: pd.DataFrame, vintage: int) -> pd.DataF
         One row an area: ``area_id`` (text); ``population``; ``floor_persons`` and ``margin``
         (population less the floor, negative below it, NaN where the population is unknown);
         ``rounding``: how far the population may be off because small blocks are rounded;
-        ``households`` (private dwellings occupied; NaN where unknown);
-        ``income_persons, income_households`` (the floors) and ``income_margin,
-        income_households_margin``; ``certainty, income_certainty`` of the floors (text).
+        ``households`` (private dwellings occupied; NaN where unknown); for each universe with
+        floors of its own ``income_persons, income_households`` (the floors, 0 where there is
+        none) and ``income_margin, income_households_margin``; ``certainty, income_certainty`` of
+        the floors (text).
     """
-    known = floors(vintage)
     owner = _owners(ground)
     people = ground["population"].to_numpy(np.float64)[owner["cell"]]
     blocks = ground["level"].eq("DB").to_numpy(bool)[owner["cell"]]
@@ -78,12 +78,15 @@ def margins(areas: pd.DataFrame, ground: pd.DataFrame, vintage: int) -> pd.DataF
     rounding = per_area["small"].sum().reindex(areas["area_id"])
     made["rounding"] = rounding.fillna(0.0).to_numpy(np.float64)
     made["households"] = households
-    made["income_persons"] = float(known["income_population"].value)
-    made["income_households"] = float(known["income_households"].value)
-    made["income_margin"] = made["population"] - made["income_persons"]
-    made["income_households_margin"] = made["households"] - made["income_households"]
-    made["certainty"] = known["floor_standard"].certainty
-    made["income_certainty"] = known["income_population"].certainty
+    for universe in floor_universes():
+        known = floors_of_universe(universe, vintage)
+        least = {fact.counts: float(fact.value) for fact in known.values()}
+        made[f"{universe}_persons"] = least.get("persons", 0.0)
+        made[f"{universe}_households"] = least.get("private households", 0.0)
+        made[f"{universe}_margin"] = made["population"] - made[f"{universe}_persons"]
+        made[f"{universe}_households_margin"] = made["households"] - made[f"{universe}_households"]
+        made[f"{universe}_certainty"] = next(iter(known.values())).certainty
+    made["certainty"] = floors(vintage)["floor_standard"].certainty
     return made
 
 
@@ -99,7 +102,7 @@ def check_income(made: pd.DataFrame, *, vintage: int) -> CheckReport:
     """Find areas too small for income, and those so near a floor that rounding decides.
 
     ``income_below`` (warning): fewer than 250 people or 40 private households; no income is
-    released. ``near_floor`` (note): at or above the floor by less than small blocks may be off.
+    released; any other universe with floors of its own is looked at as income is. ``near_floor`` (note): at or above the floor by less than small blocks may be off.
     ``income_unknown`` (note): the households are not known. ``place_of_work`` (note): these floors
     are tested on the employed at their workplace, who are not known here.
 
@@ -110,16 +113,7 @@ def check_income(made: pd.DataFrame, *, vintage: int) -> CheckReport:
     vintage
         Census year.
     """
-    below = (made["income_margin"] < 0) | (made["income_households_margin"] < 0)
-    findings = [
-        finding(
-            "order.income_below", "warning", area.area_id,
-            value=area.population, limit=area.income_persons, area=area.area_id,
-            people=area.population, homes=_format_value(area.households),
-            floor=area.income_persons, households=area.income_households,
-        )
-        for area in made[below & (made["population"] > 0)].itertuples()
-    ]  # fmt: skip
+    findings = [one for universe in floor_universes() for one in _below(made, universe)]
     near = made[(made["margin"] >= 0) & (made["margin"] < made["rounding"])]
     findings += [
         finding(
@@ -144,6 +138,20 @@ def check_income(made: pd.DataFrame, *, vintage: int) -> CheckReport:
 
 def _format_value(value: float) -> str:
     return "?" if np.isnan(value) else f"{value:.0f}"
+
+
+def _below(made: pd.DataFrame, universe: str) -> Iterable[Finding]:
+    """Find populated areas below a floor of a universe."""
+    persons, households = made[f"{universe}_persons"], made[f"{universe}_households"]
+    below = (made[f"{universe}_margin"] < 0) | (made[f"{universe}_households_margin"] < 0)
+    for at in np.flatnonzero(below & (made["population"] > 0)).tolist():
+        area = made.iloc[at]
+        yield finding(
+            f"order.{universe}_below", "warning", area["area_id"],
+            value=area["population"], limit=persons.iloc[at], area=area["area_id"],
+            people=area["population"], homes=_format_value(area["households"]),
+            floor=persons.iloc[at], households=households.iloc[at],
+        )  # fmt: skip
 
 
 def check_reserves(ground: pd.DataFrame, vintage: int) -> CheckReport:

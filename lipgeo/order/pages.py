@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lipgeo._version import __version__
-from lipgeo.geography.floors import floors
+from lipgeo.geography.floors import floor_universes, floors, floors_of_universe
 from lipgeo.geography.hierarchy import Fact, level
 from lipgeo.order.content import Content
 from lipgeo.report import CheckReport, fill_template
@@ -116,6 +116,13 @@ def _floors(content: Content, report: CheckReport) -> Iterable[str]:
         income=known["income_population"].value,
         households=known["income_households"].value,
     )
+    for universe in floor_universes():
+        if universe != "income":  # its floors are in the sentence above
+            limits = {
+                fact.counts.split()[-1]: fact.value
+                for fact in floors_of_universe(universe, content.vintage).values()
+            }
+            yield say(f"order.readme_floor_{universe}", **limits)
     unsure = {fact.certainty for fact in known.values()} - {"verified"}
     if unsure:
         yield say("order.readme_floors_unsure", vintage=str(content.vintage))

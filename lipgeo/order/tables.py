@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.errors import OrderError
-from lipgeo.geography.floors import floors
+from lipgeo.geography.floors import floor_universes, floors_of_universe
 from lipgeo.geography.hierarchy import fold
 from lipgeo.order.content import Content
 from lipgeo.report import Faults
@@ -22,7 +22,7 @@ from lipgeo.words import say
 __all__ = ["UNIVERSES", "Asked", "read_estimates", "read_tables", "table_frame"]
 
 #: who a table counts: which floor holds
-UNIVERSES = ("population", "income", "place_of_work")
+UNIVERSES = ("population", *floor_universes(), "place_of_work")
 #: words that tell the universe where a list does not
 _WORDS = {
     "income": ("income", "revenu", "earning", "wage", "salaire", "gain"),
@@ -226,7 +226,7 @@ def table_frame(
 
 
 def _expect_suppression(content: Content, universe: str, households: Any) -> tuple[Any, Any]:
-    areas, known = content.areas, floors(content.vintage)
+    areas = content.areas
     people = areas["population_union"].to_numpy(np.float64)
     # households unknown: there are at most as many as private dwellings
     dwellings = areas["dwellings_union"].to_numpy(np.float64)
@@ -241,9 +241,10 @@ def _expect_suppression(content: Content, universe: str, households: Any) -> tup
         expected[:], reason[:] = "unknown", "employed_at_workplace_not_known"
     unknown = np.isnan(people)
     expected[unknown], reason[unknown] = "unknown", "population_not_known"
-    if universe == "income":
-        suppress(homes < known["income_households"].value, "income_households")
-        suppress(people < known["income_population"].value, "income_population")
+    counted = {"persons": people, "private households": homes}
+    # the first floor named is the reason, so it is looked at last
+    for name, floor in reversed(floors_of_universe(universe, content.vintage).items()):
+        suppress(counted[floor.counts] < floor.value, name)
     if universe != "place_of_work":
         suppress(people < areas["floor_persons"].to_numpy(np.float64), "floor_persons")
     return expected, reason
