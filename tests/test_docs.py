@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import operator
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 import sparkhere
 
+import lipgeo
 from lipgeo import words
 from lipgeo.cli import main
 from lipgeo.synthetic.demo import run_demo
@@ -223,6 +225,16 @@ def test_every_error_has_its_cure(makers):
         keys = {key for some in raised.values() for key in some}
         assert {key for key in keys if f"`{key}`" not in text} == set()
         assert {name for name in classes if f"\n## {name}\n" not in text} == set()
+
+
+def test_every_public_name_is_in_the_reference():
+    """The page of the Python API lists each public function and class, and nothing else."""
+    text = (DOCS / "reference" / "api.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^   ([A-Za-z][\w.]*)$", text, re.M)
+    assert {name for name in listed if "." not in name} == set(lipgeo._FILES)
+    for name in listed:
+        assert callable(operator.attrgetter(name)(lipgeo)), name
+    assert len(listed) == len(set(listed))
 
 
 def test_every_page_is_reached():

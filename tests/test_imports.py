@@ -119,15 +119,8 @@ def test_an_import_upward_or_sideways_is_refused_in_every_room(tmp_path):
     """One import from each room of each room above or beside it: all are named, one by one."""
     planted = against_the_order()
     assert {room for room, _ in planted} == rooms() - {"__main__"}
-    kept, printed = lint(
-        build(
-            tmp_path,
-            {
-                f"lipgeo.{room}.to_{other}": f"import lipgeo.{other}.thing"
-                for room, other in planted
-            },
-        )
-    )
+    lines = {f"lipgeo.{room}.to_{other}": f"import lipgeo.{other}.thing" for room, other in planted}
+    kept, printed = lint(build(tmp_path, lines))
     assert not kept
     expected = {(f"{room}.to_{other}", f"lipgeo.{other}.thing") for room, other in planted}
     assert expected - broken(printed) == set()

@@ -29,7 +29,7 @@ from typing import IO, Literal
 
 import certifi
 
-import lipgeo
+from lipgeo._version import __version__
 from lipgeo.errors import DownloadError, LipgeoError
 from lipgeo.files import sha256_of
 from lipgeo.store.catalogue import NeededFile
@@ -145,7 +145,7 @@ def open_address(
         address,
         method=method,
         headers={
-            "User-Agent": f"lipgeo/{lipgeo.__version__}",
+            "User-Agent": f"lipgeo/{__version__}",
             "Accept-Encoding": "identity",  # lengths must be those of the file
             **(headers or {}),
         },
