@@ -33,6 +33,7 @@ SYMBOLS = {
     "E": "E",
     "r": "r",
 }
+_DIGITS = r"[-+]?\d[\d., ]*"
 #: a number with its mark: "120 E", "120r"
 _MARKED = r"^(.*\d)\s*([Er])$"
 
@@ -74,13 +75,19 @@ def read_cells(
         values, unread = to_numbers(cells)
     else:
         text = cells.astype("string").str.strip()
-        alone = text.map(SYMBOLS)
-        has = alone.notna().to_numpy(dtype=bool)
-        symbols[has] = alone[has].to_numpy(dtype=object)
-        marked = text.mask(has).str.extract(_MARKED)
-        tail = marked[1].notna().to_numpy(dtype=bool)
-        symbols[tail] = marked.loc[tail, 1].to_numpy(dtype=object)
-        values, unread = to_numbers(text.mask(has).where(~tail, marked[0]), decimal)
+        # what begins with a digit and goes on with digits and marks is no symbol, nor beside one
+        other = np.flatnonzero(~text.str.fullmatch(_DIGITS).fillna(True).to_numpy(dtype=bool))
+        if len(other):
+            some = text.iloc[other]
+            alone = some.map(SYMBOLS)
+            has = alone.notna().to_numpy(dtype=bool)
+            symbols[other[has]] = alone[has].to_numpy(dtype=object)
+            marked = some.mask(has).str.extract(_MARKED)
+            tail = marked[1].notna().to_numpy(dtype=bool)
+            symbols[other[tail]] = marked.loc[tail, 1].to_numpy(dtype=object)
+            text = text.copy()
+            text.iloc[other] = some.mask(has).where(~tail, marked[0])
+        values, unread = to_numbers(text, decimal)
     if beside is not None:
         given = beside.astype("string").str.strip()
         held = (given.notna() & given.ne("")).to_numpy(dtype=bool)
@@ -122,26 +129,34 @@ class Vocabulary:
     def __init__(self) -> None:
         self.symbols: list[str] = [""]
         self._codes: dict[str, int] = {"": 0}
-        self._cells: dict[bytes, tuple[float, int, bool]] = {}
         self._marks: dict[bytes, int] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._places: dict[bytes, int] = {}
+        self._numbers: Floats = np.empty(0)
+        self._signs: Codes = np.empty(0, dtype=np.int16)
+        self._unread: Flags = np.empty(0, dtype=bool)
+
+    def learn(self, texts: Iterable[bytes]) -> None:
+        """Read texts that are new; a few at a time cost as much as thousands."""
+        new = list(dict.fromkeys(text for text in texts if text not in self._places))
+        if not new:
+            return
+        values, symbols, unread = read_cells(pd.Series(words_of(new), dtype="string"))
+        codes = np.array([self._code(symbol) for symbol in symbols], dtype=np.int16)
+        self._places |= {text: at for at, text in enumerate(new, len(self._places))}
+        self._numbers = np.append(self._numbers, values)
+        self._signs = np.append(self._signs, codes)
+        self._unread = np.append(self._unread, unread)
 
     def read_numbers(self, texts: list[bytes]) -> tuple[Floats, Codes, Flags]:
         """Return numbers (NaN where none), codes of symbols, and which texts are neither."""
-        known = self._cells
-        new = [text for text in texts if text not in known]
-        if new:
-            if len(known) > _REMEMBERED:
-                known.clear()
-                new = texts
-            words = pd.Series(words_of(new), dtype="string")
-            for text, value, symbol, unread in zip(new, *read_cells(words), strict=True):
-                known[text] = (float(value), self._code(symbol), bool(unread))
-        met = [known[text] for text in texts]
-        return (
-            np.array([one[0] for one in met], dtype=np.float64),
-            np.array([one[1] for one in met], dtype=np.int16),
-            np.array([one[2] for one in met], dtype=bool),
-        )
+        if len(self._places) > _REMEMBERED:
+            self._forget()
+        self.learn(texts)
+        places = np.fromiter(map(self._places.__getitem__, texts), np.int64, len(texts))
+        return self._numbers[places], self._signs[places], self._unread[places]
 
     def read_symbols(self, texts: list[bytes]) -> Codes:
         """Return the codes of texts of a column of symbols; one that is none is kept as it is."""

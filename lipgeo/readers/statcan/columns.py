@@ -1,6 +1,6 @@
-"""What the columns of an attribute table hold, by their names in English or French.
+"""Recognise the columns of an attribute table by their names in English or French.
 
-The layouts of the census attribute files, from ``layouts.toml``.
+The layouts of the census attribute files come from ``layouts.toml``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``read_correspondence``: the official correspondence files 92-156, zipped or not."""
+"""Read the official correspondence files 92-156, zipped or not, into a ``Correspondence``."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from lipgeo import geography
 from lipgeo.errors import FileError, InputError, LipgeoError, TableError
+from lipgeo.files import sha256_of
 from lipgeo.geography.dguids import schemas
 from lipgeo.readers.statcan.columns import facts
 from lipgeo.words import say
@@ -41,7 +42,6 @@ __all__ = [
     "find_layouts",
     "is_profile",
     "read_blocks",
-    "sha256_of",
     "text_bytes",
 ]
 
@@ -51,6 +51,7 @@ PRODUCT = re.compile(r"98-?40\d-?X(\d{4})\d{3}", re.IGNORECASE)
 BLOCK = 1 << 22
 #: the header is within so many bytes
 _HEAD = 1 << 16
+_NEWLINE = 10
 #: blocks read ahead
 _AHEAD = 3
 
@@ -264,7 +265,7 @@ def _strange_ids(ids: Sequence[str], vintage: int, country: Sequence[str]) -> li
 
 
 def _is_year_of(year: str, schema: str, vintage: int, country: bool) -> bool:
-    """Say whether a DGUID may begin so in a census; what is no DGUID is left to be refused later."""
+    """Say whether a DGUID may begin so in a census; what is no DGUID is refused later."""
     if country:
         return year == str(vintage)
     having = {one.code for one in geography.all_levels(vintage)}
@@ -276,9 +277,7 @@ def _is_year_of(year: str, schema: str, vintage: int, country: bool) -> bool:
     return any(not some or int(year) in some for some in years)
 
 
-def _of_another_census(
-    path: Path, given: Sequence[str], known: Sequence[int]
-) -> TableError:
+def _of_another_census(path: Path, given: Sequence[str], known: Sequence[int]) -> TableError:
     return TableError(
         "readers.profile_census",
         [{"file": path.name, "given": one} for one in given],
@@ -310,8 +309,8 @@ class Block:
         Their bytes.
     begin, end
         Byte of the text (unzipped) at which they begin, and the one after them.
-    line
-        Number of the first line, as an editor counts.
+    line, lines
+        Number of the first line, as an editor counts, and how many there are.
     digest
         SHA-256 of all text before ``end``.
     last
@@ -322,6 +321,7 @@ class Block:
     begin: int
     end: int
     line: int
+    lines: int
     digest: str
     last: bool
 
@@ -387,13 +387,16 @@ def _cut_blocks(path: Path, begin: int, check: tuple[int, str] | None) -> Genera
                 reason = say("readers.long_line", line=lines + 1)
                 raise FileError("readers.breaks_off", path=path, reason=reason)
             rest = bytes(buffer[cut:size])
-            text = memoryview(buffer)[:cut]
-            digest.update(text)
+            here = memoryview(buffer)[:cut]
+            digest.update(here)
             before, end = end, end + cut
             _check_text(check, before, end, digest)
-            block = pa.py_buffer(text)
-            yield Block(block, before, end, lines + 1, digest.copy().hexdigest(), last)
-            lines += buffer.count(b"\n", 0, cut)
+            if last and check is not None and end < check[0]:
+                raise ChangedError
+            count = buffer.count(b"\n", 0, cut) + (cut > 0 and buffer[cut - 1] != _NEWLINE)
+            so_far = digest.copy().hexdigest()
+            yield Block(pa.py_buffer(here), before, end, lines + 1, count, so_far, last)
+            lines += count
 
 
 def _check_text(check: tuple[int, str] | None, before: int, end: int, digest: Any) -> None:
@@ -416,7 +419,7 @@ def _fill(stream: BinaryIO, room: memoryview) -> int:
 def _open_text(path: Path) -> Iterator[BinaryIO]:
     """Open a file, or the one data file of a zip."""
     if path.is_dir():
-        raise FileError("readers.readtable_folder", path=path)
+        raise FileError("readers.folder", path=path)
     try:
         if zipfile.is_zipfile(path) and path.suffix.casefold() != ".xlsx":
             with (
@@ -428,11 +431,11 @@ def _open_text(path: Path) -> Iterator[BinaryIO]:
             with path.open("rb") as stream:
                 yield stream
     except FileNotFoundError as error:
-        raise FileError("readers.readers_missing", path=path) from error
+        raise FileError("readers.missing", path=path) from error
     except LipgeoError:
         raise
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise FileError("readers.readers_unreadable", path=path, reason=str(error)) from error
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise FileError("readers.unreadable", path=path, reason=str(error)) from error
 
 
 def text_bytes(path: Path) -> int:
@@ -448,12 +451,6 @@ def file_digest(path: Path, text_digest: str) -> str:
     return sha256_of(path) if zipfile.is_zipfile(path) else text_digest
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, as hexadecimal text."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _data_file(archive: zipfile.ZipFile, path: Path) -> str:
     """Return the name of the table in a zip: the largest text that is no guide."""
     aside = ("meta", "geo_starting", "readme", "lisez")
@@ -464,5 +461,5 @@ def _data_file(archive: zipfile.ZipFile, path: Path) -> str:
         and not any(word in name.lower() for word in aside)
     ]
     if not names:
-        raise FileError("readers.nothing_in_zip", path=path)
+        raise FileError("readers.tables.nothing_in_zip", path=path)
     return max(names, key=lambda name: archive.getinfo(name).file_size)

@@ -1,6 +1,6 @@
-"""A file of attributes as it comes: its columns by name, each read as text when asked for.
+"""Open a file of attributes as it comes: its columns by name, each read as text when asked for.
 
-Members of a zip, opened where they are or copied out for readers that need a file.
+Members of a zip are opened where they are, or copied out for readers that need a file.
 """
 
 from __future__ import annotations

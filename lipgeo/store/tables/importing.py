@@ -14,27 +14,34 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lipgeo import geography
-from lipgeo.errors import FileError, InputError, LipgeoError, StoreError, TableError
+from lipgeo.errors import InputError, LipgeoError, StoreError, TableError
 from lipgeo.files import (
     MANIFEST,
-    explained,
     file_entries,
+    output_error,
     read_manifest,
     sha256_of,
     sync,
     write_manifest,
 )
-from lipgeo.readers.statcan.profile import Layout, layouts_of, text_bytes, words_of
-from lipgeo.readers.statcan.profile_blocks import BLOCK, Blocks, ChangedError
-from lipgeo.readers.statcan.profile_rows import Figured, Reader, Rows
+from lipgeo.readers.statcan import profile_files
+from lipgeo.readers.statcan.profile_files import (
+    PRODUCT,
+    ChangedError,
+    ProfileLayout,
+    file_digest,
+    find_layouts,
+    text_bytes,
+)
+from lipgeo.readers.statcan.profile_rows import Reader, Rows
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.store.add import import_lock
 from lipgeo.store.tables.intake import Intake
@@ -55,6 +62,8 @@ from lipgeo.words import say
 __all__ = ["Journal", "add_table", "finish", "put_right"]
 
 _JOURNAL = "journal.jsonl"
+#: raised when a place in a file is written otherwise: what was left half done is begun anew
+_JOURNAL_FORMAT = 2
 
 
 class Journal:
@@ -295,7 +304,6 @@ Progress = Callable[[str, int, int], None]
 
 #: units of a batch: one part a level
 BATCH_UNITS = 256
-_PRODUCT = re.compile(r"98-?40\d-?X\d{7}", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: cells that are neither number nor symbol, remembered one by one
 _REMEMBERED = 1000
@@ -320,8 +328,7 @@ def add_table(
     store
         The store's folder; made if absent.
     files
-        Census Profile CSVs of 2021 or 2016 (98-401-X...), zipped or not; regional files are given
-        together.
+        Census Profile CSVs (98-401-X...), zipped or not; regional files are given together.
     name
         Name of the table; the product's number in the files' names (``98-401-X2021006``) or the
         first file's name unless given.
@@ -340,8 +347,9 @@ def add_table(
     Raises
     ------
     TableError
-        A file is no Census Profile, the files are of several censuses, a cell is neither number
-        nor symbol, a unit stands in two files with different figures.
+        A file is no Census Profile, the files are of several censuses or of one whose profiles
+        are not known, a cell is neither number nor symbol, a unit stands in two files with
+        different figures.
     FileError
         A file cannot be read or breaks off.
     StoreError, OutputError
@@ -350,7 +358,7 @@ def add_table(
         The name cannot be a folder's.
     """
     paths = [Path(one) for one in ([files] if isinstance(files, str | Path) else files)]
-    layouts = layouts_of(paths)
+    layouts = find_layouts(paths)
     vintage = layouts[0].vintage
     name = _name(name, paths)
     folder = Path(store)
@@ -373,11 +381,11 @@ def add_table(
         except OSError as error:
             if isinstance(error, LipgeoError):
                 raise
-            raise explained(table, error) from error
+            raise output_error(table, error) from error
 
 
 def _imported(
-    table: Path, paths: list[Path], layouts: list[Layout], progress: Progress | None
+    table: Path, paths: list[Path], layouts: list[ProfileLayout], progress: Progress | None
 ) -> CheckReport:
     """Import files into the folder of a table; begin anew where one changed since it was left."""
     work = work_folder(table)
@@ -391,7 +399,7 @@ def _imported(
 def _name(given: str | None, paths: list[Path]) -> str:
     """Return the name of a table, its own or that of its files."""
     if given is None:
-        product = _PRODUCT.search(paths[0].name)
+        product = PRODUCT.search(paths[0].name)
         given = product.group() if product else re.sub(r"[^A-Za-z0-9._-]+", "-", paths[0].stem)
         given = given.strip("-._") or "profile"
     if not _NAME.fullmatch(given):
@@ -418,7 +426,11 @@ class _Import:
     """One import: the files, the folder they go to, and how far it is."""
 
     def __init__(
-        self, folder: Path, paths: list[Path], layouts: list[Layout], progress: Progress | None
+        self,
+        folder: Path,
+        paths: list[Path],
+        layouts: list[ProfileLayout],
+        progress: Progress | None,
     ) -> None:
         self._folder = folder
         self._paths = paths
@@ -469,7 +481,8 @@ class _Import:
         return {
             "format": FORMAT,
             "batch": BATCH_UNITS,
-            "block": BLOCK,
+            "block": profile_files.BLOCK,
+            "journal": _JOURNAL_FORMAT,
             "files": [[path.name, path.stat().st_size] for path in self._paths],
         }
 
@@ -495,30 +508,34 @@ class _Import:
         path, layout = self._paths[place], self._layouts[place]
         intake = self._intake
         intake.open(place, path.name, layout)
-        blocks = Blocks(path, intake.end, intake.check)
-        reader = Reader(path, layout, intake.characteristics, intake.learn)
+        reader = Reader(
+            path,
+            layout,
+            intake.characteristics,
+            intake.vocabulary,
+            learn=intake.learn,
+        )
         writing: Future[None] | None = None
         waiting: list[Rows] = []
-        with closing(blocks.__iter__()) as texts:
-            for text, newlines in texts:
-                done = 0
-                for rows in reader.read(text, newlines, blocks.at, last=blocks.last):
-                    done = int(rows.ends[-1]) - blocks.at
-                    waiting.append(rows)
-                blocks.leave(text[done:])
-                batches, waiting = _batches(waiting, last=blocks.last)
-                for rows in batches:
-                    figured = self._figured(rows, path, layout)
+        with closing(reader.read(intake.end, intake.check)) as parts:
+            # nothing more, at the end: what waits is written
+            for rows in chain(parts, [None]):
+                self._remember(path, reader)
+                waiting += [] if rows is None else [rows]
+                batches, waiting = _batches(waiting, last=rows is None)
+                for batch in batches:
+                    assert reader.block is not None
                     if writing is not None:
                         writing.result()
-                    job = intake.batch(rows, figured, blocks.seen)
+                    job = intake.batch(batch, (reader.block.end, reader.block.digest))
                     if not self._bad_count:
                         writing = writer.submit(self._write, job)
                     self._tell(place)
         if writing is not None:
             writing.result()
+        assert reader.block is not None
         size = path.stat().st_size
-        digest = blocks.digest if self._sizes[place] == size else sha256_of(path)
+        digest = file_digest(path, reader.block.digest)
         source = {"file": path.name, "sha256": digest, "bytes": size, "rows": intake.rows_read}
         intake.sources.append(source)
         if not self._bad_count:
@@ -527,38 +544,25 @@ class _Import:
     def _write(self, job: Callable[[], dict[str, Any]]) -> None:
         self._journal.add(job())
 
-    def _figured(self, rows: Rows, path: Path, layout: Layout) -> Figured:
-        """Read figures; remember the cells that are neither number nor symbol."""
-        intake = self._intake
-        try:
-            figured = intake.vocabulary.read(
-                rows.tails, layout, rows.places, intake.characteristics.counts
-            )
-        except pa.ArrowInvalid as error:
-            raise FileError("readers.breaks_off", path=path, reason=str(error)) from error
-        for name, one in figured.columns.items():
-            if one.bad is None:
-                continue
-            bad = one.bad[figured.codes]
-            for row in np.flatnonzero(bad).tolist():
-                self._bad_count += 1
-                if len(self._bad) < _REMEMBERED:
-                    unit = int(np.searchsorted(np.cumsum(rows.counts), row, side="right"))
-                    self._bad.append(
-                        {
-                            "file": path.name,
-                            "line": intake.rows_read + row + 2,
-                            "unit_id": words_of([rows.ids[unit]])[0],
-                            "characteristic": intake.characteristics.ids[rows.each[row]],
-                            "column": name,
-                            "given": intake.vocabulary.unread[bad[row]],
-                        }
-                    )
-        return figured
+    def _remember(self, path: Path, reader: Reader) -> None:
+        """Remember the cells that are neither number nor symbol."""
+        self._bad_count += len(reader.unread)
+        self._bad += [
+            {
+                "file": path.name,
+                "line": one.line,
+                "unit_id": one.id,
+                "characteristic": one.characteristic,
+                "column": one.column,
+                "given": one.given,
+            }
+            for one in reader.unread[: _REMEMBERED - len(self._bad)]
+        ]
+        reader.unread = []
 
     def _tell(self, place: int) -> None:
         if self._progress is not None:
-            done = sum(self._sizes[:place]) + self._intake.end
+            done = sum(self._sizes[:place]) + (self._intake.check or (0, ""))[0]
             sentence = say("store.reading", file=self._paths[place].name)
             self._progress(sentence, min(done, sum(self._sizes)), sum(self._sizes))
 
@@ -567,7 +571,7 @@ def _batches(waiting: list[Rows], *, last: bool) -> tuple[list[Rows], list[Rows]
     """Cut rows into batches of :data:`BATCH_UNITS` units; what is left waits for more."""
     found = []
     while waiting and (last or sum(len(rows.ids) for rows in waiting) >= BATCH_UNITS):
-        rows = Rows.joined(waiting)
+        rows = Rows.concat(waiting)
         first, rest = rows.split(BATCH_UNITS)
         found.append(first)
         waiting = [rest] if rest.ids else []

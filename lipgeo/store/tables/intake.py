@@ -6,6 +6,8 @@ Parts of a table: a batch of units, content and characteristic after the other, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +18,15 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from lipgeo.arrays import Flags, Ints32
+from lipgeo.arrays import Flags, Ints, Ints32
 from lipgeo.errors import TableError
 from lipgeo.files import sync
-from lipgeo.readers.statcan.profile import Layout, units_of, variables_of, words_of
-from lipgeo.readers.statcan.profile_rows import Characteristics, Figured, Figures, Rows, Vocabulary
+from lipgeo.readers.statcan.cells import Codes, Vocabulary
+from lipgeo.readers.statcan.profile import plain_counts, units_of, variables_of
+from lipgeo.readers.statcan.profile_files import ProfileLayout
+from lipgeo.readers.statcan.profile_rows import Characteristics, Place, Rows, Values
 from lipgeo.store.tables.layout import CONTENT, DATA, part_name, range_name
-from lipgeo.tables.variables import known_variables
+from lipgeo.tables.variables import missing_symbols
 
 __all__ = ["Intake", "Long", "Unit", "earlier_rows", "write_parts"]
 
@@ -38,42 +42,28 @@ class Long:
     ----------
     rows
         Rows of whole units.
-    figured
-        Their figures.
     numbers
         Number of each unit of ``rows`` in the table; -1 for units that are left out.
     members
         Ids of the table's characteristics, by their place.
+    symbols
+        What the codes of symbols stand for.
     """
 
-    def __init__(self, rows: Rows, figured: Figured, numbers: Ints32, members: list[int]) -> None:
-        self.rows = rows
-        self.figured = figured
+    def __init__(self, rows: Rows, numbers: Ints32, members: list[int], symbols: list[str]) -> None:
         self.numbers = numbers
-        self.members = np.array(members, dtype=np.int32)
+        self.counts = rows.counts
+        self.alike = rows.alike
+        self.values = rows.values
+        self.symbols = symbols
+        self.units = np.repeat(numbers, rows.counts)
+        self.characteristics = np.array(members, dtype=np.int32)[rows.places]
 
-    @property
-    def units(self) -> Ints32:
-        """Number of each row's unit."""
-        return np.repeat(self.numbers, self.rows.counts)
+    def __len__(self) -> int:
+        return len(self.units)
 
-    @property
-    def characteristics(self) -> Ints32:
-        """Id of each row's characteristic."""
-        return self.members[self.rows.each]
-
-    @property
-    def contents(self) -> npt.NDArray[np.int8]:
-        """What rows hold, by their code: see ``CONTENT`` of the layout."""
-        values = np.stack([one.values for one in self.figured.columns.values()])
-        missing = np.isnan(values).any(axis=0)
-        number = (np.nan_to_num(values) != 0).any(axis=0)
-        return np.where(missing, np.where(number, 2, 3), number).astype(np.int8)
-
-    def groups(
-        self, wanted: Flags, spare: Flags | None
-    ) -> Iterator[tuple[Ints32, Ints32, Ints32, npt.NDArray[np.int8]]]:
-        """Give number, characteristic, code and content of rows: by content, then as named.
+    def groups(self, wanted: Flags, spare: Flags | None) -> Iterator[tuple[Ints, int]]:
+        """Give rows and what they hold: by content, then characteristic, then unit.
 
         Parameters
         ----------
@@ -82,38 +72,44 @@ class Long:
         spare
             Rows that are not.
         """
-        if self.rows.alike and spare is None:
-            members = self.members[self.rows.places]
-            columns = np.argsort(members, kind="stable")
-            units = self.numbers[wanted]
-            codes = self.figured.codes.reshape(len(wanted), -1)[wanted][:, columns].T.ravel()
-            numbers = np.tile(units, len(columns))
-            members = np.repeat(members[columns], len(units))
+        # rows by characteristic, then as units are numbered
+        if self.alike and spare is None:
+            each = int(self.counts[0])
+            columns = np.argsort(self.characteristics[:each], kind="stable")
+            rows = np.arange(len(self)).reshape(-1, each)[wanted][:, columns].T.ravel()
         else:
-            chosen = np.repeat(wanted, self.rows.counts)
+            chosen = np.repeat(wanted, self.counts)
             rows = np.flatnonzero(chosen if spare is None else chosen & ~spare)
             rows = rows[np.lexsort((self.units[rows], self.characteristics[rows]))]
-            numbers, members = self.units[rows], self.characteristics[rows]
-            codes = self.figured.codes[rows]
-        content = self.contents[codes]
+        # what holds the same stands together
+        contents = self._contents[rows]
         for kind in range(len(CONTENT)):
-            mine = np.flatnonzero(content == kind)
+            mine = rows[contents == kind]
             for at in range(0, len(mine), _GROUP):
-                some = mine[at : at + _GROUP]
-                yield numbers[some], members[some], codes[some], content[some]
+                yield mine[at : at + _GROUP], kind
 
-    def frame(self, wanted: Flags, symbols: list[str]) -> pd.DataFrame:
+    @cached_property
+    def _contents(self) -> npt.NDArray[np.int8]:
+        """What rows hold, by their code: see ``CONTENT`` of the layout."""
+        missing = np.zeros(len(self), dtype=bool)
+        number = np.zeros(len(self), dtype=bool)
+        for one in self.values.values():
+            gaps = np.isnan(one.numbers)
+            missing |= gaps
+            number |= ~gaps & (one.numbers != 0)
+        return np.where(missing, np.where(number, 2, 3), number).astype(np.int8)
+
+    def frame(self, wanted: Flags) -> pd.DataFrame:
         """Return rows of some units as a frame, in the order of the file; index is their place."""
-        rows = np.flatnonzero(np.repeat(wanted, self.rows.counts))
-        words = np.array([None, *symbols[1:]], dtype=object)
+        rows = np.flatnonzero(np.repeat(wanted, self.counts))
+        words = np.array([None, *self.symbols[1:]], dtype=object)
         columns: dict[str, Any] = {
             "unit": self.units[rows],
             "characteristic": self.characteristics[rows],
         }
-        codes = self.figured.codes[rows]
-        for name, one in self.figured.columns.items():
-            columns[name] = one.values[codes]
-            columns[f"{name}_symbol"] = words[one.symbols[codes]]
+        for name, one in self.values.items():
+            columns[name] = one.numbers[rows]
+            columns[f"{name}_symbol"] = words[one.symbols[rows]]
         return pd.DataFrame(columns, index=rows)
 
 
@@ -137,7 +133,6 @@ def write_parts(
     *,
     levels: npt.NDArray[np.object_],
     spare: Flags | None,
-    vocabulary: Vocabulary,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Write a batch, one part a level, and the ranges of its values.
 
@@ -153,8 +148,6 @@ def write_parts(
         Level of each unit.
     spare
         Rows that repeat earlier ones.
-    vocabulary
-        What the codes of symbols stand for.
 
     Returns
     -------
@@ -162,12 +155,12 @@ def write_parts(
         ``file, bytes, rows`` of each.
     """
     parts, ranges = [], []
-    columns = long.figured.columns
-    words = _words_of(long.figured, vocabulary.symbols)
+    # symbols are those of these rows alone, so equal rows give equal bytes
+    words = {name: _Words(one.symbols, long.symbols) for name, one in long.values.items()}
     for level in sorted(set(levels[long.numbers >= 0])):
-        part = _Part(folder / part_name(level, number), columns, words)
-        for group in long.groups((levels == level) & (long.numbers >= 0), spare):
-            part.write(*group)
+        part = _Part(folder / part_name(level, number), long, words)
+        for rows, content in long.groups((levels == level) & (long.numbers >= 0), spare):
+            part.write(rows, content)
         if part.rows == 0:
             continue
         path = folder / range_name(level, number)
@@ -188,33 +181,32 @@ class _Part:
     A group is small enough for its columns to stay in the cache while they are made and written.
     """
 
-    def __init__(self, path: Path, columns: dict[str, Figures], words: dict[str, _Words]) -> None:
+    def __init__(self, path: Path, long: Long, words: dict[str, _Words]) -> None:
         self.rows = 0
         self._path = path
-        self._columns = columns
+        self._long = long
         self._words = words
         self._seen: list[pa.Table] = []
         self._writer: pq.ParquetWriter | None = None
 
-    def write(
-        self, units: Ints32, members: Ints32, codes: Ints32, content: npt.NDArray[np.int8]
-    ) -> None:
-        """Write rows as a row group."""
+    def write(self, rows: Ints, content: int) -> None:
+        """Write rows that hold the same as a row group."""
+        members = self._long.characteristics[rows]
         columns: dict[str, Any] = {
-            "unit": pa.array(units),
+            "unit": pa.array(self._long.units[rows]),
             "characteristic": pa.array(members),
-            "content": pa.array(content),
+            "content": pa.array(np.full(len(rows), content, dtype=np.int8)),
         }
         firsts = np.flatnonzero(np.diff(members, prepend=members[0] - 1))
         seen: dict[str, Any] = {
             "characteristic": members[firsts],
             "cells": np.diff(firsts, append=len(members)),
         }
-        for name, one in self._columns.items():
-            values = one.values[codes]
+        for name, one in self._long.values.items():
+            values = one.numbers[rows]
             missing = np.isnan(values)
             columns[name] = pa.array(values, mask=missing)
-            columns[f"{name}_symbol"] = self._words[name].of(codes)
+            columns[f"{name}_symbol"] = self._words[name].of(rows)
             seen[f"{name}_least"] = _known(np.fmin.reduceat(values, firsts))
             seen[f"{name}_greatest"] = _known(np.fmax.reduceat(values, firsts))
             seen[f"{name}_missing"] = np.add.reduceat(missing, firsts, dtype=np.int64)
@@ -247,44 +239,32 @@ def _known(values: npt.NDArray[np.float64]) -> pa.Array:
     return pa.array(values, mask=np.isnan(values))
 
 
-def _words_of(figured: Figured, symbols: list[str]) -> dict[str, _Words]:
-    """Return the symbols of each column; only those of the rows, so equal rows give equal bytes."""
-    met = np.zeros(len(next(iter(figured.columns.values())).values), dtype=bool)
-    met[figured.codes] = True
-    return {name: _Words(one.symbols, met, symbols) for name, one in figured.columns.items()}
-
-
 class _Words:
     """Symbols of a column as Parquet keeps them: its words, in their own order.
 
     Parameters
     ----------
     codes
-        Code of the symbol by place of the figures.
-    met
-        Places that rows have.
+        Code of each row's symbol.
     symbols
         What the codes stand for.
     """
 
-    def __init__(self, codes: npt.NDArray[np.int16], met: Flags, symbols: list[str]) -> None:
-        used = [code for code in np.unique(codes[met]).tolist() if code]
+    def __init__(self, codes: Codes, symbols: list[str]) -> None:
+        counts = np.bincount(codes, minlength=1)
+        used = [code for code in np.flatnonzero(counts).tolist() if code]
         words = sorted(symbols[code] for code in used)
-        table = np.zeros(len(symbols), dtype=np.int8)
+        self._places = np.zeros(len(symbols), dtype=np.int8)
         for code in used:
-            table[code] = words.index(symbols[code])
+            self._places[code] = words.index(symbols[code])
         self._words = pa.array(words, pa.string())
-        self._indices = table[codes]
-        self._none = codes == 0
+        self._codes = codes
 
-    def of(self, rows: Ints32) -> pa.Array:
+    def of(self, rows: Ints) -> pa.Array:
         """Return the symbols of some rows, null where there is none."""
-        indices = pa.array(self._indices[rows], mask=self._none[rows])
+        codes = self._codes[rows]
+        indices = pa.array(self._places[codes], mask=codes == 0)
         return pa.DictionaryArray.from_arrays(indices, self._words, safe=False)
-
-
-#: the country's id in files of 2016; its DGUIDs are known from 2021 on
-_COUNTRY, _COUNTRY_BY_DGUID = "01", 2021
 
 
 class Unit(NamedTuple):
@@ -316,7 +296,7 @@ class Intake:
     short
         Files whose last unit has fewer rows than the one before it, and that unit's id.
     rows_read, end, check
-        Of the file being read: rows so far, the byte after them, and what was read with its hash.
+        Of the file being read: rows so far, the place after them, and what was read with its hash.
     """
 
     def __init__(self, folder: Path, vintage: int) -> None:
@@ -333,35 +313,29 @@ class Intake:
         self.twice: list[str] = []
         self.short: dict[str, str] = {}
         self.rows_read = 0
-        self.end = 0
+        self.end = Place(0, 0)
         self.check: tuple[int, str] | None = None
         self._folder = folder
         self._numbers: dict[tuple[str, str], int] = {}
         self._origin = -1
         self._batches = 0
         self._told = 0
-        self._layout: Layout | None = None
+        self._layout: ProfileLayout | None = None
         self._file = ""
 
-    def open(self, origin: int, file: str, layout: Layout) -> None:
+    def open(self, origin: int, file: str, layout: ProfileLayout) -> None:
         """Begin or take up a file."""
         self._layout, self._file = layout, file
         self.learn()
         if origin != self._origin:
-            self._origin, self.rows_read, self.end, self.check = origin, 0, 0, None
+            self._origin, self.rows_read, self.end, self.check = origin, 0, Place(0, 0), None
 
     def learn(self) -> None:
         """Say of characteristics that came last whether the dictionary knows them as counts."""
         mine = self.characteristics
         if len(mine.counts) == len(mine) or self._layout is None:
             return
-        found = self.variables()
-        known = known_variables(self.vintage)
-        counts = {
-            id
-            for id, variable in zip(found["id"], found["variable"], strict=True)
-            if known[variable].rule == "count"
-        }
+        counts = plain_counts(self.variables(), self.vintage)
         mine.counts += [str(id) in counts for id in mine.ids[len(mine.counts) :]]
 
     def variables(self) -> pd.DataFrame:
@@ -380,7 +354,7 @@ class Intake:
             self._numbers[level, unit_id] = len(self.units)
             self.units.append(Unit(level, unit_id, name, entry["origin"]))
         self._origin, self.rows_read = entry["origin"], entry["rows_read"]
-        self.end, self.check = entry["end"], (entry["check"][0], entry["check"][1])
+        self.end, self.check = Place(*entry["end"]), (entry["check"][0], entry["check"][1])
         self._batches += 1
         self.values = entry["values"]
         self._written(entry)
@@ -393,9 +367,7 @@ class Intake:
         for reason, rows in entry["dropped"].items():
             self.dropped[reason] = self.dropped.get(reason, 0) + rows
 
-    def batch(
-        self, rows: Rows, figured: Figured, check: tuple[int, str]
-    ) -> Callable[[], dict[str, Any]]:
+    def batch(self, rows: Rows, check: tuple[int, str]) -> Callable[[], dict[str, Any]]:
         """Return what writes a batch and says what it is; its units are numbered.
 
         Raises
@@ -406,27 +378,27 @@ class Intake:
             A unit came before with other figures.
         """
         assert self._layout is not None
-        ids = pd.Series(words_of(rows.ids), dtype="string")
-        places = units_of(ids, self._layout).reindex(ids.astype(object))
+        places = units_of(rows.ids, self._layout)
         levels = places["level"].to_numpy(dtype=object, na_value="")
         unit_ids = places["unit_id"].to_numpy(dtype=object, na_value="")
-        numbers, new, again = self._number(levels, unit_ids, words_of(rows.names))
+        numbers, new, again = self._number(levels, unit_ids, rows.names)
         self._look_at_last(rows, unit_ids)
-        long = Long(rows, figured, numbers, self.characteristics.ids)
+        rows, not_believed = _without_doubtful(rows, self.vocabulary.symbols)
+        long = Long(rows, numbers, self.characteristics.ids, self.vocabulary.symbols.copy())
         out = numbers < 0
-        dropped = self._reasons(unit_ids[out], rows.counts[out])
+        dropped = self._reasons(places["country"].to_numpy()[out], rows.counts[out])
         spare: Flags | None = None
         twice: list[str] = []
-        if again.any() or not rows.alike:
+        if again.any() or not long.alike:
             spare, twice = self._settle(long, again, unit_ids)
         self.rows_read += len(rows)
-        self.end, self.check = int(rows.ends[-1]), check
+        self.end, self.check = rows.ends[-1], check
         added = slice(self._told, len(self.characteristics))
         self._told = len(self.characteristics)
-        self.values = list(figured.columns)
+        self.values = list(rows.values)
         entry = {
             "origin": self._origin,
-            "end": self.end,
+            "end": list(self.end),
             "check": list(check),
             "rows_read": self.rows_read,
             "values": self.values,
@@ -440,15 +412,13 @@ class Intake:
             ],
             "units": [[unit.level, unit.unit_id, unit.name] for unit in new],
             "dropped": dropped,
-            "not_believed": figured.not_believed,
+            "not_believed": not_believed,
             "twice": twice,
         }
         number, self._batches = self._batches, self._batches + 1
 
         def write() -> dict[str, Any]:
-            parts, ranges = write_parts(
-                self._folder, number, long, levels=levels, spare=spare, vocabulary=self.vocabulary
-            )
+            parts, ranges = write_parts(self._folder, number, long, levels=levels, spare=spare)
             entry["parts"], entry["ranges"] = parts, ranges
             self._written(entry)
             return entry
@@ -472,12 +442,11 @@ class Intake:
             numbers[place] = self._numbers[key]
         return numbers, self.units[before:], again
 
-    def _reasons(self, unit_ids: npt.NDArray[np.object_], counts: Ints32) -> dict[str, int]:
+    def _reasons(self, country: Flags, counts: Ints32) -> dict[str, int]:
         """Return how many rows are left out for what."""
         found: dict[str, int] = {}
-        for unit_id, rows in zip(unit_ids, counts.tolist(), strict=True):
-            country = self.vintage >= _COUNTRY_BY_DGUID or unit_id == _COUNTRY
-            reason = "country" if country else "unknown_level"
+        for one, rows in zip(country.tolist(), counts.tolist(), strict=True):
+            reason = "country" if one else "unknown_level"
             found[reason] = found.get(reason, 0) + rows
         return found
 
@@ -498,9 +467,9 @@ class Intake:
             Figures differ.
         """
         here = long.numbers >= 0
-        if long.rows.alike:
+        if long.alike:
             here &= np.isin(long.numbers, long.numbers[again])
-        mine = long.frame(here, self.vocabulary.symbols)
+        mine = long.frame(here)
         before = earlier_rows(self._folder, np.unique(long.numbers[again]), list(mine.columns))
         keys = ["unit", "characteristic"]
         both = pd.concat([before.set_axis([-1] * len(before)), mine]) if len(before) else mine
@@ -520,6 +489,22 @@ class Intake:
                 name=", ".join([*(one["file"] for one in self.sources), self._file]),
                 units=units,
             )
-        spare = np.zeros(len(long.rows), dtype=bool)
+        spare = np.zeros(len(long), dtype=bool)
         spare[both.index.to_numpy()[twice]] = True
         return spare, [self.units[unit].unit_id for unit in both["unit"][twice].unique()]
+
+
+def _without_doubtful(rows: Rows, symbols: list[str]) -> tuple[Rows, int]:
+    """Leave out numbers beside a symbol that says there is none; say how many."""
+    none = np.array([symbol in missing_symbols() for symbol in symbols])
+    values, count = dict(rows.values), 0
+    for name, one in rows.values.items():
+        # most rows have no symbol at all
+        signs = np.flatnonzero(one.symbols)
+        doubtful = signs[none[one.symbols[signs]] & ~np.isnan(one.numbers[signs])]
+        if len(doubtful):
+            count += len(doubtful)
+            numbers = one.numbers.copy()
+            numbers[doubtful] = np.nan
+            values[name] = Values(numbers, one.symbols)
+    return replace(rows, values=values), count
