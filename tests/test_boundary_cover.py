@@ -42,10 +42,10 @@ def _cover(census: Census, *areas: Iterable[int], chosen: pd.DataFrame = _NONE) 
 
 
 def _names(census: Census, units: pd.DataFrame) -> list[str]:
-    return [
-        f"{unit.level}:{census.data.attributes(unit.level, ['unit_id'], [unit.census_row])['unit_id'][0]}"
-        for unit in units.itertuples()
-    ]
+    def name_of(level: str, census_row: int) -> str:
+        return census.data.attributes(level, ["unit_id"], [census_row])["unit_id"][0]
+
+    return [f"{unit.level}:{name_of(unit.level, unit.census_row)}" for unit in units.itertuples()]
 
 
 def _atoms_of(census: Census, units: pd.DataFrame) -> list[int]:

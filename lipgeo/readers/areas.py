@@ -202,7 +202,7 @@ def _require_whole(frame: pd.DataFrame, found: dict[str, str], path: Path) -> No
     if len(part):
         raise AreaError(
             "readers.shares",
-            [{"row": row, "share": share} for row, share in part.items()],
+            [{"row": line, "share": share} for line, share in part.items()],
             path=path,
             column=found["share"],
             rows=list(part.index),
@@ -229,7 +229,10 @@ def _require_agreement(units: pd.DataFrame) -> None:
     if len(differs):
         raise AreaError(
             "readers.dguid_and_code",
-            [{"row": r.Index, "dguid": r.unit, "code": r.unit_id} for r in differs.itertuples()],
+            [
+                {"row": line.Index, "dguid": line.unit, "code": line.unit_id}
+                for line in differs.itertuples()
+            ],
             rows=list(differs.index),
         )
 
@@ -483,7 +486,7 @@ def _open(
     outlines = shapely.from_wkt(written.to_numpy(dtype=object, na_value=None), on_invalid="ignore")
     bad = written.index[shapely.is_missing(outlines) & written.notna()]
     if len(bad):
-        problems = [{"row": row} for row in bad]
+        problems = [{"row": line} for line in bad]
         raise AreaError("readers.bad_wkt", problems, path=path, column=column, rows=bad)
     frame = gpd.GeoDataFrame(sheet.frame.drop(columns=column), geometry=outlines, crs=crs)
     note = finding("readers.wkt", "note", path.name, column=column)

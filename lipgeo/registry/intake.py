@@ -295,17 +295,17 @@ def _check_names(
         return areas
     both = units[units["unit_id"].notna() & units["unit_name"].notna()]
     found: list[Finding] = []
-    for row in both.itertuples():
-        code = areas.units[areas.units["unit_id"].eq(str(row.unit_id))]
+    for line in both.itertuples():
+        code = areas.units[areas.units["unit_id"].eq(str(line.unit_id))]
         if len(code) == 0 or pd.isna(code["unit_name"].iloc[0]):
             continue
         known = str(code["unit_name"].iloc[0])
-        if key(str(row.unit_name)) not in {key(one) for one in spellings(known)}:
+        if key(str(line.unit_name)) not in {key(one) for one in spellings(known)}:
             found.append(
                 finding(
                     "registry.names_disagree", "warning", areas.ids[0],
-                    row=row.Index, code=f"{code['level'].iloc[0]}:{row.unit_id}",
-                    said=row.unit_name, known=known,
+                    row=line.Index, code=f"{code['level'].iloc[0]}:{line.unit_id}",
+                    said=line.unit_name, known=known,
                 )
             )  # fmt: skip
     areas.report = areas.report + CheckReport([*found, *notes_of(sheet)])
