@@ -213,7 +213,7 @@ def test_batches_in_any_order_make_the_overlay(data):
     frame = frame.assign(row=rows, geometry=shapely.to_wkb(units[order]))
     batches = [frame.iloc[i:j] for i, j in zip([0, *cuts], [*cuts, len(units)], strict=True)]
     found = pd.concat(parts.shares(batches, parts.Areas.of(outlines, "here")))
-    merged = parts.merged(*(found[name].to_numpy() for name in found.columns))
+    merged = parts.merge_overlays(*(found[name].to_numpy() for name in found.columns))
     for name, values in vars(whole).items():
         np.testing.assert_array_equal(getattr(merged, name), values, err_msg=name)
 
