@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -188,3 +190,12 @@ def test_facts_go_over_those_that_lipgeo_carries():
         "a": {"x": 1, "y": [2], "z": 3}, "rows": [{"n": 1}, {"n": 2}], "list": [3], "new": {"b": 1},
     }  # fmt: skip
     assert below["list"] == [1, 2]
+
+
+def test_the_guide_shows_the_facts_that_the_journey_goes_by():
+    """What the guide prints for a new census is what the made one of these tests is made of."""
+    guide = (_HERE.parents[1] / "docs" / "how-to" / "put-in-a-new-census.md").read_text("utf-8")
+    shown = re.findall(r"<!-- file: facts-2026/(\S+) -->\n```toml\n(.*?)```", guide, re.DOTALL)
+    assert [name for name, _ in shown] == ["geography.toml", "layouts.toml"]
+    for name, text in shown:
+        assert tomllib.loads(text) == tomllib.loads((_HERE / "facts" / name).read_text("utf-8"))

@@ -102,7 +102,8 @@ def check_income(made: pd.DataFrame, *, vintage: int) -> CheckReport:
     """Find areas too small for income, and those so near a floor that rounding decides.
 
     ``income_below`` (warning): fewer than 250 people or 40 private households; no income is
-    released; any other universe with floors of its own is looked at as income is. ``near_floor`` (note): at or above the floor by less than small blocks may be off.
+    released; any other universe with floors of its own is looked at as income is.
+    ``near_floor`` (note): at or above the floor by less than small blocks may be off.
     ``income_unknown`` (note): the households are not known. ``place_of_work`` (note): these floors
     are tested on the employed at their workplace, who are not known here.
 

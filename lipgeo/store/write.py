@@ -153,7 +153,7 @@ def _write_level(path: Path, level: str, census: Assembled, ranges: Mapping[str,
     )
     packed = [*(name for name in columns if name != "bbox"), *_SIDES, SIZES]
     # bookkeeping of every column in every group is most of a footer: keep what steers a read;
-    # dictionaries only where values repeat; the geometry as lipgeo.store.polygons needs it
+    # dictionaries only where values repeat; the geometry as lipgeo.store.read needs it
     with pq.ParquetWriter(
         path,
         schema,
