@@ -55,6 +55,8 @@ BLOCK = 1 << 23
 #: the header is within so many bytes
 _HEAD = 1 << 16
 _NEWLINE = 10
+#: bytes looked at together: they stay in the cache
+_STRETCH = 1 << 18
 #: blocks read ahead
 _AHEAD = 3
 
@@ -414,10 +416,16 @@ def _check_text(check: tuple[int, str] | None, before: int, end: int, digest: An
 
 def line_ends(text: bytes | memoryview | pa.Buffer) -> Ints32:
     """Return the byte after each line of a text, the last of which may have no end."""
-    ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _NEWLINE).astype(np.int32) + 1
-    if len(text) and (not len(ends) or ends[-1] < len(text)):
-        return np.append(ends, np.int32(len(text)))
-    return ends
+    array = np.frombuffer(text, dtype=np.uint8)
+    starts = range(0, len(array), _STRETCH)
+    parts = [np.flatnonzero(array[at : at + _STRETCH] == _NEWLINE) + (at + 1) for at in starts]
+    if len(array) and array[-1] != _NEWLINE:
+        parts.append(np.array([len(array)]))
+    return (
+        np.concatenate(parts, dtype=np.int32, casting="same_kind")
+        if parts
+        else np.empty(0, np.int32)
+    )
 
 
 def _fill(stream: BinaryIO, room: memoryview) -> int:

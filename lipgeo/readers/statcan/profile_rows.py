@@ -457,10 +457,12 @@ class Reader:
             symbols = signs[codes] if signs.any() else np.zeros(len(codes), dtype=np.int16)
             unread = bad[codes] if bad.any() else np.zeros(len(codes), dtype=bool)
             if beside is not None:
-                marks, texts = _codes_of(table, beside)
-                if texts:
-                    given = self._vocabulary.read_symbols([*texts, b""])[marks]
-                    symbols = np.where(given != 0, given, symbols) if signs.any() else given
+                # few rows have a symbol beside
+                column = _dictionary_of(table, beside)
+                rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+                given = self._vocabulary.read_symbols(column.dictionary.to_pylist())
+                given = given[column.indices.drop_null().to_numpy()]
+                symbols[rows] = np.where(given != 0, given, symbols[rows])
             found.append((numbers[codes], symbols, unread))
         return found
 

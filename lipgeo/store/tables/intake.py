@@ -63,8 +63,8 @@ class Long:
     def __len__(self) -> int:
         return len(self.units)
 
-    def groups(self, wanted: Flags, spare: Flags | None) -> Iterator[Ints]:
-        """Give rows in groups: by what they hold, then characteristic, then unit.
+    def groups(self, wanted: Flags, spare: Flags | None) -> Iterator[tuple[Ints, int]]:
+        """Give rows and what they hold: by content, then characteristic, then unit.
 
         Parameters
         ----------
@@ -77,7 +77,7 @@ class Long:
         if self.alike and spare is None:
             each = int(self.counts[0])
             columns = np.argsort(self.characteristics[:each], kind="stable")
-            rows = np.arange(len(self)).reshape(-1, each)[wanted][:, columns].T.ravel()
+            rows = np.add.outer(columns, np.flatnonzero(wanted) * each).ravel()
         else:
             chosen = np.repeat(wanted, self.counts)
             rows = np.flatnonzero(chosen if spare is None else chosen & ~spare)
@@ -87,7 +87,7 @@ class Long:
         for kind in range(len(CONTENT)):
             mine = rows[contents == kind]
             for at in range(0, len(mine), _GROUP):
-                yield mine[at : at + _GROUP]
+                yield mine[at : at + _GROUP], kind
 
     @cached_property
     def _contents(self) -> npt.NDArray[np.int8]:
@@ -99,18 +99,6 @@ class Long:
             missing |= gaps
             number |= ~gaps & (one.numbers != 0)
         return np.where(missing, np.where(number, 2, 3), number).astype(np.int8)
-
-    def table(self) -> pa.Table:
-        """Return all rows as they are written, in the order of the file."""
-        columns: dict[str, Any] = {
-            "unit": pa.array(self.units),
-            "characteristic": pa.array(self.characteristics),
-            "content": pa.array(self._contents),
-        }
-        for name, one in self.values.items():
-            columns[name] = _with_nulls(one.numbers)
-            columns[f"{name}_symbol"] = _symbol_words(one.symbols, self.symbols)
-        return pa.table(columns)
 
     def frame(self, wanted: Flags) -> pd.DataFrame:
         """Return rows of some units as a frame, in the order of the file; index is their place."""
@@ -168,11 +156,12 @@ def write_parts(
         ``file, bytes, rows`` of each.
     """
     parts, ranges = [], []
-    table = long.table()
+    # symbols are those of these rows alone, so equal rows give equal bytes
+    words = {name: _Words(one.symbols, long.symbols) for name, one in long.values.items()}
     for level in sorted(set(levels[long.numbers >= 0])):
-        part = _Part(folder / part_name(level, number), table, list(long.values))
-        for rows in long.groups((levels == level) & (long.numbers >= 0), spare):
-            part.write(rows)
+        part = _Part(folder / part_name(level, number), long, words)
+        for rows, content in long.groups((levels == level) & (long.numbers >= 0), spare):
+            part.write(rows, content)
         if part.rows == 0:
             continue
         path = folder / range_name(level, number)
@@ -193,29 +182,38 @@ class _Part:
     A group is small enough for its columns to stay in the cache while they are made and written.
     """
 
-    def __init__(self, path: Path, table: pa.Table, values: list[str]) -> None:
+    def __init__(self, path: Path, long: Long, words: dict[str, _Words]) -> None:
         self.rows = 0
         self._path = path
-        self._table = table
-        self._values = values
+        self._long = long
+        self._words = words
         self._seen: list[pa.Table] = []
         self._writer: pq.ParquetWriter | None = None
 
-    def write(self, rows: Ints) -> None:
-        """Write rows, sorted by characteristic, as a row group."""
-        # pyarrow takes them without holding up what other threads read meanwhile
-        table = self._table.take(pa.array(rows))
-        members = table["characteristic"].to_numpy()
+    def write(self, rows: Ints, content: int) -> None:
+        """Write rows that hold the same as a row group."""
+        members = self._long.characteristics[rows]
+        columns: dict[str, Any] = {
+            "unit": pa.array(self._long.units[rows]),
+            "characteristic": pa.array(members),
+            "content": pa.array(np.full(len(rows), content, dtype=np.int8)),
+        }
         firsts = np.flatnonzero(np.diff(members, prepend=members[0] - 1))
         seen: dict[str, Any] = {
             "characteristic": members[firsts],
             "cells": np.diff(firsts, append=len(members)),
         }
-        for name in self._values:
-            values = table[name].to_numpy()
+        for name, one in self._long.values.items():
+            # most rows are all zeros, and few have gaps: neither is looked for where it is known
+            values = one.numbers[rows] if content else np.zeros(len(rows))
+            gaps = "gaps" in CONTENT[content]
+            missing = np.isnan(values) if gaps else np.zeros(len(rows), dtype=bool)
+            columns[name] = pa.array(values, mask=missing) if gaps else pa.array(values)
+            columns[f"{name}_symbol"] = self._words[name].of(rows)
             seen[f"{name}_least"] = _with_nulls(np.fmin.reduceat(values, firsts))
             seen[f"{name}_greatest"] = _with_nulls(np.fmax.reduceat(values, firsts))
-            seen[f"{name}_missing"] = np.add.reduceat(np.isnan(values), firsts, dtype=np.int64)
+            seen[f"{name}_missing"] = np.add.reduceat(missing, firsts, dtype=np.int64)
+        table = pa.table(columns)
         if self._writer is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # numbers of units and characteristics are ranges: packing them takes longer than
@@ -224,7 +222,7 @@ class _Part:
                 self._path,
                 table.schema,
                 compression="snappy",
-                use_dictionary=[name for name in table.column_names if name not in _KEYS],
+                use_dictionary=[name for name in columns if name not in _KEYS],
                 write_statistics=list(_KEYS),
             )
         self._writer.write_table(table, row_group_size=len(table))
@@ -244,19 +242,32 @@ def _with_nulls(values: npt.NDArray[np.float64]) -> pa.Array:
     return pa.array(values, mask=np.isnan(values))
 
 
-def _symbol_words(codes: Codes, symbols: list[str]) -> pa.DictionaryArray:
-    """Return symbols as Parquet keeps them, null where there is none.
+class _Words:
+    """Symbols of a column as Parquet keeps them: its words, in their own order.
 
-    Their words are those of these rows alone, sorted, so equal rows give equal bytes.
+    Parameters
+    ----------
+    codes
+        Code of each row's symbol.
+    symbols
+        What the codes stand for.
     """
-    counts = np.bincount(codes, minlength=1)
-    used = [code for code in np.flatnonzero(counts).tolist() if code]
-    words = sorted(symbols[code] for code in used)
-    places = np.zeros(len(symbols), dtype=np.int8)
-    for code in used:
-        places[code] = words.index(symbols[code])
-    indices = pa.array(places[codes], mask=codes == 0)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(words, pa.string()), safe=False)
+
+    def __init__(self, codes: Codes, symbols: list[str]) -> None:
+        counts = np.bincount(codes, minlength=1)
+        used = [code for code in np.flatnonzero(counts).tolist() if code]
+        words = sorted(symbols[code] for code in used)
+        self._places = np.zeros(len(symbols), dtype=np.int8)
+        for code in used:
+            self._places[code] = words.index(symbols[code])
+        self._words = pa.array(words, pa.string())
+        self._codes = codes
+
+    def of(self, rows: Ints) -> pa.Array:
+        """Return the symbols of some rows, null where there is none."""
+        codes = self._codes[rows]
+        indices = pa.array(self._places[codes], mask=codes == 0)
+        return pa.DictionaryArray.from_arrays(indices, self._words, safe=False)
 
 
 class Unit(NamedTuple):
