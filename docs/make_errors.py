@@ -98,7 +98,8 @@ def said_by_code() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
                 for part in ast.walk(argument)
                 if isinstance(part, ast.Constant) and part.value in known
             }
-            keys |= {key for key in known for made in _patterns(node) if re.fullmatch(made, key)}
+            for made in _patterns(node):
+                keys |= {key for key in known if re.fullmatch(made, key)}
             if called in ERRORS:
                 raised[called] |= keys
             elif called == "require_kind":
