@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import toytown
+from commands import run
 
 from lipgeo import fit_boundaries, write_build
 from lipgeo.areas import ServiceAreas
-
-
-def run(*arguments, cwd=None):
-    """Run the command as a process and return it."""
-    return subprocess.run(
-        [sys.executable, "-m", "lipgeo", *map(str, arguments)],
-        capture_output=True, text=True, encoding="utf-8", cwd=cwd,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"}, check=False,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
