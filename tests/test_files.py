@@ -96,6 +96,7 @@ def test_zip_bytes_depend_on_contents_only(tmp_path):
 
 def test_a_flipped_bit_in_a_page_of_a_store_file_is_noticed(tmp_path: Path) -> None:
     """Numbers of a plain table are not read as others when a bit of theirs flips."""
+    import pandas as pd
     import pyarrow.parquet as pq
 
     from lipgeo.store.write import write_table
