@@ -92,3 +92,20 @@ def test_zip_bytes_depend_on_contents_only(tmp_path):
     os.utime(a, (0, 0))
     files.write_zip(tmp_path / "two.zip", {"y": b, "x": a})
     assert Path(tmp_path / "one.zip").read_bytes() == Path(tmp_path / "two.zip").read_bytes()
+
+
+def test_a_flipped_bit_in_a_page_of_a_store_file_is_noticed(tmp_path: Path) -> None:
+    """Numbers of a plain table are not read as others when a bit of theirs flips."""
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    from lipgeo.store.write import write_table
+
+    path = tmp_path / "t.parquet"
+    write_table(path, pd.DataFrame({"n": range(2000)}))
+    raw = bytearray(path.read_bytes())
+    chunk = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    raw[chunk.data_page_offset + chunk.total_compressed_size // 2] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(OSError, match="CRC"):
+        pq.ParquetFile(path, page_checksum_verification=True).read()

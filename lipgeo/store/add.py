@@ -411,7 +411,7 @@ def _write_piece(folder: Path, piece: Piece) -> None:
 
 def _read_piece(path: Path) -> Piece:
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
         about = json.loads(table.schema.metadata[b"lipgeo"])
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise StoreError("store.damaged", file=path, reason=str(error)) from error

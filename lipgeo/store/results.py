@@ -217,7 +217,12 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
     schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
     with file_in_one_step(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(schema), temporary, compression="zstd")
+        pq.write_table(
+            table.replace_schema_metadata(schema),
+            temporary,
+            compression="zstd",
+            write_page_checksum=True,
+        )
 
 
 def read_crosswalk(path: str | Path) -> Crosswalk:
@@ -232,7 +237,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     if not place.is_file():
         raise FileError("store.crosswalk.missing", path=place)
     try:
-        table = pq.read_table(place)
+        table = pq.read_table(place, page_checksum_verification=True)
         document: dict[str, Any] = json.loads((table.schema.metadata or {})[b"lipgeo"])
         version = int(document["version"])
     except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
@@ -270,12 +275,15 @@ def _pack_frame(frame: pd.DataFrame) -> str:
         use_dictionary=repeated,
         column_encoding=ids or None,
         write_statistics=False,
+        write_page_checksum=True,
     )
     return base64.b64encode(sink.getvalue().to_pybytes()).decode("ascii")
 
 
 def _unpack_frame(text: str) -> pd.DataFrame:
-    return pq.read_table(pa.BufferReader(base64.b64decode(text))).to_pandas()
+    return pq.read_table(
+        pa.BufferReader(base64.b64decode(text)), page_checksum_verification=True
+    ).to_pandas()
 
 
 #: layout of the directory; a reader refuses a newer one; since 2 files have their bytes too

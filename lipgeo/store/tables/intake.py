@@ -166,7 +166,7 @@ def write_parts(
             continue
         path = folder / range_name(level, number)
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(part.close(), path)
+        pq.write_table(part.close(), path, write_page_checksum=True)
         parts.append(_record(folder, part_name(level, number), part.rows))
         ranges.append(_record(folder, range_name(level, number), part.rows))
     return parts, ranges
@@ -224,6 +224,7 @@ class _Part:
                 compression="snappy",
                 use_dictionary=[name for name in columns if name not in _KEYS],
                 write_statistics=list(_KEYS),
+                write_page_checksum=True,
             )
         self._writer.write_table(table, row_group_size=len(table))
         self._seen.append(pa.table(seen))
