@@ -19,6 +19,7 @@ _OrderDir = Annotated[Path, typer.Argument(metavar="DIR", help=say("cli.arg_orde
 def order(
     build_dir: Annotated[Path, typer.Argument(metavar="BUILD_DIR", help=say("cli.arg_build"))],
     out: o.Out,
+    replace: o.Replace = False,
     since: Annotated[
         Path | None, typer.Option("--since", metavar="OLD", help=say("cli.opt_since"))
     ] = None,
@@ -56,6 +57,7 @@ def order(
             csv=csv.value,
             estimates=estimates,
             leave_out_empty=leave_out_empty,
+            replace=replace,
         )
         show(say("cli.step_order"), 1.0)
     report = read_checks(written)
