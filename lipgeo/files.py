@@ -16,6 +16,7 @@ import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -34,10 +35,10 @@ from lipgeo.words import say
 
 __all__ = [
     "MANIFEST",
+    "WORKBOOK_PROPERTIES",
     "CsvStyle",
     "FolderFormat",
     "Sheet",
-    "WORKBOOK_PROPERTIES",
     "changed_files",
     "file_entries",
     "file_in_one_step",
@@ -544,34 +545,45 @@ def _is_our_file(path: Path) -> bool:
     """Whether a file says that lipgeo made it, and for a workbook that nobody saved it since."""
     ending = path.suffix.lower()
     if ending == ".xlsx":
-        try:
-            with zipfile.ZipFile(path) as book:
-                said = book.read("docProps/core.xml")
-        except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError):
-            return False
-        times = re.findall(rb"<dcterms:(?:created|modified)[^>]*>([^<]*)<", said)
-        made = _CREATED.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
-        return f"<dc:description>{MAKER}<".encode() in said and set(times) == {made}
+        return _is_our_workbook(path)
     if ending == ".parquet":
-        try:
-            schema = pq.read_schema(path)
-        except (pa.ArrowException, OSError, ValueError):
-            return False
-        of_ours = MAKER.encode() in (schema.metadata or {})
-        return of_ours or any(columns <= set(schema.names) for columns in _OUR_COLUMNS)
+        return _is_our_parquet(path)
     with path.open("rb") as stream:
         head = stream.read(4096)
         stream.seek(-min(path.stat().st_size, 4096), os.SEEK_END)
         tail = stream.read()
-    if ending in (".html", ".htm"):
-        return f'<meta name="generator" content="{MAKER}">'.encode() in head
-    if ending == ".png":
-        return b"Software\0" + MAKER.encode() in head
-    if ending == ".pdf":
-        return f"/Producer ({MAKER})".encode() in head + tail
+    marks = {
+        ".html": f'<meta name="generator" content="{MAKER}">',
+        ".htm": f'<meta name="generator" content="{MAKER}">',
+        ".png": f"Software\0{MAKER}",
+        ".pdf": f"/Producer ({MAKER})",
+    }
+    if ending in marks:
+        return marks[ending].encode() in head + tail
     line = head.decode("utf-8-sig", "replace").partition("\n")[0]
     named = {name.strip().strip('"') for name in re.split("[,;]", line)}
     return any(columns <= named for columns in _OUR_COLUMNS)
+
+
+def _is_our_workbook(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as book:
+            said = book.read("docProps/core.xml")
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError):
+        return False
+    # whoever saves it again in a spreadsheet leaves another time of change
+    times = re.findall(rb"<dcterms:(?:created|modified)[^>]*>([^<]*)<", said)
+    made = _CREATED.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+    return f"<dc:description>{MAKER}<".encode() in said and set(times) == {made}
+
+
+def _is_our_parquet(path: Path) -> bool:
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+    of_ours = MAKER.encode() in (schema.metadata or {})
+    return of_ours or any(columns <= set(schema.names) for columns in _OUR_COLUMNS)
 
 
 def _format_of(manifest: Mapping[str, Any]) -> str | None:

@@ -89,7 +89,7 @@ def test_no_command_touches_what_lipgeo_did_not_make(demo, tmp_path):
 
 
 def test_results_give_way_only_where_asked_and_never_with_files_of_others(demo, tmp_path):
-    """A build, an order, a map, a sheet and a template: refused, then replaced, never with guests."""
+    """Results are refused, then replaced where asked, and never with guests in them."""
     fitted = read_build(demo / "build")
     page, sheet = preview(fitted), fitted.plot()
     writers = {
@@ -157,7 +157,7 @@ def test_the_target_is_looked_at_before_the_work_begins(tmp_path):
                                        ["--help"], ["--version"]])  # fmt: skip
 def test_output_that_cannot_be_written_is_a_sentence(arguments, tmp_path):
     """A full standard output ends with status 2 and a sentence."""
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
             [sys.executable, "-m", "lipgeo", *arguments], stdout=full, stderr=subprocess.PIPE,
             text=True, check=False,

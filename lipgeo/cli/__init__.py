@@ -42,7 +42,7 @@ def _survive_code_pages() -> None:
 class _Output(io.FileIO):
     """Standard output that says in a sentence why it cannot be written."""
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except OSError as error:

@@ -164,9 +164,9 @@ def build(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.boundary.fit import fit_boundaries
+    from lipgeo.files import require_free
     from lipgeo.readers.controls import read_controls
     from lipgeo.store.read import open_census
-    from lipgeo.files import require_free
     from lipgeo.store.results import BUILD, write_build
 
     require_free(out, BUILD, replace=replace)

@@ -41,10 +41,12 @@ def order(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.order.manifest import read_checks
+    from lipgeo.files import require_free
+    from lipgeo.order.manifest import ORDER, SUMS, ZIP, read_checks
     from lipgeo.order.package import write_order
     from lipgeo.store.results import read_build
 
+    require_free(out, ORDER, replace=replace, beside=(ZIP, SUMS))
     with progress(quiet or as_json) as show:
         show(say("cli.step_order"), 0.0)
         written = write_order(

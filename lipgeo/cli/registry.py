@@ -236,8 +236,8 @@ def template(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
-    from lipgeo.geography.hierarchy import usual_vintage
     from lipgeo.files import require_free_file
+    from lipgeo.geography.hierarchy import usual_vintage
     from lipgeo.registry.template import write_template
 
     require_free_file(out, replace=replace, endings=[".xlsx"])
@@ -268,8 +268,8 @@ def compile_(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.errors import StoreError
-    from lipgeo.registry.compile import compile_set
     from lipgeo.files import require_free
+    from lipgeo.registry.compile import compile_set
     from lipgeo.registry.set_files import SET, read_set, write_set
 
     target = require_free(out or Path(name), SET, replace=replace)

@@ -68,7 +68,9 @@ class Sheet(Figure):
 
     def _bytes(self, kind: str) -> bytes:
         # no clock and no version in the file; the maker, so that a later one may take its place
-        metadata = {"CreationDate": None, "Producer": MAKER} if kind == "pdf" else {"Software": MAKER}
+        metadata = (
+            {"CreationDate": None, "Producer": MAKER} if kind == "pdf" else {"Software": MAKER}
+        )
         held = io.BytesIO()
         # type 42 keeps the letters as letters, so that a PDF can be searched and read aloud
         with mpl.rc_context({"pdf.fonttype": 42, "hatch.linewidth": 0.6}):

@@ -79,7 +79,7 @@ def _cell(text: Any) -> str:
 
 
 #: what Markdown or a dialect of it takes for markup
-_MARKS = re.compile(r"[\\`*_{}\[\]<>()#|~!&$@^]")
+_MARKS = re.compile(r"[\\`*_{}\[\]<>#|~!&$^]")
 #: where a dialect of Markdown sees an address in plain text
 _LINKED = re.compile(r"(\w)(:(?=//)|(?<=www)\.)", re.IGNORECASE)
 
