@@ -202,7 +202,8 @@ def test_the_terminal_obeys_no_text(tmp_path):
         "from lipgeo.cli.reporting import print_findings, print_frame\n"
         "from lipgeo.report import CheckReport, Finding\n"
         "rows = json.loads(sys.argv[1])\n"
-        "print_frame(pd.DataFrame(rows).rename(columns={'name': rows[0]['name']}), rows[1]['name'])\n"
+        "names = {'name': rows[0]['name']}\n"
+        "print_frame(pd.DataFrame(rows).rename(columns=names), rows[1]['name'])\n"
         "report = CheckReport(Finding('x', 'warning', r['name'], r['name']) for r in rows)\n"
         "print_findings(report); print(repr(report)); print(report._card().text())\n"
     )
@@ -212,7 +213,8 @@ def test_the_terminal_obeys_no_text(tmp_path):
     )  # fmt: skip
     for stream in (ended.stdout, ended.stderr):
         assert not _LEFT.search(stream.decode().replace("\n", "")), stream
-    assert rb"\x1b" in ended.stdout and rb"\u202e" in ended.stdout
+    assert rb"\x1b" in ended.stdout
+    assert rb"\u202e" in ended.stdout
 
 
 def test_errors_and_commands_show_escapes(tmp_path):
