@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.errors import AmbiguousNameError, AreaError, LipgeoError
-from lipgeo.words import catalogue, language, name_of, number, say
+from lipgeo.words import catalogue, language, name_of, number, say, visible
 
 if TYPE_CHECKING:
     import jinja2
@@ -229,7 +229,7 @@ def _cell(value: object, share: bool) -> str:
             return say("report.percent", share=float(value))
         whole = float(value).is_integer() or abs(float(value)) >= 1000
         return number(float(value), 0 if whole else 3)
-    return " ".join(str(value).split())
+    return visible(" ".join(str(value).split()))
 
 
 def _shorten(cell: str) -> str:
@@ -350,7 +350,7 @@ class CheckReport(Shown):
         return [asdict(f) for f in self.findings]
 
     def __repr__(self) -> str:
-        shown = (f"  {f.severity}: {f.message}" for f in self.findings[:20])
+        shown = (f"  {f.severity}: {visible(f.message)}" for f in self.findings[:20])
         return "\n".join([self._head(), *shown])
 
     def _head(self) -> str:

@@ -31,7 +31,8 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     ("code", "message"),
     [
         (errno.ENOSPC, "more room than the disk has left"),
-        (errno.EACCES, "open in another program"),
+        (errno.EACCES, "its folder may not be written to"),
+        (errno.EBUSY, "its folder may not be written to"),
         (errno.EIO, "cannot be written"),
     ],
 )
@@ -39,6 +40,16 @@ def test_the_reason_is_told(tmp_path, code, message):
     """A full disk, a locked file and any other fault each get their own sentence and cure."""
     with pytest.raises(OutputError, match=message), files.file_in_one_step(tmp_path / "a"):
         raise OSError(code, os.strerror(code))
+
+
+def test_a_locked_file_is_told_from_a_closed_folder(tmp_path):
+    """What exists and cannot be replaced is open in another program; what does not is not."""
+    (tmp_path / "a").write_text("old")
+    with (
+        pytest.raises(OutputError, match="open in another program"),
+        files.file_in_one_step(tmp_path / "a"),
+    ):
+        raise OSError(errno.EACCES, "")
 
 
 def test_a_full_folder_is_not_written_over(tmp_path):

@@ -263,7 +263,7 @@ def test_the_command_weights_a_profile_to_areas(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(call)
     assert ended.value.code == 2
-    assert "not written over" in capsys.readouterr().err
+    assert "--replace" in capsys.readouterr().err
 
 
 def test_the_command_weights_by_a_build(census, people, areas, tmp_path, capsys):

@@ -61,6 +61,7 @@ def top(
 @app.command(help=say("cli.help_demo"))
 def demo(
     out: o.Out = Path("lipgeo-demo"),
+    replace: o.Replace = False,
     lang: o.Lang = o.LangChoice.EN,
     csv: o.Csv = o.CsvStyleChoice.EN,
     as_json: o.Json = False,
@@ -69,7 +70,7 @@ def demo(
     from lipgeo.synthetic.demo import run_demo
 
     with progress(quiet or as_json) as show:
-        results = run_demo(out, csv=csv.value, progress=show)
+        results = run_demo(out, csv=csv.value, progress=show, replace=replace)
     if as_json:
         print_json({name: str(path) for name, path in results.items()})
         return
@@ -136,6 +137,7 @@ def check(
 def build(
     areas: o.AREAS,
     out: o.Out,
+    replace: o.Replace = False,
     unit: o.Unit = "DA",
     rule: o.Rule = o.DEFAULT_RULE,
     by: o.By = o.WeightChoice.POPULATION,
@@ -162,10 +164,12 @@ def build(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.boundary.fit import fit_boundaries
+    from lipgeo.files import require_free
     from lipgeo.readers.controls import read_controls
     from lipgeo.store.read import open_census
-    from lipgeo.store.results import write_build
+    from lipgeo.store.results import BUILD, write_build
 
+    require_free(out, BUILD, replace=replace)
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
         opened = open_census(store, vintage)
@@ -199,7 +203,7 @@ def build(
         )
         show(say("cli.step_fit"), 1.0)
         show(say("cli.step_write"), 0.0)
-        written = write_build(fitted, out, csv=csv.value)
+        written = write_build(fitted, out, csv=csv.value, replace=replace)
         show(say("cli.step_write"), 1.0)
     if as_json:
         frame = fitted.areas.drop(columns="geometry")
@@ -223,6 +227,7 @@ def build(
 def preview(
     build_dir: Annotated[Path, typer.Argument(metavar="BUILD_DIR", help=say("cli.arg_build"))],
     out: o.Out = Path("map.html"),
+    replace: o.Replace = False,
     png: Annotated[
         Path | None, typer.Option("--png", metavar="FILE", help=say("cli.opt_png"))
     ] = None,
@@ -238,19 +243,32 @@ def preview(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
+    from lipgeo.files import require_free_file
+    from lipgeo.maps.preview import PAGE_ENDINGS
     from lipgeo.maps.preview import preview as draw
     from lipgeo.store.results import read_build
 
-    fitted = read_build(build_dir)
-    other = read_build(beside) if beside else None
-    page = draw(fitted, beside=other, title=title, basemap=basemap)
-    written = {"map": page.save(out)}
     pictures = {name: path for name, path in (("png", png), ("pdf", pdf)) if path}
+    asked = out.suffix.lower().lstrip(".")
+    page_wanted = asked not in ("png", "pdf")
+    if page_wanted:
+        require_free_file(out, replace=replace, endings=(*PAGE_ENDINGS, ".png", ".pdf"))
+    else:  # the ending says what is wanted
+        pictures.setdefault(asked, out)
+    for name, path in pictures.items():
+        require_free_file(path, replace=replace, endings=[f".{name}"])
+    fitted = read_build(build_dir)
+    written = {}
+    if page_wanted:
+        other = read_build(beside) if beside else None
+        page = draw(fitted, beside=other, title=title, basemap=basemap)
+        written["map"] = page.save(out, replace=replace)
+        for note in page.notes:
+            print(note, file=sys.stderr)
     if pictures:
         sheet = fitted.plot(title=title, date=date)
-        written |= {name: sheet.save(path, kind=name) for name, path in pictures.items()}
-    for note in page.notes:
-        print(note, file=sys.stderr)
+        for name, path in pictures.items():
+            written[name] = sheet.save(path, kind=name, replace=replace)
     if as_json:
         print_json(written)
     else:

@@ -39,6 +39,7 @@ __all__ = [
     "Out",
     "Quiet",
     "Reading",
+    "Replace",
     "Rule",
     "RuleChoice",
     "Store",
@@ -115,6 +116,7 @@ Lang = Annotated[LangChoice, typer.Option("--lang", envvar="LIPGEO_LANG", help=s
 Csv = Annotated[CsvStyleChoice, typer.Option("--csv", help=say("cli.opt_csv"))]
 Json = Annotated[bool, typer.Option("--json", help=say("cli.opt_json"))]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=say("cli.opt_quiet"))]
+Replace = Annotated[bool, typer.Option("--replace", help=say("cli.opt_replace"))]
 Out = Annotated[Path, typer.Option("--out", metavar="PATH", help=say("cli.opt_out"))]
 #: how a file of AREAS is read: keyword of :func:`lipgeo.read_service_areas` to its option; a
 #: command takes them all with :func:`with_reading_options` and names none

@@ -19,6 +19,7 @@ _OrderDir = Annotated[Path, typer.Argument(metavar="DIR", help=say("cli.arg_orde
 def order(
     build_dir: Annotated[Path, typer.Argument(metavar="BUILD_DIR", help=say("cli.arg_build"))],
     out: o.Out,
+    replace: o.Replace = False,
     since: Annotated[
         Path | None, typer.Option("--since", metavar="OLD", help=say("cli.opt_since"))
     ] = None,
@@ -40,10 +41,12 @@ def order(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.order.manifest import read_checks
+    from lipgeo.files import require_free
+    from lipgeo.order.manifest import ORDER, SUMS, ZIP, read_checks
     from lipgeo.order.package import write_order
     from lipgeo.store.results import read_build
 
+    require_free(out, ORDER, replace=replace, beside=(ZIP, SUMS))
     with progress(quiet or as_json) as show:
         show(say("cli.step_order"), 0.0)
         written = write_order(
@@ -56,6 +59,7 @@ def order(
             csv=csv.value,
             estimates=estimates,
             leave_out_empty=leave_out_empty,
+            replace=replace,
         )
         show(say("cli.step_order"), 1.0)
     report = read_checks(written)

@@ -229,18 +229,21 @@ def gaps(
 
 def template(
     out: o.Out = Path("lipgeo-intake.xlsx"),
+    replace: o.Replace = False,
     lip_id: Annotated[str | None, typer.Option("--for", help=say("cli.opt_for"))] = None,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
+    from lipgeo.files import require_free_file
     from lipgeo.geography.hierarchy import usual_vintage
     from lipgeo.registry.template import write_template
 
+    require_free_file(out, replace=replace, endings=[".xlsx"])
     opened, _ = _censuses(store, vintage)
     year = opened.vintage if opened is not None else vintage or usual_vintage()
-    written = write_template(out, vintage=year, lip_id=lip_id)
+    written = write_template(out, vintage=year, lip_id=lip_id, replace=replace)
     if as_json:
         print_json({"template": written})
     else:
@@ -253,6 +256,7 @@ def compile_(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help=say("cli.opt_set_out"))
     ] = None,
+    replace: o.Replace = False,
     since: Annotated[
         Path | None, typer.Option("--since", metavar="OLD", help=say("cli.opt_set_since"))
     ] = None,
@@ -264,9 +268,11 @@ def compile_(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.errors import StoreError
+    from lipgeo.files import require_free
     from lipgeo.registry.compile import compile_set
-    from lipgeo.registry.set_files import read_set, write_set
+    from lipgeo.registry.set_files import SET, read_set, write_set
 
+    target = require_free(out or Path(name), SET, replace=replace)
     opened, earlier = _censuses(store, vintage)
     if opened is None:
         raise StoreError("registry.needs_store", path=store)
@@ -281,7 +287,7 @@ def compile_(
             registry=registry,
             progress=show_step,
         )
-        written = write_set(made, out or Path(name))
+        written = write_set(made, target, replace=replace)
     _print_set(made, written, as_json=as_json, quiet=quiet)
     raise typer.Exit(exit_status(made.report))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lipgeo.report import CheckReport
-from lipgeo.words import say
+from lipgeo.words import say, visible
 
 __all__ = ["exit_status", "print_findings", "print_frame", "print_json", "progress"]
 
@@ -47,10 +47,10 @@ def print_frame(frame: Any, title: str = "") -> None:
 
     # plain signs into a file or pipe: its code page may hold no lines
     lines = box.SIMPLE_HEAD if sys.stdout.isatty() else box.ASCII2
-    table = Table(title=title or None, title_justify="left", box=lines)
+    table = Table(title=visible(title) or None, title_justify="left", box=lines)
     for name in frame.columns:
         numeric = frame[name].dtype.kind in "iuf"
-        table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(_cell(str(name)), justify="right" if numeric else "left", overflow="fold")
     for row in frame.itertuples(index=False):
         table.add_row(*("" if _plain(cell) is None else _cell(cell) for cell in row))
     # a file or pipe gets the whole width: cut cells would lose codes
@@ -65,7 +65,8 @@ def _cell(value: Any) -> str:
     value = _plain(value)
     if isinstance(value, float):
         return number(value, 0 if value.is_integer() else 3)
-    return str(value)
+    # one line a cell: a line break in a name would look like a row
+    return visible(str(value)).replace("\n", "\\n")
 
 
 def print_findings(report: CheckReport) -> None:
@@ -74,7 +75,7 @@ def print_findings(report: CheckReport) -> None:
     found = sorted(report, key=lambda finding: rank[finding.severity])
     for finding in found[:_SHOWN]:
         severity = say(f"cli.severity_{finding.severity}")
-        print(f"{severity}: {finding.message}", file=sys.stderr)
+        print(f"{severity}: {visible(finding.message)}", file=sys.stderr)
     if len(found) > _SHOWN:
         print(say("cli.more_findings", more=len(found) - _SHOWN), file=sys.stderr)
 

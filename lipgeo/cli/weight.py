@@ -51,6 +51,7 @@ def compare(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="PATH", help=say("tables.opt_out"))
     ] = None,
+    replace: o.Replace = False,
     store: o.Store = o.DEFAULT_STORE,
     reading: o.Reading = o.NOT_GIVEN,
     draft: o.Draft = False,
@@ -59,13 +60,12 @@ def compare(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.errors import OutputError
-    from lipgeo.files import file_in_one_step, write_csv
+    from lipgeo.files import file_in_one_step, require_free_file, write_csv
     from lipgeo.readers.statcan.correspondence import read_correspondence
     from lipgeo.tables.comparison import compare as compared
 
-    if out is not None and out.exists():
-        raise OutputError("cli.out_exists", path=out)
+    if out is not None:
+        require_free_file(out, replace=replace, endings=[".csv"])
     files = _files(tables or [], years)
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
@@ -184,6 +184,7 @@ class BasisChoice(StrEnum):
 def weight(
     table: Annotated[list[Path], typer.Argument(metavar="TABLE...", help=say("cli.arg_table"))],
     out: o.Out,
+    replace: o.Replace = False,
     areas: Annotated[
         str | None, typer.Option("--areas", metavar="AREAS", help=say("cli.opt_areas"))
     ] = None,
@@ -216,10 +217,10 @@ def weight(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.errors import InputError, OutputError
+    from lipgeo.errors import InputError
     from lipgeo.report import CheckReport
     from lipgeo.store.read import open_census
-    from lipgeo.store.results import read_build, write_estimates
+    from lipgeo.store.results import read_build, require_free_estimates, write_estimates
     from lipgeo.tables.weight import weight_table
     from lipgeo.tables.weight_areas import weight_areas
 
@@ -227,8 +228,7 @@ def weight(
         raise InputError("cli.areas_or_build")
     if areas is not None and basis is BasisChoice.UNION:
         raise InputError("cli.union_needs_build")
-    if out.exists():
-        raise OutputError("cli.out_exists", path=out)
+    require_free_estimates(out, replace=replace)
     wanted = _names(variables)
     drafted = CheckReport()
     with progress(quiet or as_json) as show:
@@ -258,7 +258,9 @@ def weight(
             show(say("cli.step_weight"), 0.0)
             found = weight_areas(census, given, tables, variables=wanted, min_observed=min_observed)
         show(say("cli.step_weight"), 1.0)
-        written = write_estimates(found, out, names=labels, explain=_names(explain), csv=csv.value)
+        written = write_estimates(
+            found, out, names=labels, explain=_names(explain), csv=csv.value, replace=replace
+        )
     _print(found, tables, written, drafted, as_json=as_json, quiet=quiet)
 
 

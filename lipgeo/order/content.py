@@ -80,9 +80,15 @@ def custom_ids(area_ids: Iterable[str], used: Mapping[str, str] | None = None) -
     return pd.Series([made[area] for area in ids], index=index, name="custom_id", dtype=object)
 
 
+#: letters of a custom id made from an area id; a later one may end in a number
+_LONGEST = 90
+#: a custom id: it is a file name too, so never longer than one may be
+CUSTOM_ID = re.compile(r"[A-Z0-9_][A-Z0-9_-]{0,99}")
+
+
 def _plain(area: str) -> str:
     text = unicodedata.normalize("NFKD", area).encode("ascii", "ignore").decode().upper()
-    return re.sub(r"[^A-Z0-9_-]+", "-", text).strip("-")
+    return re.sub(r"[^A-Z0-9_-]+", "-", text).strip("-")[:_LONGEST].rstrip("-")
 
 
 #: characters no DBF, XML or worksheet can hold

@@ -21,7 +21,7 @@ from lipgeo.files import (
     require_inside,
     require_manifest,
 )
-from lipgeo.order.content import Content
+from lipgeo.order.content import CUSTOM_ID, Content
 from lipgeo.report import CheckReport, Finding
 
 __all__ = [
@@ -196,7 +196,8 @@ def read_order(folder: str | Path) -> OldOrder:
     ------
     OrderError
         The folder holds no manifest, one of a newer lipgeo, one that cannot be read or was
-        changed since it was written, or one with paths that leave the folder.
+        changed since it was written, one with paths that leave the folder,
+        or with custom ids that are none.
     """
     order = read_changed_order(folder)
     require_as_written(order.folder, ORDER, order.manifest)
@@ -214,6 +215,11 @@ def read_changed_order(folder: str | Path) -> OldOrder:
     place = Path(folder)
     found = require_manifest(place, ORDER)
     require_inside(place / MANIFEST, ORDER, [area["file"] for area in found["areas"]])
+    used = [*found["custom_ids"], *(area["custom_id"] for area in found["areas"])]
+    odd = [one for one in dict.fromkeys(used) if not CUSTOM_ID.fullmatch(one)]
+    if odd:
+        rows = [{"custom_id": one} for one in odd]
+        raise OrderError("order.bad_custom_ids", rows, path=place / MANIFEST, ids=odd)
     return OldOrder(place, found)
 
 

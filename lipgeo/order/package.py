@@ -27,6 +27,7 @@ from lipgeo.files import (
     folder_in_one_step,
     json_text,
     listed_files,
+    require_free,
     sha256_of,
     write_manifest,
     write_zip,
@@ -102,6 +103,7 @@ def write_order(
     csv: CsvStyle = "en",
     estimates: Any = None,
     leave_out_empty: bool = False,
+    replace: bool = False,
 ) -> Path:
     """Write the order package: boundaries, lists, checks, map, manifest; whole or not at all.
 
@@ -127,6 +129,8 @@ def write_order(
         tables' cells are likely to come back suppressed or rounded to nothing.
     leave_out_empty
         Leave out areas without units and list them, instead of refusing.
+    replace
+        Whether an earlier order gives way; nothing else does.
 
     Returns
     -------
@@ -154,12 +158,15 @@ def write_order(
         Areas without units or polygon, ids that clash, names or counts no format holds, a
         template or list of tables that cannot be used, an earlier order that is damaged.
     OutputError
-        The folder exists or cannot be written.
+        The folder holds something that is no order or was put there since, or an order and
+        ``replace`` is false; or it cannot be written.
     """
     from lipgeo.boundary.boundaries import Boundaries
 
     require_kind(b, Boundaries, "errors.boundaries", "b")
-    require_path(folder, "folder")
+    target = require_free(
+        require_path(folder, "folder"), ORDER, replace=replace, beside=(ZIP, SUMS)
+    )
     form = read_template(template)
     asked = read_tables(tables)
     expected = read_estimates(estimates)
@@ -170,7 +177,7 @@ def write_order(
         content, kept = frozen_areas(content, old)
     found, margins = confidentiality(b, content, old, expected)
     content = content.with_findings(found)
-    with folder_in_one_step(folder) as made:
+    with folder_in_one_step(target, replace=replace) as made:
         _write_files(b, content, made, form=form, csv=csv, contact=contact, kept=kept)
         if asked:
             frame = table_frame(content, asked, expected, margins["households"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +13,7 @@ from lipgeo.geography.floors import floor_universes, floors, floors_of_universe
 from lipgeo.geography.hierarchy import Fact, level
 from lipgeo.order.content import Content
 from lipgeo.report import CheckReport, fill_template
-from lipgeo.words import language, number, say, speaking
+from lipgeo.words import language, number, say, speaking, visible
 
 __all__ = ["checks_page", "readme"]
 
@@ -57,11 +58,11 @@ def _readme(
     yield from ("", "## " + say("order.readme_source"), "")
     yield content.attribution
     for source in meta.get("sources", []):
-        yield f"- {source.get('name')} (sha256 {source.get('sha256')})"
+        yield f"- {_cell(source.get('name'))} (sha256 {_cell(source.get('sha256'))})"
     yield ""
     yield say("order.readme_property")
     yield from ("", "## " + say("order.readme_contact"), "")
-    yield contact if contact else say("order.readme_no_contact")
+    yield _cell(contact) if contact else say("order.readme_no_contact")
     yield ""
     yield say("order.readme_made_by", version=__version__)
 
@@ -71,9 +72,16 @@ def _name(area: Any) -> str:
 
 
 def _cell(text: Any) -> str:
-    """Return text that Markdown shows as it is."""
-    shown = str(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
-    return shown.replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_").replace("`", "\\`")
+    """Return text that Markdown shows as it is: no markup, picture, link, entity or row of it."""
+    # a name is one line; a control character would be obeyed where the file is shown as text
+    line = visible(" ".join(str(text).split()))
+    return _LINKED.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", line)).replace("\\<", "&lt;")
+
+
+#: what Markdown or a dialect of it takes for markup
+_MARKS = re.compile(r"[\\`*_{}\[\]<>#|~!&$^]")
+#: where a dialect of Markdown sees an address in plain text
+_LINKED = re.compile(r"(\w)(:(?=//)|(?<=www)\.)", re.IGNORECASE)
 
 
 def _method(content: Content) -> Iterable[str]:

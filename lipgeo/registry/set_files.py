@@ -19,6 +19,8 @@ from lipgeo.files import (
     is_ours,
     json_text,
     read_manifest,
+    require_free,
+    unguard_csv,
     write_csv,
     write_manifest,
     write_workbook,
@@ -27,7 +29,7 @@ from lipgeo.registry.compile import CompiledSet
 from lipgeo.registry.overlaps import AreaIndex
 from lipgeo.report import CheckReport, Finding
 
-__all__ = ["is_set", "read_set", "write_set"]
+__all__ = ["SET", "is_set", "read_set", "write_set"]
 
 #: layout of the folder; a reader refuses a newer one; since 2 files have their bytes too
 SET_VERSION = 2
@@ -55,7 +57,7 @@ def write_set(made: CompiledSet, folder: str | Path, *, replace: bool = False) -
     folder
         Where to write.
     replace
-        Whether an existing folder gives way.
+        Whether an earlier set gives way; nothing else does.
 
     Returns
     -------
@@ -68,8 +70,10 @@ def write_set(made: CompiledSet, folder: str | Path, *, replace: bool = False) -
     Raises
     ------
     OutputError
-        The folder exists and ``replace`` is false, or it cannot be written.
+        The folder holds something that is no set or was put there since, or a set and ``replace``
+        is false; or it cannot be written.
     """
+    require_free(folder, SET, replace=replace)
     frame = made.areas.frame
     kinds = [made.kinds[str(area)] for area in frame.index]
     people = [made.people[str(area)] for area in frame.index]
@@ -165,4 +169,6 @@ def _read_csv(path: Path) -> pd.DataFrame:
             frame[name] = pd.to_numeric(frame[name]).astype("float64")
         elif name == "intended":
             frame[name] = frame[name].eq("True").astype(bool)
+        else:
+            frame[name] = unguard_csv(frame[name])
     return frame

@@ -31,6 +31,9 @@ from lipgeo.files import (
     folder_in_one_step,
     json_text,
     read_manifest,
+    require_free,
+    require_free_file,
+    unguard_csv,
     write_csv,
     write_manifest,
     write_workbook,
@@ -50,6 +53,7 @@ __all__ = [
     "BUILD_VERSION",
     "read_build",
     "read_crosswalk",
+    "require_free_estimates",
     "write_build",
     "write_crosswalk",
     "write_estimates",
@@ -66,6 +70,7 @@ def write_estimates(
     names: pd.Series | None = None,
     explain: Sequence[str] | None = None,
     csv: CsvStyle = "en",
+    replace: bool = False,
 ) -> list[Path]:
     """Write estimates, what they are made of and what was missing; each file whole or not at all.
 
@@ -83,6 +88,8 @@ def write_estimates(
         Variables to explain; all where that is no more than 100,000 rows, else none.
     csv
         Form of CSV files: ``"en"`` or ``"fr"`` (semicolon, decimal comma).
+    replace
+        Whether earlier estimates give way; nothing else does.
 
     Returns
     -------
@@ -92,9 +99,10 @@ def write_estimates(
     Raises
     ------
     OutputError
-        The ending is none of these, a sheet would be too long, or a file cannot be written.
+        The ending is none of these, something stands there, a sheet would be too long, or a file
+        cannot be written.
     """
-    target = Path(path)
+    target = require_free_estimates(path, replace=replace)
     results = _name_areas(estimates.frame, names)
     if target.suffix.lower() == ".parquet":
         with file_in_one_step(target) as temporary:
@@ -112,8 +120,6 @@ def write_estimates(
                     write_csv(frame, temporary, csv)
                 written.append(file)
         return written
-    if target.suffix.lower() != ".xlsx":
-        raise OutputError("store.ending", path=target)
     sheets = [Sheet(say("store.results"), results, _title(estimates))]
     if made_of is not None:
         starts = range(0, max(len(made_of), 1), XLSX_ROWS - 2)
@@ -130,6 +136,27 @@ def write_estimates(
     with file_in_one_step(target) as temporary:
         write_workbook(sheets, temporary)
     return [target]
+
+
+def require_free_estimates(path: str | Path, *, replace: bool = False) -> Path:
+    """Return where estimates may be written; look before the work begins.
+
+    Raises
+    ------
+    OutputError
+        The ending is none that estimates have, or something stands there, or beside it where the
+        files of a CSV go.
+    """
+    target = Path(path)
+    ending = target.suffix.lower()
+    if ending not in (".xlsx", ".csv", ".parquet"):
+        raise OutputError("store.ending", path=target)
+    require_free_file(target, replace=replace)
+    if ending == ".csv":
+        for part in ("_explain", "_missing"):
+            beside = target.with_name(target.stem + part + target.suffix)
+            require_free_file(beside, replace=replace)
+    return target
 
 
 def _name_areas(frame: pd.DataFrame, names: pd.Series | None) -> pd.DataFrame:
@@ -328,7 +355,7 @@ def write_build(
     csv
         Form of the CSV files: ``"en"`` or ``"fr"`` (semicolon, decimal comma).
     replace
-        Whether an existing directory gives way.
+        Whether an earlier build gives way; nothing else does.
 
     Returns
     -------
@@ -352,12 +379,13 @@ def write_build(
     Raises
     ------
     OutputError
-        The folder exists and ``replace`` is false, or it cannot be written.
+        The folder holds something that is no build or was put there since, or a build and
+        ``replace`` is false; or it cannot be written.
     """
     from lipgeo.boundary.boundaries import Boundaries
 
     require_kind(boundaries, Boundaries, "errors.boundaries", "boundaries")
-    require_path(folder, "folder")
+    require_free(require_path(folder, "folder"), BUILD, replace=replace)
     given = boundaries.service_areas
     with folder_in_one_step(folder, replace=replace) as made:
         _write_geo(boundaries.areas, made / "areas.parquet")
@@ -388,7 +416,7 @@ def _read_csv(path: Path, csv: CsvStyle) -> pd.DataFrame:
             plain = frame[name].str.replace(",", ".") if csv == "fr" else frame[name]
             frame[name] = pd.to_numeric(plain).astype("float64")
         else:  # the apostrophe that keeps a formula text is the file's, not the name's
-            frame[name] = frame[name].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
+            frame[name] = unguard_csv(frame[name])
     return frame
 
 

@@ -588,6 +588,10 @@ def _table(
     raw: Raw, name: str, said: int | None, level: str | None, mapping: Mapping[str, str] | None
 ) -> AttributeTable:
     columns = recognise(raw.columns, mapping, raw.name)
+    if not columns:
+        raise CensusError(
+            "readers.attributes.no_census_column", name=raw.name, columns=list(raw.columns)
+        )
     vintage = _vintage(raw, columns, name, said)
     reading = Reading(raw, columns, name, vintage)
     if reading.text.empty:
