@@ -67,7 +67,9 @@ _HEADERS = {
     "valid_from": "valid_from, valide_du, en_vigueur_du",
     "valid_to": "valid_to, valide_au, en_vigueur_au",
     "vintage": "vintage, census_year, annee_de_recensement, annee, recensement",
-    "share": "share, part, pct_overlap, percent_overlap, overlap, overlap_pct, weight, percent, percentage, pct, proportion, fraction, area_share, pourcentage, poids, ponderation, quote_part, partie",
+    "share": """share, part, pct_overlap, percent_overlap, overlap, overlap_pct, weight, percent,
+        percentage, pct, proportion, fraction, area_share, pourcentage, poids, ponderation,
+        quote_part, partie""",
 }
 #: a cell with units in it, not a mark
 _CODES = r":|^\d{4}[AS]\d{4}"

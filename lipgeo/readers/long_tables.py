@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -18,6 +19,7 @@ from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import fold, levels, vintages
 from lipgeo.geography.hierarchy import level as level_of_name
 from lipgeo.geography.identifiers import are_ids
+from lipgeo.readers.statcan.columns import facts
 from lipgeo.report import Finding, finding
 
 __all__ = ["LongForm", "long_form", "select_rows"]
@@ -134,7 +136,7 @@ def long_form(columns: Sequence[str]) -> LongForm | None:
         # the profile of 2011: totals, men and women, each with its flag
         values = [first["total"]]
         beside = {first["total"]: first["flagtotal"]} if "flagtotal" in first else {}
-        pivot, year = topic, 2011
+        pivot, year = topic, int(facts()["topic_profile"]["vintage"])
         of_level = next((level for key, level in _FINEST if key in first), None)
     else:
         found = {name: match for name in columns if (match := _MEMBER.match(name))}
@@ -146,9 +148,7 @@ def long_form(columns: Sequence[str]) -> LongForm | None:
         members = {n: (_plain(d), m) for n, (d, m) in members.items()}
         order = list(columns)
         beside = {
-            name: after
-            for name, after in zip(order, order[1:], strict=False)
-            if name in found and after in symbols
+            name: after for name, after in pairwise(order) if name in found and after in symbols
         }
     aside = [
         name
@@ -205,6 +205,67 @@ def select_rows(
     if level is not None:
         # rows of other levels may have other members; without a level the next step asks for it
         frame = frame[_of_level(frame[form.unit], level)]
+    frame, kept, chosen = _choose(frame, form, where, name)
+    across = {dimension for dimension, _ in form.members.values()}
+    pivot = next((one for one in columns if form.pivot and fold(one) == fold(form.pivot)), "")
+    # a dimension with one member leaves no choice
+    varying = {}
+    for column, called in columns.items():
+        members = frame[column].dropna().unique()
+        if len(members) == 1:
+            chosen.setdefault(called, str(members[0]))
+        elif len(members) > 1 and _parts_units(frame, form.unit, column):
+            varying[column] = called
+    _require_choice(frame, {one: c for one, c in varying.items()
+                            if one != pivot and fold(one) != "topic"}, name)  # fmt: skip
+    times = {called for column, called in columns.items() if _key(column) in (*_TIME, *_UNIT_OF)}
+    chosen.pop(columns.get(pivot, ""), None)
+    parts = [m for d, m in chosen.items() if d not in times and not _is_total(m)]
+    plain = not [
+        m
+        for d, m in chosen.items()
+        if d not in times
+        and not _is_total(m)
+        and d not in across
+        and fold(d) not in _CHARACTERISTIC
+    ]
+    notes = []
+    if chosen:
+        shown = [f"{called}={member}" for called, member in chosen.items()]
+        notes.append(finding("readers.chosen_members", "note", name, chosen=shown))
+    if pivot:
+        result, beside = _pivot(frame, form, pivot, name)
+        return result, beside, plain and "obsvalue" not in map(fold, form.values), notes
+    result, beside = _columns_of(frame, form, kept, parts)
+    return result, beside, plain and bool(form.members), notes
+
+
+def _columns_of(
+    frame: pd.DataFrame, form: LongForm, kept: Sequence[str], parts: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Name columns of values by their member and by all that is no total."""
+    names: dict[str, str] = {}
+    for one in kept:
+        word = form.members[one][1] if one in form.members else ""
+        extra = [part for part in parts if part != word]
+        names[one] = " - ".join([*([word] if word else []), *extra]) or one
+    heads = [form.unit, *([form.label] if form.label else [])]
+    pieces = {head: frame[head] for head in heads}
+    beside = {}
+    for one, called in _unique(names).items():
+        pieces[called] = frame[one]
+        if one in form.symbols:
+            mark = f"{called}\u0000symbol"
+            pieces[mark] = frame[form.symbols[one]]
+            beside[called] = mark
+    return pd.DataFrame(pieces), beside
+
+
+def _choose(
+    frame: pd.DataFrame, form: LongForm, where: Mapping[str, str], name: str
+) -> tuple[pd.DataFrame, list[str], dict[str, str]]:
+    """Keep the rows and the columns of values of the members that are wanted."""
+    columns = dict(form.dimensions)
     across = sorted({dimension for dimension, _ in form.members.values()})
     chosen: dict[str, str] = {}
     kept = list(form.values)
@@ -233,61 +294,21 @@ def select_rows(
         chosen[side] = found
     if wrong:
         raise TableError("readers.no_such_member", name=name, asked=wrong)
-    # a dimension with one member leaves no choice
-    varying = {}
-    for column, called in columns.items():
-        members = frame[column].dropna().unique()
-        if len(members) == 1:
-            chosen.setdefault(called, str(members[0]))
-        elif len(members) > 1 and _parts_units(frame, form.unit, column):
-            varying[column] = called
-    pivot = (
-        next((one for one in columns if fold(one) == fold(form.pivot)), "") if form.pivot else ""
+    return frame, kept, chosen
+
+
+def _require_choice(frame: pd.DataFrame, varying: Mapping[str, str], name: str) -> None:
+    """Raise where units still stand several times."""
+    if not varying:
+        return
+    first = next(iter(varying))
+    raise TableError(
+        "readers.several_members",
+        [{"dimension": called} for called in varying.values()],
+        name=name,
+        dimensions=[f"{called}: {_some(frame[one])}" for one, called in varying.items()],
+        example=f"{varying[first]}={_example(frame[first])}",
     )
-    topic = next((one for one in varying if fold(one) == "topic"), "")
-    choices = [one for one in varying if one not in (pivot, topic)]
-    if choices:
-        said = [f"{varying[one]}: {_some(frame[one])}" for one in choices]
-        raise TableError(
-            "readers.several_members",
-            [{"dimension": varying[one]} for one in choices],
-            name=name,
-            dimensions=said,
-            example=f"{varying[choices[0]]}={_example(frame[choices[0]])}",
-        )
-    times = {called for column, called in columns.items() if _key(column) in (*_TIME, *_UNIT_OF)}
-    chosen.pop(columns.get(pivot, ""), None)
-    parts = [m for d, m in chosen.items() if d not in times and not _is_total(m)]
-    plain = not [
-        m
-        for d, m in chosen.items()
-        if d not in times
-        and not _is_total(m)
-        and d not in across
-        and fold(d) not in _CHARACTERISTIC
-    ]
-    notes = []
-    if chosen:
-        shown = [f"{called}={member}" for called, member in chosen.items()]
-        notes.append(finding("readers.chosen_members", "note", name, chosen=shown))
-    if pivot:
-        result, beside = _pivot(frame, form, pivot, name)
-        return result, beside, plain and "obsvalue" not in map(fold, form.values), notes
-    names: dict[str, str] = {}
-    for one in kept:
-        word = form.members[one][1] if one in form.members else ""
-        extra = [part for part in parts if part != word]
-        names[one] = " - ".join([*([word] if word else []), *extra]) or one
-    heads = [form.unit, *([form.label] if form.label else [])]
-    pieces = {head: frame[head] for head in heads}
-    beside = {}
-    for one, called in _unique(names).items():
-        pieces[called] = frame[one]
-        if one in form.symbols:
-            mark = f"{called}\u0000symbol"
-            pieces[mark] = frame[form.symbols[one]]
-            beside[called] = mark
-    return pd.DataFrame(pieces), beside, plain and bool(form.members), notes
 
 
 def _of_level(ids: pd.Series, name: str) -> Any:
@@ -314,7 +335,7 @@ def _pivot(
     columns = words.where(again.eq(0), words + " (" + (again + 1).astype("string") + ")")
     order = list(dict.fromkeys(columns))
     keys = [frame[form.unit], columns]
-    wide = frame[value].groupby(keys, sort=False).first().unstack()[order]
+    wide = frame[value].groupby(keys, sort=False).first().unstack()[order]  # noqa: PD010 - a series has no pivot_table
     pieces: dict[str, Any] = {}
     first = frame.drop_duplicates(form.unit)
     rows = first[form.unit]
@@ -323,7 +344,7 @@ def _pivot(
     beside = {}
     marks = None
     if value in form.symbols:
-        marks = frame[form.symbols[value]].groupby(keys, sort=False).first().unstack()[order]
+        marks = frame[form.symbols[value]].groupby(keys, sort=False).first().unstack()[order]  # noqa: PD010 - a series has no pivot_table
     for one in order:
         called = one if one not in heads else f"{one} (value)"
         pieces[called] = pd.Series(wide[one].reindex(rows).to_numpy(), index=first.index)

@@ -202,7 +202,7 @@ def read_table(
     if form is not None:
         frame, beside, plain_words, found = select_rows(frame, form, where or {}, path.name, level)
         notes += found
-        level, vintage = level or form.level, vintage or form.vintage
+        level, vintage = level or form.level, vintage or form.vintage or _census_year(held.frame)
         if not _is_unit(frame[form.unit], form.unit):
             id = form.unit  # labels of areas of no census
     elif where:
@@ -253,11 +253,9 @@ def _own_areas(path: Path, vintage: int | None, sheet: str | None) -> CensusTabl
     except (FileError, TableError):
         return None  # the table reader says what is the matter
     labels = delivery.labels["label"].astype("string")
-    if delivery.layout == "long" or are_coded(labels, None, vintage):
-        return None
-    if delivery.layout == "down" and labels.str.fullmatch(r"[\d.,\s]*|[A-Za-z]\d[A-Za-z]").all():
-        return None
-    if not is_table_of_areas(delivery, headers):
+    bare = labels.str.fullmatch(r"[\d.,\s]*|[A-Za-z]\d[A-Za-z]").all()
+    other = delivery.layout == "long" or (delivery.layout == "down" and bare)
+    if other or are_coded(labels, None, vintage) or not is_table_of_areas(delivery, headers):
         return None
     years = {int(year) for year in _IN_NAME.findall(path.name)} & set(geography.vintages())
     year = vintage or (years.pop() if len(years) == 1 else None)
@@ -275,6 +273,16 @@ def is_id_column(name: object) -> bool:
     """Say whether a header says that a column holds ids of census units."""
     text = str(name)
     return geography.id_column(text) is not None or geography.fold(text) in ID_COLUMNS
+
+
+def _census_year(frame: pd.DataFrame) -> int | None:
+    """Return the census that a column of census years says of all rows."""
+    for name in frame.columns:
+        if fold(str(name)) in ("censusyear", "anneerecensement"):
+            years = frame[name].dropna().unique()
+            if len(years) == 1 and str(years[0]).isdecimal():
+                return int(years[0])
+    return None
 
 
 def _is_unit(ids: pd.Series, column: str) -> bool:
@@ -412,8 +420,11 @@ def _cells(
     """Return numbers, symbols and what is neither; a text is read once however often it stands."""
     if any(pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes):
         read = [read_cells(frame[name], decimal) for name in frame.columns]
-        values, marks, unread = (np.column_stack([one[at] for one in read]) for at in range(3))
-        return values, marks, unread
+        return (
+            np.column_stack([one[0] for one in read]),
+            np.column_stack([one[1] for one in read]),
+            np.column_stack([one[2] for one in read]),
+        )
     flat = frame.to_numpy(dtype=object, na_value=None).ravel()
     where, kinds = pd.factorize(flat)
     # one more text, which is none: its code is -1

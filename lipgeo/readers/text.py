@@ -289,7 +289,7 @@ def read_text_table(
     except (pa.ArrowInvalid, UnicodeError) as error:
         raise FileError("readers.not_a_table", name=called, reason=str(error)) from error
     ragged = [row for row in odd if row.actual_columns > 1]
-    if ragged and _are_below(source, form, odd, ragged):
+    if ragged and _are_below(source, form, ragged):
         ragged = []
     if ragged:
         raise FileError(
@@ -309,27 +309,21 @@ def read_text_table(
 
 
 def _are_below(
-    source: TextSource, form: TextForm, odd: Sequence[Any], ragged: Sequence[Any]
+    source: TextSource,
+    form: TextForm,
+    ragged: Sequence[pyarrow.csv.InvalidRow],
 ) -> bool:
     """Say whether odd lines are notes below the table: a blank line parts them from its end."""
     with open_bytes(source) as stream:
         lines = stream.read().decode(form.encoding, errors="replace").splitlines()
-    first = min(row.number for row in odd)
     # a table that breaks off has no blank line before its last one
-    blank = [
-        at for at, line in enumerate(lines, 1) if at > form.skip + 1 and not line.strip(' ,;"')
-    ]
-    return (
-        bool(blank)
-        and blank[0] < min(row.number for row in ragged)
-        and all(
-            form.delimiter is None
-            or len(next(csv.reader([line], delimiter=form.delimiter))) != form.width
-            for line in lines[blank[0] :]
-            if line.strip()
-        )
-        and first > 0
+    starts = [at for at, line in enumerate(lines) if at > form.skip and not line.strip(' ,;"')]
+    if not starts or starts[0] >= min(row.number for row in ragged):
+        return False
+    below = csv.reader(
+        (line for line in lines[starts[0] :] if line.strip()), delimiter=form.delimiter or ","
     )
+    return all(len(row) != form.width for row in below)
 
 
 def _unique(names: Iterable[str]) -> list[str]:

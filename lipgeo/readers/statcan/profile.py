@@ -66,8 +66,8 @@ def read_profile(
     -------
     CensusTable
         Totals (never one sex), ids as text; from the edition with confidence intervals also the
-        bounds, as columns ``immigrants_low`` and ``immigrants_high``; symbols beside values; ``notes`` says which
-        characteristic was taken for which variable, and how sure that is.
+        bounds, as columns ``immigrants_low`` and ``immigrants_high``; symbols beside values;
+        ``notes`` says which characteristic was taken for which variable, and how sure that is.
 
     Raises
     ------
@@ -86,7 +86,11 @@ def read_profile(
     gathered = _Gathered(wanted, vintage)
     for one, layout in zip(paths, layouts, strict=True):
         gathered.read(one, layout, code)
-    held = [one for one in geography.levels(vintage) if one in set(gathered.units["level"])]
+    # levels that serve no purpose of their own, as health regions, come last
+    order = dict.fromkeys(
+        (*geography.levels(vintage), *(o.code for o in geography.all_levels(vintage)))
+    )
+    held = [one for one in order if one in set(gathered.units["level"])]
     if not held:
         raise TableError("readers.level_absent", name=paths[0].name, level=code or "-")
     # the level that a file is named for, else the finest
