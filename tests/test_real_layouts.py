@@ -77,7 +77,8 @@ def test_response_rates_are_no_part_of_an_areas_id(tmp_path):
     for rate in ("15.6", " 2.1"):
         path = tmp_path / f"order{rate.strip()}.csv"
         path.write_text(
-            f"Geography,Total - Immigrant status,  Immigrants (81)\nWAT - PD - C10 ({rate}%),7035,5\n"
+            "Geography,Total - Immigrant status,  Immigrants (81)\n"
+            f"WAT - PD - C10 ({rate}%),7035,5\n"
             f"WAT - PD - C1014 ( 28.9%),4115,x\n",
             encoding="utf-8",
         )
@@ -218,6 +219,11 @@ def test_outlines_under_any_header_and_of_any_length(tmp_path):
     assert read_service_areas(path, crs="EPSG:4326").ids.tolist() == ["A"]
 
 
+def test_tracts_of_nine_digits_get_their_point_back():
+    """98-400 writes a tract without its point; one reading is possible."""
+    assert lipgeo.geography.restore_ids(["505012504"], "CT", 2021).ids.tolist() == ["5050125.04"]
+
+
 # ---------------------------------------------------------------------- the real files
 
 
@@ -252,8 +258,10 @@ FILES = [
     ("layouts/98-400-X2016001_total.csv", {"level": "CD"}, "CD", 2016, "3506", "Total - Sex", 100),
     ("layouts/98-401-X2016044_QUEBEC_Francais_CSV_data.csv", {}, "DA", 2016, "24660002",
      "dwellings", 200),
-    ("layouts/98-401-X2016058_hr_small.csv", {"level": "PR"}, "PR", 2016, "10", "population", 519716),
-    ("layouts/98-401-X2021020_Francais_CSV_data.csv", {}, "CSD", 2021, "2423027", "households", 380),
+    ("layouts/98-401-X2016058_hr_small.csv", {"level": "PR"}, "PR", 2016, "10",
+     "population", 519716),
+    ("layouts/98-401-X2021020_Francais_CSV_data.csv", {}, "CSD", 2021, "2423027",
+     "households", 380),
     ("layouts/98-401-X2021025_CI_English_CSV_data.csv", {}, "DA", 2021, "35060001",
      "population", 600),
     ("layouts/cdp_custom_labels.csv", {}, None, None, "3001", "age_total", 300),

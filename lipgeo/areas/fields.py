@@ -38,7 +38,11 @@ _PLAIN = {"name_en": ("name", "area_name"), "name_fr": ("nom", "nom_du_territoir
 #: ids that programs make up anew at each export: unique, and worth nothing
 _MACHINE = {
     fold(name)
-    for name in ["OBJECTID", "OBJECTID_1", "FID", "FID_1", "GlobalID", "ogc_fid", "gml_id", "GEO_ID", "cartodb_id", "gid", "oid", "rowid", "row_id", "_uid_", "feature_id", "Shape_Leng", "Shape_Length", "Shape_Area"]
+    for name in (
+        *("OBJECTID", "OBJECTID_1", "FID", "FID_1", "GlobalID", "ogc_fid", "gml_id", "GEO_ID"),
+        *("cartodb_id", "gid", "oid", "rowid", "row_id", "_uid_", "feature_id"),
+        *("Shape_Leng", "Shape_Length", "Shape_Area"),
+    )
 }
 
 

@@ -161,8 +161,8 @@ def read_table(
     CensusTable
         Of units of a level; or of your own areas (``level`` is ``None``) where labels are all
         there is, as custom orders have them: no number is taken for a code because its digits
-        fit. Ids whole again, as text; columns called as the dictionary of variables calls them where
-        their words leave no doubt, else as in the file; missing as NaN, the symbol beside it.
+        fit. Ids whole again, as text; columns called as the dictionary of variables calls them
+        where their words leave no doubt, else as in the file; missing as NaN, the symbol beside it.
 
     Raises
     ------
@@ -192,7 +192,7 @@ def read_table(
         return read_profile(path, level=level)
     if id is None and level is None and not where:
         with _plain_file(path) as plain:
-            own = _own_areas(plain, vintage, sheet)
+            own = _own_areas(plain, path, vintage, sheet)
         if own is not None:
             return own
     with _plain_file(path) as plain:
@@ -241,7 +241,9 @@ def read_table(
     )
 
 
-def _own_areas(path: Path, vintage: int | None, sheet: str | None) -> CensusTable | None:
+def _own_areas(
+    path: Path, given: Path, vintage: int | None, sheet: str | None
+) -> CensusTable | None:
     """Return a delivery as a table of the user's own areas; ``None`` where it is something else."""
     if sheet is not None or is_ivt(path) or _magic(path) == b"PAR1":
         return None
@@ -259,7 +261,7 @@ def _own_areas(path: Path, vintage: int | None, sheet: str | None) -> CensusTabl
         return None
     years = {int(year) for year in _IN_NAME.findall(path.name)} & set(geography.vintages())
     year = vintage or (years.pop() if len(years) == 1 else None)
-    return table_of_areas(delivery, year, sources_of([path]))
+    return table_of_areas(delivery, year, sources_of([given]))
 
 
 def read_headers(path: Path) -> tuple[str, ...]:
