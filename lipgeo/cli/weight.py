@@ -5,7 +5,7 @@ The first brings census tables to areas, the second follows areas through census
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -208,6 +208,10 @@ def weight(
     table_id: Annotated[
         str | None, typer.Option("--table-id", metavar="COLUMN", help=say("cli.opt_table_id"))
     ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="DIMENSION=MEMBER", help=say("cli.opt_where")),
+    ] = None,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     reading: o.Reading = o.NOT_GIVEN,
@@ -229,7 +233,7 @@ def weight(
     if areas is not None and basis is BasisChoice.UNION:
         raise InputError("cli.union_needs_build")
     require_free_estimates(out, replace=replace)
-    wanted = _names(variables)
+    wanted, chosen = _names(variables), _members(where)
     drafted = CheckReport()
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
@@ -238,7 +242,7 @@ def weight(
             xw = fitted.membership if basis is BasisChoice.UNION else fitted.crosswalk
             tables = _open_stored_tables(
                 table, store, level or xw.source_level, xw.vintage, ()
-            ) or _tables(table, level or xw.source_level, xw.vintage, (), table_id)
+            ) or _tables(table, level or xw.source_level, xw.vintage, (), table_id, chosen)
             labels = fitted.service_areas.labels
             show(say("cli.step_weight"), 0.0)
             found = weight_table(tables[0], xw, variables=wanted, min_observed=min_observed)
@@ -252,7 +256,7 @@ def weight(
             )
             listed = [one for one in given.units["level"].unique() if one in census.levels]
             tables = _open_stored_tables(table, store, level, census.vintage, listed) or _tables(
-                table, level, census.vintage, listed, table_id
+                table, level, census.vintage, listed, table_id, chosen
             )
             labels, drafted = given.labels, given.report.only("draft")
             show(say("cli.step_weight"), 0.0)
@@ -269,6 +273,17 @@ def _names(given: str | None) -> list[str] | None:
     if given is None:
         return None
     return [name.strip() for name in given.split(",") if name.strip()]
+
+
+def _members(given: Sequence[str] | None) -> dict[str, str]:
+    """Return dimensions and the member of each that is wanted."""
+    from lipgeo.errors import InputError
+
+    pairs = [one.partition("=") for one in given or ()]
+    wrong = ["".join(one) for one in pairs if not all(part.strip() for part in one)]
+    if wrong:
+        raise InputError("cli.bad_where", given=wrong)
+    return {dimension.strip(): member.strip() for dimension, _, member in pairs}
 
 
 def _open_stored_tables(
@@ -302,6 +317,7 @@ def _tables(
     vintage: int | None,
     listed: Sequence[str],
     id: str | None,
+    where: Mapping[str, str],
 ) -> list[AnyTable]:
     """Read the table, and its rows of the levels that areas list where it has them."""
     from lipgeo.errors import TableError
@@ -310,7 +326,7 @@ def _tables(
     from lipgeo.readers.tables import read_table
 
     if len(paths) == 1 and not is_profile(paths[0]):
-        return [read_table(paths[0], id=id, level=level, vintage=vintage)]
+        return [read_table(paths[0], id=id, level=level, vintage=vintage, where=where)]
     first = read_profile(list(paths), level=level)
     tables: list[AnyTable] = [first]
     for other in listed:

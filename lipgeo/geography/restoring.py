@@ -77,7 +77,8 @@ def restore_ids(values: Any, name: str | Level, vintage: int) -> RestoredIds:
     """Bring damaged ids back where only one reading is possible; refuse the rest row by row.
 
     Restored: spaces and quotes around an id; a DGUID of the level given for it; ``35060001.0``; a
-    decimal comma; lost zeros of a census tract (``5050125.4``, ``5050125``); leading zeros lost by
+    decimal comma; lost zeros of a census tract (``5050125.4``,
+    ``5050125``) or its point (``505012504``); leading zeros lost by
     reading a CMA, population centre or tract as a number; a provincial part of a CMA given for the
     CMA (certain for where a row lies, not for what a service area is: :func:`parse_units` is
     stricter); small letters in an FSA.
@@ -265,6 +266,8 @@ def _restore(text: pa.Array, code: str, vintage: int) -> tuple[pa.Array, _Change
         # a number drops zeros at its end, not between the point and a digit
         sub("tract", r"^([0-9]{7}\.[0-9])$", r"\10")  # RE2: group 1, then a zero
         sub("tract", r"^([0-9]{7})$", r"\1.00")
+        # cross-tabulations write all nine digits without the point
+        sub("tract", r"^([0-9]{7})([0-9]{2})$", r"\1.\2")
         return text, changes
     sub("comma", r"^([0-9]+),(0+)$", r"\1.\2")
     sub("decimal", r"^([0-9]+)\.0+$", r"\1")

@@ -21,6 +21,9 @@ from lipgeo.report import CheckReport, Finding, finding, notes_of
 
 __all__ = ["Sheet", "read_sheet"]
 
+# outlines as text are longer than the 128 kB that csv takes for a field
+csv.field_size_limit(1 << 30)
+
 _WORKBOOKS = {".xlsx", ".xlsm", ".xltx", ".xltm"}
 #: first bytes of a zip (a workbook) and of an OLE file (old .xls, or a workbook with a password)
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"

@@ -165,6 +165,7 @@ def sniff(source: TextSource, *, name: str | None = None) -> TextForm:
     note("delimiter", delimiter=_show(delimiter))
 
     rows, ends = _parse(lines, delimiter)
+    rows = rows[: _end_of_table(rows)]
     if declared:  # "sep=;" splits like a row of two fields where it stands above two columns
         rows[0] = []
     split = Counter(len(row) for row in rows if len(row) > 1)  # titles and notes are one field
@@ -249,10 +250,20 @@ def _parse(lines: Sequence[str], delimiter: str) -> tuple[list[list[str]], list[
     return rows, ends
 
 
+def _end_of_table(rows: Sequence[Sequence[str]]) -> int:
+    """Return where the notes below a table begin: at a blank line with nothing as wide after it."""
+    widths = [len(row) if any(cell.strip() for cell in row) else 0 for row in rows]
+    width = max(widths, default=0)
+    last = max((at for at, one in enumerate(widths) if one == width), default=0)
+    blank = next((at for at in range(last + 1, len(rows)) if widths[at] == 0), None)
+    return len(rows) if blank is None or blank != last + 1 else blank
+
+
 def _delimiter(lines: Sequence[str], length: int | None) -> str | None:
     found: dict[str, tuple[int, int, bool]] = {}  # titles above, fields, commas only in numbers
     for delimiter in _DELIMITERS:
         rows, _ = _parse(lines, delimiter)
+        rows = rows[: _end_of_table(rows)]
         filled = [row for row in rows if any(cell.strip() for cell in row)]
         while len(filled) > 1 and len(filled[-1]) == 1:  # notes below the table
             filled.pop()

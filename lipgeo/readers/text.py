@@ -5,6 +5,7 @@ Cells become numbers afterwards; those that cannot are pointed at.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -288,6 +289,8 @@ def read_text_table(
     except (pa.ArrowInvalid, UnicodeError) as error:
         raise FileError("readers.not_a_table", name=called, reason=str(error)) from error
     ragged = [row for row in odd if row.actual_columns > 1]
+    if ragged and _are_below(source, form, ragged):
+        ragged = []
     if ragged:
         raise FileError(
             "readers.ragged",
@@ -303,6 +306,24 @@ def read_text_table(
     frame = pd.DataFrame({names[at]: _text(table[str(at)]) for at in wanted})
     keep_notes(frame, CheckReport(notes))
     return frame
+
+
+def _are_below(
+    source: TextSource,
+    form: TextForm,
+    ragged: Sequence[pyarrow.csv.InvalidRow],
+) -> bool:
+    """Say whether odd lines are notes below the table: a blank line parts them from its end."""
+    with open_bytes(source) as stream:
+        lines = stream.read().decode(form.encoding, errors="replace").splitlines()
+    # a table that breaks off has no blank line before its last one
+    starts = [at for at, line in enumerate(lines) if at > form.skip and not line.strip(' ,;"')]
+    if not starts or starts[0] >= min(row.number for row in ragged):
+        return False
+    below = csv.reader(
+        (line for line in lines[starts[0] :] if line.strip()), delimiter=form.delimiter or ","
+    )
+    return all(len(row) != form.width for row in below)
 
 
 def _unique(names: Iterable[str]) -> list[str]:

@@ -347,8 +347,7 @@ def make_valid_polygons(geometry: Shapes) -> tuple[Shapes, Flags, Floats]:
         before = shapely.area(geometry[changed])
         # by structure, not by linework: where an official hole crosses its shell, linework turns
         # the crossing inside out
-        made = shapely.make_valid(geometry[changed], method="structure", keep_collapsed=False)
-        fixed = polygon_parts(np.asarray(made, dtype=object))
+        fixed = polygon_parts(_by_structure(geometry[changed]))
         # GEOS now and then leaves two parts that share an edge
         for row in np.flatnonzero(~(shapely.is_valid(fixed) | shapely.is_missing(fixed))):
             fixed[row] = shapely.union_all(shapely.get_parts(shapely.make_valid(fixed[row])))
@@ -357,3 +356,28 @@ def make_valid_polygons(geometry: Shapes) -> tuple[Shapes, Flags, Floats]:
         larger = np.maximum(before, after)
         area_change[changed] = np.abs(after - before) / np.where(larger > 0, larger, 1.0)
     return np.asarray(result, dtype=object), changed, area_change
+
+
+def _by_structure(geometry: Shapes) -> Shapes:
+    """Make geometry valid by its structure.
+
+    GEOS cannot where a hole lies outside a shell that crosses itself: there shells are mended
+    without their holes, and the holes taken out of them. Linework would make land of such a hole.
+    """
+    try:
+        made = shapely.make_valid(geometry, method="structure", keep_collapsed=False)
+    except shapely.errors.GEOSException:
+        if len(geometry) > 1:
+            return np.concatenate(
+                [_by_structure(geometry[at : at + 1]) for at in range(len(geometry))]
+            )
+        parts = shapely.get_parts(geometry)
+        shells = _union_valid([shapely.Polygon(one.exterior) for one in parts])
+        holes = _union_valid([shapely.Polygon(ring) for one in parts for ring in one.interiors])
+        made = np.array([shapely.difference(shells, holes)], dtype=object)
+    return np.asarray(made, dtype=object)
+
+
+def _union_valid(rings: list[shapely.Polygon]) -> shapely.Geometry:
+    # a ring alone has no hole that linework could make land of
+    return shapely.union_all([shapely.make_valid(one, method="linework") for one in rings])

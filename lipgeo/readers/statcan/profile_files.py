@@ -208,10 +208,12 @@ def _place(at: int | str, header: list[str]) -> int | None:
 def _level(words: str) -> str:
     """Return the level that the header of 2016 names (``Census Metropolitan Areas/...``)."""
     for text in (words, words.partition("/")[0], words.partition(" and ")[0]):
-        try:
-            return geography.level(text.strip()).code
-        except InputError:
-            continue
+        one = " ".join(word.removesuffix("s") for word in text.split())
+        for name in (text.strip(), one):
+            try:
+                return geography.level(name).code
+            except InputError:
+                continue
     return "DA"
 
 
