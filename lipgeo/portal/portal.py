@@ -403,16 +403,18 @@ class Portal(Shown):
 
     def _default_id(self, taken: Intake) -> str:
         """Return the day and the source, numbered where that name is taken."""
-        file = Path(taken.sources[0]["file"]).stem if taken.sources else ""
-        word = re.sub(r"[^a-z0-9]+", "-", (file or taken.kind).casefold()).strip("-")[:40]
-        base = f"{_today()}-{word or taken.kind}"
+        return self._free_id(Path(taken.sources[0]["file"]).stem if taken.sources else taken.kind)
+
+    def _free_id(self, source: str) -> str:
+        word = re.sub(r"[^a-z0-9]+", "-", source.casefold()).strip("-")[:40]
+        base = f"{_today()}-{word or 'release'}"
         used = {one.id.casefold() for one in self.store.releases}
-        if base not in used:
-            return base
         number = 2
-        while f"{base}-{number}" in used:
+        id = base
+        while id in used:
+            id = f"{base}-{number}"
             number += 1
-        return f"{base}-{number}"
+        return id
 
     def receive(
         self,
