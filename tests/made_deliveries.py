@@ -8,12 +8,14 @@ Statistics Canada would release them: rounded at random to 5, small areas suppre
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from lipgeo.files import write_manifest
+from lipgeo.order.manifest import ORDER
 
 AGES = "Total - Age groups of the population - 100% data (6)"
 STATUS = (
@@ -25,6 +27,10 @@ BIRTHPLACES = (
     "Total - Place of birth for the recent immigrant population in private households"
     " - 25% sample data (94)"
 )
+INCOME = (
+    "Total - Income statistics in 2020 for the population aged 15 years and over in private"
+    " households - 100% data (10)"
+)
 MEDIAN = "Median total income in 2020 among recipients ($)"
 #: words, depth, column of the truth, for everybody
 ROWS = [
@@ -34,7 +40,8 @@ ROWS = [
     ("15 to 64 years", 2, "age_15_64"),
     ("65 years and over", 2, "age_65"),
     ("Median age of the population", 0, "median_age"),
-    (MEDIAN, 0, "median_income"),
+    (INCOME, 0, "ages"),
+    (MEDIAN, 2, "median_income"),
     (CITIZENS, 0, "private"),
     ("Canadian citizens (77)", 2, "citizens"),
     ("Not Canadian citizens (78)", 2, "not_citizens"),
@@ -77,6 +84,7 @@ class Made:
 
     @property
     def ids(self) -> list[str]:
+        """Ids of the areas, in order."""
         return list(self.truth.index)
 
 
@@ -97,7 +105,13 @@ def made_order(folder: Path, count: int = 12, *, seed: int = 1, small: int = 1) 
                 "area_id": id,
                 "name_en": f"{NAMES[at % len(NAMES)]} {at // len(NAMES) or ''}".strip(),
                 "name_fr": f"Quartier {NAMES[at % len(NAMES)]} {at // len(NAMES) or ''}".strip(),
+                "definition": "units",
+                "valid_from": None,
+                "valid_to": None,
                 "vintage": 2021,
+                "floor_persons": 40,
+                "flags": "",
+                "cover": {},
                 "population": float(row["population"]),
                 "dwellings": float(round(row["population"] / 2.4)),
                 "misfit_share": 0.004,
@@ -106,17 +120,23 @@ def made_order(folder: Path, count: int = 12, *, seed: int = 1, small: int = 1) 
             }
         )
     folder.mkdir(parents=True)
-    manifest = {
-        "order_version": 1, "vintage": 2021, "areas": areas, "files": {},
-        "tables": [{"table": "T1", "title": "Profile"}], "custom_ids": {id: id for id in truth.index},
-    }  # fmt: skip
-    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    write_manifest(folder, ORDER, _manifest(areas), {})
     _estimates(truth, rng).to_csv(folder / "estimates.csv", index=False)
     expected = np.where(truth["population"] < 40, "suppressed", "released")
     pd.DataFrame({"TABLE": "T1", "CUSTOM_ID": truth.index, "EXPECTED": expected}).to_csv(
         folder / "tables.csv", index=False
     )
     return Made(folder, truth, _released(truth, rng), areas)
+
+
+def _manifest(areas: list[dict[str, object]]) -> dict[str, object]:
+    return {
+        "vintage": 2021, "areas": areas, "left_out": [], "inputs": [], "parameters": {},
+        "tables": [{"table": "T1", "title": "Profile", "universe": "population", "variables": []}],
+        "custom_ids": {str(area["custom_id"]): area["area_id"] for area in areas}, "since": None,
+        "earlier": [], "attribution": {"en": "", "fr": ""}, "contact": None, "csv": "en",
+        "libraries": {}, "template": {},
+    }  # fmt: skip
 
 
 NAMES = ["Alta Vista", "Bayview", "Carlington", "Dalhousie", "Elmvale", "Fallingbrook", "Glebe",
@@ -207,10 +227,7 @@ def columns_of(made: Made) -> list[tuple[str, int, str]]:
     rows = list(ROWS)
     for gender in BY_GENDER:
         rows += [(f"{gender.capitalize()}+", 2, f"private {gender}")]
-        rows += [
-            (words, depth + 2, f"{column} {gender}")
-            for words, depth, column in ROWS[11:]
-        ]
+        rows += [(words, depth + 2, f"{column} {gender}") for words, depth, column in ROWS[12:]]
     rows.append((BIRTHPLACES, 0, "birthplaces"))
     rows += [(place, 2, place) for place in PLACES]
     return rows
@@ -223,10 +240,12 @@ def _cell(value: float) -> str:
 
 
 def write_down(made: Made, path: Path, printed: pd.DataFrame | None = None, labels=None) -> Path:
-    """Layout 1: areas down with consortium, set, code and non-response; a column a characteristic."""
+    """Layout 1: areas down, their code and non-response in labels; a column a characteristic."""
     frame = made.printed if printed is None else printed
     rows = columns_of(made)
-    names = labels or [f"OTT - ONS - {id} ( {at % 9}.{at % 7}%)" for at, id in enumerate(frame.index)]
+    names = labels or [
+        f"OTT - ONS - {id} ( {at % 9}.{at % 7}%)" for at, id in enumerate(frame.index)
+    ]
     with path.open("w", encoding="utf-8", newline="") as stream:
         out = csv.writer(stream)
         out.writerow(["Geography", *(" " * depth + words for words, depth, _ in rows)])
@@ -292,8 +311,10 @@ def write_long(made: Made, path: Path, *, years=(2019, 2020), newest=2021) -> Pa
                     for tax in range(year + 1, newest + 1):
                         for measure in ("Median wages ($)", "Number of tax filers"):
                             low, high = (20_000, 60_000) if "wages" in measure else (5, 300)
-                            value = "x" if area["population"] < 40 else int(
-                                rng.integers(low, high) // 5 * 5
+                            value = (
+                                "x"
+                                if area["population"] < 40
+                                else int(rng.integers(low, high) // 5 * 5)
                             )
                             out.writerow([f"{area['custom_id']} {area['name_en']}", sex, year, tax,
                                           "Total", measure, value])  # fmt: skip

@@ -14,7 +14,8 @@ import pandas as pd
 from lipgeo.errors import FileError, InputError
 from lipgeo.files import Sheet, file_in_one_step, write_workbook
 from lipgeo.portal.areas import AREA_COLUMNS, KINDS
-from lipgeo.readers.sheets import read_sheet
+from lipgeo.readers.sheets import Sheet as Read
+from lipgeo.readers.sheets import read_sheets
 from lipgeo.words import LANGUAGES, say, speaking
 
 __all__ = ["BOOK", "SHEETS", "PortalBook", "read_book", "write_book"]
@@ -48,7 +49,7 @@ OPEN_LICENCE = "statcan-open"
 
 
 class PortalBook(dict[str, pd.DataFrame]):
-    """The sheets of ``portal.xlsx``: name to frame, every cell text, empty where nothing is said."""
+    """The sheets of ``portal.xlsx``: name to frame, all text, empty where nothing is said."""
 
 
 def write_book(path: Path, areas: pd.DataFrame) -> None:
@@ -98,9 +99,10 @@ def read_book(path: Path) -> PortalBook:
     """
     if not path.is_file():
         raise FileError("portal.no_book", path=path)
+    there = read_sheets(path, SHEETS)
     book = PortalBook()
     for name, columns in SHEETS.items():
-        book[name] = _sheet(path, name, columns)
+        book[name] = _sheet(there.get(name), columns)
     problems = [*_of_areas(book["areas"]), *_of_licences(book["licences"])]
     if problems:
         shown = [f"{one['sheet']} {one['row']}: {one['problem']}" for one in problems]
@@ -108,13 +110,10 @@ def read_book(path: Path) -> PortalBook:
     return book
 
 
-def _sheet(path: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        frame = read_sheet(path, name).frame
-    except FileError as error:
-        if error.key in ("readers.no_such_sheet", "readers.empty_sheet"):
-            return pd.DataFrame(columns=list(columns), dtype=object)
-        raise
+def _sheet(sheet: Read | None, columns: tuple[str, ...]) -> pd.DataFrame:
+    if sheet is None:
+        return pd.DataFrame(columns=list(columns), dtype=object)
+    frame = sheet.frame
     frame = frame.rename(columns={one: str(one).strip().casefold() for one in frame.columns})
     frame = frame.reindex(columns=list(columns)).astype("string").fillna("")
     frame = frame.apply(lambda column: column.str.strip()).astype(object)

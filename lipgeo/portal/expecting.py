@@ -139,7 +139,7 @@ _PERIODS = {"refdate", "perioddereference", "referenceperiod", "year", "annee", 
 # ---------------------------------------------------------------------- to look at
 
 
-def look_at(
+def look_at(  # noqa: PLR0917
     delivery: Delivery,
     areas: Sequence[str],
     at: npt.NDArray[np.intp],
@@ -209,7 +209,7 @@ def _totals(  # noqa: PLR0917
         came = values[:, row]
         limit = np.maximum(_POPULATION_SHARE * people, _POPULATION_PEOPLE)
         for one in np.flatnonzero(np.abs(came - people) > limit):
-            note("portal.total_unlike", areas[one], int(delivery.rows["place"].iloc[row]),
+            note("portal.total_unlike", areas[int(one)], int(delivery.rows["place"].iloc[row]),
                  came=float(came[one]), known=float(people[one]))  # fmt: skip
     row = _row_of(matched, "immigrants", "denominator")
     if row is not None:
@@ -218,11 +218,12 @@ def _totals(  # noqa: PLR0917
             share = came / people
         wrong = ((share < LONG_FORM[0]) | (share > LONG_FORM[1])) & (people >= LONG_FORM_PEOPLE)
         for one in np.flatnonzero(wrong):
-            note("portal.long_form_unlike", areas[one], int(delivery.rows["place"].iloc[row]),
-                 came=float(came[one]), known=float(people[one]), share=float(share[one]))  # fmt: skip
+            place = int(delivery.rows["place"].iloc[row])
+            note("portal.long_form_unlike", areas[int(one)], place, came=float(came[one]),
+                 known=float(people[one]), share=float(share[one]))  # fmt: skip
 
 
-def _evidence(  # noqa: PLR0917
+def _evidence(
     areas: Sequence[str],
     values: Any,
     matched: pd.DataFrame,
@@ -328,7 +329,7 @@ def _swaps(  # noqa: PLR0917
 ) -> None:
     came, known, error = _evidence(areas, values, matched, expected, names)
     for one, other in swapped_rows(came, known, error):
-        note("portal.looks_swapped", areas[one], other=areas[other])
+        note("portal.looks_swapped", areas[int(one)], other=areas[int(other)])
 
 
 def _suppression(
@@ -352,7 +353,10 @@ def _parts(delivery: Delivery, areas: Sequence[str], values: Any, note: Any) -> 
     """Hold parts against their wholes: none is greater, and those that add up elsewhere add up."""
     rows = delivery.rows
     counts = ~np.array(
-        [bool(unit) or is_rate(words) for unit, words in zip(rows["unit"], rows["words"], strict=True)]
+        [
+            bool(unit) or is_rate(words)
+            for unit, words in zip(rows["unit"], rows["words"], strict=True)
+        ]
     )
     whole = rows["whole"].to_numpy()
     same = rows["gender"].to_numpy()
@@ -366,7 +370,7 @@ def _parts(delivery: Delivery, areas: Sequence[str], values: Any, note: Any) -> 
         wrong.setdefault(int(area), []).append(int(parts[part]))
     for area, several in wrong.items():
         for row in several[:_TOLD]:
-            note("portal.part_above_whole", areas[area], int(rows["place"].iloc[row]),
+            note("portal.part_above_whole", areas[int(area)], int(rows["place"].iloc[row]),
                  words=rows["words"].iloc[row], came=float(values[area, row]),
                  whole=float(values[area, whole[row]]))  # fmt: skip
     for parent in np.unique(whole[parts]):
@@ -379,7 +383,7 @@ def _parts(delivery: Delivery, areas: Sequence[str], values: Any, note: Any) -> 
         seen = ~np.isnan(rest)
         if seen.sum() >= 5 and fits[seen].mean() >= 0.9:
             for area in np.flatnonzero(seen & ~fits & (np.abs(rest) > _SLACK * (1 + len(own)))):
-                note("portal.parts_unlike", areas[area], int(rows["place"].iloc[parent]),
+                note("portal.parts_unlike", areas[int(area)], int(rows["place"].iloc[parent]),
                      words=rows["words"].iloc[parent], came=float(values[area, parent]),
                      rest=float(rest[area]))  # fmt: skip
 
@@ -392,7 +396,10 @@ def _rounding(delivery: Delivery, areas: Sequence[str], values: Any, note: Any) 
     """Find counts that are not rounded as the others are, or are no whole numbers."""
     rows = delivery.rows
     counts = ~np.array(
-        [bool(unit) or is_rate(words) for unit, words in zip(rows["unit"], rows["words"], strict=True)]
+        [
+            bool(unit) or is_rate(words)
+            for unit, words in zip(rows["unit"], rows["words"], strict=True)
+        ]
     )
     seen = ~np.isnan(values)
     broken = seen & (np.abs(values - np.round(values)) > 1e-9) & counts[None, :]
@@ -403,19 +410,18 @@ def _rounding(delivery: Delivery, areas: Sequence[str], values: Any, note: Any) 
                  words=rows["words"].iloc[row])  # fmt: skip
             continue
         for area in np.flatnonzero(broken[:, row])[:_TOLD]:
-            note("portal.not_whole", areas[area], int(rows["place"].iloc[row]),
+            note("portal.not_whole", areas[int(area)], int(rows["place"].iloc[row]),
                  words=rows["words"].iloc[row], came=float(values[area, row]))  # fmt: skip
     odd = seen & counts[None, :] & ~broken & (np.mod(values, _BASE) != 0)
     rounded = 1 - odd.sum() / max((seen & counts[None, :]).sum(), 1)
     by_row = odd.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-    if rounded < 0.9:
+    if rounded < 0.5:
         # nothing here is rounded: said once
-        if rounded < 0.5:
-            note("portal.not_rounded", "", 0)
-            return
+        note("portal.not_rounded", "", 0)
+        return
     for row in np.flatnonzero((odd.sum(axis=0) > 0) & (by_row < 0.5)):
         for area in np.flatnonzero(odd[:, row])[:_TOLD]:
-            note("portal.rounding_broken", areas[area], int(rows["place"].iloc[row]),
+            note("portal.rounding_broken", areas[int(area)], int(rows["place"].iloc[row]),
                  words=rows["words"].iloc[row], came=float(values[area, row]))  # fmt: skip
 
 
@@ -443,9 +449,7 @@ def signed(
     return accepted, waiting
 
 
-def finding_frame(
-    waiting: list[dict[str, Any]], accepted: list[dict[str, Any]]
-) -> pd.DataFrame:
+def finding_frame(waiting: list[dict[str, Any]], accepted: list[dict[str, Any]]) -> pd.DataFrame:
     """Return findings as the table that somebody signs, those that wait first."""
     rows = []
     for state, several in (("", waiting), ("yes", accepted)):

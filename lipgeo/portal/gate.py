@@ -8,6 +8,7 @@ row of the sheet *exceptions* lets one through, with who allowed it and why.
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import pandas as pd
 
 from lipgeo.census.census import Census
 from lipgeo.errors import InputError
+from lipgeo.order.differencing import Difference
 from lipgeo.portal.areas import UNCONFIRMED
 from lipgeo.portal.dictionary import Dictionary
 from lipgeo.portal.ground import Ground, ground_of
@@ -81,12 +83,10 @@ def gate(
     allowed = _exceptions(portal.book["exceptions"])
     # a suppressed number closes its place whether or not it may itself be shown
     whole = frame
-    for step in (
-        lambda rows: _licensed(rows, portal.book["licences"], dictionary),
-        lambda rows: _confirmed(rows, portal.areas),
-    ):
-        frame, more = step(frame)
-        found += more
+    frame, more = _licensed(frame, portal.book["licences"], dictionary)
+    found += more
+    frame, more = _confirmed(frame, portal.areas)
+    found += more
     grounds = {
         vintage: ground_of(portal.units, vintage, census)
         for vintage in sorted(set(portal.units["vintage"]))
@@ -370,21 +370,28 @@ def _differenced(
     Published figures alone tell nothing new, and an estimate is made of them; so only differences
     with an ordered area count. What was public once counts for ever.
     """
-    stated = frame[frame["origin"].isin(_STATED) & frame["value"].notna()]
+    rules = frame["indicator"].map(portal.dictionary.frame["rule"])
+    # medians and averages do not subtract
+    adds = rules.isin(["count", "percent", "list"])
+    stated = frame[frame["origin"].isin(_STATED) & frame["value"].notna() & adds]
     seen = portal.store.seen
     seen = seen[seen["origin"].isin(_STATED)]
     found: list[Finding] = []
-    keep = pd.Series(True, index=frame.index)
+    gone: set[Any] = set()
     names = _names_of(portal.units)
     topics = portal.dictionary.frame["topic"]
     for vintage, ground in grounds.items():
-        now = stated[stated["period"].eq(vintage) & stated["realisation_hash"].isin(ground.cells)]
-        past = seen[seen["period"].eq(vintage) & seen["realisation_hash"].isin(ground.cells)]
+        now, past = (
+            rows[rows["period"].eq(vintage) & rows["realisation_hash"].isin(ground.cells)]
+            for rows in (stated, seen)
+        )
         if not now["origin"].eq("ordered").any():
             continue
-        for name in sorted(ground.apart & set(now["realisation_hash"])):
-            found.append(finding("portal.not_compared", "note", names.get(name, name),
-                                 area=names.get(name, name), vintage=vintage))  # fmt: skip
+        apart = sorted(ground.apart & set(now["realisation_hash"]))
+        found += [
+            finding("portal.not_compared", "note", area, area=area, vintage=vintage)
+            for area in (names.get(name, name) for name in apart)
+        ]
         both = pd.concat([now, past])[["indicator", "realisation_hash", "origin"]]
         told = both.groupby("indicator")["realisation_hash"].agg(frozenset)
         ordered = set(both.loc[both["origin"].eq("ordered"), "realisation_hash"])
@@ -393,33 +400,50 @@ def _differenced(
             kinds = {one: "order" if one in ordered else "standard" for one in sorted(hashes)}
             income = [code for code in codes if topics.get(code) == "income"]
             for chosen, floor in ((income, True), (sorted(set(codes) - set(income)), False)):
-                if not chosen:
-                    continue
-                rests, cut = ground.residuals(kinds, income=floor)
-                for one in cut:
-                    found.append(finding("portal.search_cut", "warning", names.get(one, one),
-                                         area=names.get(one, one)))  # fmt: skip
-                for rest in rests:
-                    gone = _which(rest, now, ordered)
-                    if gone is None:
-                        continue
-                    parts = [names.get(part.name, part.name) for part in rest.parts]
-                    whole = names.get(rest.whole.name, rest.whole.name)
-                    subject = f"{vintage} {whole} - {', '.join(sorted(parts))}"
-                    if ("differencing", subject) in allowed:
-                        found.append(_let_through("differencing", subject, allowed))
-                        continue
-                    rows = now[
-                        now["realisation_hash"].eq(gone)
-                        & now["indicator"].isin(chosen)
-                        & now["origin"].eq("ordered")
+                if chosen:
+                    rests, cut = ground.residuals(kinds, income=floor)
+                    found += [
+                        finding("portal.search_cut", "warning", area, area=area)
+                        for area in (names.get(one, one) for one in cut)
                     ]
-                    keep[rows.index] = False
-                    found.append(finding("portal.differencing", "warning", subject,
-                                         value=rest.people, limit=rest.floor, whole=whole,
-                                         parts=parts, people=rest.people, floor=rest.floor,
-                                         indicators=chosen, gone=names.get(gone, gone)))  # fmt: skip
-    return frame[keep], list({(one.check, one.subject): one for one in found}.values())
+                    rows, more = _kept_back(
+                        rests, now, ordered, allowed, names=names, vintage=vintage, codes=chosen
+                    )
+                    gone |= rows
+                    found += more
+    return frame.drop(index=list(gone)), list({(f.check, f.subject): f for f in found}.values())
+
+
+def _kept_back(
+    rests: Iterable[Difference],
+    now: pd.DataFrame,
+    ordered: set[str],
+    allowed: Mapping[tuple[str, str], str],
+    *,
+    names: Mapping[str, str],
+    vintage: str,
+    codes: list[str],
+) -> tuple[set[Any], list[Finding]]:
+    """Return the rows that small rests take out, and a finding a rest."""
+    gone: set[Any] = set()
+    found = []
+    for rest in rests:
+        back = _which(rest, now, ordered)
+        if back is None:
+            continue
+        parts = sorted(names.get(part.name, part.name) for part in rest.parts)
+        whole = names.get(rest.whole.name, rest.whole.name)
+        subject = f"{vintage} {whole} - {', '.join(parts)}"
+        if ("differencing", subject) in allowed:
+            found.append(_let_through("differencing", subject, allowed))
+            continue
+        mine = now["realisation_hash"].eq(back) & now["origin"].eq("ordered")
+        gone |= set(now.index[mine & now["indicator"].isin(codes)])
+        found.append(finding("portal.differencing", "warning", subject, value=rest.people,
+                             limit=rest.floor, whole=whole, parts=parts, people=rest.people,
+                             floor=rest.floor, indicators=codes,
+                             gone=names.get(back, back)))  # fmt: skip
+    return gone, found
 
 
 def _alike(told: pd.Series) -> Iterable[tuple[frozenset[str], list[str]]]:
@@ -487,7 +511,7 @@ def _breaks(portal: Portal, frame: pd.DataFrame) -> list[Finding]:
     broken = {
         code
         for code, several in periods.items()
-        for first, second in zip(several, several[1:], strict=False)
+        for first, second in itertools.pairwise(several)
         if known.compare(str(code), first, second)[0] == "no"
     }
     if not broken:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lipgeo.arrays import Flags, Floats
 from lipgeo.census.census import Census
 from lipgeo.geography.floors import floors
 from lipgeo.geography.hierarchy import parents_by_id
@@ -43,8 +44,8 @@ class Ground:
 
     vintage: str
     cells: Mapping[str, frozenset[int]]
-    people: np.ndarray  # type: ignore[type-arg]
-    fine: np.ndarray  # type: ignore[type-arg]
+    people: Floats
+    fine: Flags
     apart: frozenset[str]
 
     def same(self, one: str, other: str) -> bool:
@@ -199,7 +200,9 @@ def _atoms(here: pd.DataFrame, vintage: int, census: Census | None) -> pd.DataFr
 
 def _finest(levels: pd.Series) -> str:
     order = ("DB", "DA", "CSD", "CD")
-    return min(levels.unique(), key=lambda one: order.index(one) if one in order else len(order))
+    return min(
+        map(str, levels.unique()), key=lambda one: order.index(one) if one in order else len(order)
+    )
 
 
 def _by_census(here: pd.DataFrame, census: Census) -> pd.DataFrame:

@@ -303,7 +303,7 @@ def from_estimates(
     Variables that are no indicator are left out, and said. The range of a number that has none
     is empty; ``range_only`` medians keep their range without a middle.
     """
-    made = units_behind(est)
+    made = est.units
     vintage = _vintage_of(est)
     places, more = known.places(est.area_ids)
     codes = codes_of(est.variables, known.dictionary)
@@ -365,36 +365,14 @@ def _vintage_of(est: Estimates) -> str:
     InputError
         Their tables are of no census, or of several.
     """
-    years = {leg.table.vintage for leg in est._legs}
-    if len(years) != 1 or None in years:
-        raise InputError("portal.no_one_census", years=sorted(str(one) for one in years))
-    return str(years.pop())
-
-
-def units_behind(est: Estimates) -> pd.DataFrame:
-    """Return the units estimates are made of: ``area_id, level, unit_id, share, population``."""
-    parts = []
-    for leg in est._legs:
-        pairs = next(iter(leg.pairs.values()))
-        rows = np.flatnonzero(pairs.share > 0)
-        source = pairs.source[rows]
-        people = pairs.held if pairs.crosswalk.weight == "population" else None
-        parts.append(
-            pd.DataFrame(
-                {
-                    "area_id": pairs.targets[pairs.target[rows]].astype(str),
-                    "level": leg.table.level or "",
-                    "unit_id": pairs.sources[source].astype(str),
-                    "share": pairs.share[rows],
-                    "population": np.nan if people is None else people[source],
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+    years = est.vintages
+    if len(years) != 1:
+        raise InputError("portal.no_one_census", years=[str(one) for one in years])
+    return str(years[0])
 
 
 def _flags_of(kept: pd.DataFrame) -> Any:
-    """Return the flags of estimates, with ``hidden_cells`` where suppressed cells were filled in."""
+    """Return the flags of estimates; ``hidden_cells`` where suppressed cells were filled in."""
     flags = kept["flag"].fillna("").astype(str)
     if "hidden_share" in kept:
         hidden = kept["hidden_share"].fillna(0).gt(0)
@@ -462,9 +440,9 @@ def from_comparison(comparison: Comparison, known: Known, *, source: str = "") -
         if there.empty:
             # the census the areas were built on: the definition itself
             misfit = dict.fromkeys((str(a) for one in several for a in one.area_ids), 0.0)
-        for one in several:
-            if len(one):
-                parts.append(from_estimates(one, known, misfit=misfit, source=source))
+        parts += [
+            from_estimates(one, known, misfit=misfit, source=source) for one in several if len(one)
+        ]
     parts.append(_not_comparable(comparison, known, source))
     whole = join_intakes(parts)
     return Intake(
@@ -621,13 +599,13 @@ def _measured(table: CensusTable, dictionary: Dictionary) -> Iterable[tuple[str,
                 yield one.name.removeprefix(_OF_INDICATOR), one
         return
     from lipgeo.errors import TableError
-    from lipgeo.tables.variables import asked_for
+    from lipgeo.tables.variables import resolve_variable
 
     for code, name in dictionary.frame["variable"].items():
         if not name:
             continue
         try:
-            one = asked_for(str(name), table.variables, table.vintage)
+            one = resolve_variable(str(name), table.variables, table.vintage)
         except TableError:
             continue
         needed = [one.numerator or one.name, *([one.denominator] if one.is_ratio else [])]

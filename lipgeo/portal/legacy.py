@@ -17,22 +17,31 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.errors import FileError, InputError
-from lipgeo.files import Sheet, file_in_one_step, write_workbook
+from lipgeo.files import Sheet, file_in_one_step, sha256_of, write_workbook
 from lipgeo.geography.hierarchy import fold
 from lipgeo.portal.dictionary import Dictionary
 from lipgeo.portal.intake import Intake, Known
 from lipgeo.portal.local import local_code
 from lipgeo.portal.observations import ORIGINS, make_observations
-from lipgeo.portal.releases import file_hash
 from lipgeo.readers.sheets import read_sheet
-from lipgeo.readers.statcan.profile import read_cells
+from lipgeo.readers.statcan.cells import read_cells
 from lipgeo.registry.table import open_registry
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.words import LANGUAGES, say, speaking
 
 __all__ = ["from_legacy", "mapping_path", "write_mapping"]
 
-COLUMNS_SHEET = ("sheet", "heading", "code", "census", "universe", "origin", "scale", "guess", "note")
+COLUMNS_SHEET = (
+    "sheet",
+    "heading",
+    "code",
+    "census",
+    "universe",
+    "origin",
+    "scale",
+    "guess",
+    "note",
+)
 AREAS_SHEET = ("label", "area_id", "guess", "note")
 CONFIRM_SHEET = ("confirmed_by", "confirmed_on", "licence")
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
@@ -82,7 +91,9 @@ def _tables(path: Path) -> list[_Table]:
     book = openpyxl.load_workbook(path, data_only=True)
     made = []
     for page in book.worksheets:
-        if page.sheet_state != "visible" or not any(any(row) for row in page.iter_rows(values_only=True)):
+        if page.sheet_state != "visible" or not any(
+            any(row) for row in page.iter_rows(values_only=True)
+        ):
             continue
         table = _table(path, page)
         if table is not None:
@@ -346,7 +357,7 @@ def from_legacy(path: Path, known: Known) -> Intake:
     return Intake(
         rows=frame,
         kind="legacy",
-        sources=[{"file": one.name, "sha256": file_hash(one)} for one in (path, mapping)],
+        sources=[{"file": one.name, "sha256": sha256_of(one)} for one in (path, mapping)],
         areas=more,
         indicators=pd.DataFrame(own_rows).drop_duplicates("code") if own_rows else None,
         report=CheckReport(notes),
@@ -375,28 +386,31 @@ def _require_fit(
     tables: list[_Table],
     dictionary: Dictionary,
 ) -> None:
+    """Refuse a mapping that cannot be used, or does not cover the workbook; all at once."""
     problems: list[dict[str, Any]] = []
 
-    def put(sheet: str, row: Any, key: str, **values: Any) -> None:
-        problems.append({"sheet": sheet, "row": row, "problem": say(key, **values)})
+    def put(page: str, row: Any, key: str, **values: Any) -> None:
+        problems.append({"sheet": page, "row": row, "problem": say(key, **values)})
 
     for one in columns.itertuples():
-        if one.code and one.code not in dictionary:
-            put("columns", one.Index, "portal.row_indicator", given=one.code)
-        if one.origin not in ORIGINS:
-            put("columns", one.Index, "portal.row_origin", given=one.origin)
-        if not one.census:
-            put("columns", one.Index, "portal.note_no_year")
-        if one.scale not in ("1", "100", "0.01"):
-            put("columns", one.Index, "portal.bad_scale", given=one.scale)
+        faults = {
+            "portal.row_indicator": bool(one.code) and one.code not in dictionary,
+            "portal.row_origin": one.origin not in ORIGINS,
+            "portal.note_no_year": not one.census,
+            "portal.bad_scale": one.scale not in ("1", "100", "0.01"),
+        }
+        given = {"portal.row_indicator": one.code, "portal.row_origin": one.origin}
+        for key, wrong in faults.items():
+            if wrong:
+                put("columns", one.Index, key, given=given.get(key, one.scale))
     told = set(zip(columns["sheet"], columns["heading"], strict=True))
+    labels = set(areas["label"])
     for table in tables:
         for heading in table.values.columns:
             if (table.sheet, heading) not in told:
                 put("columns", "-", "portal.heading_not_mapped", sheet=table.sheet, heading=heading)
-        for label in dict.fromkeys(table.labels):
-            if label not in set(areas["label"]):
-                put("areas", "-", "portal.label_not_mapped", label=label)
+        for label in [one for one in dict.fromkeys(table.labels) if one not in labels]:
+            put("areas", "-", "portal.label_not_mapped", label=label)
     known = areas[areas["area_id"].ne("")]
     for id, own in known.groupby("area_id"):
         if len(own) > 1:
@@ -406,7 +420,7 @@ def _require_fit(
         raise InputError("portal.mapping_refused", problems, path=path, cells=cells)
 
 
-def _rows_of(
+def _rows_of(  # noqa: PLR0917
     table: _Table,
     columns: pd.DataFrame,
     ids: dict[str, str],

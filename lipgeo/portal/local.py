@@ -18,7 +18,7 @@ from lipgeo.geography.hierarchy import fold
 from lipgeo.portal.dictionary import RULES
 from lipgeo.portal.intake import Intake, Known
 from lipgeo.portal.observations import COLUMNS, NUMBERS, make_observations
-from lipgeo.readers.statcan.profile import read_cells
+from lipgeo.readers.statcan.cells import read_cells
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.words import say
 

@@ -95,7 +95,7 @@ def make_observations(given: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
     made: dict[str, Any] = {}
     for name in COLUMNS:
         if name in NUMBERS:
-            values = frame[name] if name in frame else np.nan
+            values = frame.get(name, np.nan)
             made[name] = pd.Series(values, index=frame.index, dtype="float64")
         else:
             made[name] = (

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -661,7 +662,7 @@ class Portal(Shown):
         ].set_index(["vintage", "realisation_hash"])
         behind = rows.drop_duplicates("period").set_index("period")["realisation_hash"]
         told = []
-        for first, second in zip(periods, periods[1:], strict=False):
+        for first, second in itertools.pairwise(periods):
             verdict, en, fr = self.dictionary.compare(indicator, first, second)
             ground, filled = join_between(
                 *(_row(realised, (one, behind.get(one, ""))) for one in (first, second))

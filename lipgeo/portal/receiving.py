@@ -18,17 +18,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from lipgeo.errors import InputError, OrderError
-from lipgeo.files import file_in_one_step, write_csv
-from lipgeo.order.manifest import OldOrder, digest, read_order
-from lipgeo.order.manifest import MANIFEST
+from lipgeo.files import MANIFEST, file_in_one_step, sha256_of, write_csv
+from lipgeo.order.manifest import OldOrder, read_order
 from lipgeo.order.tables import read_estimates
-from lipgeo.portal.areas import UNIT_COLUMNS, split_area, unit_rows
+from lipgeo.portal.areas import UNIT_COLUMNS, unit_rows
 from lipgeo.portal.dictionary import Dictionary, is_rate
 from lipgeo.portal.expecting import Expected, finding_frame, look_at, other_census, signed
 from lipgeo.portal.intake import Intake, Known, codes_of
 from lipgeo.portal.local import local_code
 from lipgeo.portal.matching import match_labels, match_rows, read_mapping
-from lipgeo.portal.observations import HIDDEN, make_observations
+from lipgeo.portal.observations import make_observations
 from lipgeo.readers.deliveries import Delivery, plain_words, read_delivery
 from lipgeo.readers.sheets import read_sheet
 from lipgeo.report import Card, CheckReport, Finding, Shown, finding, heads
@@ -140,7 +139,7 @@ def receive(
         taken = _intake(portal, delivery, ids, at, matched, ordered, table, report)
         record = {
             "accepted": frame.to_dict("records"),
-            "order": {"folder": order.name, "manifest_sha256": digest(order / MANIFEST)},
+            "order": {"folder": order.name, "manifest_sha256": sha256_of(order / MANIFEST)},
             "table": table or "",
             "labels": labels.to_dict("records"),
             "received": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -358,44 +357,64 @@ def _of_indicators(  # noqa: PLR0917
 ) -> list[pd.DataFrame]:
     """Return the indicators a delivery tells, gender by gender."""
     facts = known.dictionary.frame
-    made = []
+    count = len(values)
+    parts = []
     for one in matched.itertuples():
-        rule = facts.loc[one.indicator, "rule"]
-        top = values[:, one.numerator].sum(axis=1)
-        needed = [*one.numerator, *one.denominator]
-        symbol = _first_hidden(symbols[:, needed])
-        bottom = np.full(len(top), np.nan)
-        if one.denominator:
-            bottom = values[:, one.denominator[0]]
-            with np.errstate(invalid="ignore", divide="ignore"):
-                value = np.where(bottom > 0, 100 * top / bottom, np.nan)
-            # nobody in the whole: there is no percentage of it
-            symbol = np.where((symbol == "") & (bottom == 0), "...", symbol)
-        else:
-            value = top
-        hidden = ~np.isin(symbol, ("", "E", "r", "-"))
-        sample = str(delivery.rows["sample"].iloc[one.numerator[0]])
-        made.append(
-            make_observations(
-                {
-                    **common,
-                    "indicator": one.indicator,
-                    "gender": one.gender,
-                    "period": str(ordered.vintage),
-                    "value": np.where(hidden, np.nan, value),
-                    "denominator_value": np.where(hidden, np.nan, bottom),
-                    "symbol": symbol,
-                    "origin": "ordered",
-                    "universe": facts.loc[one.indicator, "universe"],
-                    "sample": sample,
-                    "dollars": "current" if "$" in facts.loc[one.indicator, "name_en"] else "",
-                    "source": source,
-                    "flags": "" if rule != "count" or not _is_age(delivery, one) else "age_total",
-                }
-            )
+        fact = facts.loc[one.indicator]
+        value, bottom, symbol = _told(values, symbols, one.numerator, one.denominator)
+        age = "age_total" if _is_age(delivery, one) else ""
+        parts.append(
+            {
+                "value": value,
+                "denominator_value": bottom,
+                "symbol": symbol,
+                "indicator": one.indicator,
+                "gender": one.gender,
+                "universe": fact["universe"],
+                "sample": str(delivery.rows["sample"].iloc[one.numerator[0]]),
+                "dollars": "current" if "$" in fact["name_en"] else "",
+                "flags": age,
+            }
         )
-    made += _top_ten(values, symbols, delivery, common, known, ordered, source)
-    return made
+    if not parts:
+        return _top_ten(values, delivery, common, known, ordered, source)
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in _PER_CELL}
+    same = {
+        name: np.repeat(np.array([part[name] for part in parts], dtype=object), count)
+        for name in parts[0]
+        if name not in _PER_CELL
+    }
+    places = {name: np.tile(column, len(parts)) for name, column in common.items()}
+    made = make_observations(
+        {
+            **places,
+            **arrays,
+            **same,
+            "period": str(ordered.vintage),
+            "origin": "ordered",
+            "source": source,
+        }
+    )
+    return [made, *_top_ten(values, delivery, common, known, ordered, source)]
+
+
+_PER_CELL = ("value", "denominator_value", "symbol")
+
+
+def _told(values: Any, symbols: Any, tops: list[int], bottoms: list[int]) -> tuple[Any, Any, Any]:
+    """Return the value, the denominator and the symbol of an indicator, area by area."""
+    top = values[:, tops].sum(axis=1)
+    symbol = _first_hidden(symbols[:, [*tops, *bottoms]])
+    bottom = np.full(len(top), np.nan)
+    value = top
+    if bottoms:
+        bottom = values[:, bottoms[0]]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = np.where(bottom > 0, 100 * top / bottom, np.nan)
+        # nobody in the whole: there is no percentage of it
+        symbol = np.where((symbol == "") & (bottom == 0), "...", symbol)
+    hidden = ~np.isin(symbol, ("", "E", "r", "-"))
+    return np.where(hidden, np.nan, value), np.where(hidden, np.nan, bottom), symbol
 
 
 def _is_age(delivery: Delivery, one: Any) -> bool:
@@ -416,7 +435,6 @@ def _first_hidden(symbols: Any) -> Any:
 
 def _top_ten(  # noqa: PLR0917
     values: Any,
-    symbols: Any,
     delivery: Delivery,
     common: Mapping[str, Any],
     known: Known,
@@ -427,40 +445,36 @@ def _top_ten(  # noqa: PLR0917
     rows = known.dictionary.rows
     lists = known.dictionary.frame.index[known.dictionary.frame["rule"].eq("list")]
     wanted = rows[rows["code"].isin(lists) & rows["census"].eq(str(ordered.vintage))]
-    whole = delivery.rows["whole"].to_numpy()
-    parents = set(whole.tolist())
+    parents = set(delivery.rows["whole"])
+    leaf = np.array([at not in parents for at in range(len(delivery.rows))])
+    named = ~delivery.rows["words"].str.match(r"(?:other|autres?)\b", case=False).to_numpy()
+    usable = leaf & named & delivery.rows["gender"].eq("total").to_numpy()
+    headings = np.array([plain_words(one) for one in delivery.rows["heading"]], dtype=object)
     made = []
     for one in wanted[wanted["numerator"].ne("")].itertuples():
-        key = plain_words(one.words)
-        under = np.array([plain_words(h) == key for h in delivery.rows["heading"]])
-        leaf = np.array([at not in parents for at in range(len(delivery.rows))])
-        named = ~delivery.rows["words"].str.match(r"(other|autres?)\b", case=False).to_numpy()
-        total = delivery.rows["gender"].eq("total").to_numpy()
-        chosen = np.flatnonzero(under & leaf & named & total)
+        chosen = np.flatnonzero(usable & (headings == plain_words(one.words)))
         if not len(chosen):
             continue
-        words = delivery.rows["words"].iloc[chosen].to_numpy()
-        for area in range(len(values)):
-            counts = np.nan_to_num(values[area, chosen], nan=-1.0)
-            best = np.argsort(-counts, kind="stable")[:10]
-            best = best[counts[best] > 0]
-            if not len(best):
-                continue
-            made.append(
-                make_observations(
-                    {
-                        **{name: [column[area]] * len(best) for name, column in common.items()},
-                        "indicator": one.code,
-                        "category": words[best],
-                        "period": str(ordered.vintage),
-                        "value": counts[best],
-                        "origin": "ordered",
-                        "universe": known.dictionary.frame.loc[one.code, "universe"],
-                        "sample": one.sample,
-                        "source": source,
-                    }
-                )
+        counts = np.nan_to_num(values[:, chosen], nan=0.0)
+        best = np.argsort(-counts, axis=1, kind="stable")[:, :10]
+        area, rank = np.nonzero(np.take_along_axis(counts, best, axis=1) > 0)
+        row = best[area, rank]
+        words = delivery.rows["words"].to_numpy(dtype=object)[chosen]
+        made.append(
+            make_observations(
+                {
+                    **{name: column[area] for name, column in common.items()},
+                    "indicator": one.code,
+                    "category": words[row],
+                    "period": str(ordered.vintage),
+                    "value": counts[area, row],
+                    "origin": "ordered",
+                    "universe": known.dictionary.frame.loc[one.code, "universe"],
+                    "sample": one.sample,
+                    "source": source,
+                }
             )
+        )
     return made
 
 
@@ -562,7 +576,7 @@ def _of_dimensions(  # noqa: PLR0917
     group = ["total"] * len(rows)
     if "group" in roles:
         group, category = _groups(rows[roles["group"]], category)
-    money = ("$" == rows["unit"]) | measure.str.contains(
+    money = (rows["unit"] == "$") | measure.str.contains(
         r"income|wage|earning|revenu|salaire|gain|\$", case=False
     )
     # the product gives every old figure anew in the dollars of its newest year
@@ -660,8 +674,8 @@ _GROUP_WORDS = (
 def _groups(given: pd.Series, category: list[str]) -> tuple[list[str], list[str]]:
     """Return the group of each row; what is none of them stays a category."""
     groups, told = [], []
-    for text, kind in zip(given, category, strict=True):
-        words = str(text).strip()
+    for text, beside in zip(given, category, strict=True):
+        words, kind = str(text).strip(), beside
         found = next(
             (code for code, rule in _GROUP_WORDS if re.fullmatch(rf"(?:{rule}).*", words, re.I)),
             None,

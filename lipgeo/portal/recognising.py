@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lipgeo.errors import FileError, InputError
+from lipgeo.files import sha256_of
 from lipgeo.portal.intake import Intake, Known, codes_of, join_intakes
 from lipgeo.portal.legacy import from_legacy, mapping_path, write_mapping
 from lipgeo.portal.local import from_frame, from_local, from_survey
 from lipgeo.portal.observations import COLUMNS
-from lipgeo.portal.releases import file_hash
 from lipgeo.readers.sheets import read_sheet
 from lipgeo.report import CheckReport, finding
 from lipgeo.words import say
@@ -82,7 +82,7 @@ def read_source(path: Path, known: Known) -> Intake:
     else:
         kept = [one for one in frame.columns if one in COLUMNS or one in _NAMED]
         taken = from_frame(frame[kept], known, path.name)
-    source = [{"file": path.name, "sha256": file_hash(path)}]
+    source = [{"file": path.name, "sha256": sha256_of(path)}]
     whole = join_intakes([taken])
     return Intake(
         rows=whole.rows, kind=whole.kind, sources=source, areas=whole.areas,

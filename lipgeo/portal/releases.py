@@ -9,7 +9,6 @@ left half done.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -25,10 +24,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lipgeo.errors import StoreError
-from lipgeo.files import explained, file_in_one_step, folder_in_one_step
+from lipgeo.files import file_in_one_step, folder_in_one_step, json_text, output_error, sha256_of
 from lipgeo.portal.observations import COLUMNS, KEY, NUMBERS, no_observations
 
-__all__ = ["Release", "ReleaseStore", "file_hash"]
+__all__ = ["Release", "ReleaseStore"]
 
 _DATA = "observations.parquet"
 _RECORD = "release.json"
@@ -43,12 +42,6 @@ SEEN_COLUMNS = (*KEY, "realisation_hash")
 _VERSION = 1
 #: rows a group of a Parquet file holds
 _GROUP = 200_000
-
-
-def file_hash(path: Path) -> str:
-    """Return the sha256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -95,7 +88,7 @@ class ReleaseStore:
     @property
     def releases(self) -> list[Release]:
         """All releases, oldest first."""
-        found = []
+        found: list[Release] = []
         if not self.folder.is_dir():
             return found
         for place in self.folder.iterdir():
@@ -130,7 +123,7 @@ class ReleaseStore:
         if kept is not None:
             return kept
         try:
-            found = file_hash(path)
+            found = sha256_of(path)
             if found != wanted and not self._pending(release.id):
                 raise StoreError("portal.release_changed", release=release.id, path=path)
             frame = _read_rows(path)
@@ -191,7 +184,7 @@ class ReleaseStore:
                 pq.write_table(pa.Table.from_pandas(whole, preserve_index=False), path)
         kept = [one for one in self.builds if one["path"] != build["path"]]
         with file_in_one_step(self.folder / _BUILDS) as path:
-            path.write_text(_canonical([*kept, dict(build)]), encoding="utf-8", newline="\n")
+            path.write_text(json_text([*kept, dict(build)]), encoding="utf-8", newline="\n")
 
     def all_rows(self, upto: int | None = None) -> pd.DataFrame:
         """Return the rows of all releases up to one, oldest first."""
@@ -227,7 +220,7 @@ class ReleaseStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             handle = (self.folder / _LOCK).open("a+b")
         except OSError as error:
-            raise explained(self.folder / _LOCK, error) from error
+            raise output_error(self.folder / _LOCK, error) from error
         with handle:
             if not _take(handle):
                 raise StoreError("portal.in_use", folder=self.folder.parent)
@@ -266,9 +259,9 @@ class ReleaseStore:
                 "number": number,
                 "rows": len(frame),
                 **record,
-                "sha256": file_hash(made / _DATA),
+                "sha256": sha256_of(made / _DATA),
             }
-            (made / _RECORD).write_text(_canonical(whole), encoding="utf-8", newline="\n")
+            (made / _RECORD).write_text(json_text(whole), encoding="utf-8", newline="\n")
         return Release(id, number, whole)
 
     # ------------------------------------------------------------------ withdrawal
@@ -304,10 +297,10 @@ class ReleaseStore:
             with file_in_one_step(place / _DATA) as path:
                 _write_rows(frame, path)
             record = self._record(place)
-            record["sha256"] = file_hash(place / _DATA)
+            record["sha256"] = sha256_of(place / _DATA)
             record["withdrawn"] = [*record.get("withdrawn", []), entry["date"]]
             with file_in_one_step(place / _RECORD) as path:
-                path.write_text(_canonical(record), encoding="utf-8", newline="\n")
+                path.write_text(json_text(record), encoding="utf-8", newline="\n")
             for name in entry.get("files", ()):
                 # the file as it came holds the recalled values too
                 with suppress(FileNotFoundError):
@@ -318,7 +311,7 @@ class ReleaseStore:
 
     def _write_ledger(self, entries: Sequence[Mapping[str, Any]]) -> None:
         with file_in_one_step(self.folder / _LEDGER) as path:
-            path.write_text(_canonical(list(entries)), encoding="utf-8", newline="\n")
+            path.write_text(json_text(list(entries)), encoding="utf-8", newline="\n")
 
     def _tidy(self) -> None:
         """Throw away what a writer that was killed left behind, and finish a withdrawal."""
@@ -391,10 +384,6 @@ def _is_name(id: str) -> bool:
     """Say whether a text can be the name of a folder on every platform."""
     plain = all(mark.isascii() and (mark.isalnum() or mark in "-_.") for mark in id)
     return bool(id) and plain and id[0].isalnum() and not id.endswith(".") and len(id) <= 100
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 # The system gives a lock back when its process ends, however it ends: a file that only exists

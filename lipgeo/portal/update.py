@@ -16,8 +16,8 @@ from typing import Any
 import pandas as pd
 
 from lipgeo.errors import InputError, LipgeoError, OrderError
-from lipgeo.files import explained
-from lipgeo.order.manifest import MANIFEST, read_order
+from lipgeo.files import MANIFEST, output_error, sha256_of
+from lipgeo.order.manifest import read_order
 from lipgeo.portal.book import BOOK, add_areas
 from lipgeo.portal.intake import Intake
 from lipgeo.portal.legacy import mapping_path
@@ -25,7 +25,6 @@ from lipgeo.portal.local import from_local, from_survey
 from lipgeo.portal.matching import match_labels
 from lipgeo.portal.portal import INCOMING, TAKEN, Portal, open_portal
 from lipgeo.portal.recognising import kind_of
-from lipgeo.portal.releases import file_hash
 from lipgeo.readers.deliveries import read_delivery
 from lipgeo.report import CheckReport
 from lipgeo.words import say
@@ -150,9 +149,11 @@ def _take_sheet(portal: Portal, name: str, done: Update) -> None:
 
 
 def _take_file(portal: Portal, path: Path, done: Update) -> None:
-    mark = file_hash(path)
+    mark = sha256_of(path)
     known = {
-        source["sha256"]: one.id for one in portal.store.releases for source in one.record["sources"]
+        source["sha256"]: one.id
+        for one in portal.store.releases
+        for source in one.record["sources"]
     }
     if mark in known:
         # taken in before, or a crash came between the release and the move
@@ -198,14 +199,10 @@ def _take_delivery(portal: Portal, path: Path, row: pd.Series | None, done: Upda
         told = {"table": row["table"] or None, "licence": row["licence"]}
         if row["mapping"]:
             told["mapping"] = _within(portal, row["mapping"])
-    receipt = portal.receive(
-        path, order=order, accept=signed if signed.is_file() else None, **told
-    )
+    receipt = portal.receive(path, order=order, accept=signed if signed.is_file() else None, **told)
     if receipt.release is None:
         receipt.write(signed)
-        done.waiting[path.name] = say(
-            "portal.update_sign", count=receipt.waiting, file=signed.name
-        )
+        done.waiting[path.name] = say("portal.update_sign", count=receipt.waiting, file=signed.name)
         return
     done.releases.append(receipt.release)
     _move(portal, path, receipt.release)
@@ -248,7 +245,7 @@ def _move(portal: Portal, path: Path, release: str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)
     except OSError as error:
-        raise explained(target, error) from error
+        raise output_error(target, error) from error
 
 
 # ---------------------------------------------------------------------- telling it
@@ -263,9 +260,7 @@ def _told(portal: Portal, done: Update, *, new_areas: int, built: str) -> list[s
     if new_areas:
         lines.append(say("portal.update_areas", count=new_areas))
         _list_new_areas(portal)
-    lines += [
-        say("portal.update_waits", file=name, why=why) for name, why in done.waiting.items()
-    ]
+    lines += [say("portal.update_waits", file=name, why=why) for name, why in done.waiting.items()]
     kept = done.report.only(severity="warning")
     if len(kept):
         lines.append(say("portal.update_findings", count=len(kept), first=kept.findings[0].message))

@@ -26,7 +26,7 @@ from lipgeo.errors import FileError, TableError
 from lipgeo.geography import id_column as geography_column
 from lipgeo.geography.hierarchy import fold
 from lipgeo.readers.sniff import sniff
-from lipgeo.readers.statcan.profile import read_cells
+from lipgeo.readers.statcan.cells import read_cells
 
 __all__ = ["Delivery", "Layout", "is_delivery", "plain_label", "plain_words", "read_delivery"]
 
@@ -181,11 +181,11 @@ def _grid(
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise FileError("readers.readers_missing", path=path) from error
+        raise FileError("readers.missing", path=path) from error
     except PermissionError as error:
         raise FileError("readers.locked", path=path) from error
     except OSError as error:
-        raise FileError("readers.readers_unreadable", path=path, reason=error.strerror) from error
+        raise FileError("readers.unreadable", path=path, reason=error.strerror) from error
     digest = hashlib.sha256(content).hexdigest()
     if content.startswith(b"PK\x03\x04"):
         grid, indents, lines = _workbook(content, path)
@@ -244,7 +244,7 @@ def _header(grid: list[list[str]], path: Path) -> int:
     for at, count in enumerate(filled):
         if count < 2 or count < 0.6 * widest:
             continue
-        numbers, _, unread = read_cells(pd.Series(grid[at][1:], dtype=object).replace("", pd.NA))
+        numbers, _, _ = read_cells(pd.Series(grid[at][1:], dtype=object).replace("", pd.NA))
         if np.isnan(numbers).mean() > 0.5 and len(grid) > at + 1:
             return at
     raise TableError("readers.delivery_no_header", name=path.name)
@@ -293,8 +293,7 @@ def _unread(unread: Any, labels: Any, places: Any, cells: Any) -> list[dict[str,
 def _units(unit: Any) -> list[str]:
     """Return the unit of each characteristic: that of any of its cells; labels by rows."""
     return [
-        "%" if (column == "%").any() else "$" if (column == "$").any() else ""
-        for column in unit.T
+        "%" if (column == "%").any() else "$" if (column == "$").any() else "" for column in unit.T
     ]
 
 
@@ -333,7 +332,7 @@ def _down(grid: list[list[str]], lines: list[int], head: int, decimal: str) -> d
     keep = [at for at, name in enumerate(headers) if name.strip()]
     body = [row for row in grid[head + 1 :] if row[0].strip() and any(c.strip() for c in row[1:])]
     labels = [row[0] for row in body]
-    cells = [[row[1:][at] for at in keep] for row in body]
+    cells = [[row[at + 1] for at in keep] for row in body]
     values, symbols, unread, unit = _cells(cells, decimal)
     words = [headers[at] for at in keep]
     depth = [len(one) - len(one.lstrip()) for one in words]
@@ -365,16 +364,17 @@ def _across(  # noqa: PLR0917
     _, _, unread, _ = _cells(sample, decimal)
     # a column of an area holds numbers and symbols; a column of words does not
     worded = np.array(
-        [filled[:, at].any() and unread[:, at].sum() > 0.5 * filled[:, at].sum() for at in range(width)]
+        [
+            filled[:, at].any() and unread[:, at].sum() > 0.5 * filled[:, at].sum()
+            for at in range(width)
+        ]
     )
     texts = np.flatnonzero(worded)
     if not len(texts):
         raise TableError("readers.delivery_no_words", name=path.name, headers=_shown(grid[head]))
     # what is counted is said in the words that differ most
     words_at = int(max(texts, key=lambda at: len({row[at].strip() for row in body})))
-    areas = [
-        at for at in range(words_at + 1, width) if not worded[at] and grid[head][at].strip()
-    ]
+    areas = [at for at in range(words_at + 1, width) if not worded[at] and grid[head][at].strip()]
     if not areas:
         raise TableError("readers.delivery_no_areas", name=path.name, headers=_shown(grid[head]))
     codes, kept, samples, note = None, [], [], ""
@@ -405,10 +405,10 @@ def _across(  # noqa: PLR0917
             for blanks, at in zip(depth, kept, strict=True)
         ]
     rows = _structure(words, depth, [lines[head + 1 + at] for at in kept], samples, _units(unit.T))
-    for at in texts:
-        name = fold(grid[head][at])
-        if at != words_at and name:
-            rows[f"beside_{name}"] = [row[at].strip() for row in chosen]
+    for column in map(int, texts):
+        name = fold(grid[head][column])
+        if column != words_at and name:
+            rows[f"beside_{name}"] = [row[column].strip() for row in chosen]
     labels = [grid[head][at] for at in areas]
     return {
         "layout": "across",
@@ -482,14 +482,19 @@ def _long(  # noqa: PLR0917
     rows["key"] = [_key([word]) for word in rows["words"]]
     told = [body[int(at)][measured] if measured is not None else "" for at in first]
     units = [
-        unit[int(at), 0] or ("$" if "dollar" in fold(word) else "%" if "percent" in fold(word) else "")
+        unit[int(at), 0]
+        or ("$" if "dollar" in fold(word) else "%" if "percent" in fold(word) else "")
         for at, word in zip(first, told, strict=True)
     ]
     rows = rows.assign(
         depth=0, heading="", parent="", gender="total", sample="", unit=units, whole=-1
     )
     faults = [
-        {"label": str(labels.iloc[at]), "place": lines[head + 1 + int(at)], "given": body[at][value]}
+        {
+            "label": str(labels.iloc[at]),
+            "place": lines[head + 1 + int(at)],
+            "given": body[at][value],
+        }
         for at in np.flatnonzero(unread[:, 0] | twice)
     ]
     codes = None
@@ -591,7 +596,9 @@ def _neutral(text: str, above: dict[str, Any] | None) -> tuple[str, str]:
         total = re.match(r"total\b", text, re.IGNORECASE)
         plural = found.group(0).casefold() in ("males", "females", "men+", "women+", "hommes+",
                                                "femmes+")  # fmt: skip
-        led = re.search(r"\b(of|for|des|chez les|pour les)\s+$", text[: found.start()], re.IGNORECASE)
+        led = re.search(
+            r"\b(of|for|des|chez les|pour les)\s+$", text[: found.start()], re.IGNORECASE
+        )
         if not (total or (plural and led)):
             continue
         if plural and not re.match(r"\s+population", text[found.end() :]):
@@ -619,7 +626,11 @@ def plain_words(words: str) -> str:
     text = _FOOTNOTES.sub("", words)
     text = re.sub(r"\s*[-–]\s*\d+\s*%.*$", "", text)
     # "the total population" and "the population" are one once men and women are told apart
-    return fold(_FOOTNOTES.sub("", text)).replace("totalpopulation", "population").removeprefix("total")
+    return (
+        fold(_FOOTNOTES.sub("", text))
+        .replace("totalpopulation", "population")
+        .removeprefix("total")
+    )
 
 
 def _sample(text: str) -> str:
