@@ -116,7 +116,7 @@ class Dictionary:
                 yield {"code": one.code, "problem": say("portal.no_name")}
 
     def _of_rows(self) -> Iterable[dict[str, Any]]:
-        rules = self.frame["rule"]
+        rules = self.frame["rule"][~self.frame.index.duplicated()]
         keys = self.rows[["code", "census"]]
         for one in self.rows[keys.duplicated()].itertuples():
             yield {"code": one.code, "problem": say("portal.row_twice", census=one.census)}
