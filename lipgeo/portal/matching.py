@@ -77,24 +77,26 @@ def match_labels(
     """
     by_custom: dict[str, list[str]] = {}
     by_name: dict[str, list[str]] = {}
+    by_id: dict[str, list[str]] = {}
     for area in areas:
         id = str(area["area_id"])
-        for code in dict.fromkeys((str(area["custom_id"]), id)):
-            by_custom.setdefault(code.casefold(), []).append(id)
+        by_custom.setdefault(str(area["custom_id"]).casefold(), []).append(id)
+        by_id[id.casefold()] = [id]
         for name in dict.fromkeys((fold(area["name_en"] or ""), fold(area["name_fr"] or ""))):
             if name:
                 by_name.setdefault(name, []).append(id)
     rows = []
     for label, code in zip(labels["label"], labels["code"], strict=True):
-        id, how, candidates = _match(label, code, by_custom, by_name, mapping or {})
+        id, how, candidates = _match(label, code, by_custom, by_id, by_name, mapping or {})
         rows.append({"label": label, "area_id": id, "how": how, "candidates": ";".join(candidates)})
     return pd.DataFrame(rows, columns=["label", "area_id", "how", "candidates"])
 
 
-def _match(
+def _match(  # noqa: PLR0917
     label: str,
     code: str,
     by_custom: Mapping[str, list[str]],
+    by_id: Mapping[str, list[str]],
     by_name: Mapping[str, list[str]],
     mapping: Mapping[str, str],
 ) -> tuple[str, str, list[str]]:
@@ -106,6 +108,8 @@ def _match(
     tail = plain.rpartition(" - ")[2]
     for how, ids in (
         ("custom_id", found),
+        # the portal's own id of an area, as the whole label: a word of a name may be one too
+        ("custom_id", by_id.get(code.casefold(), []) or by_id.get(plain.casefold(), [])),
         ("code", by_custom.get(tail.strip().casefold(), [])),
         ("name", by_name.get(fold(plain), []) or by_name.get(fold(tail), [])),
         ("name", by_name.get(fold(re.sub(r"\s*\([^)]*\)\s*$", "", tail)), [])),
