@@ -24,7 +24,7 @@ KNOWN = shipped_dictionary()
 
 
 def test_sixty_indicators_in_both_languages_are_a_proposal():
-    """Every indicator has names and definitions in both languages, a universe, and says its rank."""
+    """Every indicator has names and definitions in both languages, and a universe."""
     frame = lipgeo.indicators()
     assert len(frame) == 60
     texts = frame[["name_en", "name_fr", "definition_en", "definition_fr"]]
@@ -152,9 +152,7 @@ def test_every_id_is_the_row_its_words_say(realdata, census, name, pattern):
         listed = [words[id] for id in row_ids(one.numerator)]
         said = one.words.split(" | ")
         wrong += [
-            (one.code, a, b)
-            for a, b in zip(listed, said, strict=True)
-            if row_key(a) != row_key(b)
+            (one.code, a, b) for a, b in zip(listed, said, strict=True) if row_key(a) != row_key(b)
         ]
         if one.denominator and row_key(words[one.denominator]) != row_key(one.denominator_words):
             wrong.append((one.code, words[one.denominator], one.denominator_words))

@@ -31,7 +31,9 @@ def add(portal, name, rows, *, units=None, licence="statcan-open"):
     frame = pd.DataFrame(rows)
     frame["definition"] = "main"
     listed = units or {}
-    hashes = {area: realisation_hash([f"DA:{da}" for da in das], 2021) for area, das in listed.items()}
+    hashes = {
+        area: realisation_hash([f"DA:{da}" for da in das], 2021) for area, das in listed.items()
+    }
     frame["realisation_hash"] = [hashes.get(area, "") for area in frame["area_id"]]
     made = [
         pd.DataFrame(
@@ -215,7 +217,11 @@ def test_the_complement_is_closed_too(portal):
 
 def test_one_suppressed_part_is_not_told_by_the_others(portal):
     """Total and men would give women: the smaller of the two is kept back, unless allowed."""
-    rows = [row("west", 100.0), row("west", 40.0, gender="men"), row("west", symbol="x", gender="women")]
+    rows = [
+        row("west", 100.0),
+        row("west", 40.0, gender="men"),
+        row("west", symbol="x", gender="women"),
+    ]
     add(portal, "a", rows)
     frame, checks = public(portal)
     assert "lone_hidden" in checks
@@ -340,7 +346,7 @@ def made(areas, indicator):
     return portal, make_observations(pd.DataFrame(rows))
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     st.lists(st.tuples(AREA, KINDS, st.booleans(), st.booleans()), min_size=1, max_size=6),
     st.sampled_from(["population", "immigrants"]),

@@ -151,7 +151,8 @@ def test_another_order_and_another_census_are_told_as_such(portal, made, tmp_pat
     assert structural(portal, made, path) == {"another_order"}
 
     def older(rows):
-        for at, cell in enumerate(rows[0]):
+        for at, printed in enumerate(rows[0]):
+            cell = printed
             for new, old in (("2021 (1)", "2016 (1)"), ("Before 1980", "Before 1981"),
                              ("2016 to 2021", "2011 to 2016"), ("in 2020", "in 2015")):  # fmt: skip
                 cell = cell.replace(new, old)
@@ -159,9 +160,9 @@ def test_another_order_and_another_census_are_told_as_such(portal, made, tmp_pat
 
     path = rewrite(made_files.write_down(made, tmp_path / "b.csv"), older)
     assert structural(portal, made, path) == {"another_census"}
-    assert structural(portal, made, made_files.write_down(made, tmp_path / "c.csv"), table="T9") == {
-        "no_such_table"
-    }
+    assert structural(
+        portal, made, made_files.write_down(made, tmp_path / "c.csv"), table="T9"
+    ) == {"no_such_table"}
 
 
 def look(portal, made, path):
@@ -203,7 +204,9 @@ def test_parts_rounding_and_percentages_for_counts_are_told(portal, made, tmp_pa
     assert {"part_above_whole", "rounding_broken"} <= found
     printed = made.printed.copy()
     printed["immigrants"] = (100 * printed["immigrants"] / printed["private"]).round(1)
-    assert "not_counts" in look(portal, made, made_files.write_down(made, tmp_path / "b.csv", printed))
+    assert "not_counts" in look(
+        portal, made, made_files.write_down(made, tmp_path / "b.csv", printed)
+    )
 
     def shifted(rows):
         for row in rows[1:]:
@@ -289,7 +292,7 @@ def test_a_clear_swap_is_found_and_only_it(seed, count, variables):
 
 @pytest.mark.realdata
 def test_vancouver_is_taken_in_as_ordered(portal, tmp_path, realdata):
-    """The city's real order of 2016: every area by name, 44 indicators, the city's known figures."""
+    """The city's real order of 2016: every area by name, 44 indicators, known figures."""
     path = realdata / "deliveries" / "vancouver_local_areas_2016.csv"
     with path.open(encoding="latin-1", newline="") as stream:
         rows = list(csv.reader(stream))
@@ -310,7 +313,10 @@ def test_vancouver_is_taken_in_as_ordered(portal, tmp_path, realdata):
     order.mkdir()
     write_manifest(order, ORDER, made_files._manifest(areas) | {"vintage": 2016}, {})
     trial = portal.receive(path, order=order, dry_run=True)
-    assert (trial.labels["how"].eq("name").sum(), trial.labels["how"].eq("standard").sum()) == (22, 2)
+    assert (trial.labels["how"].eq("name").sum(), trial.labels["how"].eq("standard").sum()) == (
+        22,
+        2,
+    )
     assert not trial.findings["check"].isin(["looks_swapped", "total_unlike"]).any()
     signed = trial.findings.assign(accept="yes", by="test", reason="as published by the city")
     done = portal.receive(path, order=order, accept=signed)

@@ -73,7 +73,9 @@ def test_an_area_with_several_definitions_needs_one(tmp_path, portal):
         registry_areas("ab-calgary")
     with pytest.raises(RegistryError, match="ab-calgary@town"):
         registry_areas("ab-calgary@town")
-    both = lipgeo.open_portal(tmp_path / "both", create=True, areas="ab-calgary@city,ab-calgary@cma")
+    both = lipgeo.open_portal(
+        tmp_path / "both", create=True, areas="ab-calgary@city,ab-calgary@cma"
+    )
     with pytest.raises(InputError, match="ab-calgary@cma"):
         both.add(numbers(area_id=["ab-calgary"]))
     id = both.add(numbers(area_id=["ab-calgary"]), definitions={"ab-calgary": "cma"})
@@ -134,9 +136,7 @@ def test_between_origins_a_page_shows_by_origin_never_by_date(order, symbol):
 
 @settings(max_examples=60)
 @given(
-    st.lists(
-        st.tuples(st.integers(0, 3), st.sampled_from("ab"), st.integers(0, 9)), max_size=25
-    )
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from("ab"), st.integers(0, 9)), max_size=25)
 )
 def test_the_current_view_is_the_newest_of_each_key(cells):
     """A slow loop over releases in order agrees, whatever order rows stand in."""
@@ -252,7 +252,7 @@ def test_a_withdrawn_correction_does_not_bring_the_old_number_back(portal):
 
 
 def test_a_withdrawal_broken_off_is_finished_by_the_next_writer(portal, monkeypatch):
-    """After a crash between ledger and file nobody reads the value, and the next writer removes it."""
+    """After a crash between ledger and file nobody reads the value; the next writer removes it."""
     portal.add(numbers(value=[4242424.0]), release="r")
     from lipgeo.portal import releases
 

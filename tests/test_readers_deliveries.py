@@ -73,7 +73,8 @@ def test_codes_in_a_row_and_percent_signs_in_cells(tmp_path):
     path = tmp_path / "coded.csv"
     path.write_text(
         "Category,Topic,Characteristic,Source,North,South\n,,GeoUID,,3001,3002\n"
-        "Rates,Work,Unemployment rate,Census,5.6%,7.0%\nRates,Work,In the labour force,Census,5,x\n",
+        "Rates,Work,Unemployment rate,Census,5.6%,7.0%\n"
+        "Rates,Work,In the labour force,Census,5,x\n",
         encoding="utf-8",
     )
     found = read_delivery(path)
@@ -169,13 +170,15 @@ def test_parents_follow_from_depth(depths, step):
 
 @pytest.mark.realdata
 def test_vancouver_reads_whole(realdata):
-    """The real order of 2016: 22 areas by name, the city and the metropolitan area, no cell lost."""
+    """The real order of 2016: 22 areas by name, the city, the metropolitan area; no cell lost."""
     found = read_delivery(realdata / "deliveries" / "vancouver_local_areas_2016.csv")
     assert found.values.shape == (24, 5493)
     assert found.unread == []
     assert not np.isnan(found.values).any()
     assert set(found.rows["sample"]) >= {"25%", "100%"}
-    assert found.rows["gender"].value_counts()["men"] == found.rows["gender"].value_counts()["women"]
+    assert (
+        found.rows["gender"].value_counts()["men"] == found.rows["gender"].value_counts()["women"]
+    )
     assert not found.rows.duplicated(["key", "gender"]).any()
 
 

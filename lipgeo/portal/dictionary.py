@@ -45,7 +45,7 @@ INDICATOR_COLUMNS = (
 )
 ROW_COLUMNS = (
     *("code", "census", "numerator", "denominator", "check_row", "heading", "parent", "words"),
-    *("denominator_parent", "denominator_words", "sample", "certainty"),
+    *("denominator_parent", "denominator_words", "sample", "leaves_out", "certainty"),
 )
 COMPARABILITY_COLUMNS = (
     *("code", "from_census", "to_census", "verdict", "reason_en", "reason_fr", "certainty"),
@@ -77,7 +77,8 @@ class Dictionary:
         ``certainty``.
     rows
         One row an indicator and census: ids and words of numerator and denominator in the Census
-        Profile, ``check_row`` (the published rate), ``sample``, ``certainty``.
+        Profile, ``check_row`` (the published rate), ``sample``, ``leaves_out`` (units it does not
+        count, so that nothing is told of an area with one), ``certainty``.
     comparability
         One row an indicator and pair of censuses: ``verdict`` (``yes``, ``caution``, ``no``) and
         the reason in both languages. Code ``*`` holds for all.

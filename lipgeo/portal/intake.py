@@ -42,7 +42,6 @@ __all__ = [
 #: how a column of a table made for indicators is called, so that no variable is mistaken for one
 _OF_INDICATOR = "@"
 _ROUNDED_TO = 5.0
-_TERRITORIES = ("60", "61", "62")
 
 
 @dataclass(frozen=True)
@@ -193,7 +192,7 @@ def indicator_table(table: CensusTable, dictionary: Dictionary) -> CensusTable:
         a part is, with that part's symbol.
     """
     vintage = int(table.vintage or 0)
-    frame, marks = table.frame, table.symbols.reindex(columns=table.columns).fillna("")
+    frame, marks = table.frame, table.symbols.reindex(columns=table.columns, fill_value="")
     values: dict[str, pd.Series] = {}
     symbols: dict[str, pd.Series] = {}
     variables: dict[str, Variable] = {}
@@ -317,7 +316,9 @@ def from_estimates(
         raise InputError("portal.nothing_for_portal", variables=list(est.variables))
     bottoms = {name: est.variables[name].denominator for name in codes}
     denominators = frame.set_index(["area_id", "variable"])["value"]
-    wanted = pd.MultiIndex.from_arrays([kept["area_id"], kept["variable"].map(bottoms).fillna("")])
+    wanted = pd.MultiIndex.from_arrays(
+        [kept["area_id"], [bottoms[name] or "" for name in kept["variable"]]]
+    )
     universe = known.dictionary.frame["universe"]
     indicator = kept["variable"].map(codes)
     place = places.loc[kept["area_id"].astype(str)]
@@ -326,7 +327,7 @@ def from_estimates(
         {
             "area_id": place["area_id"].to_numpy(),
             "definition": place["definition"].to_numpy(),
-            "realisation_hash": kept["area_id"].map(hashes).fillna("").to_numpy(),
+            "realisation_hash": [hashes.get(area, "") for area in kept["area_id"]],
             "indicator": indicator.to_numpy(),
             "period": vintage,
             **{
@@ -382,7 +383,7 @@ def _flags_of(kept: pd.DataFrame) -> Any:
 
 def _samples(indicator: pd.Series, vintage: str, dictionary: Dictionary) -> pd.Series:
     rows = dictionary.rows[dictionary.rows["census"].eq(vintage)].set_index("code")["sample"]
-    return indicator.map(rows).fillna("")
+    return indicator.map(rows).astype(object).fillna("")
 
 
 def _dollars(indicator: pd.Series, dictionary: Dictionary, vintage: str) -> Any:
@@ -540,11 +541,13 @@ def _published(  # noqa: PLR0917
     if not records:
         return None
     frame = pd.DataFrame(records)
-    if vintage == "2016" and level == "PR" and set(units) & set(_TERRITORIES):
-        # the low-income measure of 2016 leaves the territories out
-        lim = frame["indicator"].isin(["low_income_lim", "low_income_children"])
-        frame.loc[lim, ["value", "denominator_value"]] = np.nan
-        frame.loc[lim, "symbol"] = "not_comparable"
+    rows = known.dictionary.rows
+    apart = rows.loc[rows["census"].eq(vintage)].set_index("code")["leaves_out"]
+    told = [set(apart.get(code, "").split(";")) & set(listed) for code in frame["indicator"]]
+    # the measure leaves out a part of the area: nothing is told of it
+    lost = np.array([bool(one) for one in told])
+    frame.loc[lost, ["value", "denominator_value"]] = np.nan
+    frame.loc[lost, "symbol"] = "not_comparable"
     rows = make_observations(
         {
             **{name: frame[name].to_numpy() for name in frame},

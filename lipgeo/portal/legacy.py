@@ -301,7 +301,7 @@ def _area_of(label: str, known: Known) -> dict[str, str]:
     there = lips[names.eq(bare) & lips["kind"].ne("RIF")] if bare else lips.iloc[:0]
     if len(there) == 1:
         return _area(label, str(there.iloc[0]["lip_id"]), sure=False)
-    slug = re.sub(r"[^a-z0-9]+", "-", fold(label)) or "area"
+    slug = "-".join(filter(None, (fold(word) for word in label.split()))) or "area"
     return _area(label, slug, sure=False, note=say("portal.note_new_area"))
 
 

@@ -339,7 +339,8 @@ def from_frame(frame: pd.DataFrame, known: Known, name: str) -> Intake:
     given = frame["indicator"].astype(str)
     unknown = [one for one in dict.fromkeys(given) if one not in known.dictionary]
     names = frame["name_en"] if "name_en" in frame else pd.Series("", index=frame.index)
-    nameless = [one for one in unknown if not names[given.eq(one)].fillna("").astype(str).iloc[0]]
+    names = names.astype("string").fillna("")
+    nameless = [one for one in unknown if not names[given.eq(one)].iloc[0]]
     if nameless:
         problems = [{"indicator": one} for one in nameless]
         raise InputError("portal.unknown_indicators", problems, name=name, codes=nameless)
@@ -355,7 +356,8 @@ def from_frame(frame: pd.DataFrame, known: Known, name: str) -> Intake:
     if "definition" not in frame:
         columns["definition"] = place["definition"].to_numpy()
     codes = {one: one for one in dict.fromkeys(given)}
-    own = _own(frame.assign(indicator=given).fillna(""), "indicator", codes, known)
+    words = {one: frame[one].astype("string").fillna("") for one in frame if one not in NUMBERS}
+    own = _own(pd.DataFrame({**words, "indicator": given}), "indicator", codes, known)
     rows = make_observations(pd.DataFrame(columns))
     # Statistics Canada has looked at its own small counts
     mine = rows["origin"].eq("reported") & _counted(rows, own, known)

@@ -203,7 +203,8 @@ class Portal(Shown):
         for one in releases:
             brought = one.record.get("areas") or []
             if brought:
-                parts.append(pd.DataFrame(brought).reindex(columns=list(AREA_COLUMNS)).fillna(""))
+                frame = pd.DataFrame(brought).reindex(columns=list(AREA_COLUMNS))
+                parts.append(frame.astype("string").fillna("").astype(object))
         whole = pd.concat(parts, ignore_index=True)
         whole["definition"] = whole["definition"].mask(whole["definition"].eq(""), "main")
         return whole.drop_duplicates(["area_id", "definition"], ignore_index=True)
