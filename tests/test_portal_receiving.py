@@ -324,3 +324,22 @@ def test_vancouver_is_taken_in_as_ordered(portal, tmp_path, realdata):
     count = (frame["value"] * frame["denominator_value"] / 100)[frame["gender"].eq("total")].sum()
     assert count == pytest.approx(262_765, rel=0.005)  # the city's own column of the same file
     assert done.indicators["indicator"].nunique() >= 44
+
+
+def test_an_order_keeps_the_estimates_its_delivery_is_held_against(tmp_path):
+    """What ``write_order`` was given stands in the package, for the areas ordered alone."""
+    from test_order import boundaries
+
+    from lipgeo.portal.receiving import _estimates
+
+    told = pd.DataFrame(
+        {
+            "area_id": ["1", "2", "9"], "variable": "immigrants_pct", "value": [4.0, 3.0, 2.0],
+            "likely_lower": [3.0, 2.0, 1.0], "likely_upper": [5.0, 4.0, 3.0], "rule": "percent",
+        }
+    )  # fmt: skip
+    order = lipgeo.write_order(boundaries(), tmp_path / "order", estimates=told)
+    kept = _estimates(order, None)
+    assert kept["area_id"].tolist() == ["1", "2"]
+    assert kept["likely_upper"].tolist() == [5.0, 4.0]
+    assert lipgeo.verify_order(order).worst != "error"

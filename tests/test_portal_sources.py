@@ -307,3 +307,37 @@ def test_small_counts_of_local_data_are_withheld(portal):
     portal.add(rows)
     told = portal.frame().set_index("category")["value"]
     assert told.isna().to_dict() == {"India": False, "Iran": True, "Syria": True}
+
+
+# ---------------------------------------------------------------------- profiles
+
+
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory):
+    """A made census, and its profile by subdivision and by dissemination area as published."""
+    from lipgeo import synthetic
+
+    census = synthetic.census(600)
+    tables = [synthetic.table(census, level, incomes=False) for level in ("CSD", "DA")]
+    return census, synthetic.write_profile(census, tables, tmp_path_factory.mktemp("profile"))
+
+
+def test_a_profile_is_published_where_it_can_be_and_weighted_where_it_must(tmp_path, profile):
+    """Areas of whole units take the rows; others, given the census, estimates with ranges."""
+    census, files = profile
+    people = census.units("CSD")["population"]
+    csd = str(people.dropna().sort_values().index[-1])
+    da = census.units("DA")
+    some = [str(one) for one in da.index[da["population"] > 40][:3]]
+    portal = portal_of(
+        tmp_path, {"whole": f"CSD:{csd}", "small": ";".join(f"DA:{one}" for one in some)}
+    )
+    releases = portal.add_profile(files, "2021", census=census, level="DA")
+    assert releases == ["2021", "2021-estimated"]
+    frame = portal.frame(indicators="immigrants").set_index("area_id")
+    assert frame["origin"].to_dict() == {"small": "published", "whole": "estimated"}
+    row = frame.loc["whole"]
+    assert row["likely_lower"] <= row["value"] <= row["likely_upper"]
+    assert row["denominator_value"] > 0
+    own = portal.reopen().realisations.set_index("area_id")
+    assert own.loc["whole", "misfit"] == 0.0

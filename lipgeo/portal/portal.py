@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from lipgeo.census.census import Census
 from lipgeo.errors import InputError, StoreError, require_kind, require_path
 from lipgeo.files import folder_in_one_step
 from lipgeo.portal.areas import (
@@ -140,6 +141,7 @@ class Portal(Shown):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.store = ReleaseStore(folder / RELEASES)
+        self._dictionary: tuple[tuple[tuple[str, str], ...], Dictionary] | None = None
 
     @cached_property
     def book(self) -> PortalBook:
@@ -212,6 +214,12 @@ class Portal(Shown):
     @property
     def dictionary(self) -> Dictionary:
         """The indicators: lipgeo's, with those the portal adds and without those it hides."""
+        state = tuple((one.id, str(one.record["sha256"])) for one in self.store.releases)
+        if self._dictionary is None or self._dictionary[0] != state:
+            self._dictionary = (state, self._make_dictionary())
+        return self._dictionary[1]
+
+    def _make_dictionary(self) -> Dictionary:
         sheet = self.book["indicators"]
         hide = sheet["hide"].str.casefold().isin(["x", "yes", "oui", "1", "true"])
         hidden = list(sheet.loc[hide, "code"])
@@ -334,6 +342,53 @@ class Portal(Shown):
                 licence=usual if licence is None else licence,
                 made_from=made_from,
             )
+
+    def add_profile(
+        self,
+        path: str | Path | Sequence[str | Path],
+        release: str | None = None,
+        *,
+        census: Census | None = None,
+        level: str | None = None,
+        licence: str = OPEN_LICENCE,
+    ) -> list[str]:
+        """Take in Census Profile files: published where an area is whole units, else weighted.
+
+        Parameters
+        ----------
+        path
+            Files of one census (98-401-X), zipped or not.
+        release
+            Name of the release of published rows; estimates have it with ``-estimated`` after it.
+        census
+            The opened census of the files: brings the numbers to areas whose units are of another
+            level than the files. Without it those areas are left as they are.
+        level
+            Level of the rows wanted; the finest in the files by default.
+        licence
+            As for :meth:`add`.
+
+        Returns
+        -------
+        list of str
+            The releases made: published rows, estimates.
+
+        Raises
+        ------
+        InputError
+            No area of the portal has units that the files can tell of.
+        TableError
+            The files are no Census Profiles, or of several censuses.
+        """
+        from lipgeo.portal.profiles import from_profile
+
+        with self.store.locked():
+            made = []
+            for taken in from_profile(path, self._known(), census=census, level=level):
+                end = "-estimated" if taken.kind == "estimates" and release else ""
+                name = f"{release}{end}" if release else None
+                made.append(self._write(taken, name, licence=licence))
+            return made
 
     def _known(self, definitions: Mapping[str, str] | None = None) -> Known:
         return Known(self.areas, self.dictionary, dict(definitions or {}))
@@ -562,21 +617,41 @@ class Portal(Shown):
         return shown(self._narrow(frame, areas, indicators))
 
     def view(
-        self, audience: Audience = "public", *, release: str | None = None
+        self,
+        audience: Audience = "public",
+        *,
+        release: str | None = None,
+        census: Census | None = None,
     ) -> tuple[pd.DataFrame, CheckReport]:
         """Return what an audience may see, and what was kept from it and why.
 
         Every writer of something public goes through here.
+
+        Parameters
+        ----------
+        audience
+            ``public`` or ``members``.
+        release
+            As the portal was when this release was the newest.
+        census
+            Says what areas listed at different levels have in common; without it such pairs are
+            told as not compared (``not_compared``).
         """
         from lipgeo.portal.gate import gate
 
-        return gate(self, self._all(release), audience)
+        return gate(self, self._all(release), audience, census)
 
-    def check(self, audience: Audience = "public") -> CheckReport:
-        """Check what would be shown to an audience: disclosure, licence, comparability, names."""
+    def check(self, audience: Audience = "public", *, census: Census | None = None) -> CheckReport:
+        """Check what would be shown to an audience: disclosure, licence, comparability, names.
+
+        Parameters
+        ----------
+        audience, census
+            As for :meth:`view`.
+        """
         from lipgeo.portal.gate import check
 
-        return check(self, audience)
+        return check(self, audience, census)
 
     def history(self, area: str, indicator: str) -> pd.DataFrame:
         """Return every release's value of a number, and why it changed.

@@ -82,6 +82,8 @@ class ReleaseStore:
         self.folder = folder
         self._rows: dict[tuple[str, str], pd.DataFrame] = {}
         self._units: dict[str, pd.DataFrame] = {}
+        # a record is read again when its file is another: a withdrawal puts a new one in its place
+        self._records: dict[tuple[str, int, int, int], dict[str, Any]] = {}
 
     # ------------------------------------------------------------------ reading
 
@@ -101,12 +103,17 @@ class ReleaseStore:
     def _record(self, place: Path) -> dict[str, Any]:
         path = place / _RECORD
         try:
+            state = path.stat()
+            key = (place.name, state.st_mtime_ns, state.st_size, state.st_ino)
+            if key in self._records:
+                return self._records[key]
             record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             version, _ = int(record["version"]), (record["number"], record["sha256"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError("portal.release_damaged", release=place.name, path=path) from error
         if version > _VERSION:
             raise StoreError("portal.release_newer", release=place.name, found=version)
+        self._records[key] = record
         return record
 
     def rows(self, release: Release) -> pd.DataFrame:
@@ -296,7 +303,7 @@ class ReleaseStore:
             frame = _without(_read_rows(place / _DATA), entry)
             with file_in_one_step(place / _DATA) as path:
                 _write_rows(frame, path)
-            record = self._record(place)
+            record = dict(self._record(place))
             record["sha256"] = sha256_of(place / _DATA)
             record["withdrawn"] = [*record.get("withdrawn", []), entry["date"]]
             with file_in_one_step(place / _RECORD) as path:
