@@ -233,6 +233,23 @@ def test_one_suppressed_part_is_not_told_by_the_others(portal):
     assert checks == {"exception"}
 
 
+def test_two_tabulations_of_one_quantity_are_not_shown_beside_each_other(portal):
+    """Ordered 105 and published 110 narrow what was rounded; another sample is something else."""
+    rows = [
+        row("west", 105.0, sample="25%"), row("west", 110.0, origin="published", sample="25%"),
+        row("west", 112.0, origin="published", sample="100%"),
+        row("east", 50.0, sample="25%"), row("east", 50.0, origin="published", sample="25%"),
+    ]  # fmt: skip
+    add(portal, "a", rows)
+    frame, checks = public(portal)
+    told = sorted(zip(frame["area_id"], frame["origin"], frame["value"], strict=True))
+    assert told == [
+        ("east", "ordered", 50.0), ("east", "published", 50.0), ("west", "ordered", 105.0),
+        ("west", "published", 112.0),
+    ]  # fmt: skip
+    assert "two_tabulations" in checks
+
+
 # ---------------------------------------------------------------------- small counts
 
 

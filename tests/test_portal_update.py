@@ -135,3 +135,19 @@ def test_ten_lines_are_enough(portal):
     done = update_portal(portal.folder, build=lambda portal: "Built.")
     assert len(done.lines) == 10
     assert len(done.waiting) == 15
+
+
+def test_a_workbook_open_in_excel_does_not_undo_the_rest(portal, made, monkeypatch):
+    """The release stands; that its areas could not be listed in the workbook is told."""
+    from lipgeo.errors import OutputError
+    from lipgeo.portal import update
+
+    def held(path, areas):
+        raise OutputError("files.in_use", path=path)
+
+    monkeypatch.setattr(update, "add_areas", held)
+    made_files.write_down(made, portal.folder / "incoming" / "T1.csv")
+    done = update_portal(portal.folder)
+    assert len(done.releases) == 1
+    assert any("portal.xlsx" in line for line in done.lines[1:])
+    assert len(portal.reopen().areas) == len(made.ids)

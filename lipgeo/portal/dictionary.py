@@ -29,7 +29,6 @@ __all__ = [
     "Dictionary",
     "indicators",
     "row_ids",
-    "row_key",
     "shipped_dictionary",
 ]
 
@@ -332,25 +331,6 @@ def row_ids(given: str) -> list[str]:
         first, _, last = part.partition(":")
         found += [str(one) for one in range(int(first), int(last or first) + 1)]
     return found
-
-
-def row_key(words: str) -> str:
-    """Return the words of a row as they are compared: no footnotes, sample, case or accents.
-
-    Examples
-    --------
-    >>> from lipgeo.portal.dictionary import row_key
-    >>> row_key("Total - Citizenship for the population - 25% sample data (76)")
-    'totalcitizenshipforthepopulation'
-    """
-    text = _FOOTNOTES.sub("", str(words).strip())
-    return fold(_FOOTNOTES.sub("", _SAMPLE.sub("", text)))
-
-
-def sample_of(words: str) -> str:
-    """Return the sample a row's words speak of: ``25%``, ``100%``, or nothing."""
-    found = _SAMPLE.search(_FOOTNOTES.sub("", str(words).strip()))
-    return f"{found.group(1)}%" if found else ""
 
 
 def is_rate(words: str) -> bool:

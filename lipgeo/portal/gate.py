@@ -93,6 +93,8 @@ def gate(
     }
     frame, more = _no_estimates(frame, whole, dictionary, grounds)
     found += more
+    frame, more = _once_rounded(frame, dictionary)
+    found += more
     frame, more = _lone(frame, dictionary, allowed)
     found += more
     frame, more = _differenced(frame, portal, grounds, allowed)
@@ -305,6 +307,37 @@ class _Places:
         if ground is not None:
             for other in ground.complements(row.realisation_hash):
                 yield f"{row.period} {self._ground(row.period, other)}"
+
+
+def _once_rounded(
+    frame: pd.DataFrame, dictionary: Dictionary
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Take out all but the first of several tabulations of one quantity that were rounded apart.
+
+    Two roundings of one count leave fewer numbers that it can be than one does. Another sample is
+    another quantity.
+    """
+    rules = frame["indicator"].map(dictionary.frame["rule"])
+    stated = frame["origin"].isin(_STATED) & frame["value"].notna()
+    mine = frame[stated & rules.isin(["count", "percent"])]
+    rank = mine["origin"].map({name: at for at, name in enumerate(_STATED)})
+    keys = [*_CELL, "indicator", "category", "group", "gender", "sample"]
+    ordered = mine.iloc[np.argsort(rank.to_numpy(), kind="stable")]
+    again = ordered.duplicated(keys)
+    first = ordered[~again].set_index(keys)["value"]
+    later = ordered[again]
+    if later.empty:
+        return frame, []
+    kept = first.loc[pd.MultiIndex.from_frame(later[keys])].to_numpy()
+    gone = later[~np.isclose(kept, later["value"].to_numpy(), rtol=1e-9)]
+    found = {}
+    for row in gone.itertuples():
+        area = f"{row.area_id}@{row.definition}"
+        subject = f"{area} {row.indicator} {row.period}"
+        found[subject] = finding("portal.two_tabulations", "note", subject, area=area,
+                                 indicator=row.indicator, period=row.period,
+                                 origin=_STATED[0])  # fmt: skip
+    return frame.drop(index=gone.index), list(found.values())
 
 
 def _lone(

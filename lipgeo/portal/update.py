@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from lipgeo.errors import InputError, LipgeoError, OrderError
+from lipgeo.errors import InputError, LipgeoError, OrderError, OutputError
 from lipgeo.files import MANIFEST, output_error, sha256_of
 from lipgeo.order.manifest import read_order
 from lipgeo.portal.book import BOOK, add_areas
@@ -259,7 +259,11 @@ def _told(portal: Portal, done: Update, *, new_areas: int, built: str) -> list[s
     ]
     if new_areas:
         lines.append(say("portal.update_areas", count=new_areas))
-        _list_new_areas(portal)
+        try:
+            _list_new_areas(portal)
+        except OutputError as error:
+            # Excel holds the workbook: the areas are in their releases all the same
+            lines.append(str(error))
     lines += [say("portal.update_waits", file=name, why=why) for name, why in done.waiting.items()]
     kept = done.report.only(severity="warning")
     if len(kept):
