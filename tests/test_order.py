@@ -87,7 +87,7 @@ def test_the_package_holds_what_it_promises(order) -> None:
         "areas/area_1.geojson", "areas/area_2.geojson", "areas/area_3.geojson",
         "concordance.csv", "concordance.csv-metadata.json", "concordance.xlsx",
         "fewest_units.csv", "fewest_units.csv-metadata.json",
-        "areas.csv", "areas.csv-metadata.json", "tables.csv",
+        "areas.csv", "areas.csv-metadata.json", "tables.csv", "estimates.parquet",
         "tables.csv-metadata.json",
         "checks.json", "checks.html", "map.html",
     }  # fmt: skip

@@ -50,7 +50,13 @@ from lipgeo.order.manifest import (
 )
 from lipgeo.order.pages import checks_page, readme
 from lipgeo.order.shapefile import write_shapefile
-from lipgeo.order.tables import Asked, read_estimates, read_tables, table_frame
+from lipgeo.order.tables import (
+    Asked,
+    read_estimates,
+    read_tables,
+    table_frame,
+    write_estimates,
+)
 
 if TYPE_CHECKING:
     from lipgeo.boundary.boundaries import Boundaries
@@ -145,6 +151,7 @@ def write_order(
         ``concordance.csv, .xlsx``         the units of each area, in the template's columns
         ``fewest_units.csv, areas.csv``    the fewest units; the areas
         ``tables.csv``                     tables to order, with what is likely suppressed
+        ``estimates.parquet``              the estimates given: what its delivery is held against
         ``README.md, LISEZMOI.md``         what a data-order clerk needs to know
         ``checks.json, checks.html``       every finding
         ``map.html``                       preview
@@ -182,6 +189,8 @@ def write_order(
         if asked:
             frame = table_frame(content, asked, expected, margins["households"])
             write_list(content, "tables", frame, made, csv)
+        if expected is not None:
+            write_estimates(expected, content, made)
         _write_words(content, made, margins=margins, contact=contact, tables=len(asked))
         manifest = _manifest(content, old=old, form=form, asked=asked, csv=csv, contact=contact)
         write_manifest(made, ORDER, manifest, file_entries(made, listed_files(made)))

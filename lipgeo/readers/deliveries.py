@@ -28,7 +28,7 @@ from lipgeo.geography.hierarchy import fold
 from lipgeo.readers.sniff import sniff
 from lipgeo.readers.statcan.cells import read_cells
 
-__all__ = ["Delivery", "Layout", "is_delivery", "plain_label", "plain_words", "read_delivery"]
+__all__ = ["Delivery", "Layout", "plain_label", "plain_words", "read_delivery"]
 
 Layout = Literal["down", "across", "long"]
 
@@ -112,15 +112,6 @@ class Delivery:
     dimensions: tuple[str, ...] = ()
     unread: list[dict[str, Any]] = field(default_factory=list)
     sha256: str = ""
-
-
-def is_delivery(path: Path) -> bool:
-    """Say whether a file has the layout of a delivery."""
-    try:
-        read_delivery(path)
-    except (FileError, TableError):
-        return False
-    return True
 
 
 def read_delivery(path: str | Path) -> Delivery:

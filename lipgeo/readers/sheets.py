@@ -7,7 +7,7 @@ import datetime
 import io
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from lipgeo.readers.sniff import TextForm, sniff
 from lipgeo.readers.text import read_text_table
 from lipgeo.report import CheckReport, Finding, finding, notes_of
 
-__all__ = ["Sheet", "read_sheet"]
+__all__ = ["Sheet", "read_sheet", "read_sheets"]
 
 # outlines as text are longer than the 128 kB that csv takes for a field
 csv.field_size_limit(1 << 30)
@@ -168,7 +168,39 @@ def _strip_quotes(frame: pd.DataFrame) -> pd.DataFrame:
 # ------------------------------------------------------------------------------- workbooks
 
 
-def _from_workbook(path: Path, wanted: str | None) -> Sheet:
+def read_sheets(path: str | Path, names: Iterable[str]) -> dict[str, Sheet]:
+    """Read several worksheets of a workbook, which is opened once; see :func:`read_sheet`.
+
+    Parameters
+    ----------
+    path
+        An ``.xlsx``.
+    names
+        Worksheets wanted; those that are not there, or hold nothing, are left out.
+
+    Returns
+    -------
+    dict of str to Sheet
+        By the name asked for.
+
+    Raises
+    ------
+    FileError
+        As for :func:`read_sheet`.
+    """
+    path = Path(path)
+    book, formulas = _open_workbook(path)
+    by_name = {sheet.title.strip().casefold(): sheet for sheet in book.worksheets}
+    there = {name: by_name.get(name.strip().casefold()) for name in names}
+    found = {}
+    for name, sheet in there.items():
+        if sheet is not None and any(any(row) for row in sheet.iter_rows(values_only=True)):
+            found[name] = _from_page(sheet, formulas, path, [])
+    return found
+
+
+def _open_workbook(path: Path) -> tuple[Any, Any]:
+    """Return a workbook as its values, and as its formulas."""
     # most files are no workbook, and openpyxl is heavy
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
@@ -180,7 +212,18 @@ def _from_workbook(path: Path, wanted: str | None) -> Sheet:
         formulas = openpyxl.load_workbook(io.BytesIO(content))
     except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, EOFError) as error:
         raise FileError("readers.broken_workbook", path=path, reason=str(error)) from error
+    except OSError as error:
+        raise FileError("readers.locked", path=path) from error
+    return book, formulas
+
+
+def _from_workbook(path: Path, wanted: str | None) -> Sheet:
+    book, formulas = _open_workbook(path)
     sheet, notes = _choose(book, wanted, path)
+    return _from_page(sheet, formulas, path, notes)
+
+
+def _from_page(sheet: Any, formulas: Any, path: Path, notes: list[Finding]) -> Sheet:
     rows = _cells(sheet, formulas[sheet.title], path, notes)
     rows = [(number, cells) for number, cells in rows if any(cells)]
     if not rows:

@@ -203,6 +203,39 @@ class Estimates(Shown):
         )
         return found.drop_duplicates(ignore_index=True)
 
+    @property
+    def vintages(self) -> list[int]:
+        """Censuses the tables are of, each once; a table of no census has none."""
+        years = {shares.table.vintage for shares in self._table_shares}
+        return sorted(year for year in years if year is not None)
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """What the areas are made of, one row a unit that an area has a share of.
+
+        ``area_id, level, unit_id`` (text; the level is empty for zones of no census), ``share`` by
+        the weight of the crosswalk, ``population`` (people of the unit; missing where the crosswalk
+        shares by something else).
+        """
+        parts = []
+        for shares in self._table_shares:
+            pairs = next(iter(shares.pairs.values()))
+            rows = np.flatnonzero(pairs.share > 0)
+            source = pairs.source[rows]
+            known = pairs.crosswalk.weight == "population"
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "area_id": pairs.targets[pairs.target[rows]].astype(str),
+                        "level": shares.table.level or "",
+                        "unit_id": pairs.sources[source].astype(str),
+                        "share": pairs.share[rows],
+                        "population": pairs.amounts[source] if known else np.nan,
+                    }
+                )
+            )
+        return pd.concat(parts, ignore_index=True)
+
     def wide(self, column: str = "value") -> pd.DataFrame:
         """Return one column of the frame as areas by variables."""
         wide = self._frame.pivot_table(

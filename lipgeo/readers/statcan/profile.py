@@ -6,7 +6,7 @@ They are streamed, never held whole; what is shared with the import of whole pro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def _place_of_side(side: str) -> int:
 def read_profile(
     path: str | Path | Sequence[str | Path],
     *,
-    characteristics: Iterable[str | int] | None = None,
+    characteristics: Iterable[str | int] | Mapping[str, str | int] | None = None,
     level: str | None = None,
 ) -> CensusTable:
     """Read Census Profile files (98-401-X): one level, the characteristics wanted.
@@ -58,7 +58,8 @@ def read_profile(
         or several, which are put together (regional files).
     characteristics
         Variables of the dictionary, characteristic ids, or words of rows; every variable of the
-        dictionary that the file has by default.
+        dictionary that the file has by default. A mapping says what each column is to be called:
+        name to id (ids tell rows apart whose words are the same).
     level
         Level wanted; the finest in the files by default.
 
@@ -105,7 +106,9 @@ def read_profile(
 
 
 def _choose_characteristics(
-    paths: list[Path], layouts: list[ProfileLayout], asked: Iterable[str | int] | None
+    paths: list[Path],
+    layouts: list[ProfileLayout],
+    asked: Iterable[str | int] | Mapping[str, str | int] | None,
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Return ``id, variable`` of the characteristics wanted, those of all files together."""
     path, layout = paths[0], layouts[0]
@@ -125,17 +128,22 @@ def _choose_characteristics(
     variables = dict(zip(found["variable"], found["id"], strict=True))
     by_id = {str(id): name for name, id in variables.items()}
     words = {geography.fold(name): id for name, id in zip(rows["name"], rows["id"], strict=True)}
+    called: dict[str, str] = {}
+    if isinstance(asked, Mapping):
+        called = {str(one).strip(): name for name, one in asked.items()}
+        asked = list(called)
+    known = set(rows["id"])
     picked, lost = [], []
     for one in asked:
         text = str(one).strip()
         if text in variables:
-            picked.append((variables[text], text))
-        elif text in set(rows["id"]):
+            picked.append((variables[text], called.get(text, text)))
+        elif text in known:
             name = rows.loc[rows["id"] == text, "name"].iloc[0].strip()
-            picked.append((text, by_id.get(text, name)))
+            picked.append((text, called.get(text) or by_id.get(text, name)))
         elif geography.fold(text) in words:
             id = words[geography.fold(text)]
-            picked.append((id, by_id.get(id, text)))
+            picked.append((id, called.get(text) or by_id.get(id, text)))
         else:
             lost.append(text)
     if lost:
