@@ -23,7 +23,7 @@ from lipgeo.census.census import Census
 from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.geography.floors import floors
 from lipgeo.report import CheckReport, Finding, Severity, finding
-from lipgeo.words import say
+from lipgeo.words import Sentence
 from lipgeo.zones.validity import SLIVER_SHARE
 
 __all__ = [
@@ -308,7 +308,7 @@ def remarks(
                 )
             )  # fmt: skip
     if cut:
-        basis = say(f"boundary.by_{by}")
+        basis = Sentence(f"boundary.by_{by}")
         findings.append(
             finding(
                 "boundary.share_by_area", "warning", "", value=cut,

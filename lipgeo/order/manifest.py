@@ -22,7 +22,7 @@ from lipgeo.files import (
     require_manifest,
 )
 from lipgeo.order.content import Content
-from lipgeo.report import CheckReport, Finding
+from lipgeo.report import CheckReport
 
 __all__ = [
     "ORDER",
@@ -228,6 +228,6 @@ def read_checks(folder: str | Path) -> CheckReport:
     path = Path(folder) / "checks.json"
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["findings"]
-        return CheckReport(Finding(**row) for row in rows)
+        return CheckReport.from_records(rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OrderError("order.bad_manifest", path=path, reason=error) from error
