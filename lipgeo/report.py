@@ -251,7 +251,7 @@ def flag_words(flags: str) -> str:
     --------
     >>> from lipgeo.report import flag_words
     >>> flag_words("below_floor;overlap")
-    'fewer people than the confidentiality floor; shares units with another area'
+    'below the floor; shares units with another area'
     """
     known = catalogue()
     return "; ".join(
@@ -447,9 +447,12 @@ class CheckReport(Shown):
         if not self.findings:
             return say("report.clean")
         counts = Counter(f.severity for f in self.findings)
-        return say(
-            "report.head", errors=counts["error"], warnings=counts["warning"], notes=counts["note"]
-        )
+        shown = [
+            say(f"report.{name}s", count=counts[name])
+            for name in ("error", "warning", "note")
+            if counts[name]
+        ]
+        return ", ".join(shown)
 
     def _card(self) -> Card:
         table = self.gravest_first.frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -35,19 +36,24 @@ def order(
     leave_out_empty: Annotated[
         bool, typer.Option("--leave-out-empty", help=say("cli.opt_leave_out_empty"))
     ] = False,
+    keep: Annotated[
+        str | None, typer.Option("--keep", metavar="AREA,...", help=say("cli.opt_keep"))
+    ] = None,
     lang: o.Lang = o.LangChoice.EN,
     csv: o.Csv = o.CsvStyleChoice.EN,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.order.manifest import read_checks
+    from lipgeo.order.manifest import checks_path, read_checks
     from lipgeo.order.package import write_order
+    from lipgeo.report import CheckReport
     from lipgeo.store.results import read_build
 
     with progress(quiet or as_json) as show:
         show(say("cli.step_order"), 0.0)
+        fitted = read_build(build_dir)
         written = write_order(
-            read_build(build_dir),
+            fitted,
             out,
             since=since,
             template=template,
@@ -56,15 +62,21 @@ def order(
             csv=csv.value,
             estimates=estimates,
             leave_out_empty=leave_out_empty,
+            keep=[one.strip() for one in (keep or "").split(",") if one.strip()],
         )
         show(say("cli.step_order"), 1.0)
     report = read_checks(written)
     if as_json:
         print_json({"folder": written, "findings": report.to_records()})
     else:
+        print(say("cli.ordered", folder=written), flush=True)
         if not quiet:
-            print_findings(report)
-        print(say("cli.ordered", folder=written))
+            known = set(fitted.report)
+            new = CheckReport(found for found in report if found not in known)
+            print_findings(new, where=checks_path(written))
+            if repeated := CheckReport(found for found in report if found in known):
+                told = say("cli.findings_of_build", counted=repeated.counted)
+                print(told, file=sys.stderr)
     raise typer.Exit(exit_status(report))
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "ZIP",
     "OldOrder",
     "area_records",
+    "checks_path",
     "earlier_areas",
     "read_changed_order",
     "read_checks",
@@ -217,6 +218,11 @@ def read_changed_order(folder: str | Path) -> OldOrder:
     return OldOrder(place, found)
 
 
+def checks_path(folder: str | Path) -> Path:
+    """Return the file of an order that has all findings."""
+    return Path(folder) / "checks.json"
+
+
 def read_checks(folder: str | Path) -> CheckReport:
     """Return the findings an order was written with.
 
@@ -225,7 +231,7 @@ def read_checks(folder: str | Path) -> CheckReport:
     OrderError
         There is no ``checks.json``, or it cannot be read.
     """
-    path = Path(folder) / "checks.json"
+    path = checks_path(folder)
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["findings"]
         return CheckReport.from_records(rows)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,6 +102,7 @@ def write_order(
     csv: CsvStyle = "en",
     estimates: Any = None,
     leave_out_empty: bool = False,
+    keep: Iterable[str] = (),
 ) -> Path:
     """Write the order package: boundaries, lists, checks, map, manifest; whole or not at all.
 
@@ -127,6 +128,10 @@ def write_order(
         tables' cells are likely to come back suppressed or rounded to nothing.
     leave_out_empty
         Leave out areas without units and list them, instead of refusing.
+    keep
+        Ids of areas to order although nobody lives in them or they are below the confidentiality
+        floor. Other such areas are left out; the manifest and the README list them with the
+        reason.
 
     Returns
     -------
@@ -151,7 +156,8 @@ def write_order(
     Raises
     ------
     OrderError
-        Areas without units or polygon, ids that clash, names or counts no format holds, a
+        Areas without units or polygon, ids to keep that are not there, ids that clash, names or
+        counts no format holds, a
         template or list of tables that cannot be used, an earlier order that is damaged.
     OutputError
         The folder exists or cannot be written.
@@ -164,7 +170,9 @@ def write_order(
     asked = read_tables(tables)
     expected = read_estimates(estimates)
     old = None if since is None else _intact(since)
-    content = gather(b, used=old.used_ids if old else None, leave_out_empty=leave_out_empty)
+    used = old.used_ids if old else None
+    asked_for = [keep] if isinstance(keep, str) else keep
+    content = gather(b, used=used, leave_out_empty=leave_out_empty, keep=asked_for)
     kept: Mapping[str, Path] = {}
     if old:
         content, kept = frozen_areas(content, old)
@@ -224,7 +232,8 @@ def _write_files(
             text = area_geojson(content, area, shape)
             path.write_text(text, encoding="utf-8", newline="\n")
     write_lists(content, made, template=form, csv=csv)
-    preview(b).save(made / "map.html")
+    # the map shows what is ordered
+    preview(b.select(content.areas["area_id"])).save(made / "map.html")
 
 
 def _write_words(

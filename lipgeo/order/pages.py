@@ -52,7 +52,8 @@ def _readme(
         yield say("order.readme_left_out_why")
         yield ""
         yield from (
-            f"- {_cell(a.area_id)}: {_cell(_name(a))}" for a in content.left_out.itertuples()
+            f"- {_cell(a.area_id)}: {_cell(_name(a))} ({say(f'order.reason_{a.reason}')})"
+            for a in content.left_out.itertuples()
         )
     yield from ("", "## " + say("order.readme_source"), "")
     yield content.attribution
@@ -126,14 +127,14 @@ def _floors(content: Content, report: CheckReport) -> Iterable[str]:
     unsure = {fact.certainty for fact in known.values()} - {"verified"}
     if unsure:
         yield say("order.readme_floors_unsure", vintage=str(content.vintage))
-    shown = [f for f in report if f.severity != "note"]
+    shown = [f for f in report.gravest_first if f.severity != "note"]
     yield ""
     if not shown:
         yield say("order.readme_nothing_found")
         return
     yield say("order.readme_findings", count=len(shown))
     yield ""
-    yield from (f"- {_cell(found.message)}" for found in shown[:20])
+    yield from (f"- {_cell(found.sentence)}" for found in shown[:20])
     if len(shown) > 20:
         yield "- " + say("order.readme_more", more=len(shown) - 20)
 
@@ -156,14 +157,13 @@ def _table(content: Content) -> Iterable[str]:
 
 def checks_page(content: Content, report: CheckReport) -> str:
     """Return the findings as a page that loads nothing, gravest first; in the language in force."""
-    rank = {"error": 0, "warning": 1, "note": 2}
-    found = sorted(report, key=lambda finding: rank[finding.severity])
+    found = report.gravest_first
     page = fill_template(
         "order/checks.html.jinja",
         title=say("order.checks_title", vintage=str(content.vintage)),
         caption=say("order.checks_caption", count=len(found)),
         heads=[say(f"order.head_{name}") for name in ("severity", "subject", "message")],
-        rows=[(say(f"cli.severity_{f.severity}"), f.subject, f.message) for f in found],
+        rows=[(say(f"cli.severity_{f.severity}"), f.subject, f.sentence) for f in found],
         classes=[f.severity for f in found],
         clean=say("report.clean"),
         attribution=content.attribution,
