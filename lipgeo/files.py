@@ -544,6 +544,11 @@ def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
+def _shortest(value: float) -> str:
+    """Return a number in the fewest digits that read back as it; a whole one without a point."""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
 def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
     """Write a CSV for people: UTF-8 with a byte-order mark, missing cells empty.
 
@@ -572,6 +577,7 @@ def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
         path,
         sep=separator,
         decimal=decimal,
+        float_format=_shortest,
         index=False,
         encoding="utf-8-sig",
         lineterminator="\r\n",
