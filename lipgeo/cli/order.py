@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from lipgeo.cli import options as o
-from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
+from lipgeo.cli.reporting import (
+    SHOWN,
+    exit_status,
+    print_findings,
+    print_json,
+    print_table,
+    progress,
+)
 from lipgeo.words import say
 
 __all__ = ["diff", "order", "verify"]
@@ -80,6 +87,10 @@ def order(
     raise typer.Exit(exit_status(report))
 
 
+def _change_words(change: str) -> str:
+    return ", ".join(say(f"cli.change_{one}") for one in change.split(";"))
+
+
 def verify(
     folder: _OrderDir,
     store: Annotated[
@@ -127,7 +138,10 @@ def diff(
         )
         return
     if len(shown):
-        columns = ["area_id", "change", "units_added", "units_removed", "people_added",
-                   "people_lost", "population_before", "population"]  # fmt: skip
-        print_frame(shown[columns])
+        names = ("area_id", "change", "units_kept", "units_added", "units_removed",
+                 "population_before", "population")  # fmt: skip
+        heads = {name: say(f"cli.head_{name}") for name in names}
+        changes = shown.assign(change=[_change_words(one) for one in shown["change"]])
+        more = len(changes) - SHOWN
+        print_table(changes, heads, more=say("cli.more_areas", more=more) if more > 0 else "")
     print(repr(found))

@@ -19,6 +19,7 @@ from lipgeo.report import CheckReport
 from lipgeo.words import say
 
 __all__ = [
+    "SHOWN",
     "exit_status",
     "print_areas",
     "print_findings",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 #: findings, and rows of a table, shown before the rest is counted
-_SHOWN = 20
+SHOWN = 20
 #: findings of one kind shown before the rest of the kind is counted
 _ALIKE = 3
 
@@ -119,7 +120,7 @@ def print_table(
             return say("report.percent", share=float(value))
         return value if isinstance(value, str) else number(float(value), 0)
 
-    first = frame.head(_SHOWN)
+    first = frame.head(SHOWN)
     rows = [[shown(name, value) for name, value in zip(heads, row, strict=True)]
             for row in first[list(heads)].itertuples(index=False)]  # fmt: skip
     if total is not None:
@@ -129,7 +130,7 @@ def print_table(
         head for name, head in heads.items() if frame[name].dtype.kind in "iuf" or name in percent
     }
     _print_text(text, numeric, total is not None)
-    if len(frame) > _SHOWN and more:
+    if len(frame) > SHOWN and more:
         print(more)
 
 
@@ -188,7 +189,7 @@ def print_areas(areas: Any, labels: Any, *, more: str) -> None:
     if (table["part_count"] > 1).any():
         heads["part_count"] = say("cli.head_parts")
     heads["words"] = say("report.head_flags")
-    said = say(more, more=len(table) - _SHOWN) if len(table) > _SHOWN else ""
+    said = say(more, more=len(table) - SHOWN) if len(table) > SHOWN else ""
     print_table(
         table, heads, percent=["misfit_share"], more=said, total=total if len(table) > 1 else None
     )
@@ -219,7 +220,7 @@ def print_findings(report: CheckReport, *, where: Path | None = None) -> None:
             lines.append(f"{say(f'cli.severity_{one.severity}')}: {one.sentence}")
         elif alike[kind] == _ALIKE + 1:
             lines.append(say("cli.more_alike", more=kinds[kind] - _ALIKE))
-    shown = lines[:_SHOWN]
+    shown = lines[:SHOWN]
     print(*shown, sep="\n", end="\n" if shown else "", file=sys.stderr)
     if where is not None and len(ordered):
         print(say("cli.findings_in", counted=ordered.counted, path=where), file=sys.stderr)
