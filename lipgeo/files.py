@@ -19,6 +19,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -544,9 +545,11 @@ def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def _shortest(value: float) -> str:
+def _shortest(value: float, decimal: str) -> str:
     """Return a number in the fewest digits that read back as it; a whole one without a point."""
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
+    # pandas leaves the decimal mark to whoever formats
+    whole = float(value).is_integer()
+    return str(int(value)) if whole else repr(float(value)).replace(".", decimal)
 
 
 def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
@@ -576,8 +579,7 @@ def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
     safe.to_csv(
         path,
         sep=separator,
-        decimal=decimal,
-        float_format=_shortest,
+        float_format=partial(_shortest, decimal=decimal),
         index=False,
         encoding="utf-8-sig",
         lineterminator="\r\n",

@@ -41,7 +41,7 @@ def test_order_verify_and_diff(place) -> None:
     assert made.returncode == 1, made.stderr
     # the build said it, so it is counted and not said again
     assert "below the floor" not in made.stderr
-    assert "not repeated here (1 warning" in made.stderr
+    assert "not repeated here (2 warnings" in made.stderr
     assert str(place / "one") in made.stdout
     again = run("order", place / "build", "--out", place / "two", "--since", place / "one",
                 "--json", "--keep", "3")  # fmt: skip

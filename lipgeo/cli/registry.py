@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lipgeo.areas.service_areas import ServiceAreas
     from lipgeo.census.census import Census
     from lipgeo.registry.compile import CompiledSet
-    from lipgeo.report import CheckReport, finding, finding_of
+    from lipgeo.report import CheckReport
 
 __all__ = [
     "app",
@@ -115,7 +115,7 @@ def _check_rows(path: Path, store: Path, vintage: int | None) -> CheckReport:
 def _check_ids(ids: str, store: Path, vintage: int | None, *, draft: bool) -> CheckReport:
     from lipgeo.errors import LipgeoError
     from lipgeo.registry.resolving import resolve, units
-    from lipgeo.report import CheckReport, notes_of
+    from lipgeo.report import CheckReport, finding, finding_of, notes_of
 
     opened, earlier = _censuses(store, vintage)
     try:
