@@ -65,9 +65,11 @@ def test_every_row_has_a_right_id_a_source_and_something_known():
     assert (facts["source"].notna() & facts["certainty"].notna()).all()
 
 
-def test_nothing_is_known_of_2006_and_2026():
-    """A census without published totals proves nothing, and is no error."""
-    assert published_totals(2006) == {} == published_totals(2026)
+def test_nothing_is_known_of_2006_and_2026_is_refused():
+    """A census without published totals proves nothing, and is no error; one to come is."""
+    assert published_totals(2006) == {}
+    with pytest.raises(InputError, match="census of 2026 is not published yet"):
+        published_totals(2026)
     with pytest.raises(InputError, match=r"needs to be one of 2006.*; 2020 was given"):
         published_totals(2020)
     assert set(vintages()) > set(published_facts()["vintage"])

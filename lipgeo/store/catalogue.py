@@ -282,7 +282,7 @@ def holdings_of(census: Census) -> Holdings:
     >>> from lipgeo.store.catalogue import holdings_of
     >>> frame = pd.DataFrame({"unit_id": ["35060001"], "CD": ["3506"], "population": [5.0]})
     >>> data = MemoryCensus(2021, {"DA": frame}, {"DA": np.array([shapely.box(0, 0, 1, 1)])})
-    >>> held = held_by(Census(data))
+    >>> held = holdings_of(Census(data))
     >>> sorted(held.polygons), sorted(held.counts), sorted(held.parents)
     (['DA'], ['DA'], ['CD', 'DA'])
     """

@@ -40,7 +40,7 @@ def published_totals(vintage: int) -> dict[str, dict[str, dict[str, int]]]:
     -------
     dict
         Level code to unit id to a dictionary of what is known among ``da_count``, ``db_count``
-        and ``population`` (persons). Empty where nothing is known (2006, 2026).
+        and ``population`` (persons). Empty where nothing is known (2006).
 
     Raises
     ------

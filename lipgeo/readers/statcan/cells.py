@@ -138,25 +138,24 @@ class Vocabulary:
         self._signs: Codes = np.empty(0, dtype=np.int16)
         self._unread: Flags = np.empty(0, dtype=bool)
 
-    def learn(self, texts: Iterable[bytes]) -> None:
-        """Read texts that are new; a few at a time cost as much as thousands."""
-        new = list(dict.fromkeys(text for text in texts if text not in self._places))
-        if not new:
-            return
-        values, symbols, unread = read_cells(pd.Series(words_of(new), dtype="string"))
-        codes = np.array([self._code(symbol) for symbol in symbols], dtype=np.int16)
-        self._places |= {text: at for at, text in enumerate(new, len(self._places))}
-        self._numbers = np.append(self._numbers, values)
-        self._signs = np.append(self._signs, codes)
-        self._unread = np.append(self._unread, unread)
+    def read_numbers(self, columns: list[list[bytes]]) -> list[tuple[Floats, Codes, Flags]]:
+        """Return numbers (NaN where none), codes of symbols, and which are neither, by column.
 
-    def read_numbers(self, texts: list[bytes]) -> tuple[Floats, Codes, Flags]:
-        """Return numbers (NaN where none), codes of symbols, and which texts are neither."""
+        What is new in all columns is read at once: a few texts cost as much as thousands.
+        """
         if len(self._places) > _REMEMBERED:
             self._forget()
-        self.learn(texts)
-        places = np.fromiter(map(self._places.__getitem__, texts), np.int64, len(texts))
-        return self._numbers[places], self._signs[places], self._unread[places]
+        known = self._places
+        new = list(dict.fromkeys(t for texts in columns for t in texts if t not in known))
+        if new:
+            values, symbols, unread = read_cells(pd.Series(words_of(new), dtype="string"))
+            codes = np.array([self._code(symbol) for symbol in symbols], dtype=np.int16)
+            known |= {text: at for at, text in enumerate(new, len(known))}
+            self._numbers = np.append(self._numbers, values)
+            self._signs = np.append(self._signs, codes)
+            self._unread = np.append(self._unread, unread)
+        places = [np.fromiter(map(known.__getitem__, texts), np.int64) for texts in columns]
+        return [(self._numbers[at], self._signs[at], self._unread[at]) for at in places]
 
     def read_symbols(self, texts: list[bytes]) -> Codes:
         """Return the codes of texts of a column of symbols; one that is none is kept as it is."""

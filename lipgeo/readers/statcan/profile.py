@@ -69,23 +69,24 @@ def read_profile(
     paths = require_paths(path)
     layouts = find_layouts(paths)
     vintage = layouts[0].vintage
-    wanted, findings = _wanted(paths, layouts, characteristics)
+    wanted, findings = _choose_characteristics(paths, layouts, characteristics)
     code = None if level is None else geography.require_level(level, vintage).code
-    gathered = _Gathered(wanted, vintage)
+    wanted_rows = _WantedRows(wanted, vintage)
     for one, layout in zip(paths, layouts, strict=True):
-        gathered.read(one, layout, code)
-    held = [one for one in geography.levels(vintage) if one in set(gathered.units["level"])]
+        wanted_rows.read(one, layout, code)
+    there = set(wanted_rows.units()["level"])
+    held = [one for one in geography.levels(vintage) if one in there]
     if not held:
         raise TableError("readers.level_absent", name=paths[0].name, level=code or "", held="")
     code = code or held[0]
     findings.append(finding("readers.profile", "note", paths[0].name, vintage=vintage, level=code))
-    return gathered.table(code, vintage, findings)
+    return wanted_rows.table(code, vintage, findings)
 
 
 # ------------------------------------------------------------------------------- what is wanted
 
 
-def _wanted(
+def _choose_characteristics(
     paths: list[Path], layouts: list[ProfileLayout], asked: Iterable[str | int] | None
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Return ``id, variable`` of the characteristics wanted, those of all files together."""
@@ -208,14 +209,8 @@ def units_of(ids: Sequence[str], layout: ProfileLayout) -> pd.DataFrame:
 # -------------------------------------------------------------------------------- what is there
 
 
-class _Gathered:
-    """Rows wanted of the files of one profile: units, and a number and symbol a row.
-
-    Attributes
-    ----------
-    units
-        ``unit_id, level, name, origin`` by number; a unit again where it comes again.
-    """
+class _WantedRows:
+    """Rows wanted of the files of one profile: units, and a number and symbol a row."""
 
     def __init__(self, wanted: pd.DataFrame, vintage: int) -> None:
         self._variables = wanted["variable"].tolist()
@@ -230,8 +225,8 @@ class _Gathered:
         self._rows: list[pd.DataFrame] = []
         self._unread: list[tuple[str, str, Unread]] = []
 
-    @property
     def units(self) -> pd.DataFrame:
+        """Return ``unit_id, level, name, origin`` by number; a unit again where it comes again."""
         columns = ["unit_id", "level", "name", "origin"]
         return pd.concat([pd.DataFrame(columns=columns), *self._units], ignore_index=True)
 
@@ -263,7 +258,8 @@ class _Gathered:
                 )
                 units = units.assign(name=rows.names, origin=len(self._sources))
                 self._units.append(units.loc[mine, ["unit_id", "level", "name", "origin"]])
-                self._remember(reader, layout)
+                if reader.unread:
+                    self._remember(reader, layout)
         assert reader.block is not None
         self._sources.append((path.name, file_digest(path, reader.block.digest)))
 
@@ -287,7 +283,7 @@ class _Gathered:
             shown = ["{unit_id} {variable}: {value}".format(**one) for one in problems]
             raise TableError("readers.not_numbers", problems, name=files, cells=shown)
         # one row a unit, in the order they came
-        units = self.units
+        units = self.units()
         units = units[units["level"].eq(code)]
         first = units.drop_duplicates("unit_id").set_index("unit_id")
         rows = pd.concat(self._rows, ignore_index=True)

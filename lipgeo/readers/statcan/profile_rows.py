@@ -1,8 +1,8 @@
 """Rows of a Census Profile as arrays, whole units at a time: the one parser of profiles.
 
-Each block of a file's text goes to pyarrow.csv, columns as text that is kept once where it
-repeats; texts become numbers and symbols by :class:`~lipgeo.readers.statcan.cells.Vocabulary`.
-``read_profile`` and ``add_table`` both read by it.
+Each block of a file's text goes to pyarrow.csv, which keeps a text that repeats once; texts become
+numbers and symbols by :class:`~lipgeo.readers.statcan.cells.Vocabulary`. What few rows need (words,
+names, rates) is parsed of these rows alone. ``read_profile`` and ``add_table`` both read by it.
 """
 
 from __future__ import annotations
@@ -374,7 +374,7 @@ class Reader:
 
     def _places(self, parsed: _Parsed) -> Ints32:
         """Return the place of each row's characteristic, adding new ones; -1 if passed over."""
-        column = _combined(parsed.table, self._layout.columns["member"])
+        column = _dictionary_of(parsed.table, self._layout.columns["member"])
         if column.null_count:
             raise TableError("readers.no_member", path=self._path, given="")
         codes = column.indices.to_numpy()
@@ -410,10 +410,9 @@ class Reader:
         self, parsed: _Parsed, cells: pa.Table, rows: Places, places: Ints32
     ) -> dict[str, Values]:
         """Return columns of values: counts, and rates where no plain count is meant."""
-        self._learn_texts(cells, [one.count for one in self._columns.values()])
-        found = {
-            name: self._cells(cells, one.count, one.symbol) for name, one in self._columns.items()
-        }
+        pairs: list[tuple[int | None, int | None]]
+        pairs = [(one.count, one.symbol) for one in self._columns.values()]
+        found = dict(zip(self._columns, self._cells(cells, pairs), strict=True))
         rated = {name: one for name, one in self._columns.items() if one.rate is not None}
         blank = np.zeros(len(rows), dtype=bool)
         for name in rated:
@@ -422,14 +421,11 @@ class Reader:
         again = again[~np.array(self._characteristics.counts, dtype=bool)[places[again]]]
         if len(again):
             # few rows have no count: the rates of these alone are parsed
-            wanted = [(one.rate, one.rate_symbol) for one in rated.values()]
-            rates = parsed.columns(
-                rows[again], [at for pair in wanted for at in pair if at is not None]
-            )
-            self._learn_texts(rates, [one.rate for one in rated.values()])
-            for name, one in rated.items():
+            pairs = [(one.rate, one.rate_symbol) for one in rated.values()]
+            wanted = [at for pair in pairs for at in pair if at is not None]
+            rates = self._cells(parsed.columns(rows[again], wanted), pairs)
+            for name, (rate, mark, bad) in zip(rated, rates, strict=True):
                 numbers, symbols, unread = found[name]
-                rate, mark, bad = self._cells(rates, one.rate, one.rate_symbol)
                 blank = np.isnan(numbers[again])
                 # a rate that cannot be read is named where nothing else stands in the row
                 unread[again] |= blank & bad & (symbols[again] == 0)
@@ -441,26 +437,27 @@ class Reader:
                 self._remember(parsed, name, rows[at], places[at])
         return {name: Values(numbers, symbols) for name, (numbers, symbols, _) in found.items()}
 
-    def _learn_texts(self, table: pa.Table, places: Sequence[int | None]) -> None:
-        """Have the texts of several columns read at once: each time has its price."""
-        columns = [_combined(table, place).dictionary for place in places]
-        self._vocabulary.learn(text for column in columns for text in column.to_pylist())
-
     def _cells(
-        self, table: pa.Table, place: int | None, beside: int | None
-    ) -> tuple[Floats, Codes, Flags]:
-        """Return numbers, symbols and which cells are neither, of a column."""
-        codes, texts = _codes_of(table, place)
+        self, table: pa.Table, pairs: Sequence[tuple[int | None, int | None]]
+    ) -> list[tuple[Floats, Codes, Flags]]:
+        """Return numbers, symbols and which cells are neither, of columns and those beside them."""
+        columns = [_codes_of(table, place) for place, _ in pairs]
         # one more text, which is none: its code is -1
-        numbers, signs, bad = self._vocabulary.read_numbers([*texts, b""])
-        symbols = signs[codes] if signs.any() else np.zeros(len(codes), dtype=np.int16)
-        unread = bad[codes] if bad.any() else np.zeros(len(codes), dtype=bool)
-        if beside is not None:
-            marks, words = _codes_of(table, beside)
-            if words:
-                given = self._vocabulary.read_symbols([*words, b""])[marks]
-                symbols = np.where(given != 0, given, symbols)
-        return numbers[codes], symbols, unread
+        words = [[*texts, b""] for _, texts in columns]
+        read = self._vocabulary.read_numbers(words)
+        found = []
+        for (codes, _), (_, beside), (numbers, signs, bad) in zip(
+            columns, pairs, read, strict=True
+        ):
+            symbols = signs[codes] if signs.any() else np.zeros(len(codes), dtype=np.int16)
+            unread = bad[codes] if bad.any() else np.zeros(len(codes), dtype=bool)
+            if beside is not None:
+                marks, texts = _codes_of(table, beside)
+                if texts:
+                    given = self._vocabulary.read_symbols([*texts, b""])[marks]
+                    symbols = np.where(given != 0, given, symbols)
+            found.append((numbers[codes], symbols, unread))
+        return found
 
     def _remember(self, parsed: _Parsed, name: str, rows: Places, places: Ints32) -> None:
         """Remember cells that are neither numbers nor symbols."""
@@ -509,14 +506,15 @@ class _Parsed:
         return _parse_text(lines.buffers()[2].slice(0, size), self._layout, wanted)
 
 
-def _combined(table: pa.Table, place: int | None) -> pa.DictionaryArray:
+def _dictionary_of(table: pa.Table, place: int | None) -> pa.DictionaryArray:
+    """Return a column as one array of codes and the texts they stand for."""
     column = table.column(str(place)).combine_chunks()
     return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
 
 
 def _codes_of(table: pa.Table, place: int | None) -> tuple[Places, list[bytes]]:
     """Return which text stands in each row of a column, -1 where none, and the texts."""
-    column = _combined(table, place)
+    column = _dictionary_of(table, place)
     codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return codes.astype(np.intp), column.dictionary.to_pylist()
 

@@ -1,8 +1,7 @@
-"""``add_table``: Census Profile files into a store, streaming, a batch of units at a time.
+"""Import Census Profile files into a store as a table, a batch of units at a time: ``add_table``.
 
-What an import has done so far, line by line, so that a killed one can go on.
-
-The end of an import: what is left to write, and the table put in its place in one step.
+A journal says line by line what is done, so that a killed import goes on; at the end the table is
+put in its place in one step.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ from lipgeo.store.tables.layout import (
     TABLE,
     TABLES,
     UNITS,
-    held_tables,
+    find_tables,
     old_folder,
     table_folder,
     work_folder,
@@ -365,7 +364,7 @@ def add_table(
     table = table_folder(folder, vintage, name)
     with import_lock(folder):
         put_right(folder)
-        held = held_tables(folder).get((vintage, name))
+        held = find_tables(folder).get((vintage, name))
         if held is not None and not replace:
             if _same_files(read_manifest(held, TABLE), paths, progress):
                 note = finding("store.already_in", "note", name, name=name, vintage=vintage)
@@ -377,14 +376,14 @@ def add_table(
                 held=[one["file"] for one in read_manifest(held, TABLE)["sources"]],
             )
         try:
-            return _imported(table, paths, layouts, progress)
+            return _import_files(table, paths, layouts, progress)
         except OSError as error:
             if isinstance(error, LipgeoError):
                 raise
             raise output_error(table, error) from error
 
 
-def _imported(
+def _import_files(
     table: Path, paths: list[Path], layouts: list[ProfileLayout], progress: Progress | None
 ) -> CheckReport:
     """Import files into the folder of a table; begin anew where one changed since it was left."""

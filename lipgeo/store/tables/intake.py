@@ -1,6 +1,7 @@
-"""What an import has taken in: units, characteristics, parts; a batch at a time.
+"""Take in rows of profiles, a batch of units at a time, and write them as parts of a table.
 
-Parts of a table: a batch of units, content and characteristic after the other, as Parquet.
+An ``Intake`` numbers units, tells repeated ones and counts what is left out; a part is Parquet, in
+it one content and characteristic after the other.
 """
 
 from __future__ import annotations
@@ -207,8 +208,8 @@ class _Part:
             missing = np.isnan(values)
             columns[name] = pa.array(values, mask=missing)
             columns[f"{name}_symbol"] = self._words[name].of(rows)
-            seen[f"{name}_least"] = _known(np.fmin.reduceat(values, firsts))
-            seen[f"{name}_greatest"] = _known(np.fmax.reduceat(values, firsts))
+            seen[f"{name}_least"] = _with_nulls(np.fmin.reduceat(values, firsts))
+            seen[f"{name}_greatest"] = _with_nulls(np.fmax.reduceat(values, firsts))
             seen[f"{name}_missing"] = np.add.reduceat(missing, firsts, dtype=np.int64)
         table = pa.table(columns)
         if self._writer is None:
@@ -234,7 +235,7 @@ class _Part:
         return pa.concat_tables(self._seen)
 
 
-def _known(values: npt.NDArray[np.float64]) -> pa.Array:
+def _with_nulls(values: npt.NDArray[np.float64]) -> pa.Array:
     """Return numbers, null where there is none."""
     return pa.array(values, mask=np.isnan(values))
 
@@ -357,9 +358,9 @@ class Intake:
         self.end, self.check = Place(*entry["end"]), (entry["check"][0], entry["check"][1])
         self._batches += 1
         self.values = entry["values"]
-        self._written(entry)
+        self._add_entry(entry)
 
-    def _written(self, entry: dict[str, Any]) -> None:
+    def _add_entry(self, entry: dict[str, Any]) -> None:
         self.parts += entry["parts"]
         self.ranges += entry["ranges"]
         self.not_believed += entry["not_believed"]
@@ -420,7 +421,7 @@ class Intake:
         def write() -> dict[str, Any]:
             parts, ranges = write_parts(self._folder, number, long, levels=levels, spare=spare)
             entry["parts"], entry["ranges"] = parts, ranges
-            self._written(entry)
+            self._add_entry(entry)
             return entry
 
         return write

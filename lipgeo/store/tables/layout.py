@@ -22,7 +22,7 @@ __all__ = [
     "TABLE",
     "TABLES",
     "UNITS",
-    "held_tables",
+    "find_tables",
     "old_folder",
     "part_name",
     "range_name",
@@ -87,7 +87,7 @@ def range_name(level: str, number: int) -> str:
     return f"{_PART_RANGES}/{level}-{number:05d}.parquet"
 
 
-def held_tables(store: Path) -> dict[tuple[int, str], Path]:
+def find_tables(store: Path) -> dict[tuple[int, str], Path]:
     """Return the tables of a store: vintage and name, and the folder.
 
     A table left aside by an import that was killed while replacing it counts as held; an

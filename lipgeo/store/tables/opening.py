@@ -1,7 +1,4 @@
-"""``open_table``: an imported table, left where it is, with the engine that adds it up.
-
-``describe_tables``: the imported tables of a store.
-"""
+"""Open an imported table where it lies, with the engine that adds it up; list those of a store."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ from lipgeo.store.tables.layout import (
     RANGES,
     TABLE,
     UNITS,
-    held_tables,
+    find_tables,
 )
 from lipgeo.tables.long_table import LongTable
 from lipgeo.tables.variables import Variable, known_variables
@@ -59,7 +56,7 @@ def describe_tables(store: str | Path) -> pd.DataFrame:
     if not folder.is_dir():
         raise no_store(folder)
     rows = []
-    for (vintage, name), table in held_tables(folder).items():
+    for (vintage, name), table in find_tables(folder).items():
         manifest = read_manifest(table, TABLE)
         files = ", ".join(source["file"] for source in manifest["sources"])
         rows += [
@@ -129,7 +126,7 @@ def open_table(
     """
     if vintage is not None:
         geography.require_vintage(int(vintage))
-    folder = _found(Path(store), name, vintage)
+    folder = _find_folder(Path(store), name, vintage)
     manifest = read_manifest(folder, TABLE)
     levels = manifest["levels"]
     code = levels[0] if level is None else geography.require_level(level, manifest["vintage"]).code
@@ -163,11 +160,11 @@ def open_table(
     )
 
 
-def _found(store: Path, name: str | None, vintage: int | None) -> Path:
+def _find_folder(store: Path, name: str | None, vintage: int | None) -> Path:
     """Return the folder of the one table that answers."""
     if not store.is_dir():
         raise no_store(store)
-    held = held_tables(store)
+    held = find_tables(store)
     answering = {
         key: folder
         for key, folder in held.items()
@@ -250,13 +247,13 @@ def _columns(characteristics: pd.DataFrame, values: list[str]) -> dict[str, tupl
     ids = ordered["characteristic"].astype(int)
     names = ordered["variable"].fillna(ids.astype(str)).astype(str)
     return {
-        _named(name, kind): (id, kind)
+        _name_column(name, kind): (id, kind)
         for name, id in zip(names, ids, strict=True)
         for kind in values
     }
 
 
-def _named(name: str, kind: str) -> str:
+def _name_column(name: str, kind: str) -> str:
     return name if kind == _TOTAL else f"{name}_{kind}"
 
 
@@ -274,16 +271,18 @@ def _variables(columns: Mapping[str, tuple[int, str]], vintage: int) -> dict[str
         found[name] = replace(
             one,
             name=name,
-            denominator=None if one.denominator is None else _named(one.denominator, kind),
-            groups=tuple(replace(of, variable=_named(of.variable, kind)) for of in one.groups),
+            denominator=None if one.denominator is None else _name_column(one.denominator, kind),
+            groups=tuple(
+                replace(of, variable=_name_column(of.variable, kind)) for of in one.groups
+            ),
             characteristics=(),
-            name_en=_labelled(one.name_en, kind, "en"),
-            name_fr=_labelled(one.name_fr, kind, "fr"),
+            name_en=_label(one.name_en, kind, "en"),
+            name_fr=_label(one.name_fr, kind, "fr"),
         )
     return found
 
 
-def _labelled(name: str, kind: str, lang: Language) -> str:
+def _label(name: str, kind: str, lang: Language) -> str:
     if not name:
         return name
     with speaking(lang):

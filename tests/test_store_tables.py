@@ -25,10 +25,10 @@ import lipgeo
 from lipgeo import synthetic
 from lipgeo.errors import FileError, InputError, OutputError, StoreError, TableError
 from lipgeo.files import read_manifest
-from lipgeo.readers.statcan import profile_files as blocks
+from lipgeo.readers.statcan import profile_files
 from lipgeo.store.add import import_lock
 from lipgeo.store.tables import importing, intake
-from lipgeo.store.tables.layout import TABLE, held_tables, table_folder, work_folder
+from lipgeo.store.tables.layout import TABLE, find_tables, table_folder, work_folder
 from lipgeo.store.tables.opening import describe_tables
 from lipgeo.synthetic.files import COLUMNS
 
@@ -316,7 +316,7 @@ def test_any_rows_are_read_as_a_slow_reader_reads_them(data, tmp_path_factory):
             unit[id] = data.draw(st.sampled_from([row, None]))
     path = profile(folder / "p.csv", units)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK", data.draw(st.integers(1, 5)) * 700)
+        patch.setattr(profile_files, "BLOCK", data.draw(st.integers(1, 5)) * 700)
         patch.setattr(importing, "BATCH_UNITS", data.draw(st.integers(1, 7)))
         lipgeo.add_table(folder / "store", path, name="p")
     assert_held(folder / "store", "p", path)
@@ -330,6 +330,95 @@ def test_notes_and_empty_lines_are_passed_over(tmp_path):
     path.write_bytes(b"\r\n".join([*text[:-1], b'"Source: a census, of a country"', b"", b""]))
     lipgeo.add_table(tmp_path / "store", path, name="p")
     assert len(held(tmp_path / "store", "p")) == 20
+
+
+def test_a_note_with_accents_is_passed_over_in_either_code_page(tmp_path):
+    """A French note is no row, whatever its code page; what follows keeps its line number."""
+    units = das(4)
+    units[3][2][384] = figures("douze")
+    for encoding in ("cp1252", "utf-8"):
+        path = profile(tmp_path / f"{encoding}.csv", units, encoding=encoding)
+        text = path.read_bytes().split(b"\r\n")
+        text[3:3] = [b"", '"Données révisées, à Montréal"'.encode(encoding)]
+        path.write_bytes(b"\r\n".join(text))
+        with pytest.raises(TableError, match=rf"{encoding}\.csv:22.*35060004 384.*douze"):
+            lipgeo.add_table(tmp_path / "store", path, name="p")
+        assert path.read_bytes().split(b"\r\n")[21].count(b"douze") == 3
+
+
+def test_rates_are_taken_alike_in_memory_and_in_a_store(tmp_path):
+    """Where no count is, both take the rate unless the dictionary knows a plain count."""
+    units = das(3)
+    for _, _, cells in units:
+        cells[345] = figures("", "", "12.5", "E")
+        cells[384] = figures("", "x", "9.9", "")
+        cells[9999] = figures("", "", "3.5", "r")
+    path = profile(tmp_path / "p.csv", units)
+    lipgeo.add_table(tmp_path / "store", path, name="p")
+    rows = held(tmp_path / "store", "p").loc["DA"]
+    table = lipgeo.read_profile(path, characteristics=[345, 384, 9999])
+    for column, id in zip(table.frame, (345, 384, 9999), strict=True):
+        mine = rows.xs(id, level="characteristic")
+        assert table.frame[column].equals(mine["total"].rename(column))
+        assert table.symbols[column].tolist() == mine["total_symbol"].tolist()
+    assert table.frame.iloc[0, [0, 2]].tolist() == [12.5, 3.5]
+    assert np.isnan(table.frame.iloc[0, 1])
+
+
+# ---------------------------------------------------------------------------- census of a file
+
+
+def of_2026(path, *, name=False, year=False, dguids=False, last=False):
+    """Write a profile that says 2026 somewhere: in its name, its years, its DGUIDs or its last."""
+    units = das(3)
+    if dguids or last:
+        units = [
+            (dguid.replace("2021", "2026") if dguids or place == 2 else dguid, unit, cells)
+            for place, (dguid, unit, cells) in enumerate(units)
+        ]
+    path = profile(path / ("98-401-X2026006_data.csv" if name else "p.csv"), units)
+    if year:
+        path.write_bytes(path.read_bytes().replace(b"\r\n2021,", b"\r\n2026,"))
+    return path
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"name": True},
+        {"year": True},
+        {"dguids": True},
+        {"last": True},
+        {"name": True, "year": True, "dguids": True},
+    ],
+    ids=["name", "years", "DGUIDs", "the last DGUID", "all"],
+)
+def test_a_profile_of_2026_is_never_read_as_2021(tmp_path, says):
+    """Whatever says 2026, name, years, DGUIDs or one unit of them: refused, and by what it says."""
+    path = of_2026(tmp_path, **says)
+    for read in (
+        lipgeo.read_profile,
+        lipgeo.read_table,
+        lambda one: lipgeo.add_table(tmp_path / "store", one),
+    ):
+        with pytest.raises(TableError, match="2026"):
+            read(path)
+    assert not find_tables(tmp_path / "store")
+
+
+def test_a_subdivision_of_a_later_census_is_refused(tmp_path):
+    """Subdivisions are issued every year: one of 2026 parses, and is still none of 2021."""
+    path = profile(tmp_path / "p.csv", [("2026A00053506008", "Ottawa", {})])
+    with pytest.raises(TableError, match="2026A00053506008"):
+        lipgeo.read_profile(path)
+
+
+def test_a_district_keeps_the_year_of_its_order(tmp_path):
+    """A federal electoral district of 2013 or 2023 is one of the census of 2021."""
+    path = profile(tmp_path / "p.csv", [("2013A000435075", "a", {}), ("2023A000435076", "b", {})])
+    assert lipgeo.read_profile(path).frame.index.tolist() == ["35075", "35076"]
+    lipgeo.add_table(tmp_path / "store", path, name="p")
+    assert len(held(tmp_path / "store", "p").loc["FED"]) == 10
 
 
 # ------------------------------------------------------------------------------- several files
@@ -360,7 +449,7 @@ def test_units_that_come_again_with_other_figures_are_refused(tmp_path, monkeypa
     paths = [profile(tmp_path / "a.csv", units), profile(tmp_path / "b.csv", [*other, *units[:1]])]
     with pytest.raises(TableError, match="35060003"):
         lipgeo.add_table(tmp_path / "store", paths, name="p")
-    assert not held_tables(tmp_path / "store")
+    assert not find_tables(tmp_path / "store")
 
 
 def test_profiles_of_two_censuses_or_of_none(tmp_path):
@@ -386,7 +475,7 @@ def test_cells_that_are_no_numbers_are_all_named(tmp_path):
     with pytest.raises(TableError, match=r"4 are not.*p\.csv:15.*35060003 384.*twelve") as caught:
         lipgeo.add_table(tmp_path / "store", path, name="p")
     assert sorted(row["line"] for row in caught.value.rows) == [15, 15, 15, 37]
-    assert not held_tables(tmp_path / "store")
+    assert not find_tables(tmp_path / "store")
     units[2][2][384] = units[7][2][1] = figures("12")
     profile(path, units)
     lipgeo.add_table(tmp_path / "store", path, name="p")
@@ -399,12 +488,13 @@ def test_a_file_that_breaks_off(tmp_path, units):
     path = profile(tmp_path / "p.csv", das(units))
     whole = path.read_bytes()
     path.write_bytes(whole[:-30])
-    with pytest.raises(FileError, match="breaks off"):
+    last = 1 + units * len(ROWS)
+    with pytest.raises(FileError, match=rf"breaks off.*line {last} has"):
         lipgeo.add_table(tmp_path / "store", path, name="p")
     path.write_bytes(whole.replace(b"English only", b"English\r\nonly"))
     with pytest.raises(FileError, match="breaks off"):
         lipgeo.add_table(tmp_path / "store", path, name="p")
-    assert not held_tables(tmp_path / "store")
+    assert not find_tables(tmp_path / "store")
 
 
 def test_a_file_cut_between_rows_is_suspected(tmp_path):
@@ -459,9 +549,9 @@ def test_a_census_added_later_leaves_tables_alone(tmp_path):
 SLOW = """
 import sys, time
 import lipgeo
-from lipgeo.readers.statcan import profile_files as blocks
+from lipgeo.readers.statcan import profile_files
 from lipgeo.store.tables import importing, intake
-blocks.BLOCK, importing.BLOCK, importing.BATCH_UNITS = 1 << 14, 1 << 14, 8
+profile_files.BLOCK, importing.BATCH_UNITS = 1 << 14, 8
 write = intake.write_parts
 def slowly(*given, **named):
     time.sleep(0.03)
@@ -473,7 +563,7 @@ lipgeo.add_table(sys.argv[1], sys.argv[2:], name="p")
 
 def small_steps(patch):
     """Import in the steps of SLOW."""
-    patch.setattr(blocks, "BLOCK", 1 << 14)
+    patch.setattr(profile_files, "BLOCK", 1 << 14)
     patch.setattr(importing, "BATCH_UNITS", 8)
 
 
@@ -510,7 +600,7 @@ def test_a_killed_import_goes_on_and_ends_the_same(tmp_path, monkeypatch):
     reached = [killed(store, paths, entries) for entries in (1, 5, 12, 24)]
     assert reached == sorted(reached)
     assert reached[-1] >= 24
-    assert not held_tables(store)
+    assert not find_tables(store)
     assert describe_tables(store).empty
     # what a kill in the middle of a part or of a line leaves
     work = work_folder(table_folder(store, 2021, "p"))
@@ -556,7 +646,7 @@ def test_a_kill_while_a_table_is_replaced_leaves_the_old_one(tmp_path):
     lipgeo.add_table(store, path, name="p")
     folder = table_folder(store, 2021, "p")
     folder.rename(folder.with_name(".p-old"))
-    assert list(held_tables(store)) == [(2021, "p")]
+    assert list(find_tables(store)) == [(2021, "p")]
     assert lipgeo.add_table(store, path, name="p").only("already_in")
     assert folder.is_dir()
 
@@ -573,7 +663,7 @@ def test_a_disk_that_is_full(tmp_path, monkeypatch):
         patch.setattr(intake, "write_parts", full)
         with pytest.raises(OutputError, match="full"):
             lipgeo.add_table(store, path, name="p")
-    assert not held_tables(store)
+    assert not find_tables(store)
     lipgeo.add_table(store, path, name="p")
     assert_held(store, "p", path)
 
