@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -686,6 +687,13 @@ def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
+def _shortest(value: float, decimal: str) -> str:
+    """Return a number in the fewest digits that read back as it; a whole one without a point."""
+    # pandas leaves the decimal mark to whoever formats
+    whole = float(value).is_integer()
+    return str(int(value)) if whole else repr(float(value)).replace(".", decimal)
+
+
 def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
     """Write a CSV for people: UTF-8 with a byte-order mark, missing cells empty.
 
@@ -714,7 +722,7 @@ def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
     safe.to_csv(
         path,
         sep=separator,
-        decimal=decimal,
+        float_format=partial(_shortest, decimal=decimal),
         index=False,
         encoding="utf-8-sig",
         lineterminator="\r\n",

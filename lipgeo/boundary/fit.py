@@ -22,9 +22,11 @@ from lipgeo.boundary.checks import (
     add_flags,
     check_conservation,
     check_coverage,
+    check_fit,
     check_floors,
     check_overlaps,
     remarks,
+    remarks_of_shares,
 )
 from lipgeo.boundary.cover import fewest_units
 from lipgeo.boundary.measures import (
@@ -268,20 +270,26 @@ def fit_boundaries(
         vintage=census.vintage,
     )  # fmt: skip
     # what must be said of them
+    listed_only = not given.drawn.any()
     said = remarks(
         census, areas, frame,
         units=units, union=union, stopped=stopped, measures=measures, shares=shares,
-        by=by if given.drawn.any() else "area",
+        by="area" if listed_only else by,
     )  # fmt: skip
     checks = [
         check_conservation(census, units, frame, [shares, membership]),
         check_coverage(census, areas, quality["coverage"]),
         check_overlaps(census, union, areas.ids),
         check_floors(frame, census.vintage),
-    ]
+        check_fit(
+            census, frame, fit.inside,
+            unit=asked.level, by_land=measures["by_land"].to_numpy(bool),
+        ),
+    ]  # fmt: skip
     # the crosswalk repeats what the areas said on the way in
     best = remark_choice(frame, given, fit.choice, asked.limits)
-    findings = [*areas.report, *shares.report, *made.findings, *said.findings, *best.findings]
+    met = remarks_of_shares(census, shares, listed_only=listed_only)
+    findings = [*areas.report, *met, *made.findings, *said.findings, *best.findings]
     report = sum(checks, CheckReport(dict.fromkeys(findings)))
     return Boundaries(
         areas=add_flags(frame, {**said.flags, **made.flags, **best.flags}, report),

@@ -12,7 +12,14 @@ from lipgeo.cli import census, registry
 from lipgeo.cli import options as o
 from lipgeo.cli import order as orders
 from lipgeo.cli.areas import read_areas
-from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
+from lipgeo.cli.reporting import (
+    exit_status,
+    print_areas,
+    print_findings,
+    print_frame,
+    print_json,
+    progress,
+)
 from lipgeo.cli.weight import compare, weight
 from lipgeo.words import say
 
@@ -215,11 +222,10 @@ def build(
             }
         )
     else:
+        print_areas(fitted.areas, fitted.service_areas.labels, more="cli.more_areas")
+        print(say("cli.built", folder=written), flush=True)
         if not quiet:
-            print_findings(fitted.report)
-        columns = ["area_id", "unit_count", "population", "misfit_share", "part_count", "flags"]
-        print_frame(fitted.areas[columns])
-        print(say("cli.built", folder=written))
+            print_findings(fitted.report, where=written / "checks.json")
     raise typer.Exit(exit_status(fitted.report))
 
 

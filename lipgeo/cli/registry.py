@@ -10,7 +10,7 @@ import typer
 
 from lipgeo.cli import options as o
 from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
-from lipgeo.words import name_of, say
+from lipgeo.words import say
 
 if TYPE_CHECKING:
     from lipgeo.areas.service_areas import ServiceAreas
@@ -115,7 +115,7 @@ def _check_rows(path: Path, store: Path, vintage: int | None) -> CheckReport:
 def _check_ids(ids: str, store: Path, vintage: int | None, *, draft: bool) -> CheckReport:
     from lipgeo.errors import LipgeoError
     from lipgeo.registry.resolving import resolve, units
-    from lipgeo.report import CheckReport, Finding, notes_of
+    from lipgeo.report import CheckReport, finding, finding_of, notes_of
 
     opened, earlier = _censuses(store, vintage)
     try:
@@ -124,8 +124,8 @@ def _check_ids(ids: str, store: Path, vintage: int | None, *, draft: bool) -> Ch
             return found.report + found.against(opened)
         notes = notes_of(units(ids, draft=draft))
     except LipgeoError as error:
-        return CheckReport([Finding(name_of(error.key), "error", "", str(error))])
-    no_store = Finding("no_store", "note", str(store), say("cli.no_store", store=store))
+        return CheckReport([finding_of(error)])
+    no_store = finding("cli.no_store", "note", store, store=store)
     return notes + CheckReport([no_store])
 
 

@@ -21,7 +21,7 @@ from lipgeo.crosswalk.overlay.kernel import Overlay, locate, overlay, pieces
 from lipgeo.crosswalk.overlay.overlaps import couples
 from lipgeo.errors import CrosswalkError
 from lipgeo.report import Finding, finding
-from lipgeo.words import say
+from lipgeo.words import Sentence
 from lipgeo.zones.zones import Zones
 
 __all__ = [
@@ -244,7 +244,7 @@ def shares_by_weight(
         return area, lambda rows: (surface_m2(source, rows), area.basis[rows]), []
     surface = np.full(len(source), np.nan)
     surface[met] = surface_m2(source, met)
-    label = say(f"crosswalk.{weight}")
+    label = Sentence(f"crosswalk.{weight}")
     if blocks is None:
         notes = [finding("crosswalk.no_blocks", "warning", "", weight=label)]
         return area, lambda rows: (surface[rows], area.basis[rows]), notes

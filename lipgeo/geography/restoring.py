@@ -33,8 +33,8 @@ from lipgeo.geography.identifiers import (
     shape_pattern,
     to_arrow,
 )
-from lipgeo.report import CheckReport, Finding, Severity
-from lipgeo.words import say
+from lipgeo.report import CheckReport, Severity, finding
+from lipgeo.words import Sentence, say
 
 __all__ = ["RestoredIds", "require_ids", "restore_ids"]
 
@@ -360,22 +360,32 @@ def _report(
         rows = restored[(changes & _BIT[kind]) > 0]
         if len(rows):
             first = rows.head(_EXAMPLES).drop_duplicates(["given", "restored"]).head(5)
-            message = say(
-                "geography.restored",
+            severity: Severity = "warning" if kind == "part" else "note"
+            findings.append(
+                finding(
+                    "geography.restored",
+                    severity,
+                    code,
+                    check=f"id_{kind}",
+                    value=len(rows),
+                    level=code,
+                    count=len(rows),
+                    change=Sentence(f"geography.change_{kind}"),
+                    examples=first["given"] + " → " + first["restored"],
+                )
+            )
+    for reason, rows in refused.groupby("reason", sort=False):
+        findings.append(
+            finding(
+                "geography.refused",
+                "error",
+                code,
+                check="id_refused",
+                value=len(rows),
                 level=code,
                 count=len(rows),
-                change=say(f"geography.change_{kind}"),
-                examples=first["given"] + " → " + first["restored"],
+                reason=reason,
+                examples=rows["given"].head(_EXAMPLES).drop_duplicates().head(5),
             )
-            severity: Severity = "warning" if kind == "part" else "note"
-            findings.append(Finding(f"id_{kind}", severity, code, message, float(len(rows))))
-    for reason, rows in refused.groupby("reason", sort=False):
-        message = say(
-            "geography.refused",
-            level=code,
-            count=len(rows),
-            reason=reason,
-            examples=rows["given"].head(_EXAMPLES).drop_duplicates().head(5),
         )
-        findings.append(Finding("id_refused", "error", code, message, float(len(rows))))
     return CheckReport(findings)

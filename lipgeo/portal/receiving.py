@@ -19,7 +19,7 @@ import pandas as pd
 
 from lipgeo.errors import InputError, OrderError
 from lipgeo.files import MANIFEST, file_in_one_step, sha256_of, write_csv
-from lipgeo.order.manifest import OldOrder, read_order
+from lipgeo.order.manifest import FOR_YOU, OldOrder, read_order
 from lipgeo.order.tables import read_estimates
 from lipgeo.portal.areas import UNIT_COLUMNS, unit_rows
 from lipgeo.portal.dictionary import Dictionary, is_rate
@@ -171,15 +171,13 @@ def _estimates(order: Path, given: Any) -> pd.DataFrame | None:
     """Return the estimates an order was written with, where they are known."""
     if given is not None:
         return read_estimates(given)
-    for name in ("estimates.parquet", "estimates.csv"):
-        if (order / name).is_file():
-            return read_estimates(order / name)
-    return None
+    kept = order / FOR_YOU / "estimates.parquet"
+    return read_estimates(kept) if kept.is_file() else None
 
 
 def _predicted(ordered: OldOrder, table: str | None) -> dict[str, str]:
     """Return what the order predicted of a table for each area, where it says so."""
-    path = ordered.folder / "tables.csv"
+    path = ordered.folder / FOR_YOU / "tables.csv"
     if table is None or not path.is_file():
         return {}
     frame = read_sheet(path).frame

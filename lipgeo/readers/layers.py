@@ -26,7 +26,7 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from lipgeo.errors import CRSError, FileError, InputError, require_path
-from lipgeo.report import CheckReport, Finding, Severity, keep_notes
+from lipgeo.report import CheckReport, Finding, Severity, finding, keep_notes
 from lipgeo.words import say
 from lipgeo.zones.crs import accept_crs, same_crs
 from lipgeo.zones.zones import axis_problems, refuse
@@ -497,7 +497,7 @@ class _Chosen:
 
 def _note(check: str, severity: Severity, chosen: _Chosen, **values: Any) -> Finding:
     name = chosen.dataset.name
-    return Finding(check, severity, name, say(f"readers.note_{check}", name=name, **values))
+    return finding(f"readers.note_{check}", severity, name, check=check, name=name, **values)
 
 
 def _choose(datasets: list[Dataset], layer: str | None, source: Path) -> _Chosen:
@@ -553,9 +553,9 @@ def _choose_encoding(dataset: Dataset, given: str | None) -> tuple[str | None, l
     if declared or encoding is None:
         return None, []
     key = "readers.note_encoding_wrong" if wrong else "readers.note_encoding"
-    message = say(key, name=dataset.name, encoding=encoding, wrong=wrong)
     severity: Severity = "warning" if wrong else "note"
-    return encoding, [Finding("encoding", severity, dataset.name, message)]
+    values: dict[str, Any] = {"name": dataset.name, "encoding": encoding, "wrong": wrong}
+    return encoding, [finding(key, severity, dataset.name, check="encoding", **values)]
 
 
 def _read(chosen: _Chosen, encoding: str | None) -> tuple[gpd.GeoDataFrame, list[Finding]]:

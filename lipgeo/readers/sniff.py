@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
 from lipgeo.errors import FileError
-from lipgeo.report import CheckReport, Finding, Severity
-from lipgeo.words import say
+from lipgeo.report import CheckReport, Finding, Severity, finding
+from lipgeo.words import Sentence, say
 
 __all__ = ["SPACES", "TextForm", "TextSource", "name_of_source", "open_bytes", "sniff"]
 
@@ -136,9 +136,8 @@ def sniff(source: TextSource, *, name: str | None = None) -> TextForm:
     called = name_of_source(source, name)
     found: list[Finding] = []
 
-    def note(check: str, severity: Severity = "note", **values: object) -> None:
-        sentence = say(f"readers.{check}", name=called, **values)
-        found.append(Finding(check, severity, called, sentence))
+    def note(check: str, severity: Severity = "note", **values: Any) -> None:
+        found.append(finding(f"readers.{check}", severity, called, name=called, **values))
 
     encoding, head, whole = _sniff_encoding(source, called)
     note("encoding", encoding=encoding)
@@ -158,7 +157,7 @@ def sniff(source: TextSource, *, name: str | None = None) -> TextForm:
     declared = re.fullmatch(r'"?sep=(.)"?', lines[0].strip(), re.IGNORECASE)
     delimiter = declared.group(1) if declared else _delimiter(lines, length)
     if delimiter is None:
-        note("no_delimiter", length=length or say("readers.varying"))
+        note("no_delimiter", length=length or Sentence("readers.varying"))
         return TextForm(
             encoding, None, ".", False, CheckReport(found), line_length=length, head=head_lines
         )

@@ -19,8 +19,7 @@ import pyarrow.csv
 
 from lipgeo.errors import FileError
 from lipgeo.readers.sniff import SPACES, TextForm, TextSource, name_of_source, open_bytes
-from lipgeo.report import CheckReport, Finding, keep_notes
-from lipgeo.words import say
+from lipgeo.report import CheckReport, finding, keep_notes
 
 __all__ = ["MISSING", "read_fixed_table", "read_text_table", "to_numbers"]
 
@@ -299,10 +298,7 @@ def read_text_table(
             width=form.width,
             lines=[row.number for row in ragged],
         )
-    notes = [
-        Finding("footnote", "note", called, say("readers.footnote", name=called, text=row.text))
-        for row in odd
-    ]
+    notes = [finding("readers.footnote", "note", called, name=called, text=row.text) for row in odd]
     frame = pd.DataFrame({names[at]: _text(table[str(at)]) for at in wanted})
     keep_notes(frame, CheckReport(notes))
     return frame

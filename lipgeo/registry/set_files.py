@@ -27,7 +27,7 @@ from lipgeo.files import (
 )
 from lipgeo.registry.compile import CompiledSet
 from lipgeo.registry.overlaps import AreaIndex
-from lipgeo.report import CheckReport, Finding
+from lipgeo.report import CheckReport
 
 __all__ = ["SET", "is_set", "read_set", "write_set"]
 
@@ -142,7 +142,7 @@ def read_set(folder: str | Path) -> CompiledSet:
         pd.read_parquet(place / "units.parquet").astype("string"),
         as_drawn=as_drawn,
         vintage=manifest["meta"]["vintage"] if frame["definition"].eq("units").any() else None,
-        report=CheckReport(Finding(**row) for row in checks["areas"]),
+        report=CheckReport.from_records(checks["areas"]),
     )
     index = AreaIndex()
     for area, outline in frame.geometry.items():
@@ -156,7 +156,7 @@ def read_set(folder: str | Path) -> CompiledSet:
         overlaps=_read_csv(place / "overlaps.csv"),
         gaps=gpd.read_parquet(place / "gaps.parquet"),
         changes=_read_csv(place / "changes.csv"),
-        report=CheckReport(Finding(**row) for row in checks["findings"]),
+        report=CheckReport.from_records(checks["findings"]),
         meta=manifest["meta"],
         index=index,
     )

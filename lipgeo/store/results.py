@@ -38,7 +38,7 @@ from lipgeo.files import (
     write_manifest,
     write_workbook,
 )
-from lipgeo.report import CheckReport, Finding
+from lipgeo.report import CheckReport
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.results import FLAGS
 from lipgeo.tables.variables import missing_symbols
@@ -279,7 +279,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
         table.replace_schema_metadata({b"pandas": table.schema.metadata[b"pandas"]}).to_pandas(),
         **parts,
         meta=document["meta"],
-        report=CheckReport(Finding(**row) for row in document["report"]),
+        report=CheckReport.from_records(document["report"]),
     )
 
 
@@ -465,7 +465,7 @@ def read_build(folder: str | Path) -> Boundaries:
         context=gpd.read_parquet(place / "context.parquet"),
         land=pq.read_table(place / "land.parquet").to_pandas(),
         meta=manifest["parameters"],
-        report=CheckReport(Finding(**row) for row in checks["findings"]),
+        report=CheckReport.from_records(checks["findings"]),
     )
 
 
@@ -484,5 +484,5 @@ def _service_areas(place: Path, manifest: dict[str, Any], checks: dict[str, Any]
         pq.read_table(place / "service_area_units.parquet").to_pandas(),
         as_drawn=drawn,
         vintage=manifest["parameters"].get("vintage"),
-        report=CheckReport(Finding(**row) for row in checks["service_areas"]),
+        report=CheckReport.from_records(checks["service_areas"]),
     )

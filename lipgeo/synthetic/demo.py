@@ -97,9 +97,9 @@ def run_demo(
         write_manifest(made, DEMO, content, file_entries(made, listed_files(made)))
         progress(say("synthetic.writing"), 1.0)
     return {
-        say("synthetic.order"): target / "order" / "README.md",
-        say("synthetic.shapefile"): target / "order" / f"areas_{census.vintage}.zip",
-        say("synthetic.concordance"): target / "order" / "concordance.xlsx",
+        say("synthetic.order"): target / "order" / "send" / "README.html",
+        say("synthetic.shapefile"): target / "order" / "send" / f"areas_{census.vintage}.zip",
+        say("synthetic.concordance"): target / "order" / "send" / "concordance.xlsx",
         say("synthetic.map"): target / "map.html",
         say("synthetic.build"): target / "build",
         say("synthetic.files"): target / "census-files",

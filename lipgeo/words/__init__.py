@@ -24,8 +24,9 @@ import math
 import re
 import string
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -33,6 +34,7 @@ from typing import Any, Literal
 __all__ = [
     "LANGUAGES",
     "Language",
+    "Sentence",
     "catalogue",
     "language",
     "listing",
@@ -142,6 +144,33 @@ def say(key: str, /, **values: Any) -> str:
         The key is not in the catalogue (a programming error; the tests look for it).
     """
     return _FORMATTER.vformat(catalogue()[key][language()], (), values)
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of the catalogue that is said when it is shown, in the language then in force.
+
+    Attributes
+    ----------
+    key
+        Key of the sentence.
+    values
+        What fills it.
+
+    Examples
+    --------
+    >>> from lipgeo.words import Sentence, speaking
+    >>> basis = Sentence("boundary.by_dwellings")
+    >>> with speaking("fr"):
+    ...     f"{basis}"
+    'les logements'
+    """
+
+    key: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return say(self.key, **self.values)
 
 
 def listing(items: Any, first: int = _FIRST) -> str:

@@ -14,7 +14,7 @@ import shapely
 
 from lipgeo.arrays import Flags, Shapes
 from lipgeo.errors import CRSError, LipgeoError, ZoneError
-from lipgeo.report import CheckReport, Faults, Finding
+from lipgeo.report import CheckReport, Faults, Finding, finding, finding_of
 from lipgeo.words import say
 from lipgeo.zones.crs import STATCAN_LAMBERT, accept_crs, on_grid, to_grid
 from lipgeo.zones.validity import (
@@ -170,8 +170,7 @@ class Zones:
         geometry = polygon_parts(geometry)
         crs = accepted.crs
         if crs.is_geographic:
-            message = say("zones.to_grid", name=crs.name)
-            notes.append(Finding("to_grid", "note", "", message))
+            notes.append(finding("zones.to_grid", "note", "", name=crs.name))
             geometry, crs = to_grid(geometry, crs), STATCAN_LAMBERT
         data = pd.DataFrame(frame.drop(columns=[frame.geometry.name, *([id] if id else [])]))
         for column in WEIGHTS:
@@ -263,13 +262,16 @@ class Zones:
         for row, reason in zip(np.flatnonzero(changed), reasons, strict=True):
             one = str(self.ids[row])
             if geometry[row] is None:
-                message = say("zones.repaired_away", id=one, reason=reason)
-                findings.append(Finding("repaired_away", "error", one, message, value=1.0))
-            else:
-                message = say("zones.repaired", id=one, reason=reason, share=change[row])
                 findings.append(
-                    Finding("repaired", "warning", one, message, value=float(change[row]))
+                    finding("zones.repaired_away", "error", one, value=1, id=one, reason=reason)
                 )
+            else:
+                findings.append(
+                    finding(
+                        "zones.repaired", "warning", one, value=change[row],
+                        id=one, reason=reason, share=change[row],
+                    )
+                )  # fmt: skip
         zones = Zones(
             self.ids.copy(),
             geometry,
@@ -331,7 +333,7 @@ def check_layer(frame: gpd.GeoDataFrame, id: str | None = None) -> CheckReport:
     try:
         accepted = accept_crs(frame.crs)
     except CRSError as err:
-        findings.append(Finding("crs", "error", "", str(err)))
+        findings.append(finding_of(err, check="crs"))
     else:
         findings += accepted.report
         crs = accepted.crs
@@ -346,7 +348,7 @@ def check_layer(frame: gpd.GeoDataFrame, id: str | None = None) -> CheckReport:
         try:
             shapes, crs = to_grid(shapes, crs), STATCAN_LAMBERT
         except LipgeoError as err:
-            findings.append(Finding("crs", "error", "", str(err)))
+            findings.append(finding_of(err, check="crs"))
             crs = None
     names = np.array([f"#{row + 1}" if one is None else one for row, one in enumerate(ids)], object)
     return CheckReport(findings + check_polygons(names, shapes, crs))
@@ -458,17 +460,14 @@ def collection_notes(ids: Ids, geometry: Shapes) -> list[Finding]:
     """Note collections of which only the polygons are taken."""
     mixed = np.flatnonzero(shapely.get_type_id(geometry) == shapely.GeometryType.GEOMETRYCOLLECTION)
     kept = ~shapely.is_missing(polygon_parts(geometry[mixed]))
-    return [
-        Finding("collection", "note", str(ids[row]), say("zones.collection", id=ids[row]))
-        for row in mixed[kept]
-    ]
+    return [finding("zones.collection", "note", ids[row], id=ids[row]) for row in mixed[kept]]
 
 
 def as_finding(problem: Problem) -> Finding:
     """Put a problem in a report, as an error."""
-    message = say(f"zones.row_{problem['problem']}", **problem)
     subject = problem["id"] if problem["id"] is not None else f"#{problem['row']}"
-    return Finding(problem["problem"], "error", str(subject), message)
+    name = problem["problem"]
+    return finding(f"zones.row_{name}", "error", subject, check=name, **problem)
 
 
 def refuse(problems: list[Problem]) -> None:
