@@ -63,7 +63,7 @@ from lipgeo.boundary.rules import (
 from lipgeo.census.census import Census
 from lipgeo.census.data import COUNTS, Measure
 from lipgeo.crosswalk.build import build_crosswalk
-from lipgeo.crosswalk.crosswalk import Crosswalk
+from lipgeo.crosswalk.crosswalk import Crosswalk, Placement
 from lipgeo.errors import AreaError, FitError, require_kind
 from lipgeo.geography.hierarchy import level as level_named
 from lipgeo.report import CheckReport, Faults
@@ -97,6 +97,7 @@ class FitOptions:
     accept: float
     exclusive: bool
     limits: Limits = field(default_factory=Limits)
+    placement: Placement = "auto"
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ def fit_boundaries(
     gap: float = 0.0,
     sliver_share: float = SLIVER_SHARE,
     accept: float = 0.99,
+    placement: Placement = "auto",
 ) -> Boundaries:
     """Fit areas to census units: drawn areas by a rule, unit lists exactly as listed.
 
@@ -191,6 +193,9 @@ def fit_boundaries(
         Share of a unit's polygon below which an overlap is an accident of drawing.
     accept
         For ``unit="mixed"``, above 0.5.
+    placement
+        How people of cut blocks are placed: as for :func:`lipgeo.build_crosswalk`. Shares, misfit
+        and what is omitted and added go by it.
 
     Returns
     -------
@@ -338,6 +343,7 @@ def _meta(census: Census, asked: FitOptions, fit: Fit) -> dict[str, Any]:
         "by": asked.by,
         "threshold": float(asked.terms.threshold),
         "exclusive": asked.exclusive,
+        "placement": asked.placement,
         "sliver_share": float(asked.terms.sliver_share),
         "accept": float(asked.accept),
         **({} if fit.choice is None else {"optimal": fit.choice.meta}),
@@ -363,6 +369,7 @@ def check_options(
     accept: float,
     exclusive: bool,
     optimal: dict[str, Any] | None = None,
+    placement: Placement = "auto",
 ) -> FitOptions:
     """Check the options, all faults in one error; ``optimal`` are those of the optimal rule."""
     if not isinstance(areas, ServiceAreas):
@@ -380,6 +387,10 @@ def check_options(
         faults.add_as_told("boundary.bad_threshold", value=terms.threshold)
     if not 0 <= terms.sliver_share < 0.5:
         faults.add_as_told("boundary.bad_sliver", value=terms.sliver_share)
+    if placement not in get_args(Placement):
+        faults.add_as_told(
+            "boundary.unknown_placement", placement=placement, known=list(get_args(Placement))
+        )
     if not 0.5 < accept <= 1:
         faults.add_as_told("boundary.bad_accept", value=accept)
     faults.raise_if_any("boundary.bad_options", error=FitError)
@@ -388,7 +399,7 @@ def check_options(
         limits = limits_of(areas, by, {**DEFAULTS, **(optimal or {})})
     else:
         _require_other_rule(optimal or {})
-    return FitOptions(level, rule, by, terms, accept, bool(exclusive), limits)
+    return FitOptions(level, rule, by, terms, accept, bool(exclusive), limits, placement)
 
 
 def _require_other_rule(options: dict[str, Any]) -> None:
@@ -483,10 +494,12 @@ def build_shares(
     level = fine if asked.level == "mixed" else asked.level
     by = cast("Measure", asked.by)
     if level == fine:
-        shares = build_crosswalk(census.zones(level), areas, weight=by)
+        shares = build_crosswalk(
+            census.zones(level), areas, weight=by, placement=asked.placement
+        )
         inside = atoms_in(census, shares, given)
     else:
-        shares, inside = shares_and_inside(census, level, areas, by)
+        shares, inside = shares_and_inside(census, level, areas, by, asked.placement)
     lost = areas.drawn.difference(pd.Index(shares.frame["target_id"]), sort=False)
     if len(lost):
         raise AreaError(

@@ -30,7 +30,7 @@ from lipgeo.crosswalk.crosswalk import (
 )
 from lipgeo.crosswalk.density import STRENGTH
 from lipgeo.crosswalk.inputs import Targets, bring_to_one_grid, targets_of
-from lipgeo.crosswalk.overlay.kernel import overlay
+from lipgeo.crosswalk.overlay.kernel import Overlay, overlay
 from lipgeo.crosswalk.overlay.measure import DUST
 from lipgeo.crosswalk.shares import (
     AmountsOf,
@@ -44,7 +44,7 @@ from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.words import say
 from lipgeo.zones.zones import Zones
 
-__all__ = ["assemble_crosswalk", "build_crosswalk", "build_with_overlay"]
+__all__ = ["assemble_crosswalk", "build_crosswalk", "build_with_blocks", "build_with_overlay"]
 
 #: the dtype pandas gives to text
 _TEXT = pd.Series(["text"]).dtype
@@ -136,6 +136,26 @@ def build_with_overlay(
     overlay_with: OverlayFunction,
 ) -> Crosswalk:
     """Share out as :func:`build_crosswalk`; ``overlay_with`` lays a census level over targets."""
+    return build_with_blocks(
+        source,
+        target,
+        weight=weight,
+        placement=placement,
+        blocks=blocks,
+        overlay_with=overlay_with,
+    )[0]
+
+
+def build_with_blocks(
+    source: Zones,
+    target: Zones | ServiceAreas,
+    *,
+    weight: Measure,
+    placement: Placement,
+    blocks: Zones | None,
+    overlay_with: OverlayFunction,
+) -> tuple[Crosswalk, tuple[Overlay, Overlay] | None]:
+    """Share out as :func:`build_with_overlay`, and say where blocks lie (:class:`Shares`)."""
     _require_option("weight", weight, Measure)
     _require_option("placement", placement, Placement)
     if blocks is not None:
@@ -167,9 +187,10 @@ def build_with_overlay(
     }
     meta["placed"] = {name: round(count, 6) for name, count in weighted.placed.items()}
     notes += _placement_findings(weighted, how, weight)
-    return assemble_crosswalk(
+    made = assemble_crosswalk(
         source, targets, area, weighted, amounts_of, meta=meta, findings=[*findings, *notes]
     )
+    return made, weighted.blocks
 
 
 def _blocks_and_placement(

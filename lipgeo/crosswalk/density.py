@@ -63,6 +63,8 @@ NEIGHBOURS = 8
 NEAREST = 16
 #: bandwidths beyond which a unit is no neighbour: the kernel is 0.01 there
 REACH = 3.0
+#: least units of a face within reach that make a density: one alone says little of its ground
+FEWEST = 2
 #: rounds in which parts of cut units take what the round before gave them
 ROUNDS = 3
 #: faces smaller than this share of their unit are rounding
@@ -596,6 +598,7 @@ def _neighbours(code: Ints, asked: Ints, unit: Ints, ground: Ground) -> tuple[In
     bandwidth = ground.bandwidth[unit[asked]]
     width = np.where(np.isfinite(bandwidth), bandwidth, 0.0)[:, None]
     within = (distance <= REACH * width) & (width > 0)
+    within &= (within.sum(axis=1) >= FEWEST)[:, None]
     scaled = np.where(within, distance, 0.0) / np.where(width > 0, width, 1.0)
     return near, np.where(within, np.exp(-0.5 * scaled**2), 0.0)
 

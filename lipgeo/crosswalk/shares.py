@@ -82,6 +82,9 @@ class Shares:
     placed
         People (dwellings, households) of cut particles by how they were placed: ``density``,
         ``surface``.
+    blocks
+        Where the particles lie among the targets, by surface (or point) and as they were placed:
+        the same pairs; ``None`` where people were not asked for.
     """
 
     pairs: Overlay
@@ -91,6 +94,7 @@ class Shares:
     missing: Ints
     coarse: Callable[[], Floats] | None = None
     placed: Mapping[str, float] = field(default_factory=dict)
+    blocks: tuple[Overlay, Overlay] | None = None
 
 
 @dataclass(frozen=True)
@@ -229,7 +233,7 @@ def shares_by_people(
     ours = owned.copy()
     ours[owned] = left[parts.owner[owned]]
     # each basis in turn takes the sources all of whose particles know it
-    result = pairs
+    result, lying = pairs, parts.pairs
     placed = {"density": 0.0, "surface": 0.0}
     for name in CHAINS[weight]:
         counts = np.where(ours, parts.counts[name], 0.0)
@@ -242,17 +246,25 @@ def shares_by_people(
         totals = np.zeros(count)
         totals[take] = total[take]
         # particles that an outline cuts themselves, by density where that is asked for
-        lying, dense = parts.pairs, np.empty(0, dtype=np.int64)
-        cut = np.unique(lying.unit[lying.share < 1])
+        cut = np.unique(parts.pairs.unit[parts.pairs.share < 1])
         cut = cut[(parts.owner[cut] >= 0) & (totals[parts.owner[cut]] > 0)]
+        dense = cut[:0]
         if parts.settlement is not None and len(cut):
-            lying, dense = parts.settlement.place(cut, name)
+            by_name, dense = parts.settlement.place(cut, name)
+            lying = take_shares(lying, dense, by_name, targets)
         by_density = counts[np.intersect1d(cut, dense)].sum()
         placed["density"] += float(by_density)
         placed["surface"] += float(counts[cut].sum() - by_density)
         shares = sum_to_owners(lying, parts.owner, np.nan_to_num(counts), totals, targets)
         result = take_shares(result, take, shares, targets)
-    return replace(area, pairs=result, basis=basis, missing=np.flatnonzero(missing), placed=placed)
+    return replace(
+        area,
+        pairs=result,
+        basis=basis,
+        missing=np.flatnonzero(missing),
+        placed=placed,
+        blocks=(parts.pairs, lying),
+    )
 
 
 def shares_by_weight(
