@@ -244,7 +244,7 @@ def fit_boundaries(
     }  # fmt: skip
     asked = check_options(
         areas, unit, rule, by, terms, accept=accept, exclusive=exclusive, optimal=together
-    )
+    , placement=placement)
     # units: those listed as they are, those of drawn areas by the rule
     given = FitAreas.of(areas)
     require_vintage(areas, census)

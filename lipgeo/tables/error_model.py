@@ -45,6 +45,11 @@ SURFACE = ((140.0, 0.014), 2.2)
 RATIO = (5.0, 0.08)
 #: blocks without parents are doubted one by one though they err together: errors twice as great
 ALONE = 2.0
+#: blocks at their points are misplaced whole: their variance is about twice that by surface
+POINT = 2.0
+#: units that are placed by their own density, for want of blocks, miss more than tracts placed by
+#: that of their parts: variance, and width
+OWN_DENSITY = (2.5, 2.6)
 #: shares by area alone miss by more: their variance is about twice that, and their tails longer
 BY_AREA = (2.0, 3.1)
 #: of ratios, and by area
@@ -104,8 +109,13 @@ def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
     # what is borrowed, and all there is where nothing can be learned
     borrowed, usual = DENSITY if _is_dense(pairs) else SURFACE
     more, widest = BY_AREA if pairs.by_area else (1.0, usual)
-    if pairs.by_atoms and family is None:
-        more *= ALONE**2
+    # units that have no parts of their own: nothing is learned of how these miss
+    own_density = borrowed is DENSITY[0] and pairs.crosswalk.coarse is None
+    if pairs.by_atoms:
+        by_point = pairs.crosswalk.placement == "point"
+        more, widest = (POINT if by_point else 1.0) * (ALONE**2 if family is None else 1.0), usual
+    elif own_density:
+        more, widest = OWN_DENSITY
     first = np.where(ratio, RATIO[0], borrowed[0]) * more
     second = np.where(ratio, RATIO[1], borrowed[1]) * more
     scale = np.where(ratio, variance, 1.0)
@@ -113,7 +123,7 @@ def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
     splits = np.zeros(count, dtype=np.int64)
     targets = np.zeros(count, dtype=np.int64)
     phi, tau2 = first.copy(), second.copy()
-    if family is not None and sums.parents is not None and not pairs.by_atoms:
+    if family is not None and sums.parents is not None and not (pairs.by_atoms or own_density):
         found = _one_level_up(sums, sums.parents, family, len(pairs.targets))
         # what each split was to miss by the borrowed model, and the part of it that is clumps
         expected = found.doubt[:, None] * scale * (first * found.size + second * found.size**2)
