@@ -253,7 +253,7 @@ def fit_boundaries(
         require_held(census, asked)
         fit = fit_drawn(census, areas, given, listed, asked)
     else:
-        fit = Fit(listed.iloc[:0], pd.DataFrame({"area": [], "atom": [], "share": []}), None)
+        fit = Fit(listed.iloc[:0], pd.DataFrame({"area": [], "atom": [], "share": [], "area_share": []}), None)
 
     units = order_units(
         describe_units(census, pd.concat([fit.chosen, listed], ignore_index=True)), census

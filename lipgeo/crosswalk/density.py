@@ -11,8 +11,9 @@ Schroeder 2007, *Geographical Analysis* 39, 311-335; here local).
   units too) in the face; the bandwidth is the distance from the unit to its :data:`NEIGHBOURS`-th
   neighbour, so that it follows the spacing of the units: a street in a city, miles in the country.
 * Parts of cut units count with what they were given the round before, :data:`ROUNDS` times.
-* A unit stays spread over its surface where a part of it, slivers aside, has no unit of its own
-  face within :data:`REACH` bandwidths, or where nobody lives near any part.
+* A unit stays spread over its surface where a part of it, slivers aside, has fewer than
+  :data:`FEWEST` units of its own face within :data:`REACH` bandwidths, where nobody lives near any
+  part, and where fewer than :data:`LEAST` units are at hand altogether.
 
 Boxes, counts and surfaces are all that is read of the units around. What a unit holds is shared
 out, nothing more: shares and remainder add up to 1 as before.
@@ -59,6 +60,9 @@ STRENGTH_ELSEWHERE = 0.5
 
 #: which neighbour's distance is the bandwidth: on a mesh a unit has about eight around it
 NEIGHBOURS = 8
+#: least units of a ground: among fewer the neighbours of a unit are most of all there is, and
+#: nothing is local
+LEAST = NEIGHBOURS**2
 #: units of a face that are asked: two rings on a mesh, beyond which the kernel is small
 NEAREST = 16
 #: bandwidths beyond which a unit is no neighbour: the kernel is 0.01 there
@@ -316,12 +320,12 @@ def _centres(boxes: Floats) -> Floats:
 def spacing(centre: Floats, of: Ints) -> Floats:
     """Return the distance of some units to their :data:`NEIGHBOURS`-th neighbour; (of,).
 
-    Infinite where there are too few units, or the unit has no polygon.
+    Infinite where there are fewer than :data:`LEAST` units, or the unit has no polygon.
     """
     known = np.flatnonzero(~np.isnan(centre[:, 0]))
     found = np.full(len(of), np.inf)
     asked = np.flatnonzero(~np.isnan(centre[of, 0]))
-    if len(known) > NEIGHBOURS and len(asked):
+    if len(known) >= LEAST and len(asked):
         tree = scipy.spatial.cKDTree(centre[known])
         found[asked] = tree.query(centre[of[asked]], k=[NEIGHBOURS + 1], workers=CORES)[0][:, 0]
     return found

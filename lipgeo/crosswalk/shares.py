@@ -112,12 +112,16 @@ class Particles:
     settlement
         What says how densely the ground around those that are cut is settled; ``None`` where they
         are not placed by density.
+    own
+        Whether the particles are the sources themselves, for want of blocks: what density does not
+        place is then shared by area.
     """
 
     owner: Ints
     counts: dict[str, Floats]
     pairs: Overlay
     settlement: Settlement | None = None
+    own: bool = False
 
 
 def shares_by_area(
@@ -241,17 +245,22 @@ def shares_by_people(
         if name == CHAINS[weight][0]:
             missing &= np.isnan(total)
         take = np.flatnonzero(left & (total > 0))
+        # particles that an outline cuts themselves, by density where that is asked for
+        every = np.unique(parts.pairs.unit[parts.pairs.share < 1])
+        cut = every[(parts.owner[every] >= 0) & np.isin(parts.owner[every], take)]
+        dense = cut[:0]
+        if parts.settlement is not None and len(cut):
+            # each is a neighbour of others, whatever its own source goes by
+            first = name == CHAINS[weight][0]
+            by_name, dense = parts.settlement.place(every if first else cut, name)
+            dense = np.intersect1d(dense, cut)
+            lying = take_shares(lying, dense, by_name, targets)
+        if parts.own:
+            take = np.intersect1d(take, dense)
         left[take] = False
         basis[take] = name
         totals = np.zeros(count)
         totals[take] = total[take]
-        # particles that an outline cuts themselves, by density where that is asked for
-        cut = np.unique(parts.pairs.unit[parts.pairs.share < 1])
-        cut = cut[(parts.owner[cut] >= 0) & (totals[parts.owner[cut]] > 0)]
-        dense = cut[:0]
-        if parts.settlement is not None and len(cut):
-            by_name, dense = parts.settlement.place(cut, name)
-            lying = take_shares(lying, dense, by_name, targets)
         by_density = counts[np.intersect1d(cut, dense)].sum()
         placed["density"] += float(by_density)
         placed["surface"] += float(counts[cut].sum() - by_density)
@@ -344,6 +353,8 @@ def shares_by_weight(
             amount[basis == name] = counts[name][basis == name]
         return amount, basis
 
+    if parts.own and not weighted.placed.get("density"):
+        return weighted, amounts_of, [finding("crosswalk.no_blocks", "warning", "", weight=label)]
     notes = [
         finding("crosswalk.missing_counts", "warning", one, id=one, weight=label)
         for one in (source.ids[weighted.missing] if len(weighted.missing) else ())
@@ -377,7 +388,7 @@ def particles(
         if placement == "density":
             settlement = settlement_of_pieces(source.geometry, counts, area.pairs, areas, None)
         everything = np.arange(len(source), dtype=np.int64)
-        return Particles(everything, counts, area.pairs, settlement)
+        return Particles(everything, counts, area.pairs, settlement, own=True)
     if not (
         isinstance(source, CensusZones)
         and isinstance(blocks, CensusZones)
@@ -401,7 +412,8 @@ def particles(
         pairs = add_whole_units(pairs, targets.atom[listed], targets.area[listed])
     if placement == "density":
         settlement = settlement_of_census(blocks, pairs, wanted, areas, around=(source, area.pairs))
-    return Particles(mine, counts, pairs, settlement)
+    own = source.level == blocks.level != "DB"
+    return Particles(mine, counts, pairs, settlement, own=own)
 
 
 def _are_points(blocks: Zones) -> bool:

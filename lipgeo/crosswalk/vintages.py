@@ -9,7 +9,7 @@ import pandas as pd
 
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.arrays import Floats
-from lipgeo.census.census import Census
+from lipgeo.census.census import Census, CensusZones
 from lipgeo.census.data import GRID, Measure
 from lipgeo.crosswalk.build import build_crosswalk
 from lipgeo.crosswalk.correspondence import Correspondence

@@ -17,7 +17,7 @@ from lipgeo.arrays import Flags, Floats
 from lipgeo.errors import TableError
 from lipgeo.tables.error_model import NORMAL, Spread
 from lipgeo.tables.pairs import Family, Pairs
-from lipgeo.tables.sums import TableSums, Totals, variance_of
+from lipgeo.tables.sums import TableSums, Totals
 from lipgeo.tables.variables import Variable
 
 __all__ = ["EXACT", "FLAGS", "Outcome", "ResultSums", "outcome_of", "prove_conserved", "sums_of"]
@@ -223,11 +223,8 @@ def outcome_of(
         "hidden_imputed": (sums.hidden > 0) & ~little & ~empty,
     }
     blank = little | empty
-    # an order of the area would be of the same sample, and rounded once more
-    once_more = np.array(
-        [variance_of(np.float64(one.rounding)) if one.rule == "count" else 0.0 for one in variables]
-    )
-    low, high = _range(value, lower, upper, errors, width, once_more)
+    # an order of the area would be of the same sample
+    low, high = _range(value, lower, upper, errors, width, np.zeros_like(value))
     true_low, true_high = _range(value, lower, upper, errors, width, errors.sampling**2)
     ceiling = np.array(
         [one.per if one.part and one.rule != "average" else np.inf for one in variables]
