@@ -72,7 +72,7 @@ def test_a_few_areas_at_a_time_give_what_all_give(made, drawn, monkeypatch) -> N
 @pytest.mark.parametrize("by", ["population", "area"])
 def test_what_lies_inside_is_what_blocks_laid_over_areas_say(made, drawn, by) -> None:
     """Blocks of whole units by id, of cut ones by the overlay of their shares: as all laid over."""
-    crosswalk, inside = shares_and_inside(made, "DA", drawn, by, "surface")
+    crosswalk, inside = shares_and_inside(made, "DA", drawn, by)
     plain = build_crosswalk(made.zones("DB"), drawn, weight="area").frame
     told = pd.DataFrame(
         {

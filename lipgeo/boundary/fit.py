@@ -243,8 +243,9 @@ def fit_boundaries(
         "time_limit": time_limit, "gap": gap,
     }  # fmt: skip
     asked = check_options(
-        areas, unit, rule, by, terms, accept=accept, exclusive=exclusive, optimal=together
-    , placement=placement)
+        areas, unit, rule, by, terms, accept=accept, exclusive=exclusive, optimal=together,
+        placement=placement,
+    )  # fmt: skip
     # units: those listed as they are, those of drawn areas by the rule
     given = FitAreas.of(areas)
     require_vintage(areas, census)
@@ -253,7 +254,8 @@ def fit_boundaries(
         require_held(census, asked)
         fit = fit_drawn(census, areas, given, listed, asked)
     else:
-        fit = Fit(listed.iloc[:0], pd.DataFrame({"area": [], "atom": [], "share": [], "area_share": []}), None)
+        nothing = pd.DataFrame({"area": [], "atom": [], "share": [], "people_share": []})
+        fit = Fit(listed.iloc[:0], nothing, None)
 
     units = order_units(
         describe_units(census, pd.concat([fit.chosen, listed], ignore_index=True)), census

@@ -58,7 +58,7 @@ _TOGETHER = 40_000
 
 
 def shares_and_inside(
-    census: Census, level: str, areas: ServiceAreas, by: Measure, placement: Placement
+    census: Census, level: str, areas: ServiceAreas, by: Measure, placement: Placement = "auto"
 ) -> tuple[Crosswalk, pd.DataFrame]:
     """Return the crosswalk of a level, and what blocks of its units lie where.
 
@@ -82,7 +82,7 @@ def shares_and_inside(
         Of all areas.
     inside
         ``area`` (position in ``areas``), ``atom`` (row of the finest level), ``share`` of its
-        people, as they are placed, and ``area_share``, of its surface; of the drawn areas.
+        surface, and ``people_share``, of its people as they are placed; of the drawn areas.
     """
     blocks = _Blocks(census)
     crosswalk, lying = build_with_blocks(
@@ -116,7 +116,9 @@ def shares_and_inside(
             "area": np.concatenate([area[whole][owner], place[new]]),
             "atom": np.concatenate([atom, found["atom"].to_numpy()[new]]),
             "share": np.concatenate([np.ones(len(atom)), found["share"].to_numpy()[new]]),
-            "area_share": np.concatenate([np.ones(len(atom)), found["area_share"].to_numpy()[new]]),
+            "people_share": np.concatenate(
+                [np.ones(len(atom)), found["people_share"].to_numpy()[new]]
+            ),
         }
     )
     return crosswalk, inside.sort_values(["atom", "area"], ignore_index=True)
@@ -141,7 +143,7 @@ class _Blocks:
         return found
 
     def find_areas(self, rows: Rows) -> pd.DataFrame:
-        """Return the areas that finest units lie in: ``area, atom, share, area_share``."""
+        """Return the areas that finest units lie in: ``area, atom, share, people_share``."""
         outlines = self._outlines
         if outlines is None or not len(rows):
             return _table(rows[:0], rows[:0], np.empty(0))
@@ -167,13 +169,13 @@ class _Blocks:
 def _pairs_among(surface: Overlay, placed: Overlay, rows: Rows) -> pd.DataFrame:
     """Return where some finest units lie, by people and by surface."""
     ours = np.isin(placed.unit, rows)
-    return _table(placed.area[ours], placed.unit[ours], placed.share[ours]).assign(
-        area_share=surface.share[ours]
+    return _table(placed.area[ours], placed.unit[ours], surface.share[ours]).assign(
+        people_share=placed.share[ours]
     )
 
 
 def _table(area: Rows, atom: Rows, share: npt.NDArray[np.float64]) -> pd.DataFrame:
-    return pd.DataFrame({"area": area, "atom": atom, "share": share, "area_share": share})
+    return pd.DataFrame({"area": area, "atom": atom, "share": share, "people_share": share})
 
 
 # ------------------------------------------------------------------- what unions hold and miss
@@ -190,7 +192,7 @@ def misfit(census: Census, inside: pd.DataFrame, union: pd.DataFrame, count: int
         The census.
     inside
         What lies in the areas as drawn: ``area`` (position), ``atom`` (row of the finest level),
-        ``share`` of the atom's people and ``area_share`` of its surface that are inside.
+        ``share`` of the atom's surface and ``people_share`` of its people that are inside.
     union
         What the unions hold: ``area, atom``; no pair twice.
     count
@@ -214,7 +216,7 @@ def misfit(census: Census, inside: pd.DataFrame, union: pd.DataFrame, count: int
     area, atom = np.divmod(key, max(span, 1))
     # how much of the atom is inside, and whether the union has it
     inside_share = {}
-    for name in ("share", "area_share"):
+    for name in ("share", "people_share"):
         inside_share[name] = np.zeros(len(key))
         inside_share[name][np.searchsorted(key, drawn_key)] = inside[name].to_numpy(np.float64)
     held = np.zeros(len(key), dtype=bool)
@@ -229,7 +231,7 @@ def misfit(census: Census, inside: pd.DataFrame, union: pd.DataFrame, count: int
         amount = totals[name][back]
         missing |= np.isnan(amount) & (name != "land_km2")
         amount = np.nan_to_num(amount)
-        share = inside_share["area_share" if name == "land_km2" else "share"]
+        share = inside_share["share" if name == "land_km2" else "people_share"]
         parts = {
             "drawn": amount * share,
             "omitted": np.where(held, 0.0, amount * share),

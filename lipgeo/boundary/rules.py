@@ -546,8 +546,8 @@ class AtomShares:
     census
         The census.
     inside
-        ``area`` (position), ``atom`` (row of the finest level), ``share`` of its people inside and
-        ``area_share`` of its surface.
+        ``area`` (position), ``atom`` (row of the finest level), ``share`` of its surface inside and
+        ``people_share`` of its people.
     by
         ``population``, ``dwellings``, ``households`` or ``area``. A unit that holds none of it
         is shared by dwellings, else by the area of its polygons.
@@ -559,7 +559,7 @@ class AtomShares:
         self.area = inside["area"].to_numpy(np.int64)
         self.atom = inside["atom"].to_numpy(np.int64)
         self._inside = {
-            name: inside[name].to_numpy(np.float64) for name in ("share", "area_share")
+            name: inside[name].to_numpy(np.float64) for name in ("share", "people_share")
         }
 
     @cached_property
@@ -612,7 +612,7 @@ class AtomShares:
 
     def _part_inside(self, name: str) -> Floats:
         """Return the share of each atom that is inside: of its people, or of its surface."""
-        return self._inside["area_share" if name == "area" else "share"]
+        return self._inside["share" if name == "area" else "people_share"]
 
     def _amounts(self, atom: Rows) -> dict[str, Floats]:
         """Return what atoms hold of each measure, in the order they are tried; area is last."""
@@ -648,7 +648,7 @@ def childless(census: Census, chosen: pd.DataFrame) -> Flags:
 
 
 def atoms_in(census: Census, shares: Crosswalk, areas: FitAreas) -> pd.DataFrame:
-    """Return what lies in the drawn areas: ``area``, ``atom``, ``share``, ``area_share``.
+    """Return what lies in the drawn areas: ``area``, ``atom``, ``share``, ``people_share``.
 
     ``shares`` are of the finest units.
     """
@@ -659,8 +659,8 @@ def atoms_in(census: Census, shares: Crosswalk, areas: FitAreas) -> pd.DataFrame
         {
             "area": area,
             "atom": row,
-            "share": pairs["share"].to_numpy(),
-            "area_share": pairs["area_share"].to_numpy(),
+            "share": pairs["area_share"].to_numpy(),
+            "people_share": pairs["share"].to_numpy(),
         }
     )
     return frame[areas.drawn[area]].reset_index(drop=True)

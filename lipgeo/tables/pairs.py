@@ -25,9 +25,9 @@ __all__ = ["Family", "Pairs", "openness"]
 _SAME = 1e-9
 
 
-#: how much a disagreement of people and surface opens a split: seen on the splits of tracts, where
-#: from a tenth to a third of it holds nine in ten
-_DISAGREED = 0.2
+#: how much a disagreement of people and surface opens a split: hardly, for where people live is
+#: better known than that; but no split that an outline makes is beyond doubt
+_DISAGREED = 0.02
 
 
 def openness(share: Floats, area_share: Floats) -> Floats:
@@ -98,7 +98,7 @@ class Pairs:
 
     @cached_property
     def doubt(self) -> Floats:
-        """How open the split of a straddling source is: s(1 - s) + (s - a)² / 5; 0 where whole.
+        """How open the split of a straddling source is: s(1 - s) + (s - a)² / 50; 0 where whole.
 
         ``s`` is its share by people, ``a`` by area. Greatest where it is cut in half. Where the two
         disagree, what is known of where people live may be wrong, too.
