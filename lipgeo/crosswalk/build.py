@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, get_args
 
+import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -58,7 +59,7 @@ def build_crosswalk(
     *,
     weight: Measure = "area",
     placement: Placement = "auto",
-    blocks: Zones | None = None,
+    blocks: Zones | gpd.GeoDataFrame | None = None,
 ) -> Crosswalk:
     """Share out source zones among targets.
 
@@ -79,9 +80,9 @@ def build_crosswalk(
     blocks
         Zones with columns ``population``, ``dwellings`` or ``households``; only those of
         sources that an outline crosses are looked at. The census's own blocks where the source
-        is census zones and its blocks are held. Blocks may be points
-        (:meth:`Zones.from_frame` of a layer of points), with or without counts: each has the ground
-        of its source that is closest to it, and without counts an equal part of its people.
+        is census zones and its blocks are held. Blocks may be points (:meth:`Zones.from_points`, or
+        a layer of points as it was read), with or without counts: each has the ground of its source
+        that is closest to it, and without counts an equal part of its people.
 
     Returns
     -------
@@ -132,7 +133,7 @@ def build_with_overlay(
     *,
     weight: Measure,
     placement: Placement,
-    blocks: Zones | None,
+    blocks: Zones | gpd.GeoDataFrame | None,
     overlay_with: OverlayFunction,
 ) -> Crosswalk:
     """Share out as :func:`build_crosswalk`; ``overlay_with`` lays a census level over targets."""
@@ -152,12 +153,15 @@ def build_with_blocks(
     *,
     weight: Measure,
     placement: Placement,
-    blocks: Zones | None,
+    blocks: Zones | gpd.GeoDataFrame | None,
     overlay_with: OverlayFunction,
 ) -> tuple[Crosswalk, tuple[Overlay, Overlay] | None]:
     """Share out as :func:`build_with_overlay`, and say where blocks lie (:class:`Shares`)."""
     _require_option("weight", weight, Measure)
     _require_option("placement", placement, Placement)
+    if isinstance(blocks, gpd.GeoDataFrame):
+        points = bool((blocks.geometry.geom_type.dropna() == "Point").all())
+        blocks = Zones.from_points(blocks) if points else Zones.from_frame(blocks)
     if blocks is not None:
         require_kind(blocks, Zones, "errors.zones", "blocks")
     # everything on one grid, targets by outline or by ids
