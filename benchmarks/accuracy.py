@@ -135,17 +135,33 @@ def ottawa(data: Path, folder: Path) -> None:
     heading(f"Ottawa, {len(areas)} neighbourhoods, truth: custom counts")
     names = list(TRUTH)
     for placement in ("surface", "point", "density"):
-        line(f"blocks, by {placement}",
-             weight_table(blocks, by_weights(census, "DB", areas, placement)), truth, PEOPLE)
+        line(
+            f"blocks, by {placement}",
+            weight_table(blocks, by_weights(census, "DB", areas, placement)),
+            truth,
+            PEOPLE,
+        )
     for placement in ("surface", "density"):
-        line(f"DA with blocks, by {placement}",
-             weight_table(profile, by_weights(census, "DA", areas, placement)), truth, names)
+        line(
+            f"DA with blocks, by {placement}",
+            weight_table(profile, by_weights(census, "DA", areas, placement)),
+            truth,
+            names,
+        )
     bare = profile.with_parents(profile.parents.iloc[:0])
-    line("the same, spread borrowed",
-         weight_table(bare, by_weights(census, "DA", areas, "density")), truth, names)
+    line(
+        "the same, spread borrowed",
+        weight_table(bare, by_weights(census, "DA", areas, "density")),
+        truth,
+        names,
+    )
     for placement in ("surface", "density"):
-        line(f"DA alone, by {placement}",
-             weight_table(profile, by_weights(alone, "DA", areas, placement)), truth, names)
+        line(
+            f"DA alone, by {placement}",
+            weight_table(profile, by_weights(alone, "DA", areas, placement)),
+            truth,
+            names,
+        )
     # fmt: skip
     one = lipgeo.ServiceAreas.from_frame(areas.frame.reset_index(), id="area_id")
     lone = {}
@@ -153,7 +169,9 @@ def ottawa(data: Path, folder: Path) -> None:
         xw = lipgeo.build_crosswalk(census.zones("DA"), one.select([area]), weight="population")
         counts = profile.frame["population"].reindex(xw.frame["source_id"]).to_numpy()
         lone[area] = float((xw.frame["share"] * counts).sum())
-    print(f"each area alone, without its neighbours: people {error(pd.Series(lone), truth['population']):.2%}")
+    print(
+        f"each area alone, without its neighbours: people {error(pd.Series(lone), truth['population']):.2%}"
+    )
 
     heading("calibrated, DA with blocks by density")
     both = by_weights(census, "DA", areas, "density")
@@ -179,7 +197,9 @@ def ottawa(data: Path, folder: Path) -> None:
             xw = lipgeo.build_crosswalk(
                 alone.zones("DA"), areas, weight="population", placement=placement, blocks=points
             )
-            line(f"points {label}, by {placement}", weight_table(profile, xw), truth, ["population"])
+            line(
+                f"points {label}, by {placement}", weight_table(profile, xw), truth, ["population"]
+            )
 
     wards(home, census, alone, profile)
     print("\nfits of DA, misfit and deviation of people (no totals known; optimal: people known)")
@@ -236,9 +256,7 @@ def tracts(census: lipgeo.Census, profile: CensusTable, drawn: object, city: str
         land.index, land.to_numpy(), census.crs, data=people.to_frame().rename_axis("zone_id")
     )
     majority = lipgeo.fit_boundaries(census, drawn, unit="DA", rule="largest", exclusive=True)
-    unions = Zones(
-        majority.areas["area_id"], majority.areas.geometry.to_numpy(), census.crs
-    )
+    unions = Zones(majority.areas["area_id"], majority.areas.geometry.to_numpy(), census.crs)
     truth = majority.areas.set_index("area_id")["population_union"]
     print(f"{city}: {len(source)} tracts to {len(unions)} unions of DAs, the DAs hidden")
     for placement in ("surface", "density"):

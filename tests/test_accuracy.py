@@ -216,7 +216,9 @@ def test_what_an_order_would_say_is_narrower_than_what_is_true(made) -> None:
     true = rows["truth_upper"] - rows["truth_lower"]
     sampled = rows["variable"].eq("immigrants") & rows["value"].gt(0)
     assert (true[sampled] > order[sampled]).all()
-    assert (true[rows["variable"].eq("population")] == order[rows["variable"].eq("population")]).all()
+    assert (
+        true[rows["variable"].eq("population")] == order[rows["variable"].eq("population")]
+    ).all()
 
 
 def test_older_people_are_counted_in_their_own_blocks() -> None:

@@ -141,9 +141,7 @@ def test_the_union_is_counted_as_ordered(census, people, areas):
     """By membership, numbers are those of whole units, and they say so."""
     fitted = lipgeo.fit_boundaries(census, areas)
     table = tabled(census, people, rounded=False, floors=False)
-    est = weight_table(
-        table, fitted.membership, variables=["immigrants"], hidden="as_published"
-    )
+    est = weight_table(table, fitted.membership, variables=["immigrants"], hidden="as_published")
     frame = est.frame.set_index("area_id")
     units = fitted.units.groupby("area_id")["unit_id"].agg(list)
     for area, members in units.items():

@@ -496,9 +496,7 @@ def build_shares(
     level = fine if asked.level == "mixed" else asked.level
     by = cast("Measure", asked.by)
     if level == fine:
-        shares = build_crosswalk(
-            census.zones(level), areas, weight=by, placement=asked.placement
-        )
+        shares = build_crosswalk(census.zones(level), areas, weight=by, placement=asked.placement)
         inside = atoms_in(census, shares, given)
     else:
         shares, inside = shares_and_inside(census, level, areas, by, asked.placement)

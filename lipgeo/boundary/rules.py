@@ -598,7 +598,9 @@ class AtomShares:
             # what the unit holds, and what of it lies in the area
             total = np.bincount(owner, np.nan_to_num(amount), minlength=span)
             part = np.bincount(
-                group, np.nan_to_num(amount)[place] * self._part_inside(name)[ours], minlength=len(keys)
+                group,
+                np.nan_to_num(amount)[place] * self._part_inside(name)[ours],
+                minlength=len(keys),
             )
             share = np.zeros(len(wanted))
             share[met] = part[found[met]]

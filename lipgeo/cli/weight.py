@@ -87,9 +87,7 @@ def compare(
         links = [read_correspondence(path) for path in correspondence or ()]
         show(say("cli.step_weight"), 0.0)
         names = None if variables is None else [one.strip() for one in variables.split(",")]
-        found = compared(
-            given, legs, names, correspondences=links, placement=placement.value
-        )
+        found = compared(given, legs, names, correspondences=links, placement=placement.value)
         show(say("cli.step_weight"), 1.0)
         if out is not None:
             with file_in_one_step(out) as temporary:

@@ -114,7 +114,10 @@ def vintage_crosswalk(
             census, links, level, weight, correspondence, held
         )
         findings += notes
-        xw, by = to_blocks.compose(_block_shares(census, level, target, weight, placement)), census.vintage
+        xw, by = (
+            to_blocks.compose(_block_shares(census, level, target, weight, placement)),
+            census.vintage,
+        )
     frame = xw.frame
     frame["area_share"] = _straddling_shares(frame)
     unplaced = _unplaced_shares(xw, frame, people)
@@ -186,8 +189,11 @@ def _drawn_targets(
         pairs = target.frame[target.frame["share"] > 0]
         if target.source_level is None or (pairs["share"] < 1).any():
             return None
-        units = pairs["target_id"].groupby(pairs["source_id"].map(
-            lambda unit: f"{target.source_level}:{unit}")).agg(list)
+        units = (
+            pairs["target_id"]
+            .groupby(pairs["source_id"].map(lambda unit: f"{target.source_level}:{unit}"))
+            .agg(list)
+        )
         lists: dict[str, list[str]] = {}
         for unit, areas in units.items():
             for area in areas:

@@ -143,9 +143,7 @@ def table(
     return MadeTable(frame, symbols, truth, rules, denominators, level, census.vintage)
 
 
-def _round_values(
-    name: str, values: Floats, rng: np.random.Generator, *, hidden: bool
-) -> Floats:
+def _round_values(name: str, values: Floats, rng: np.random.Generator, *, hidden: bool) -> Floats:
     if name in _EXACT:
         return values
     if name == "low_income_prevalence":

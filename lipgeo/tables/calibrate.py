@@ -466,7 +466,9 @@ def _unmet(found: pd.DataFrame, tolerance: float) -> list[Finding]:
     little = missed > _MET * found["control"].clip(lower=1.0)
     # within twice what its rounding and definition allow a control counts as met
     share = max(_NOTABLE_SHARE, 2 * tolerance)
-    much = missed > np.maximum(_NOTABLE + (tolerance > 0) * 2 * _ROUNDED**0.5, share * found["control"])
+    much = missed > np.maximum(
+        _NOTABLE + (tolerance > 0) * 2 * _ROUNDED**0.5, share * found["control"]
+    )
     findings = []
     if little.any():
         findings.append(

@@ -221,9 +221,7 @@ def rounding_of(one: Variable, level: str | None) -> Rounding:
 class ColumnReader:
     """Reads columns of a table in the order of a crosswalk's sources."""
 
-    def __init__(
-        self, table: CensusTable, pairs: Pairs, hidden: HiddenCells | None = None
-    ) -> None:
+    def __init__(self, table: CensusTable, pairs: Pairs, hidden: HiddenCells | None = None) -> None:
         self.table, self.pairs = table, pairs
         self.hidden = HiddenCells() if hidden is None else hidden
         self.at = table.unit_ids.get_indexer(pairs.sources)

@@ -169,9 +169,7 @@ def follow_back(  # noqa: PLR0917
     if rest:
         others = areas.select(rest)
         try:
-            how, shares_by = _shares(
-                others, edition, newest, chain, broken, chosen, placement
-            )
+            how, shares_by = _shares(others, edition, newest, chain, broken, chosen, placement)
         except (CrosswalkError, MissingLevelError) as error:
             done.why |= dict.fromkeys(rest, str(error))
         else:

@@ -235,9 +235,7 @@ class Family:
         return int(self.unions.shape[0]), int(self.fine.shape[0])
 
     @classmethod
-    def of(
-        cls, pairs: Pairs, parents: pd.Series, met: Floats | None = None
-    ) -> Family | None:
+    def of(cls, pairs: Pairs, parents: pd.Series, met: Floats | None = None) -> Family | None:
         """Find the parents that targets cut; ``None`` where there is nothing to learn.
 
         Parameters

@@ -84,9 +84,7 @@ class ResultSums(Totals):
         return ResultSums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
-def sums_of(
-    sums: TableSums, spread: Spread, pairs: Pairs, family: Family | None
-) -> ResultSums:
+def sums_of(sums: TableSums, spread: Spread, pairs: Pairs, family: Family | None) -> ResultSums:
     """Return the sums of one table, variances by its error model.
 
     Raises
