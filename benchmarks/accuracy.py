@@ -162,7 +162,6 @@ def ottawa(data: Path, folder: Path) -> None:
             truth,
             names,
         )
-    # fmt: skip
     one = lipgeo.ServiceAreas.from_frame(areas.frame.reset_index(), id="area_id")
     lone = {}
     for area in one.ids:
@@ -170,7 +169,8 @@ def ottawa(data: Path, folder: Path) -> None:
         counts = profile.frame["population"].reindex(xw.frame["source_id"]).to_numpy()
         lone[area] = float((xw.frame["share"] * counts).sum())
     print(
-        f"each area alone, without its neighbours: people {error(pd.Series(lone), truth['population']):.2%}"
+        "each area alone, without its neighbours: people "
+        f"{error(pd.Series(lone), truth['population']):.2%}"
     )
 
     heading("calibrated, DA with blocks by density")

@@ -39,7 +39,7 @@ def missed(xw, census, truth) -> float:
 
 
 def test_density_sees_where_the_town_ends(made) -> None:
-    """Areas along the streets where towns end miss fewer people than by surface; nothing is lost."""
+    """Areas along streets where towns end miss fewer people than by surface; none are lost."""
     census, _, areas, truth = made
     by = {
         placement: build_crosswalk(

@@ -614,7 +614,7 @@ class AtomShares:
 
     def _part_inside(self, name: str) -> Floats:
         """Return the share of each atom that is inside: of its people, or of its surface."""
-        return self._inside["share" if name == "area" else "people_share"]
+        return np.asarray(self._inside["share" if name == "area" else "people_share"])
 
     def _amounts(self, atom: Rows) -> dict[str, Floats]:
         """Return what atoms hold of each measure, in the order they are tried; area is last."""

@@ -231,10 +231,10 @@ def weight(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.errors import InputError, OutputError
+    from lipgeo.readers.controls import read_controls
     from lipgeo.report import CheckReport
     from lipgeo.store.read import open_census
     from lipgeo.store.results import read_build, write_estimates
-    from lipgeo.readers.controls import read_controls
     from lipgeo.tables.calibrate import calibrate
     from lipgeo.tables.weight import weight_table
     from lipgeo.tables.weight_areas import values_of_controls, weight_areas

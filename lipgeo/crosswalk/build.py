@@ -180,7 +180,7 @@ def build_with_blocks(
         blocks=blocks,
         overlay_with=overlay_with,
     )
-    meta = {
+    meta: dict[str, Any] = {
         "source_level": source.level,
         "target_level": None if isinstance(target, ServiceAreas) else target.level,
         "target_kind": "areas" if isinstance(target, ServiceAreas) else "zones",

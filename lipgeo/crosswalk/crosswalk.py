@@ -217,7 +217,7 @@ class Crosswalk(Shown):
 
     @property
     def placement(self) -> str:
-        """How people of cut units were to be placed: ``auto``, ``density``, ``surface``, ``point``."""
+        """How people of cut units were to be placed: ``auto``, ``density``, ``surface`` ..."""
         return str(self.meta["placement"])
 
     @property

@@ -381,7 +381,9 @@ def place_by_density(
 # ---------------------------------------------------------------- faces
 
 
-def faces_of(pairs: Overlay, cut: Ints, areas: Shapes, polygons: Callable[[Ints], Shapes]) -> Faces:
+def faces_of(  # noqa: PLR0915
+    pairs: Overlay, cut: Ints, areas: Shapes, polygons: Callable[[Ints], Shapes]
+) -> Faces:
     """Part cut units, one part a face of the overlay of all areas; ``cut`` is ordered."""
     count, span = len(cut), _span(pairs)
     mine = np.flatnonzero(np.isin(pairs.unit, cut))
@@ -454,7 +456,7 @@ def faces_of(pairs: Overlay, cut: Ints, areas: Shapes, polygons: Callable[[Ints]
     return Faces(cut, part_owner, part_share / summed[part_owner], member[order], holder[order])
 
 
-def _overlaid(
+def _overlaid(  # noqa: PLR0917
     which: Ints,
     owner: Ints,
     area: Ints,
@@ -530,7 +532,7 @@ def _codes(group: Ints, area: Ints, count: int) -> Ints:
 # ---------------------------------------------------------------- densities
 
 
-def _shares(
+def _shares(  # noqa: PLR0917
     faces: Faces, ground: Ground, at: Ints, wanted: Flags, counts: Floats, strength: float
 ) -> Floats:
     """Return the share of each part in what its unit holds; NaN where no density is known.
@@ -662,7 +664,7 @@ def _with(pairs: Overlay, faces: Faces, share: Floats, placed: Flags) -> Overlay
     owner = faces.owner[faces.member]
     use = placed[owner]
     held, which = np.unique(owner[use] * span + faces.area[use], return_inverse=True)
-    sums = np.bincount(which, share[faces.member[use]], minlength=len(held))
+    sums = np.bincount(which, share[faces.member[use]], minlength=len(held)).astype(np.float64)
     result = pairs.share.copy()
     mine = np.flatnonzero(np.isin(pairs.unit, done) & (pairs.share < 1))
     keys = np.searchsorted(cut, pairs.unit[mine]) * span + pairs.area[mine]
@@ -673,7 +675,9 @@ def _with(pairs: Overlay, faces: Faces, share: Floats, placed: Flags) -> Overlay
     outer = np.bincount(faces.owner[~inside], np.nan_to_num(share[~inside]), minlength=len(cut))
     covered = pairs.covered.copy()
     mine = np.flatnonzero(np.isin(pairs.covered_unit, done) & (pairs.covered < 1))
-    covered[mine] = _exact(1 - outer[np.searchsorted(cut, pairs.covered_unit[mine])])
+    covered[mine] = _exact(
+        1.0 - outer.astype(np.float64)[np.searchsorted(cut, pairs.covered_unit[mine])]
+    )
 
     first, second = couples(faces.member)
     part = faces.member[first]
@@ -681,7 +685,7 @@ def _with(pairs: Overlay, faces: Faces, share: Floats, placed: Flags) -> Overlay
     first, second, part = first[use], second[use], part[use]
     keys = (faces.owner[part] * span + faces.area[first]) * span + faces.area[second]
     held, which = np.unique(keys, return_inverse=True)
-    sums = np.bincount(which, share[part], minlength=len(held))
+    sums = np.bincount(which, share[part], minlength=len(held)).astype(np.float64)
     shared = pairs.shared.copy()
     mine = np.flatnonzero(np.isin(pairs.shared_unit, done))
     keys = np.searchsorted(cut, pairs.shared_unit[mine]) * span + pairs.shared_area[mine]

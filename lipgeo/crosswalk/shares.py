@@ -365,7 +365,7 @@ def shares_by_weight(
 # ---------------------------------------------------------------- particles
 
 
-def particles(
+def particles(  # noqa: PLR0917
     source: Zones,
     blocks: Zones,
     rows: Ints,

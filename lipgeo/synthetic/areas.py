@@ -52,8 +52,8 @@ def service_areas(
     Returns
     -------
     geopandas.GeoDataFrame
-        RangeIndex; ``area_id``, ``name_en``, ``name_fr`` (text), ``kind`` (redrawn, freehand or streets),
-        ``geometry`` (polygons, EPSG:3347).
+        RangeIndex; ``area_id``, ``name_en``, ``name_fr`` (text), ``kind`` (redrawn, freehand,
+        streets), ``geometry`` (polygons, EPSG:3347).
 
     Examples
     --------
@@ -73,7 +73,7 @@ def service_areas(
     if kind != "mixed":
         kinds[:] = kind
     polygons = census.data.geometry("DA")
-    shapes = []
+    shapes: list[object] = []
     for number, heart in enumerate(hearts):
         distance = np.hypot(*(xy - xy[heart]).T)
         order = np.argsort(distance, kind="stable")

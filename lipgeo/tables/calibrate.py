@@ -89,7 +89,8 @@ def calibrate(
     variables of ``x_iv`` in units of the mean control. A share of 0 stays 0. Controls that
     contradict each other are missed by as little as possible, in the sum of squares. With a
     tolerance, the sum of squares of what is missed, each over the variance of its control
-    (``(tolerance T)^2 + 4``), is added to what is minimised: a control is met as well as it is known.
+    (``(tolerance T)^2 + 4``), is added to what is minimised: a control is met as well as it
+    is known.
 
     Targets may overlap by slivers. Sources that move no longer lie in two targets at once.
 

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lipgeo.arrays import Flags, Floats
-from lipgeo.errors import TableError
 from lipgeo.census.data import COUNTS
+from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import has_trait
 from lipgeo.report import Finding
 from lipgeo.tables.census_table import CensusTable

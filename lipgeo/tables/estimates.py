@@ -131,8 +131,9 @@ class Estimates(Shown):
         One row an area and variable, areas in the crosswalk's order: ``area_id, variable`` (text);
         ``value``; ``lower, upper``, the certain bounds; ``likely_lower, likely_upper``, the 90 %
         range of what an order of the area would say; ``truth_lower, truth_upper``, that of what is
-        true, sampling in it; ``rounding_max, rounding_sd``, how far random rounding can move it, and its standard
-        deviation; ``sampling_se``, 0 where all were asked; ``observed_share`` in [0, 1]; ``hidden_share``,
+        true, sampling in it; ``rounding_max, rounding_sd``, how far random rounding can
+        move it, and its standard deviation; ``sampling_se``, 0 where all were asked;
+        ``observed_share`` in [0, 1]; ``hidden_share``,
         what of a count (or of a numerator) was published as 0 and put in, in [0, 1]; ``flag``
         (``;``-joined, empty where there is nothing to say); ``rule``; ``basis``: ``drawn`` or
         ``union``. Numbers are float64, in the variable's own unit (percent in percent), missing

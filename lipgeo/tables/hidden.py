@@ -25,7 +25,7 @@ import scipy.special
 from lipgeo.arrays import Flags, Floats, Ints
 from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import has_trait
-from lipgeo.report import Finding, finding
+from lipgeo.report import finding
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.columns import HiddenCells
 from lipgeo.tables.long_table import AnyTable
@@ -103,8 +103,11 @@ def find_hidden(
             return HiddenCells(notes=[note] if _known_to_hide(table.vintage) else [])
         needed = [*counts, *(str(name) for name in counts.values() if name)]
         table = table.part([*dict.fromkeys(needed)])
-    cells = {name: _cells_of(table, name, universe) for name, universe in counts.items()}
-    cells = {name: one for name, one in cells.items() if one is not None}
+    cells = {
+        name: one
+        for name, universe in counts.items()
+        if (one := _cells_of(table, name, universe)) is not None
+    }
     known = _known_to_hide(table.vintage)
     proof = evidence_of_hiding(cells)
     if not cells or not (proof > -_PROOF if known else proof > _PROOF):

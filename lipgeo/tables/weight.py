@@ -117,8 +117,8 @@ def weight_table(
     ``(N_in + N_str) / (D_in + N_str)``. Averages have none. Units not observed widen them by what
     they can hold at most. Nothing is scaled where only the land of units is known (``not_scaled``).
 
-    Two ranges (90 %). ``likely_lower, likely_upper``: *what an order of the area would say*. It adds
-    up what straddling units may split otherwise, learned from parents of units (see
+    Two ranges (90 %). ``likely_lower, likely_upper``: *what an order of the area would say*. It
+    adds up what straddling units may split otherwise, learned from parents of units (see
     :mod:`lipgeo.tables.error_model`), what was put in for units not observed and for hidden cells,
     and rounding; an order is of the same sample, so that sampling is not in it. ``truth_lower,
     truth_upper``: *what is true*, with sampling. *Rounding* of base 5 moves a count by 4 at most,

@@ -18,9 +18,10 @@ from lipgeo.report import Finding, finding
 from lipgeo.tables.calibrate import calibrate
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.estimates import Estimates
+from lipgeo.tables.hidden import Hidden
 from lipgeo.tables.long_table import AnyTable, LongTable
 from lipgeo.tables.variables import Variable, resolve_variable
-from lipgeo.tables.weight import MIN_OBSERVED, Hidden, weight_table
+from lipgeo.tables.weight import MIN_OBSERVED, weight_table
 from lipgeo.zones.validity import SLIVER_SHARE
 
 __all__ = ["values_of_controls", "weight_areas"]
