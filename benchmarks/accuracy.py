@@ -301,24 +301,32 @@ def calgary(data: Path, folder: Path) -> None:
 
 
 def made() -> None:
-    """Print a made census: truth of all it counts, by size of group."""
-    census = synthetic.census(10_000, seed=3)
-    people = synthetic.people(census)
-    areas = lipgeo.ServiceAreas.from_frame(
-        synthetic.service_areas(census, 40, seed=2, kind="freehand"), id="area_id"
-    )
-    truth = people.truth(areas)
-    parents = census.units("DA")["CT"].fillna(census.units("DA")["CSD"])
-    made = synthetic.table(census, "DA", people=people)
-    table = CensusTable(made.frame, level="DA", vintage=2021, symbols=made.symbols)
-    heading(f"made census, {len(areas)} areas drawn freehand, truth: its people")
-    names = [name for name in truth.columns if name in table.columns
-             and table.variables[name].rule == "count"]  # fmt: skip
-    for placement in ("surface", "density"):
-        est = weight_table(
-            table.with_parents(parents), by_weights(census, "DA", areas, placement), variables=names
-        )
-        line(f"DA with blocks, by {placement}", est, truth, names)
+    """Print made censuses: truth of all they count, by size of group."""
+    for label, settled, kind in (
+        ("people thin out evenly", False, "freehand"),
+        ("towns end at a line", True, "streets"),
+    ):
+        census = synthetic.census(10_000, seed=3, settled=settled)
+        people = synthetic.people(census)
+        drawn = synthetic.service_areas(census, 40, seed=2, kind=kind)
+        areas = lipgeo.ServiceAreas.from_frame(drawn[drawn.geometry.area > 0], id="area_id")
+        truth = people.truth(areas)
+        truth = truth[truth["population"] > 0]
+        areas = areas.select(list(truth.index))
+        parents = census.units("DA")["CT"].fillna(census.units("DA")["CSD"])
+        made = synthetic.table(census, "DA", people=people)
+        table = CensusTable(made.frame, level="DA", vintage=2021, symbols=made.symbols)
+        table = table.with_parents(parents)
+        heading(f"made census, {label}, {len(areas)} areas by {kind}, truth: its people")
+        names = [
+            name for name in truth.columns
+            if name in table.columns and table.variables[name].rule == "count"
+        ]  # fmt: skip
+        for placement in ("surface", "density"):
+            by = by_weights(census, "DA", areas, placement)
+            line(f"by {placement}", weight_table(table, by, variables=names), truth, names)
+        left = weight_table(table, by, variables=names, hidden="as_published")
+        line("zeros as published", left, truth, ["immigrants", "non_permanent_residents"])
 
 
 def main() -> None:

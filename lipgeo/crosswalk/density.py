@@ -10,8 +10,6 @@ Schroeder 2007, *Geographical Analysis* 39, 311-335; here local).
 * The density is a mean under a Gaussian kernel of the :data:`NEAREST` units (of parts of other cut
   units too) in the face; the bandwidth is the distance from the unit to its :data:`NEIGHBOURS`-th
   neighbour, so that it follows the spacing of the units: a street in a city, miles in the country.
-* The power is no greater than what whole units along the outlines bear out: how the people of
-  those on both sides are split is known, and is told from their neighbours the same way.
 * Parts of cut units count with what they were given the round before, :data:`ROUNDS` times.
 * A unit stays spread over its surface where a part of it, slivers aside, has fewer than
   :data:`FEWEST` units of its own face within :data:`REACH` bandwidths, where nobody lives near any
@@ -73,9 +71,6 @@ REACH = 3.0
 FEWEST = 2
 #: rounds in which parts of cut units take what the round before gave them
 ROUNDS = 3
-#: cut units from which it is learned how far neighbours may be taken at their word
-_TAUGHT = 30
-_POWERS = np.linspace(0.0, 1.0, 21)
 #: faces smaller than this share of their unit are rounding
 _DUST = 1e-9
 
@@ -560,8 +555,6 @@ def _shares(  # noqa: PLR0917
     owner, first = faces.owner[asked], faces.share[asked]
     people = held.copy()
     people[:parts] *= faces.share
-    whole_unit = np.arange(len(unit)) >= parts
-    strength = min(strength, _learned_strength(near, kernel, whole_unit, held, surface, owner))
     for _ in range(ROUNDS):
         people_near = (kernel * people[near]).sum(axis=1)
         density = np.divide(people_near, ground_near, out=alone.copy(), where=ground_near > 0)
@@ -573,44 +566,6 @@ def _shares(  # noqa: PLR0917
     result = faces.share.copy()
     result[asked] = np.where(total > 0, share, np.nan)
     return result
-
-
-def _learned_strength(  # noqa: PLR0917
-    near: Ints, kernel: Floats, whole: Flags, held: Floats, surface: Floats, owner: Ints
-) -> float:
-    """Return how far neighbours may be taken at their word here, from 0 to 1.
-
-    The whole unit nearest to each part stands for it: how the people of those of one cut unit are
-    split among them is known, and is told from their neighbours the way a cut unit's is. The power
-    that tells it best is taken. Where density changes from unit to unit as chance has it, that is
-    near 0, and people stay spread over the surface. 1 where there are too few to learn from.
-    """
-    within = kernel > 0
-    first = np.argmax(within, axis=1)
-    rows = np.arange(len(near))
-    stand_in = near[rows, first]
-    rest = kernel.copy()
-    rest[rows, first] = 0.0
-    people, ground = (rest * held[near]).sum(axis=1), (rest * surface[near]).sum(axis=1)
-    good = within.any(axis=1) & (ground > 0) & whole[stand_in] & (surface[stand_in] > 0)
-    # a cut unit all of whose parts have a stand-in
-    count = int(owner.max(initial=-1)) + 1
-    lost = np.bincount(owner[~good], minlength=count) > 0
-    total = np.bincount(owner, np.where(good, held[stand_in], 0.0), minlength=count)
-    several = np.bincount(owner, minlength=count) > 1
-    usable = ~lost & several & (total > 0)
-    if usable.sum() < _TAUGHT:
-        return 1.0
-    use = usable[owner]
-    at, size = owner[use], surface[stand_in[use]]
-    density = people[use] / ground[use]
-    misses = []
-    for power in _POWERS:
-        given = size * density**power
-        sums = np.bincount(at, given, minlength=count)[at]
-        share = np.divide(given, sums, out=np.zeros(len(given)), where=sums > 0)
-        misses.append(np.abs(share * total[at] - held[stand_in[use]]).sum())
-    return float(_POWERS[int(np.argmin(misses))])
 
 
 def _face_codes(faces: Faces, ground: Ground, whole: Ints) -> Ints:
