@@ -138,7 +138,7 @@ def weight_table(
     ...                     {"people": "count"}, level=None, vintage=None)
     >>> est = weight_table(table, build_crosswalk(fields, town))
     >>> est.frame[["area_id", "value", "lower", "upper"]].to_numpy().tolist()
-    [['t', 90.0, 40.0, 140.0]]
+    [['t', 90.0, 36.0, 148.0]]
     """
     if hidden not in get_args(Hidden):
         raise TableError("tables.unknown_hidden", given=str(hidden), known=list(get_args(Hidden)))
