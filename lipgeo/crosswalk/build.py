@@ -225,7 +225,8 @@ def _placement_findings(weighted: Shares, placement: str, weight: Measure) -> li
     if placement != "density" or not sum(weighted.placed.values()):
         return []
     label = say(f"crosswalk.{weight}")
-    return [finding("crosswalk.placed", "note", "", weight=label, **weighted.placed)]
+    placed: dict[str, Any] = {**weighted.placed}
+    return [finding("crosswalk.placed", "note", "", weight=label, **placed)]
 
 
 def _listed_targets(source: Zones, target: Zones | ServiceAreas) -> list[str]:
