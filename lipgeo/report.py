@@ -298,7 +298,7 @@ class Finding:
     >>> found = finding("areas.whole_ids", "note", "WARD", column="WARD", came="7.0", id="7")
     >>> with speaking("fr"):
     ...     Finding.from_record(found.to_record()).message[:32]
-    'La colonne WARD a été enregistré'
+    'Les identifiants de WARD étaient'
     """
 
     check: str

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.files import write_manifest
-from lipgeo.order.manifest import ORDER
+from lipgeo.order.manifest import FOR_YOU, ORDER
 
 AGES = "Total - Age groups of the population - 100% data (6)"
 STATUS = (
@@ -119,12 +119,12 @@ def made_order(folder: Path, count: int = 12, *, seed: int = 1, small: int = 1) 
                 "file": f"areas/area_{id}.geojson",
             }
         )
-    folder.mkdir(parents=True)
+    (folder / FOR_YOU).mkdir(parents=True)
     write_manifest(folder, ORDER, _manifest(areas), {})
-    _estimates(truth, rng).to_csv(folder / "estimates.csv", index=False)
+    _estimates(truth, rng).to_parquet(folder / FOR_YOU / "estimates.parquet", index=False)
     expected = np.where(truth["population"] < 40, "suppressed", "released")
     pd.DataFrame({"TABLE": "T1", "CUSTOM_ID": truth.index, "EXPECTED": expected}).to_csv(
-        folder / "tables.csv", index=False
+        folder / FOR_YOU / "tables.csv", index=False
     )
     return Made(folder, truth, _released(truth, rng), areas)
 

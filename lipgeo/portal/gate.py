@@ -385,7 +385,7 @@ def _counts(rows: pd.DataFrame) -> pd.Series:
 
 
 def _let_through(check: str, subject: str, allowed: Mapping[tuple[str, str], str]) -> Finding:
-    return finding("portal.exception", "note", subject, check=check, subject=subject,
+    return finding("portal.exception", "note", subject, kind=check, subject=subject,
                    why=allowed[check, subject])  # fmt: skip
 
 
