@@ -81,7 +81,7 @@ def order(fitted, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
     build = read_build(write_build(fitted, folder / "build"))
     tables = [{"table": text, "title": text, "variables": ""} for text in HOSTILE[:20]]
-    return write_order(build, folder / "order", tables=tables, contact=HOSTILE[33])
+    return write_order(build, folder / "order", tables=tables, contact=HOSTILE[33], keep=build.areas["area_id"])
 
 
 def test_names_come_back_as_typed_from_every_file_of_data(fitted, order):
@@ -258,7 +258,7 @@ def test_ids_of_an_old_order_pass_the_door_of_new_ones(fitted, order, tmp_path, 
         read_order(old)
     assert not _LEFT.search(str(told.value))
     with pytest.raises(LipgeoError):
-        write_order(fitted, tmp_path / "new", since=old)
+        write_order(fitted, tmp_path / "new", since=old, keep=fitted.areas["area_id"])
     assert not (tmp_path / "new").exists()
 
 
