@@ -148,6 +148,7 @@ def build(
     unit: o.Unit = "DA",
     rule: o.Rule = o.DEFAULT_RULE,
     by: o.By = o.WeightChoice.POPULATION,
+    placement: o.Placement = o.PlacementChoice.AUTO,
     threshold: Annotated[
         float, typer.Option("--threshold", min=0.0, max=1.0, help=say("cli.opt_threshold"))
     ] = 0.5,
@@ -197,6 +198,7 @@ def build(
             unit=unit,
             rule=rule.value,
             by=by.value,
+            placement=placement.value,
             threshold=threshold,
             exclusive=exclusive,
             contiguous=contiguous,

@@ -92,6 +92,15 @@ class WeightChoice(StrEnum):
     AREA = "area"
 
 
+class PlacementChoice(StrEnum):
+    """How people of cut units are placed."""
+
+    AUTO = "auto"
+    DENSITY = "density"
+    SURFACE = "surface"
+    POINT = "point"
+
+
 AREAS = Annotated[str, typer.Argument(metavar="AREAS", help=say("cli.arg_areas"))]
 Store = Annotated[
     Path,
@@ -156,6 +165,7 @@ Contiguous = Annotated[bool, typer.Option("--contiguous", help=say("cli.opt_cont
 TimeLimit = Annotated[float | None, typer.Option("--time-limit", help=say("cli.opt_time_limit"))]
 Gap = Annotated[float, typer.Option("--gap", help=say("cli.opt_gap"))]
 By = Annotated[WeightChoice, typer.Option("--by", help=say("cli.opt_by"))]
+Placement = Annotated[PlacementChoice, typer.Option("--placement", help=say("cli.opt_placement"))]
 
 
 def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:

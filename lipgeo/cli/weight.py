@@ -48,6 +48,7 @@ def compare(
         str | None, typer.Option("--variables", metavar="NAME,...", help=say("cli.opt_variables"))
     ] = None,
     level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
+    placement: o.Placement = o.PlacementChoice.AUTO,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="PATH", help=say("tables.opt_out"))
     ] = None,
@@ -86,7 +87,7 @@ def compare(
         links = [read_correspondence(path) for path in correspondence or ()]
         show(say("cli.step_weight"), 0.0)
         names = None if variables is None else [one.strip() for one in variables.split(",")]
-        found = compared(given, legs, names, correspondences=links)
+        found = compared(given, legs, names, correspondences=links, placement=placement.value)
         show(say("cli.step_weight"), 1.0)
         if out is not None:
             with file_in_one_step(out) as temporary:
@@ -180,6 +181,13 @@ class BasisChoice(StrEnum):
     UNION = "union"
 
 
+class HiddenChoice(StrEnum):
+    """What is done with counts under 10 that are published as 0."""
+
+    IMPUTE = "impute"
+    AS_PUBLISHED = "as_published"
+
+
 @o.with_reading_options
 def weight(
     table: Annotated[list[Path], typer.Argument(metavar="TABLE...", help=say("cli.arg_table"))],
@@ -204,6 +212,12 @@ def weight(
         float,
         typer.Option("--min-observed", min=0.0, max=1.0, help=say("cli.opt_min_observed")),
     ] = 0.5,
+    placement: o.Placement = o.PlacementChoice.AUTO,
+    hidden: Annotated[
+        HiddenChoice, typer.Option("--hidden", help=say("cli.opt_hidden"))
+    ] = HiddenChoice.IMPUTE,
+    controls: o.Controls = None,
+    controls_column: o.ControlsColumn = None,
     level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
     table_id: Annotated[
         str | None, typer.Option("--table-id", metavar="COLUMN", help=say("cli.opt_table_id"))
@@ -222,11 +236,13 @@ def weight(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.errors import InputError
+    from lipgeo.readers.controls import read_controls
     from lipgeo.report import CheckReport
     from lipgeo.store.read import open_census
     from lipgeo.store.results import read_build, require_free_estimates, write_estimates
+    from lipgeo.tables.calibrate import calibrate
     from lipgeo.tables.weight import weight_table
-    from lipgeo.tables.weight_areas import weight_areas
+    from lipgeo.tables.weight_areas import values_of_controls, weight_areas
 
     if (areas is None) == (build is None):
         raise InputError("cli.areas_or_build")
@@ -234,6 +250,9 @@ def weight(
         raise InputError("cli.union_needs_build")
     require_free_estimates(out, replace=replace)
     wanted, chosen = _names(variables), _members(where)
+    known = None
+    if controls is not None:
+        known = read_controls(controls, id=reading["id"], column=controls_column)
     drafted = CheckReport()
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
@@ -245,7 +264,11 @@ def weight(
             ) or _tables(table, level or xw.source_level, xw.vintage, (), table_id, chosen)
             labels = fitted.service_areas.labels
             show(say("cli.step_weight"), 0.0)
-            found = weight_table(tables[0], xw, variables=wanted, min_observed=min_observed)
+            if known is not None:
+                xw = calibrate(xw, known, values_of_controls(tables[0], known))
+            found = weight_table(
+                tables[0], xw, variables=wanted, min_observed=min_observed, hidden=hidden.value
+            )
         else:
             census = open_census(store, vintage)
             given = read_areas(
@@ -260,7 +283,16 @@ def weight(
             )
             labels, drafted = given.labels, given.report.only("draft")
             show(say("cli.step_weight"), 0.0)
-            found = weight_areas(census, given, tables, variables=wanted, min_observed=min_observed)
+            found = weight_areas(
+                census,
+                given,
+                tables,
+                variables=wanted,
+                min_observed=min_observed,
+                placement=placement.value,
+                hidden=hidden.value,
+                controls=known,
+            )
         show(say("cli.step_weight"), 1.0)
         written = write_estimates(
             found, out, names=labels, explain=_names(explain), csv=csv.value, replace=replace

@@ -241,6 +241,8 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
         "report": crosswalk.report.to_records(),
         "parts": {name: _pack_frame(parts[name]) for name in _PARTS},
     }
+    if crosswalk.coarse is not None:
+        document["coarse"] = _pack_frame(pd.DataFrame({"share": crosswalk.coarse}))
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
     schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
     with file_in_one_step(path) as temporary:
@@ -275,11 +277,15 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     if version > 1:
         rest = parts["sources"].pop("remainder")
         parts["remainder"] = rest.rename("share").reset_index()
+    coarse = None
+    if "coarse" in document:
+        coarse = _unpack_frame(document["coarse"])["share"].to_numpy(np.float64)
     return Crosswalk(
         table.replace_schema_metadata({b"pandas": table.schema.metadata[b"pandas"]}).to_pandas(),
         **parts,
         meta=document["meta"],
         report=CheckReport.from_records(document["report"]),
+        coarse=coarse,
     )
 
 

@@ -178,6 +178,54 @@ class Zones:
                 data[column] = pd.to_numeric(data[column]).astype("float64")
         return cls(ids, geometry, crs, data=data, report=CheckReport(notes))
 
+    @classmethod
+    def from_points(cls, frame: gpd.GeoDataFrame, id: str | None = None) -> Zones:
+        """Make zones of a layer of points: blocks by their representative points alone.
+
+        They have no polygons and serve as ``blocks`` of :func:`lipgeo.build_crosswalk`, with or
+        without columns ``population, dwellings, households``.
+
+        Parameters
+        ----------
+        frame
+            One point a row; a geographic layer is brought to EPSG:3347.
+        id
+            Column of the ids; the index when left out.
+
+        Returns
+        -------
+        Zones
+            ``data`` has the points as columns ``x, y`` in the system of the zones.
+
+        Raises
+        ------
+        CRSError, DatumError, ZoneError
+            As :meth:`from_frame`; a row that is no point.
+
+        Examples
+        --------
+        >>> import geopandas, shapely
+        >>> from lipgeo.zones import Zones
+        >>> points = geopandas.GeoDataFrame({"DBUID": ["1"]}, geometry=[shapely.Point(7.4e6, 1e6)],
+        ...                                 crs="EPSG:3347")
+        >>> Zones.from_points(points, id="DBUID").data[["x", "y"]].to_numpy().tolist()
+        [[7400000.0, 1000000.0]]
+        """
+        ids = column_ids(frame, id)
+        geometry = np.asarray(frame.geometry.array, dtype=object)
+        wrong = np.flatnonzero(shapely.get_type_id(geometry) != shapely.GeometryType.POINT)
+        if len(wrong):
+            raise ZoneError(
+                "zones.not_points",
+                [{"row": int(row) + 1, "id": ids[row]} for row in wrong],
+                rows=[int(row) + 1 for row in wrong],
+            )
+        accepted = accept_crs(frame.crs)
+        moved = to_grid(geometry, accepted.crs) if accepted.crs.is_geographic else geometry
+        nothing = gpd.GeoSeries(np.full(len(frame), None), index=frame.index, crs=frame.crs)
+        told = frame.assign(x=shapely.get_x(moved), y=shapely.get_y(moved))
+        return cls.from_frame(told.set_geometry(nothing), id=id)
+
     def __len__(self) -> int:
         return len(self.ids)
 
