@@ -37,8 +37,8 @@ def work(job):
         os.dup2(file, number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     encoding = job["env"].get("PYTHONIOENCODING", "utf-8")
-    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w"), encoding, write_through=False)
-    err = io.FileIO(2, "w")
+    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding, write_through=False)
+    err = io.FileIO(2, "w", closefd=False)
     sys.stderr = io.TextIOWrapper(err, encoding, "backslashreplace", write_through=True)
     sys.argv = ["lipgeo", *job["arguments"]]
     from lipgeo.cli import run_and_exit
