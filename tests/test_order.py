@@ -720,7 +720,7 @@ def test_a_kill_leaves_a_whole_order_or_none(saved, tmp_path) -> None:
 
 @pytest.mark.realdata
 def test_ottawa_is_ordered_and_made_again(realdata, tmp_path) -> None:
-    """116 neighbourhoods of Ottawa: seven have no unit; 109 are ordered and proven."""
+    """116 neighbourhoods: seven have no unit, one nobody, one ten people; 107 are ordered."""
     from lipgeo import open_census, read_service_areas
     from lipgeo.store import add_census
 
@@ -734,7 +734,7 @@ def test_ottawa_is_ordered_and_made_again(realdata, tmp_path) -> None:
     report = verify_order(made, census)
     assert report.ok
     assert [f.check for f in report] == ["intact", "made_again"]
-    assert len(read_order(made).areas) == 109
+    assert len(read_order(made).areas) == 107
     assert "Statistics Canada" in (made / "send" / "README.txt").read_text(encoding="utf-8")
     found = json.loads((made / "for-you" / "checks.json").read_text(encoding="utf-8"))["findings"]
     assert sorted(f["value"] for f in found if f["check"] == "differencing") == [10, 31]
