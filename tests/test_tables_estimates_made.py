@@ -206,7 +206,7 @@ def estimates(census, people, crosswalks):
 
 
 def test_the_workbook_explains_itself(estimates, tmp_path):
-    """Sheets: the table for people, then results, explain, missing, variables, flags, sources, findings; ids are text."""
+    """The table for people first, then results and what they are made of; ids are text."""
     path = tmp_path / "estimates.xlsx"
     names = pd.Series(["Somewhere"] * 12, index=estimates.area_ids)
     assert write_estimates(estimates, path, names=names) == [path]
