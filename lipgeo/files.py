@@ -676,11 +676,14 @@ class Sheet:
         What it shows; text columns become text cells, numbers number cells, missing empty cells.
     title
         A line above the header (units, source), or empty.
+    formats
+        Column to the number format of its numbers; other cells of it are text.
     """
 
     name: str
     frame: pd.DataFrame
     title: str = ""
+    formats: Mapping[str, str] = field(default_factory=dict)
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -765,12 +768,14 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
             column = sheet.frame[name]
             page.write_string(top, at, str(name), formats["head"])
             number = _is_number(column)
+            form = sheet.formats.get(name)
+            shown = book.add_format({"num_format": form}) if form else None
             width = len(str(name))
             for row, value in enumerate(column.tolist(), start=top + 1):
                 if pd.isna(value):
                     continue
-                if number:
-                    page.write_number(row, at, value)
+                if number or (shown is not None and not isinstance(value, str)):
+                    page.write_number(row, at, value, shown)
                 else:
                     page.write_string(row, at, str(value), formats["text"])
                     width = max(width, len(str(value)))

@@ -81,7 +81,9 @@ def order(fitted, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
     build = read_build(write_build(fitted, folder / "build"))
     tables = [{"table": text, "title": text, "variables": ""} for text in HOSTILE[:20]]
-    return write_order(build, folder / "order", tables=tables, contact=HOSTILE[33], keep=build.areas["area_id"])
+    return write_order(
+        build, folder / "order", tables=tables, contact=HOSTILE[33], keep=build.areas["area_id"]
+    )
 
 
 def test_names_come_back_as_typed_from_every_file_of_data(fitted, order):

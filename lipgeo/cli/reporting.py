@@ -25,6 +25,7 @@ __all__ = [
     "print_findings",
     "print_frame",
     "print_json",
+    "print_numbers",
     "print_table",
     "progress",
 ]
@@ -150,6 +151,26 @@ def _print_text(text: Any, numeric: set[str], has_total: bool) -> None:
         table.add_row(*row, end_section=has_total and at == last - 1)
     console = Console(width=None if terminal else 10_000, markup=False, highlight=False)
     console.print(table, soft_wrap=not terminal, crop=False)
+
+
+def print_numbers(table: Any, *, columns: int = 0) -> None:
+    """Print a :class:`~lipgeo.tables.wide.NumberTable`: twenty rows of it at most.
+
+    Parameters
+    ----------
+    table
+        The table.
+    columns
+        How many columns of numbers are shown; all where 0.
+    """
+    heads = [head for head in table.frame.columns if head in table.formats]
+    left_out = heads[columns:] if columns else []
+    text = table.text().drop(columns=left_out)
+    _print_text(text.head(SHOWN), set(table.formats), has_total=False)
+    if len(text) > SHOWN:
+        print(say("cli.more_rows", more=len(text) - SHOWN))
+    if left_out:
+        print(say("cli.more_variables", more=len(left_out)))
 
 
 def print_areas(areas: Any, labels: Any, *, more: str) -> None:

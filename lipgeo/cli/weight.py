@@ -14,19 +14,24 @@ import typer
 
 from lipgeo.cli import options as o
 from lipgeo.cli.areas import read_areas
-from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
+from lipgeo.cli.reporting import exit_status, print_findings, print_json, print_numbers, progress
 from lipgeo.words import say
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lipgeo.census.census import Census
+    from lipgeo.files import Sheet
     from lipgeo.report import CheckReport
     from lipgeo.tables.census_table import CensusTable
+    from lipgeo.tables.comparison import Comparison
     from lipgeo.tables.estimates import Estimates
     from lipgeo.tables.long_table import AnyTable
 
 __all__ = ["compare", "weight"]
+
+#: variables that a terminal shows beside each other
+_COLUMNS = 6
 
 
 @o.with_reading_options
@@ -61,12 +66,12 @@ def compare(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.files import file_in_one_step, require_free_file, write_csv
+    from lipgeo.files import file_in_one_step, require_free_file, write_csv, write_workbook
     from lipgeo.readers.statcan.correspondence import read_correspondence
     from lipgeo.tables.comparison import compare as compared
 
     if out is not None:
-        require_free_file(out, replace=replace, endings=[".csv"])
+        require_free_file(out, replace=replace, endings=[".csv", ".xlsx"])
     files = _files(tables or [], years)
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
@@ -91,7 +96,10 @@ def compare(
         show(say("cli.step_weight"), 1.0)
         if out is not None:
             with file_in_one_step(out) as temporary:
-                write_csv(found.frame, temporary, style=csv.value)
+                if out.suffix.lower() == ".xlsx":
+                    write_workbook(_sheets_of(found, given.labels), temporary)
+                else:
+                    write_csv(found.frame, temporary, style=csv.value)
     if as_json:
         print_json(
             {
@@ -101,14 +109,28 @@ def compare(
             }
         )
     else:
-        if not quiet:
-            print_findings(found.report)
-        columns = ["area_id", "variable", "year", "baseline", "current", "change", "margin"]
-        print_frame(found.frame[[*columns, "exceeds", "status", "flags"]])
+        from lipgeo.tables.wide import table_of_changes
+
+        print_numbers(table_of_changes(found, given.labels))
         print(repr(found).strip("<>"))
         if out is not None:
-            print(say("cli.weighted", files=[str(out)]))
+            print(say("cli.weighted", files=[str(out)]), flush=True)
+        if not quiet:
+            print_findings(found.report)
     raise typer.Exit(exit_status(found.report))
+
+
+def _sheets_of(found: Comparison, labels: pd.Series) -> list[Sheet]:
+    """Return the sheets of a comparison: the table for people, details behind."""
+    from lipgeo.files import Sheet
+    from lipgeo.tables.wide import table_of_changes
+
+    table = table_of_changes(found, labels)
+    return [
+        Sheet(say("store.table"), table.frame, formats=table.formats),
+        Sheet(say("store.results"), found.frame),
+        Sheet(say("store.findings"), found.report.frame),
+    ]
 
 
 def _files(tables: Sequence[str], years: str | None) -> dict[int, list[Path]]:
@@ -263,6 +285,10 @@ def weight(
                 table, store, level or xw.source_level, xw.vintage, ()
             ) or _tables(table, level or xw.source_level, xw.vintage, (), table_id, chosen)
             labels = fitted.service_areas.labels
+            shapes = fitted.areas.set_index("area_id").geometry
+            if basis is BasisChoice.DRAWN:  # a list is its union
+                came = fitted.service_areas.frame.geometry
+                shapes = came.where(came.notna(), shapes.reindex(came.index))
             show(say("cli.step_weight"), 0.0)
             if known is not None:
                 xw = calibrate(xw, known, values_of_controls(tables[0], known))
@@ -281,6 +307,7 @@ def weight(
             tables = _open_stored_tables(table, store, level, census.vintage, listed) or _tables(
                 table, level, census.vintage, listed, table_id, chosen
             )
+            shapes = given.frame.geometry
             labels, drafted = given.labels, given.report.only("draft")
             show(say("cli.step_weight"), 0.0)
             found = weight_areas(
@@ -295,9 +322,10 @@ def weight(
             )
         show(say("cli.step_weight"), 1.0)
         written = write_estimates(
-            found, out, names=labels, explain=_names(explain), csv=csv.value, replace=replace
-        )
-    _print(found, tables, written, drafted, as_json=as_json, quiet=quiet)
+            found, out, names=labels, explain=_names(explain), csv=csv.value, replace=replace,
+            shapes=shapes,
+        )  # fmt: skip
+    _print(found, tables, written, drafted, labels=labels, as_json=as_json, quiet=quiet)
 
 
 def _names(given: str | None) -> list[str] | None:
@@ -376,6 +404,7 @@ def _print(
     written: Sequence[Path],
     drafted: CheckReport,
     *,
+    labels: pd.Series,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -391,9 +420,10 @@ def _print(
             }
         )
     else:
+        from lipgeo.tables.wide import table_of_numbers
+
+        print_numbers(table_of_numbers(found, labels), columns=_COLUMNS)
+        print(say("cli.weighted", files=[str(path) for path in written]), flush=True)
         if not quiet:
             print_findings(report)
-        columns = ["area_id", "variable", "value", "likely_lower", "likely_upper", "flag"]
-        print_frame(frame[columns])
-        print(say("cli.weighted", files=[str(path) for path in written]))
     raise typer.Exit(exit_status(report))

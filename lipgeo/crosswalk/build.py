@@ -42,7 +42,7 @@ from lipgeo.crosswalk.shares import (
 )
 from lipgeo.errors import CrosswalkError, require_kind
 from lipgeo.report import CheckReport, Finding, finding
-from lipgeo.words import say
+from lipgeo.words import Sentence
 from lipgeo.zones.zones import Zones
 
 __all__ = ["assemble_crosswalk", "build_crosswalk", "build_with_blocks", "build_with_overlay"]
@@ -224,9 +224,9 @@ def _placement_findings(weighted: Shares, placement: str, weight: Measure) -> li
     """Return how many people of cut units were placed how, where any were placed by density."""
     if placement != "density" or not sum(weighted.placed.values()):
         return []
-    label = say(f"crosswalk.{weight}")
-    placed: dict[str, Any] = {**weighted.placed}
-    return [finding("crosswalk.placed", "note", "", weight=label, **placed)]
+    people: dict[str, Any] = dict(weighted.placed)
+    basis = Sentence(f"crosswalk.{weight}")
+    return [finding("crosswalk.placed", "note", "", weight=basis, **people)]
 
 
 def _listed_targets(source: Zones, target: Zones | ServiceAreas) -> list[str]:

@@ -42,6 +42,7 @@ from lipgeo.report import CheckReport
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.results import FLAGS
 from lipgeo.tables.variables import missing_symbols
+from lipgeo.tables.wide import table_of_numbers
 from lipgeo.words import say
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def write_estimates(
     explain: Sequence[str] | None = None,
     csv: CsvStyle = "en",
     replace: bool = False,
+    shapes: gpd.GeoSeries | None = None,
 ) -> list[Path]:
     """Write estimates, what they are made of and what was missing; each file whole or not at all.
 
@@ -79,9 +81,10 @@ def write_estimates(
     estimates
         What :func:`lipgeo.weight_table` gave.
     path
-        ``.xlsx``: a workbook with the sheets *results, explain, missing, variables, flags,
-        sources, findings*; ``.csv``: the results, and beside them ``NAME_explain.csv`` and
-        ``NAME_missing.csv``; ``.parquet``: the results alone.
+        ``.xlsx``: a workbook with the sheets *table* (areas by variables, for people), *results,
+        explain, missing, variables, flags, sources, findings*; ``.gpkg``: the table with the
+        areas' shapes and the likely ranges, for a map; ``.csv``: the results, and beside
+        them ``NAME_explain.csv`` and ``NAME_missing.csv``; ``.parquet``: the results alone.
     names
         What areas are called, by id.
     explain
@@ -90,6 +93,8 @@ def write_estimates(
         Form of CSV files: ``"en"`` or ``"fr"`` (semicolon, decimal comma).
     replace
         Whether earlier estimates give way; nothing else does.
+    shapes
+        Outlines of the areas, by id; a ``.gpkg`` needs them.
 
     Returns
     -------
@@ -108,6 +113,9 @@ def write_estimates(
         with file_in_one_step(target) as temporary:
             results.to_parquet(temporary, index=False)
         return [target]
+    if target.suffix.lower() == ".gpkg":
+        _write_shapes(estimates, target, names, shapes)
+        return [target]
     missing = _name_areas(estimates.missing, names)
     made_of = _contributions(estimates, explain, names)
     if target.suffix.lower() == ".csv":
@@ -120,7 +128,11 @@ def write_estimates(
                     write_csv(frame, temporary, csv)
                 written.append(file)
         return written
-    sheets = [Sheet(say("store.results"), results, _title(estimates))]
+    table = table_of_numbers(estimates, names)
+    sheets = [
+        Sheet(say("store.table"), table.frame, formats=table.formats),
+        Sheet(say("store.results"), results, _title(estimates)),
+    ]
     if made_of is not None:
         starts = range(0, max(len(made_of), 1), XLSX_ROWS - 2)
         for number, start in enumerate(starts, start=1):
@@ -149,7 +161,7 @@ def require_free_estimates(path: str | Path, *, replace: bool = False) -> Path:
     """
     target = Path(path)
     ending = target.suffix.lower()
-    if ending not in (".xlsx", ".csv", ".parquet"):
+    if ending not in (".xlsx", ".csv", ".parquet", ".gpkg"):
         raise OutputError("store.ending", path=target)
     require_free_file(target, replace=replace)
     if ending == ".csv":
@@ -157,6 +169,29 @@ def require_free_estimates(path: str | Path, *, replace: bool = False) -> Path:
             beside = target.with_name(target.stem + part + target.suffix)
             require_free_file(beside, replace=replace)
     return target
+
+
+def _write_shapes(
+    estimates: Estimates, target: Path, names: pd.Series | None, shapes: gpd.GeoSeries | None
+) -> None:
+    """Write areas with their shapes: ``area_id, area_name``, each variable and its likely range."""
+    ids = estimates.area_ids
+    held = None if shapes is None else shapes.reindex(ids)
+    bare = ids if held is None else list(held.index[held.isna() | held.is_empty])
+    if held is None or bare:
+        raise OutputError("store.no_shapes", path=target, areas=bare)
+    frame = _name_areas(pd.DataFrame({"area_id": ids}), names)
+    parts = {"": "value", "_likely_lower": "likely_lower", "_likely_upper": "likely_upper"}
+    for ending, column in parts.items():
+        wide = estimates.wide(column).loc[ids]
+        for name in wide.columns:
+            frame[f"{name}{ending}"] = wide[name].to_numpy(np.float64)
+    layer = gpd.GeoDataFrame(frame, geometry=held.to_numpy(), crs=held.crs)
+    with file_in_one_step(target) as temporary:
+        # GDAL goes by the ending
+        draft = temporary.with_name(temporary.name + ".gpkg")
+        layer.to_file(draft, layer="numbers", driver="GPKG")
+        draft.replace(temporary)
 
 
 def _name_areas(frame: pd.DataFrame, names: pd.Series | None) -> pd.DataFrame:

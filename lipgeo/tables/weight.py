@@ -172,7 +172,7 @@ def weight_table(
         variables=chosen,
         error_model=model.loc[[one.name for one in chosen]],
         official=_official(official, areas),
-        report=CheckReport([*notes, *_flag_findings(frame, areas)]),
+        report=CheckReport([*notes, *_flag_findings(frame, areas), *_medians_to_order(frame)]),
         meta={
             "min_observed": float(min_observed),
             "sliver_share": float(sliver_share),
@@ -182,6 +182,13 @@ def weight_table(
             "lipgeo": __version__,
         },
     )
+
+
+def _medians_to_order(frame: pd.DataFrame) -> list[Finding]:
+    """Note medians of which only a range can be given."""
+    ranged = frame.loc[frame["flag"].str.contains("range_only").fillna(False), "variable"]
+    names = list(ranged.unique())
+    return [finding("tables.order_medians", "note", "", variables=names)] if names else []
 
 
 # ------------------------------------------------------------------- what is weighted by what
