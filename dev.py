@@ -130,8 +130,8 @@ def lint() -> int:
 def test(arguments: list[str]) -> int:
     """Run the checks and the tests; the tests' own closing line comes last."""
     failed = lint() if not arguments else 0
-    # Spark's tests share one session: a group stays with one worker
-    several = ["-n", "auto", "--dist", "loadgroup"]
+    # a file stays with one worker: what its tests share is made once, and Spark started once
+    several = ["-n", "auto", "--dist", "loadfile"]
     workers = [] if any(a.startswith("-n") for a in arguments) else several
     code = run(PYTHON, "-m", "pytest", *workers, *arguments, check=False)
     if failed:

@@ -10,6 +10,7 @@ import inspect
 import re
 import sys
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import writing
@@ -80,6 +81,7 @@ def _patterns(call: ast.Call) -> list[str]:
     return [one for one in made if one.rpartition(".")[2].strip("\\") not in ("", "[a-z_]+")]
 
 
+@cache
 def said_by_code() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     """Return the keys each error class is raised with, and the keys of findings by severity."""
     raised: dict[str, set[str]] = defaultdict(set)
@@ -96,7 +98,8 @@ def said_by_code() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
                 for part in ast.walk(argument)
                 if isinstance(part, ast.Constant) and part.value in known
             }
-            keys |= {key for key in known for made in _patterns(node) if re.fullmatch(made, key)}
+            for made in _patterns(node):
+                keys |= {key for key in known if re.fullmatch(made, key)}
             if called in ERRORS:
                 raised[called] |= keys
             elif called == "require_kind":

@@ -21,6 +21,8 @@ from lipgeo.maps.preview import preview as preview
 from lipgeo.order.diff import diff_orders as diff_orders
 from lipgeo.order.package import write_order as write_order
 from lipgeo.order.verify import verify_order as verify_order
+from lipgeo.portal.dictionary import indicators as indicators
+from lipgeo.portal.portal import open_portal as open_portal
 from lipgeo.readers.areas import read_service_areas as read_service_areas
 from lipgeo.readers.layers import read_layer as read_layer
 from lipgeo.readers.statcan.correspondence import read_correspondence as read_correspondence
@@ -77,7 +79,9 @@ __all__ = [
     "fit_boundaries",
     "gaps",
     "geography",
+    "indicators",
     "open_census",
+    "open_portal",
     "open_table",
     "preview",
     "read_build",

@@ -16,13 +16,17 @@ import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import xlsxwriter
 
 from lipgeo._version import __version__
@@ -32,6 +36,7 @@ from lipgeo.words import say
 
 __all__ = [
     "MANIFEST",
+    "WORKBOOK_PROPERTIES",
     "CsvStyle",
     "FolderFormat",
     "Sheet",
@@ -46,10 +51,13 @@ __all__ = [
     "output_error",
     "read_manifest",
     "require_as_written",
+    "require_free",
+    "require_free_file",
     "require_inside",
     "require_manifest",
     "sha256_of",
     "sync",
+    "unguard_csv",
     "write_csv",
     "write_manifest",
     "write_workbook",
@@ -65,7 +73,7 @@ def output_error(path: Path, error: OSError) -> OutputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError("files.disk_full", path=path)
     if isinstance(error, PermissionError) or error.errno in (errno.EBUSY, errno.ETXTBSY):
-        return OutputError("files.in_use", path=path)
+        return OutputError("files.in_use" if path.exists() else "files.closed", path=path)
     return OutputError("files.cannot_write", path=path, reason=error.strerror or str(error))
 
 
@@ -447,6 +455,138 @@ def is_ours(folder: str | Path, form: FolderFormat) -> bool:
     return isinstance(manifest, dict) and _format_of(manifest) == form.name
 
 
+def require_free(
+    folder: str | Path, form: FolderFormat, *, replace: bool = False, beside: Sequence[str] = ()
+) -> Path:
+    """Return a folder that may be written; look before the work begins.
+
+    Parameters
+    ----------
+    folder
+        Where a result is to go.
+    form
+        What it will be.
+    replace
+        Whether an earlier result of the same format gives way.
+    beside
+        Files of the format that its manifest does not list.
+
+    Raises
+    ------
+    OutputError
+        Something stands there that lipgeo did not make; or an earlier result, and ``replace`` is
+        false; or an earlier result with files in it that somebody else put there.
+    """
+    target = Path(folder)
+    try:
+        if not os.path.lexists(target) or (target.is_dir() and not any(target.iterdir())):
+            return target
+    except OSError as error:
+        raise output_error(target, error) from error
+    if target.is_symlink() or not target.is_dir() or not is_ours(target, form):
+        raise OutputError("files.not_ours", path=target)
+    if not replace:
+        raise OutputError("files.exists", path=target)
+    manifest = json.loads((target / MANIFEST).read_bytes().decode("utf-8"))
+    known = {MANIFEST, *beside, *manifest.get("files", ())}
+    strange = [name for name in listed_files(target) if name not in known]
+    if strange:
+        rows = [{"file": name} for name in strange]
+        raise OutputError("files.strangers", rows, path=target, files=strange)
+    return target
+
+
+#: what a file of ours says it was made by
+MAKER = "lipgeo"
+#: columns by which a table of ours is known: of estimates, of a comparison
+_OUR_COLUMNS = (
+    {"area_id", "variable", "value", "flag"},
+    {"area_id", "variable", "year", "baseline", "change"},
+    {"area_id", "variable", "area_share", "rule"},
+)
+
+
+def require_free_file(
+    path: str | Path, *, replace: bool = False, endings: Sequence[str] = ()
+) -> Path:
+    """Return a file that may be written; look before the work begins.
+
+    Parameters
+    ----------
+    path
+        Where a result is to go.
+    replace
+        Whether an earlier result gives way.
+    endings
+        The endings the result may have (``.html``); any where none are given.
+
+    Raises
+    ------
+    OutputError
+        The ending is another; something stands there that lipgeo did not make, or that somebody
+        worked in since; or an earlier result, and ``replace`` is false.
+    """
+    target = Path(path)
+    if endings and target.suffix.lower() not in endings:
+        raise OutputError("files.ending", path=target, endings=" ".join(endings))
+    try:
+        if not os.path.lexists(target):
+            return target
+        ours = not target.is_symlink() and target.is_file() and _is_our_file(target)
+    except OSError as error:
+        raise output_error(target, error) from error
+    if not ours:
+        raise OutputError("files.not_ours", path=target)
+    if not replace:
+        raise OutputError("files.exists", path=target)
+    return target
+
+
+def _is_our_file(path: Path) -> bool:
+    """Whether a file says that lipgeo made it, and for a workbook that nobody saved it since."""
+    ending = path.suffix.lower()
+    if ending == ".xlsx":
+        return _is_our_workbook(path)
+    if ending == ".parquet":
+        return _is_our_parquet(path)
+    with path.open("rb") as stream:
+        head = stream.read(4096)
+        stream.seek(-min(path.stat().st_size, 4096), os.SEEK_END)
+        tail = stream.read()
+    marks = {
+        ".html": f'<meta name="generator" content="{MAKER}">',
+        ".htm": f'<meta name="generator" content="{MAKER}">',
+        ".png": f"Software\0{MAKER}",
+        ".pdf": f"/Producer ({MAKER})",
+    }
+    if ending in marks:
+        return marks[ending].encode() in head + tail
+    line = head.decode("utf-8-sig", "replace").partition("\n")[0]
+    named = {name.strip().strip('"') for name in re.split("[,;]", line)}
+    return any(columns <= named for columns in _OUR_COLUMNS)
+
+
+def _is_our_workbook(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as book:
+            said = book.read("docProps/core.xml")
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError):
+        return False
+    # whoever saves it again in a spreadsheet leaves another time of change
+    times = re.findall(rb"<dcterms:(?:created|modified)[^>]*>([^<]*)<", said)
+    made = _CREATED.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+    return f"<dc:description>{MAKER}<".encode() in said and set(times) == {made}
+
+
+def _is_our_parquet(path: Path) -> bool:
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+    of_ours = MAKER.encode() in (schema.metadata or {})
+    return of_ours or any(columns <= set(schema.names) for columns in _OUR_COLUMNS)
+
+
 def _format_of(manifest: Mapping[str, Any]) -> str | None:
     """Return the format a manifest says it is of; by its version's key where it does not say."""
     kind = manifest.get(_KIND)
@@ -515,10 +655,13 @@ CsvStyle = Literal["en", "fr"]
 _CSV: dict[str, tuple[str, str]] = {"en": (",", "."), "fr": (";", ",")}
 #: rows of a worksheet, header included
 XLSX_ROWS = 1_048_576
-#: what a spreadsheet would take for the start of a formula
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: what a spreadsheet would take for the start of a formula (the wide ones in an East Asian Excel),
+#: after apostrophes too: one is put before and one taken away, so that every text comes back
+_FORMULA = r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 #: workbooks carry a creation date; a fixed one keeps equal contents equal bytes
 _CREATED = datetime.datetime(1980, 1, 1)
+#: how a workbook says who made it, and that nobody saved it since
+WORKBOOK_PROPERTIES = {"created": _CREATED, "comments": MAKER}
 
 
 @dataclass(frozen=True)
@@ -533,15 +676,25 @@ class Sheet:
         What it shows; text columns become text cells, numbers number cells, missing empty cells.
     title
         A line above the header (units, source), or empty.
+    formats
+        Column to the number format of its numbers; other cells of it are text.
     """
 
     name: str
     frame: pd.DataFrame
     title: str = ""
+    formats: Mapping[str, str] = field(default_factory=dict)
 
 
 def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _shortest(value: float, decimal: str) -> str:
+    """Return a number in the fewest digits that read back as it; a whole one without a point."""
+    # pandas leaves the decimal mark to whoever formats
+    whole = float(value).is_integer()
+    return str(int(value)) if whole else repr(float(value)).replace(".", decimal)
 
 
 def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
@@ -566,16 +719,22 @@ def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
     for name in safe.columns:
         if not _is_number(safe[name]):
             text = safe[name].astype("string")
-            risky = text.str.startswith(_FORMULA).fillna(False)
+            risky = text.str.match(_FORMULA).fillna(False)
             safe[name] = text.mask(risky, "'" + text)
+    safe.columns = [f"'{name}" if re.match(_FORMULA, str(name)) else name for name in safe.columns]
     safe.to_csv(
         path,
         sep=separator,
-        decimal=decimal,
+        float_format=partial(_shortest, decimal=decimal),
         index=False,
         encoding="utf-8-sig",
         lineterminator="\r\n",
     )
+
+
+def unguard_csv(texts: pd.Series) -> pd.Series:
+    """Return texts of a file of :func:`write_csv` without the apostrophe put before formulas."""
+    return texts.str.replace(f"^'(?={_FORMULA})", "", regex=True)
 
 
 def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
@@ -593,7 +752,7 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
         str(path),
         {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False},
     )
-    book.set_properties({"created": _CREATED})
+    book.set_properties(WORKBOOK_PROPERTIES)
     formats: Mapping[str, xlsxwriter.format.Format] = {
         "head": book.add_format({"bold": True, "bottom": 1, "num_format": "@"}),
         "text": book.add_format({"num_format": "@"}),
@@ -609,12 +768,14 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
             column = sheet.frame[name]
             page.write_string(top, at, str(name), formats["head"])
             number = _is_number(column)
+            form = sheet.formats.get(name)
+            shown = book.add_format({"num_format": form}) if form else None
             width = len(str(name))
             for row, value in enumerate(column.tolist(), start=top + 1):
                 if pd.isna(value):
                     continue
-                if number:
-                    page.write_number(row, at, value)
+                if number or (shown is not None and not isinstance(value, str)):
+                    page.write_number(row, at, value, shown)
                 else:
                     page.write_string(row, at, str(value), formats["text"])
                     width = max(width, len(str(value)))

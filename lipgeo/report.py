@@ -15,10 +15,11 @@ A :class:`CheckReport` says what was looked at and what was found, one row a fin
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.errors import AmbiguousNameError, AreaError, LipgeoError
-from lipgeo.words import catalogue, language, name_of, number, say
+from lipgeo.words import Sentence, catalogue, language, name_of, number, say, visible
 
 if TYPE_CHECKING:
     import jinja2
@@ -41,6 +42,7 @@ __all__ = [
     "Shown",
     "fill_template",
     "finding",
+    "finding_of",
     "flag_words",
     "heads",
     "keep_notes",
@@ -229,7 +231,7 @@ def _cell(value: object, share: bool) -> str:
             return say("report.percent", share=float(value))
         whole = float(value).is_integer() or abs(float(value)) >= 1000
         return number(float(value), 0 if whole else 3)
-    return " ".join(str(value).split())
+    return visible(" ".join(str(value).split()))
 
 
 def _shorten(cell: str) -> str:
@@ -249,7 +251,7 @@ def flag_words(flags: str) -> str:
     --------
     >>> from lipgeo.report import flag_words
     >>> flag_words("below_floor;overlap")
-    'fewer people than the confidentiality floor; shares units with another area'
+    'below the floor; shares units with another area'
     """
     known = catalogue()
     return "; ".join(
@@ -260,24 +262,43 @@ def flag_words(flags: str) -> str:
 
 Severity = Literal["note", "warning", "error"]
 _RANK: dict[str, int] = {"note": 0, "warning": 1, "error": 2}
+#: columns of :attr:`CheckReport.frame`
+_COLUMNS = ("check", "severity", "subject", "message", "value", "limit")
 
 
 @dataclass(frozen=True)
 class Finding:
     """One finding.
 
+    The key and the values say it again in either language (:attr:`sentence`), also after it was
+    written to a file and read back (:meth:`to_record`, :meth:`from_record`).
+
     Attributes
     ----------
     check
         Short stable name of the check (``duplicate_id``, ``below_floor``).
     severity
-        ``note`` (for the record), ``warning`` (the user must see it), ``error`` (work stops).
+        ``error`` (makes a number or an order wrong), ``warning`` (should be looked at), ``note``
+        (for the record).
     subject
         Id of the zone, unit, area, row or file it is about; empty for the whole.
     message
         The sentence shown, in the language in force when it was found.
     value, limit
         The number found and the one it was held against, if any; units are in the message.
+    key
+        Key of its sentence in the catalogue; empty where the message is all there is.
+    values
+        What fills the sentence: plain values, lists of them, and sentences.
+
+    Examples
+    --------
+    >>> from lipgeo.report import Finding, finding
+    >>> from lipgeo.words import speaking
+    >>> found = finding("areas.whole_ids", "note", "WARD", column="WARD", came="7.0", id="7")
+    >>> with speaking("fr"):
+    ...     Finding.from_record(found.to_record()).message[:32]
+    'Les identifiants de WARD étaient'
     """
 
     check: str
@@ -286,6 +307,62 @@ class Finding:
     message: str
     value: float | None = None
     limit: float | None = None
+    key: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def sentence(self) -> str:
+        """The sentence in the language in force; the message where the key is not known."""
+        if self.key not in catalogue():  # told without one, or by another version
+            return self.message
+        try:
+            return say(self.key, **self.values)
+        except (KeyError, ValueError, TypeError):  # another version filled it otherwise
+            return self.message
+
+    def to_record(self) -> dict[str, Any]:
+        """Return plain values for JSON, by attribute."""
+        record = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {**record, "values": {name: _to_json(one) for name, one in self.values.items()}}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Finding:
+        """Return the finding of a record, its message in the language in force."""
+        values = {name: _from_json(one) for name, one in record.get("values", {}).items()}
+        found = cls(**{**record, "values": values})
+        return replace(found, message=found.sentence)
+
+
+def _plain_value(value: Any) -> Any:
+    """Return a value that fills a sentence as JSON and every language can hold it."""
+    if value is None or isinstance(value, str | bool | int | float | Sentence):
+        return value
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        return value.item()  # a NumPy scalar is no JSON
+    if isinstance(value, LipgeoError):
+        return Sentence(value.key, _plain_values(value.values))
+    if isinstance(value, Iterable) and not isinstance(value, bytes | os.PathLike):
+        return [_plain_value(one) for one in value]
+    return str(value)
+
+
+def _plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain_value(one) for name, one in values.items()}
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Sentence):
+        return {"key": value.key, "values": {k: _to_json(v) for k, v in value.values.items()}}
+    if isinstance(value, list):
+        return [_to_json(one) for one in value]
+    # JSON has no number that is not finite: the words for it read back as one
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return Sentence(value["key"], {k: _from_json(v) for k, v in value["values"].items()})
+    return [_from_json(one) for one in value] if isinstance(value, list) else value
 
 
 class CheckReport(Shown):
@@ -340,31 +417,47 @@ class CheckReport(Shown):
         )
 
     @property
+    def gravest_first(self) -> CheckReport:
+        """The findings by severity; within one severity as they were made, none twice."""
+        unique = dict.fromkeys(self.findings)
+        return CheckReport(sorted(unique, key=lambda found: -_RANK[found.severity]))
+
+    @property
     def frame(self) -> pd.DataFrame:
         """One row a finding: ``check, severity, subject, message, value, limit``."""
-        columns = list(Finding.__dataclass_fields__)
-        return pd.DataFrame([asdict(f) for f in self.findings], columns=columns)
+        rows = [[getattr(f, name) for name in _COLUMNS] for f in self.findings]
+        return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+    @classmethod
+    def from_records(cls, records: Iterable[Mapping[str, Any]]) -> CheckReport:
+        """Return the report of records, its messages in the language in force."""
+        return cls(Finding.from_record(record) for record in records)
 
     def to_records(self) -> list[dict[str, Any]]:
-        """Return plain dictionaries for JSON."""
-        return [asdict(f) for f in self.findings]
+        """Return plain dictionaries for JSON: a finding's attributes, its key and values too."""
+        return [found.to_record() for found in self.findings]
 
     def __repr__(self) -> str:
-        shown = (f"  {f.severity}: {f.message}" for f in self.findings[:20])
-        return "\n".join([self._head(), *shown])
+        shown = (f"  {f.severity}: {visible(f.message)}" for f in self.gravest_first.findings[:20])
+        return "\n".join([self.counted, *shown])
 
-    def _head(self) -> str:
+    @property
+    def counted(self) -> str:
+        """How many findings of each severity there are, in words."""
         if not self.findings:
             return say("report.clean")
         counts = Counter(f.severity for f in self.findings)
-        return say(
-            "report.head", errors=counts["error"], warnings=counts["warning"], notes=counts["note"]
-        )
+        shown = [
+            say(f"report.{name}s", count=counts[name])
+            for name in ("error", "warning", "note")
+            if counts[name]
+        ]
+        return ", ".join(shown)
 
     def _card(self) -> Card:
-        table = self.frame
+        table = self.gravest_first.frame
         table["severity"] = [say(f"report.severity_{name}") for name in table["severity"]]
-        return Card(self._head(), table, heads("severity", "subject", "message"))
+        return Card(self.counted, table, heads("severity", "subject", "message"))
 
 
 def keep_notes(frame: pd.DataFrame, report: CheckReport) -> None:
@@ -387,7 +480,7 @@ def notes_of(frame: pd.DataFrame) -> CheckReport:
     >>> [note.check for note in notes_of(frame)]
     ['encoding']
     """
-    return CheckReport(Finding(**record) for record in frame.attrs.get("notes", ()))
+    return CheckReport.from_records(frame.attrs.get("notes", ()))
 
 
 class Faults:
@@ -474,11 +567,22 @@ def finding(
     subject: object,
     /,
     *,
+    check: str | None = None,
     value: float | None = None,
     limit: float | None = None,
     **values: Any,
 ) -> Finding:
-    """Make a finding whose sentence is ``key`` and whose check is the key's name in its room."""
-    sentence = say(key, **values)
+    """Make a finding whose sentence is ``key``; its check is the key's name in its room or given.
+
+    A value that is itself said in words is a :class:`~lipgeo.words.Sentence`.
+    """
     measured = None if value is None else float(value)  # a NumPy scalar is no JSON
-    return Finding(name_of(key), severity, str(subject), sentence, measured, limit)
+    bound = None if limit is None else float(limit)
+    held = _plain_values(values if limit is None else {"limit": bound, **values})
+    name = check or name_of(key)
+    return Finding(name, severity, str(subject), say(key, **held), measured, bound, key, held)
+
+
+def finding_of(error: LipgeoError, *, check: str | None = None) -> Finding:
+    """Turn an error about an input into a finding: a check tells, it does not stop."""
+    return finding("report.as_told", "error", "", check=check or name_of(error.key), error=error)

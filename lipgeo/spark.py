@@ -385,7 +385,7 @@ def build_crosswalk(
     target: Zones | ServiceAreas,
     *,
     weight: Measure = "area",
-    placement: Placement = "surface",
+    placement: Placement = "auto",
     by: str | None = "PR",
     folder: str | None = None,
 ) -> Crosswalk:

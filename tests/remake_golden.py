@@ -30,7 +30,8 @@ def make(folder: Path) -> Path:
     frame["name_en"], frame["name_fr"] = told.str[0], told.str[1]
     areas = ServiceAreas.from_frame(frame, id="area_id", name_en="name_en", name_fr="name_fr")
     boundaries = fit_boundaries(toytown.census(), areas, unit="DB")
-    return write_order(boundaries, folder, tables=TABLES, contact="Clerk, clerk@example.ca")
+    contact = "Clerk, clerk@example.ca"
+    return write_order(boundaries, folder, tables=TABLES, contact=contact, keep=["3"])
 
 
 if __name__ == "__main__":

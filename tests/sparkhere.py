@@ -8,11 +8,10 @@ import shutil
 
 import pytest
 
-#: one JVM: tests with these marks run one after the other in one process (xdist: loadgroup).
+#: one JVM: tests with these marks run one after the other in one process (xdist: loadfile).
 #: pyspark leaves its sockets to the garbage collector, and pandas 3 deprecated a keyword and an
 #: option that pyspark 4.0 and ibis 12 still use.
 MARKS = [
-    pytest.mark.xdist_group("spark"),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
     pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),
     pytest.mark.filterwarnings("ignore:The 'future.infer_string' option is deprecated"),

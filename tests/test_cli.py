@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
 import geopandas as gpd
 import pytest
 import toytown
+from commands import run
 
 from lipgeo import words
-
-
-def run(*arguments, cwd=None, env=None, encoding="utf-8"):
-    """Run the command as a process and return it."""
-    return subprocess.run(
-        [sys.executable, "-m", "lipgeo", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        encoding=encoding,
-        cwd=cwd,
-        env={**os.environ, "PYTHONIOENCODING": encoding, **(env or {})},
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

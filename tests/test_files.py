@@ -31,7 +31,8 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     ("code", "message"),
     [
         (errno.ENOSPC, "more room than the disk has left"),
-        (errno.EACCES, "open in another program"),
+        (errno.EACCES, "its folder may not be written to"),
+        (errno.EBUSY, "its folder may not be written to"),
         (errno.EIO, "cannot be written"),
     ],
 )
@@ -39,6 +40,16 @@ def test_the_reason_is_told(tmp_path, code, message):
     """A full disk, a locked file and any other fault each get their own sentence and cure."""
     with pytest.raises(OutputError, match=message), files.file_in_one_step(tmp_path / "a"):
         raise OSError(code, os.strerror(code))
+
+
+def test_a_locked_file_is_told_from_a_closed_folder(tmp_path):
+    """What exists and cannot be replaced is open in another program; what does not is not."""
+    (tmp_path / "a").write_text("old")
+    with (
+        pytest.raises(OutputError, match="open in another program"),
+        files.file_in_one_step(tmp_path / "a"),
+    ):
+        raise OSError(errno.EACCES, "")
 
 
 def test_a_full_folder_is_not_written_over(tmp_path):
@@ -92,3 +103,20 @@ def test_zip_bytes_depend_on_contents_only(tmp_path):
     os.utime(a, (0, 0))
     files.write_zip(tmp_path / "two.zip", {"y": b, "x": a})
     assert Path(tmp_path / "one.zip").read_bytes() == Path(tmp_path / "two.zip").read_bytes()
+
+
+def test_a_flipped_bit_in_a_page_of_a_store_file_is_noticed(tmp_path: Path) -> None:
+    """Numbers of a plain table are not read as others when a bit of theirs flips."""
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    from lipgeo.store.write import write_table
+
+    path = tmp_path / "t.parquet"
+    write_table(path, pd.DataFrame({"n": range(2000)}))
+    raw = bytearray(path.read_bytes())
+    chunk = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    raw[chunk.data_page_offset + chunk.total_compressed_size // 2] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(OSError, match="CRC"):
+        pq.ParquetFile(path, page_checksum_verification=True).read()

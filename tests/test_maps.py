@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 
 import geopandas as gpd
 import numpy as np
@@ -13,6 +11,7 @@ import pandas as pd
 import pytest
 import shapely
 import toytown
+from commands import run
 
 import lipgeo
 from lipgeo import synthetic
@@ -276,10 +275,8 @@ def test_the_command_writes_page_picture_and_document(town, tmp_path):
     written = [tmp_path / name for name in ("map.html", "map.png", "map.pdf")]
     asked = ["preview", tmp_path / "build", "--beside", tmp_path / "build", "--date", "2026-11-22"]
     places = ["--out", written[0], "--png", written[1], "--pdf", written[2]]
-    done = subprocess.run(
-        [sys.executable, "-m", "lipgeo", *asked, *places, "--json", "--lang", "fr"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = run(*asked, *places, "--json", "--lang", "fr")
+    assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said == {
         "map": str(written[0]), "png": str(written[1]), "pdf": str(written[2])

@@ -71,15 +71,15 @@ def test_a_new_census_is_fitted_and_ordered(journey):
     """The order says 2026 in its manifest, its file names and the DGUIDs of its units."""
     manifest = json.loads((journey / "build" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["parameters"]["vintage"] == 2026
-    assert (journey / "order" / "areas_2026.gpkg").is_file()
-    listed = pd.read_csv(journey / "order" / "concordance.csv", dtype=str)
+    assert (journey / "order" / "for-you" / "areas_2026.gpkg").is_file()
+    listed = pd.read_csv(journey / "order" / "send" / "concordance.csv", dtype=str)
     assert set(listed["VINTAGE"]) == {"2026"}
     assert listed["DGUID"].str.startswith("2026S0512").all()
     truth = pd.read_csv(journey / "2026" / "truth.csv", dtype={"unit_id": str}, index_col=0)
     people = listed.groupby("CUSTOM_ID")["UNIT_CODE"].apply(
         lambda units: truth["population"][units].sum()
     )
-    areas = pd.read_csv(journey / "order" / "areas.csv", index_col="CUSTOM_ID")
+    areas = pd.read_csv(journey / "order" / "for-you" / "areas.csv", index_col="CUSTOM_ID")
     assert areas["POPULATION"].to_dict() == people.to_dict()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,6 +28,8 @@ from lipgeo.areas import ServiceAreas
 from lipgeo.boundary import Boundaries
 from lipgeo.errors import OrderError, OutputError
 from lipgeo.order import FIELDS, custom_ids, read_order, read_tables, read_template
+from lipgeo.order.manifest import read_checks
+from lipgeo.report import Finding
 from lipgeo.words import speaking
 
 NAMES = {"1": ("West", "Ouest"), "2": ("South", "Sud"), "3": ("Block d", None)}
@@ -66,7 +70,7 @@ def order(saved, tmp_path_factory) -> Path:
     )
     return write_order(
         read_build(saved), tmp_path_factory.mktemp("orders") / "first", tables=tables,
-        estimates=estimates, contact="Clerk, clerk@example.ca",
+        estimates=estimates, contact="Clerk, clerk@example.ca", keep=["3"],
     )  # fmt: skip
 
 
@@ -82,29 +86,26 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_package_holds_what_it_promises(order) -> None:
     """Every file named in the documentation is there, and nothing else."""
     assert set(contents(order)) == {
-        "README.md", "LISEZMOI.md", "SHA256SUMS", "manifest.json", "package.zip",
-        "areas_2021.zip", "areas_2021.gpkg", "areas_2021.geojson", "areas_2021.kmz",
-        "areas/area_1.geojson", "areas/area_2.geojson", "areas/area_3.geojson",
-        "concordance.csv", "concordance.csv-metadata.json", "concordance.xlsx",
-        "fewest_units.csv", "fewest_units.csv-metadata.json",
-        "areas.csv", "areas.csv-metadata.json", "tables.csv",
-        "tables.csv-metadata.json",
-        "checks.json", "checks.html", "map.html",
+        "SHA256SUMS", "manifest.json",
+        *(f"send/{name}" for name in (
+            "README.html", "README.txt", "LISEZMOI.html", "LISEZMOI.txt", "areas_2021.zip",
+            "concordance.csv", "concordance.xlsx",
+        )),
+        *(f"for-you/{name}" for name in (
+            "areas_2021.gpkg", "areas_2021.geojson", "areas_2021.kmz", "areas/area_1.geojson",
+            "areas/area_2.geojson", "areas/area_3.geojson", "areas.csv", "fewest_units.csv",
+            "tables.csv", "areas.csv-metadata.json", "fewest_units.csv-metadata.json",
+            "tables.csv-metadata.json", "concordance.csv-metadata.json", "checks.json",
+            "checks.html", "verifications.html", "map.html", "estimates.parquet",
+        )),
     }  # fmt: skip
-    with zipfile.ZipFile(order / "package.zip") as archive:
-        held = {name: archive.read(name) for name in archive.namelist()}
-    assert held == {
-        name: data
-        for name, data in contents(order).items()
-        if name not in ("package.zip", "SHA256SUMS")
-    }
 
 
 def test_equal_inputs_give_equal_bytes(saved, order, tmp_path) -> None:
     """Written again a second later, in a folder of another name: every file is the same bytes."""
     time.sleep(1.1)
     again = write_order(
-        read_build(saved), tmp_path / "another name", contact="Clerk, clerk@example.ca",
+        read_build(saved), tmp_path / "another name", contact="Clerk, clerk@example.ca", keep=["3"],
         tables=[{"table": "T1", "title": "Income by age", "variables": "immigrants"},
                 {"table": "T2", "title": "Mobility"}, {"table": "T9", "title": "Place of work"}],
         estimates=pd.DataFrame({"area_id": ["1", "2"], "variable": "immigrants",
@@ -151,18 +152,18 @@ def told_of(folder: Path) -> set[str]:
 def test_missing_and_extra_files_are_found(order, tmp_path) -> None:
     """A file taken out and one put in are named, each for what it is."""
     copy = shutil.copytree(order, tmp_path / "copy")
-    (copy / "concordance.csv").unlink()
-    (copy / "areas" / "area_9.geojson").write_text("{}")
+    (copy / "send" / "concordance.csv").unlink()
+    (copy / "for-you" / "areas" / "area_9.geojson").write_text("{}")
     report = verify_order(copy)
     assert {(f.check, f.subject) for f in report} == {
-        ("missing", "concordance.csv"), ("extra", "areas/area_9.geojson"),
+        ("missing", "send/concordance.csv"), ("extra", "for-you/areas/area_9.geojson"),
     }  # fmt: skip
 
 
 def test_a_file_changed_together_with_its_sums_is_found(order, tmp_path) -> None:
     """Whoever mends SHA256SUMS too is caught by the manifest."""
     copy = shutil.copytree(order, tmp_path / "copy")
-    name = "concordance.csv"
+    name = "send/concordance.csv"
     (copy / name).write_bytes((copy / name).read_bytes().replace(b"West", b"East"))
     lines = (copy / "SHA256SUMS").read_text().splitlines()
     from lipgeo.files import sha256_of
@@ -197,7 +198,7 @@ def test_another_census_than_the_orders_is_found(order) -> None:
 
 def test_the_shapefile_has_the_widths_promised(order, tmp_path) -> None:
     """Read back by fiona and by pyogrio: names, types, widths, CRS, code page, EPSG:3347."""
-    with zipfile.ZipFile(order / "areas_2021.zip") as archive:
+    with zipfile.ZipFile(order / "send" / "areas_2021.zip") as archive:
         archive.extractall(tmp_path)
     path = tmp_path / "areas_2021.shp"
     with fiona.open(path) as source:
@@ -213,7 +214,7 @@ def test_the_shapefile_has_the_widths_promised(order, tmp_path) -> None:
 
 def test_the_geopackage_has_three_layers_and_styles(order) -> None:
     """Areas, units, areas as drawn, in EPSG:3347, and a default style for each."""
-    path = order / "areas_2021.gpkg"
+    path = order / "for-you" / "areas_2021.gpkg"
     layers = dict(pyogrio.list_layers(path))
     assert {"areas", "units", "areas_as_drawn", "layer_styles"} == set(layers)
     assert all(layers[name] == "MultiPolygon" for name in ("areas", "units", "areas_as_drawn"))
@@ -229,7 +230,10 @@ def test_the_geopackage_has_three_layers_and_styles(order) -> None:
 
 def test_the_geojson_is_rfc_7946(order) -> None:
     """Longitude and latitude, seven decimals, outer rings counter-clockwise, no crs member."""
-    for path in [order / "areas_2021.geojson", *sorted((order / "areas").iterdir())]:
+    for path in [
+        order / "for-you" / "areas_2021.geojson",
+        *sorted((order / "for-you" / "areas").iterdir()),
+    ]:
         text = path.read_text(encoding="utf-8")
         found = json.loads(text)
         assert "crs" not in found
@@ -248,15 +252,15 @@ def test_the_geojson_is_rfc_7946(order) -> None:
             if "." in number and number.lstrip("-").replace(".", "").isdigit()
         )
         assert longest <= 7
-    grid = gpd.read_file(order / "areas_2021.geojson").to_crs(3347)
-    exact = pyogrio.read_dataframe(order / "areas_2021.gpkg", layer="areas")
+    grid = gpd.read_file(order / "for-you" / "areas_2021.geojson").to_crs(3347)
+    exact = pyogrio.read_dataframe(order / "for-you" / "areas_2021.gpkg", layer="areas")
     apart = grid.geometry.symmetric_difference(exact.geometry).area
     assert (apart < 10.0).all()
 
 
 def test_the_kmz_opens(order) -> None:
     """One doc.kml that names areas in both languages and has no date."""
-    with zipfile.ZipFile(order / "areas_2021.kmz") as archive:
+    with zipfile.ZipFile(order / "for-you" / "areas_2021.kmz") as archive:
         assert archive.namelist() == ["doc.kml"]
         assert archive.infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)
         text = archive.read("doc.kml").decode()
@@ -269,8 +273,8 @@ def test_the_kmz_opens(order) -> None:
 
 def test_the_workbook_holds_ids_as_text(order) -> None:
     """Every cell of the concordance is text in openpyxl, leading zeros and all."""
-    book = openpyxl.load_workbook(order / "concordance.xlsx")
-    assert book.sheetnames == ["concordance", "fewest_units", "areas", "about"]
+    book = openpyxl.load_workbook(order / "send" / "concordance.xlsx")
+    assert book.sheetnames == ["concordance", "areas", "about"]
     cells = [cell for row in book["concordance"].iter_rows(min_row=2) for cell in row]
     assert {cell.data_type for cell in cells if cell.value is not None} == {"s"}
     assert {cell.number_format for cell in cells} == {"@"}
@@ -281,8 +285,8 @@ def test_the_workbook_holds_ids_as_text(order) -> None:
 def test_the_concordance_alone_rebuilds_the_areas(order) -> None:
     """Units looked up by level and code and joined are the areas, to the vertex."""
     census = toytown.census()
-    areas = pyogrio.read_dataframe(order / "areas_2021.gpkg", layer="areas")
-    for name in ("concordance.csv", "fewest_units.csv"):
+    areas = pyogrio.read_dataframe(order / "for-you" / "areas_2021.gpkg", layer="areas")
+    for name in ("send/concordance.csv", "for-you/fewest_units.csv"):
         table = pd.read_csv(order / name, dtype=str, encoding="utf-8-sig")
         assert table["VINTAGE"].eq("2021").all()
         assert "SHARE" not in table.columns
@@ -310,39 +314,98 @@ def test_every_file_names_its_vintage_and_source(order) -> None:
         if b"2021" in found and (source in found or b"Recensement invent" in found)
     } <= {
         # zipped: proven below; lists beside whose *.csv-metadata.json stands
-        "areas_2021.zip", "areas_2021.kmz", "concordance.xlsx", "package.zip", "SHA256SUMS",
-        "concordance.csv", "fewest_units.csv", "areas.csv", "tables.csv",
+        "send/areas_2021.zip", "for-you/areas_2021.kmz", "send/concordance.xlsx", "SHA256SUMS",
+        "send/concordance.csv", "for-you/fewest_units.csv", "for-you/areas.csv",
+        "for-you/tables.csv",
     }  # fmt: skip
-    for name in ("areas_2021.zip", "areas_2021.kmz", "concordance.xlsx"):
+    for name in ("send/areas_2021.zip", "for-you/areas_2021.kmz", "send/concordance.xlsx"):
         with zipfile.ZipFile(order / name) as archive:
             inside = b"".join(archive.read(member) for member in archive.namelist())
         assert b"2021" in inside
         assert source in inside
     for name in ("concordance", "fewest_units", "areas", "tables"):
-        said = json.loads(data[f"{name}.csv-metadata.json"])
+        said = json.loads(data[f"for-you/{name}.csv-metadata.json"])
         assert said["dc:temporal"] == "2021"
         assert "made census" in said["dc:rights"]["en"]
 
 
 def test_the_readme_speaks_both_languages(order) -> None:
-    """Method, misfit, floors, contact in each; the missing French name shows the English one."""
-    english = (order / "README.md").read_text(encoding="utf-8")
-    french = (order / "LISEZMOI.md").read_text(encoding="utf-8")
+    """Method, floors, contact in each; the missing French name shows the English one."""
+    english = (order / "send" / "README.txt").read_text(encoding="utf-8")
+    french = (order / "send" / "LISEZMOI.txt").read_text(encoding="utf-8")
     for text in (english, french):
         assert "clerk@example.ca" in text
-        assert "| 3 | Block d |" in text
-    assert "misfit of" in english
-    assert "écart d'ajustement de" in french
-    assert "| 1 | Ouest |" in french
-    said = json.loads((order / "checks.json").read_text(encoding="utf-8"))["findings"]
+        assert re.search(r"3 +Block d +1 +40 +100 !", text)
+        # for the receiver: nothing that the sender is to do, no sums of files
+        assert "sha256" not in text
+        assert not re.search(r"--[a-z]", text)
+    assert "ordered all the same: 3" in english
+    assert re.search(r"1 +Ouest ", french)
+    for name, inside in (("README.html", "Block d"), ("LISEZMOI.html", "Ouest")):
+        page = (order / "send" / name).read_text(encoding="utf-8")
+        assert inside in page
+        assert "<script" not in page
+    said = json.loads((order / "for-you" / "checks.json").read_text(encoding="utf-8"))["findings"]
     assert [f["check"] for f in said if f["check"].startswith("no_name")] == ["no_name_fr"]
+
+
+def test_the_checks_are_in_both_languages(order) -> None:
+    """Whatever language the build was made in, each page says every finding in its own."""
+    said = json.loads((order / "for-you" / "checks.json").read_text(encoding="utf-8"))["findings"]
+    assert all(one["key"] for one in said)
+    french = html.unescape((order / "for-you" / "verifications.html").read_text(encoding="utf-8"))
+    english = html.unescape((order / "for-you" / "checks.html").read_text(encoding="utf-8"))
+    for one in said:
+        assert one["message"] in english
+        assert one["message"] not in french
+        with speaking("fr"):
+            assert Finding.from_record(one).message in french
+
+
+def test_areas_without_people_or_below_the_floor_are_not_ordered_unasked(tmp_path) -> None:
+    """Left out with the reason and off the map; named, they are ordered; strange names refused."""
+    b = boundaries()
+    made = write_order(b, tmp_path / "order")
+    manifest = read_order(made).manifest
+    assert [area["area_id"] for area in manifest["areas"]] == ["1", "2"]
+    assert [(a["area_id"], a["reason"]) for a in manifest["left_out"]] == [("3", "below_floor")]
+    assert "Block d" in (made / "send" / "README.txt").read_text(encoding="utf-8-sig")
+    assert "2 service areas" in (made / "for-you" / "map.html").read_text(encoding="utf-8")
+    checks = read_checks(made)
+    assert [(f.check, f.subject) for f in checks if f.subject == "3"] == [("left_out", "3")]
+    kept = write_order(b, tmp_path / "kept", keep=["3"])
+    assert read_order(kept).manifest["left_out"] == []
+    with pytest.raises(OrderError, match="these are not: 7"):
+        write_order(b, tmp_path / "strange", keep=["7"])
+    with pytest.raises(OrderError, match="Nothing is left to order"):
+        write_order(b.select(["3"]), tmp_path / "nothing")
+
+
+def test_an_order_of_the_first_version_is_still_read(tmp_path) -> None:
+    """Verified, compared, kept from: the folder of before had everything in one place."""
+    old = Path(__file__).parent / "golden" / "toytown_first"
+    assert verify_order(old, toytown.census()).ok
+    copy = shutil.copytree(old, tmp_path / "old")
+    (copy / "package.zip").write_bytes(b"")
+    assert "package.zip" in told_of(copy)
+    new = write_order(boundaries(), tmp_path / "new", since=old, keep=["3"])
+    assert diff_orders(old, new).changed == []
+    assert {one["change"] for one in diff_orders(old, new).areas.to_dict("records")} == {"same"}
+
+
+def test_numbers_are_whole_where_they_count(order) -> None:
+    """People, parts and floors have no decimal point in any file."""
+    for name in ("for-you/areas.csv", "for-you/fewest_units.csv", "send/concordance.csv",
+                 "for-you/areas_2021.geojson", "manifest.json"):  # fmt: skip
+        text = (order / name).read_text(encoding="utf-8-sig")
+        assert not re.search(r"[ ,:][0-9]+\.0[,\r\n ]", text), name
 
 
 def test_tables_tell_what_is_likely_suppressed(order) -> None:
     """Income below 250 people, place of work unknown, cells below 10 counted."""
-    table = pd.read_csv(order / "tables.csv", dtype=str, encoding="utf-8-sig").set_index(
-        ["TABLE", "CUSTOM_ID"]
-    )
+    table = pd.read_csv(
+        order / "for-you" / "tables.csv", dtype=str, encoding="utf-8-sig"
+    ).set_index(["TABLE", "CUSTOM_ID"])
     assert table.loc["T1", "EXPECTED"].to_dict() == {
         "1": "released", "2": "released", "3": "suppressed",
     }  # fmt: skip
@@ -356,11 +419,11 @@ def test_names_that_look_like_formulas_stay_text(tmp_path) -> None:
     """=cmd, +, - and @ in names: text in the workbook, an apostrophe before them in the CSV."""
     names = {"1": ("=cmd|' /C calc'!A0", "+1"), "2": ("-2", "@SUM(A1)"), "3": ("plain", "é")}
     made = write_order(boundaries(outlines(names)), tmp_path / "order")
-    book = openpyxl.load_workbook(made / "concordance.xlsx")
+    book = openpyxl.load_workbook(made / "send" / "concordance.xlsx")
     values = {c.value: c.data_type for r in book["concordance"].iter_rows() for c in r}
     assert values["=cmd|' /C calc'!A0"] == "s"
     assert not any(kind == "f" for kind in values.values())
-    text = (made / "concordance.csv").read_text(encoding="utf-8-sig")
+    text = (made / "send" / "concordance.csv").read_text(encoding="utf-8-sig")
     assert "'=cmd" in text
     assert ",=cmd" not in text
 
@@ -424,27 +487,27 @@ def test_three_areas_of_ninety_changed(country, tmp_path) -> None:
     assert areas["same_bytes"].sum() == 87
     assert not areas.loc[found.changed, "same_bytes"].any()
     same = [name for name, data in contents(old).items() if contents(new).get(name) == data]
-    assert sum(name.startswith("areas/") for name in same) == 87
+    assert sum(name.startswith("for-you/areas/") for name in same) == 87
     assert "3 areas changed, 87 are the same" in repr(found)
     assert verify_order(new, country).ok
 
 
 def test_since_keeps_ids_and_freezes_outlines(tmp_path) -> None:
     """Ids stay with their areas, a gone one is not given again, unchanged outlines are copied."""
-    first = write_order(boundaries(), tmp_path / "first")
+    first = write_order(boundaries(), tmp_path / "first", keep=["3"])
     frame = outlines()
     frame.loc[frame["area_id"] == "3", "area_id"] = "3 "
     frame["area_id"] = frame["area_id"].replace({"3 ": "3!"})
     frame["name_en"] = frame["name_en"].fillna("x")
-    second = write_order(boundaries(frame), tmp_path / "second", since=first)
+    second = write_order(boundaries(frame), tmp_path / "second", since=first, keep=["3!"])
     ids = {area["area_id"]: area["custom_id"] for area in read_order(second).manifest["areas"]}
     assert ids == {"1": "1", "2": "2", "3!": "3-2"}
     assert read_order(second).manifest["custom_ids"]["3"] == "3"
-    third = write_order(boundaries(), tmp_path / "third", since=second)
+    third = write_order(boundaries(), tmp_path / "third", since=second, keep=["3"])
     ids = {area["area_id"]: area["custom_id"] for area in read_order(third).manifest["areas"]}
     assert ids == {"1": "1", "2": "2", "3": "3"}
     assert {"3-2", "3"} <= set(read_order(third).used_ids)
-    for name in ("areas/area_1.geojson", "areas/area_2.geojson"):
+    for name in ("for-you/areas/area_1.geojson", "for-you/areas/area_2.geojson"):
         assert (third / name).read_bytes() == (first / name).read_bytes()
     assert diff_orders(first, third).changed == []
 
@@ -466,7 +529,7 @@ def test_areas_of_earlier_orders_are_compared(country, tmp_path) -> None:
 
     old = write_order(fit(3, 4, 5), tmp_path / "old")
     middle = write_order(fit(3, 4), tmp_path / "middle", since=old)
-    found = json.loads((middle / "checks.json").read_text(encoding="utf-8"))["findings"]
+    found = json.loads((middle / "for-you" / "checks.json").read_text(encoding="utf-8"))["findings"]
     told = [f for f in found if f["check"] == "differencing"]
     assert [f["value"] for f in told] == [12]
     last = write_order(fit(3), tmp_path / "last", since=middle)
@@ -474,12 +537,14 @@ def test_areas_of_earlier_orders_are_compared(country, tmp_path) -> None:
 
 
 def test_findings_never_stop_an_order(tmp_path) -> None:
-    """An area under the floor is ordered, and flagged in every list."""
-    made = write_order(boundaries(), tmp_path / "order")
-    table = pd.read_csv(made / "areas.csv", dtype=str, encoding="utf-8-sig").set_index("CUSTOM_ID")
+    """An area under the floor that is kept is ordered, and flagged in every list."""
+    made = write_order(boundaries(), tmp_path / "order", keep=["3"])
+    table = pd.read_csv(made / "for-you" / "areas.csv", dtype=str, encoding="utf-8-sig").set_index(
+        "CUSTOM_ID"
+    )
     assert table.loc["3", "BELOW_FLOOR"] == "yes"
     assert "below_floor" in table.loc["3", "FLAGS"]
-    checks = json.loads((made / "checks.json").read_text(encoding="utf-8"))
+    checks = json.loads((made / "for-you" / "checks.json").read_text(encoding="utf-8"))
     assert "below_floor" in {f["check"] for f in checks["findings"]}
     floors = {row["area_id"]: row["margin"] for row in checks["floors"]}
     assert floors["3"] == -60
@@ -512,10 +577,10 @@ def test_a_template_orders_and_names_the_columns(tmp_path) -> None:
         "\n".join(f'[[columns]]\nheader = "{h}"\nfield = "{f}"' for h, f in columns) + "\n"
     )
     made = write_order(boundaries(), tmp_path / "order", template=path)
-    table = pd.read_csv(made / "concordance.csv", dtype=str, encoding="utf-8-sig")
+    table = pd.read_csv(made / "send" / "concordance.csv", dtype=str, encoding="utf-8-sig")
     assert table.columns.tolist() == ["CODE", "YEAR", "GEO", "AREA"]
     path.write_text("max_rows = 5\n" + path.read_text())
-    with pytest.raises(OrderError, match=r"holds 5 rows.*concordance has 8 units"):
+    with pytest.raises(OrderError, match=r"holds 5 rows.*concordance has 7 units"):
         write_order(boundaries(), tmp_path / "short", template=path)
     assert read_template().max_rows == 1_048_576
 
@@ -535,10 +600,12 @@ def test_areas_without_units_are_refused_or_left_out(tmp_path) -> None:
     with pytest.raises(OrderError, match="no unit is in these: 3"):
         write_order(b, tmp_path / "order")
     made = write_order(b, tmp_path / "order", leave_out_empty=True)
-    table = pd.read_csv(made / "areas.csv", dtype=str, encoding="utf-8-sig")
+    table = pd.read_csv(made / "for-you" / "areas.csv", dtype=str, encoding="utf-8-sig")
     assert table["AREA_ID"].tolist() == ["1", "2", "3"]
     assert table["UNIT_COUNT"].tolist() == ["1", "1", "0"]
-    assert "- 3: Block d" in (made / "README.md").read_text(encoding="utf-8")
+    assert "- 3: Block d (no census unit is in it)" in (made / "send" / "README.txt").read_text(
+        encoding="utf-8"
+    )
     with pytest.raises(OrderError, match="no unit"):
         write_order(boundaries(outlines(), unit="CD", rule="within"), tmp_path / "none",
                     leave_out_empty=True)  # fmt: skip
@@ -608,11 +675,13 @@ def test_a_cell_too_many_is_told_by_its_line(tmp_path) -> None:
 
 
 def test_the_order_speaks_french(tmp_path) -> None:
-    """Findings and the page of the checks are in the language in force; the data do not change."""
+    """Both pages of the checks are there whatever language is in force; the data do not change."""
     with speaking("fr"):
         made = write_order(boundaries(), tmp_path / "commande", csv="fr")
-    assert '<html lang="fr-CA">' in (made / "checks.html").read_text(encoding="utf-8")
-    table = pd.read_csv(made / "areas.csv", sep=";", decimal=",", encoding="utf-8-sig")
+    for name, lang in (("checks", "en"), ("verifications", "fr")):
+        page = (made / "for-you" / f"{name}.html").read_text(encoding="utf-8")
+        assert f'<html lang="{lang}-CA">' in page
+    table = pd.read_csv(made / "for-you" / "areas.csv", sep=";", decimal=",", encoding="utf-8-sig")
     assert table["LAND_KM2"].dtype == float
     assert verify_order(made).ok
 
@@ -651,7 +720,7 @@ def test_a_kill_leaves_a_whole_order_or_none(saved, tmp_path) -> None:
 
 @pytest.mark.realdata
 def test_ottawa_is_ordered_and_made_again(realdata, tmp_path) -> None:
-    """116 neighbourhoods of Ottawa: five have no unit, 111 are ordered and proven on the census."""
+    """116 neighbourhoods of Ottawa: seven have no unit, two nobody; 107 are ordered and proven."""
     from lipgeo import open_census, read_service_areas
     from lipgeo.store import add_census
 
@@ -665,7 +734,7 @@ def test_ottawa_is_ordered_and_made_again(realdata, tmp_path) -> None:
     report = verify_order(made, census)
     assert report.ok
     assert [f.check for f in report] == ["intact", "made_again"]
-    assert len(read_order(made).areas) == 111
-    assert "Statistics Canada" in (made / "README.md").read_text(encoding="utf-8")
-    found = json.loads((made / "checks.json").read_text(encoding="utf-8"))["findings"]
+    assert len(read_order(made).areas) == 107
+    assert "Statistics Canada" in (made / "send" / "README.txt").read_text(encoding="utf-8")
+    found = json.loads((made / "for-you" / "checks.json").read_text(encoding="utf-8"))["findings"]
     assert sorted(f["value"] for f in found if f["check"] == "differencing") == [10, 31]

@@ -15,8 +15,8 @@ from lipgeo.order import read_order
 
 #: bytes that hang on the versions of GDAL, folium, zlib; looked at by what they hold
 _BY_CONTENT = {
-    "areas_2021.gpkg", "areas_2021.zip", "areas_2021.kmz", "concordance.xlsx", "map.html",
-    "package.zip", "SHA256SUMS", "manifest.json",
+    "for-you/areas_2021.gpkg", "send/areas_2021.zip", "for-you/areas_2021.kmz",
+    "send/concordance.xlsx", "for-you/map.html", "SHA256SUMS", "manifest.json",
 }  # fmt: skip
 
 
@@ -47,8 +47,8 @@ def test_the_same_text_is_written(remade) -> None:
 
 def test_the_same_boundaries_are_written(remade) -> None:
     """Layers of the GeoPackage and the shapefile hold the golden features."""
-    layers = [("areas_2021.gpkg", of) for of in ("areas", "units", "areas_as_drawn")]
-    for name, layer in [("areas_2021.zip", None), *layers]:
+    layers = [("for-you/areas_2021.gpkg", of) for of in ("areas", "units", "areas_as_drawn")]
+    for name, layer in [("send/areas_2021.zip", None), *layers]:
         now, then = (
             pyogrio.read_dataframe(folder / name, layer=layer)
             for folder in (remade, remake_golden.GOLDEN)

@@ -103,8 +103,9 @@ def test_names_in_checks_are_shown_as_typed(tmp_path):
         areas = lipgeo.ServiceAreas.from_frame(frame, id="area_id")
         folder = tmp_path / str(number)
         write_order(fit_boundaries(toytown.census(), areas, unit="DB"), folder)
-        page = Page((folder / "checks.html").read_text(encoding="utf-8"))
-        said = json.loads((folder / "checks.json").read_text(encoding="utf-8"))["findings"]
+        page = Page((folder / "for-you" / "checks.html").read_text(encoding="utf-8"))
+        path = folder / "for-you" / "checks.json"
+        said = json.loads(path.read_text(encoding="utf-8"))["findings"]
         shown = set(page.texts)
         assert {one["message"] for one in said} <= shown
         assert {one["subject"] for one in said} - {""} <= shown

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from commands import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_readers_tables import profile_2016
@@ -683,16 +684,6 @@ def test_damaged_and_newer_manifests(tmp_path):
 
 
 # -------------------------------------------------------------------------------- command line
-
-
-def run(*arguments):
-    """Run the command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "lipgeo", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_command_line(tmp_path):

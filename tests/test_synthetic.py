@@ -306,7 +306,7 @@ def test_truth_of_areas_is_a_count_of_points(made):
 
 def test_tables_are_rounded_and_suppressed_as_published(made):
     """Rounding to base 5 and 10, floors, symbols, and the share of cells suppressed."""
-    table = synthetic.table(made, "DA", suppressed=0.2)
+    table = synthetic.table(made, "DA", suppressed=0.2, hidden=False)
     shown = table.frame["immigrants"].dropna()
     assert (shown % 5 == 0).all()
     assert not (shown == 5).any()
@@ -322,7 +322,7 @@ def test_tables_are_rounded_and_suppressed_as_published(made):
     assert 0.15 < (table.symbols.loc[large, "immigrants"] != "").mean() < 0.25
     silent = made.units("DA")["population"].isna()
     assert (table.symbols.loc[silent] == "..").all(axis=None)
-    open_table = synthetic.table(made, "CSD", rounded=False, floors=False)
+    open_table = synthetic.table(made, "CSD", rounded=False, floors=False, hidden=False)
     shown = ~made.units("CSD")["population"].isna()
     told = open_table.frame.loc[shown].stack()
     assert told.eq(open_table.truth.loc[shown].stack().reindex(told.index)).all()

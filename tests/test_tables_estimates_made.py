@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
 import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+import shapely
 
 import lipgeo
-from lipgeo import synthetic, weight_areas, weight_table
+from lipgeo import Zones, build_crosswalk, synthetic, weight_areas, weight_table
 from lipgeo.cli import main
 from lipgeo.errors import OutputError, TableError
 from lipgeo.store.results import write_estimates
 from lipgeo.tables import CensusTable
+from lipgeo.tables.wide import table_of_numbers
 
 #: what the made people have
 COUNTS = ("immigrants", "recent_immigrants", "non_permanent_residents", "english_only",
@@ -76,7 +79,7 @@ def test_the_estimates_come_near_the_truth_by_every_rule(census, people, crosswa
     """Counts, percentages and averages are within a percent or two of what was counted."""
     found = beside(weight_table(tabled(census, people), crosswalks), truth)
     by_rule = {rule: error(rows) for rule, rows in found.groupby("rule") if rule != "median"}
-    assert by_rule["count"] < 0.005
+    assert by_rule["count"] < 0.007
     assert by_rule["percent"] < 0.02
     assert by_rule["average"] < 0.03
     medians = found[found["rule"].eq("median")]
@@ -141,13 +144,14 @@ def test_the_union_is_counted_as_ordered(census, people, areas):
     """By membership, numbers are those of whole units, and they say so."""
     fitted = lipgeo.fit_boundaries(census, areas)
     table = tabled(census, people, rounded=False, floors=False)
-    est = weight_table(table, fitted.membership, variables=["immigrants"])
+    est = weight_table(table, fitted.membership, variables=["immigrants"], hidden="as_published")
     frame = est.frame.set_index("area_id")
     units = fitted.units.groupby("area_id")["unit_id"].agg(list)
     for area, members in units.items():
         assert frame.loc[area, "value"] == table.frame["immigrants"].reindex(members).sum()
     assert (frame["basis"] == "union").all()
-    assert (frame["lower"] == frame["upper"]).all()
+    assert (frame["lower"] <= frame["value"]).all()
+    assert (frame["upper"] >= frame["value"]).all()
 
 
 def test_listed_units_are_taken_by_their_own_rows(census, people):
@@ -163,7 +167,9 @@ def test_listed_units_are_taken_by_their_own_rows(census, people):
         census,
     )
     tables = [tabled(census, people), tabled(census, people, "CSD")]
-    est = weight_areas(census, areas, tables, variables=["immigrants", "median_income"])
+    est = weight_areas(
+        census, areas, tables, variables=["immigrants", "median_income"], hidden="as_published"
+    )
     wide = est.wide()
     published = tables[1].frame
     assert wide.loc["city", "immigrants"] == published.loc[csds[0], "immigrants"]
@@ -200,14 +206,20 @@ def estimates(census, people, crosswalks):
 
 
 def test_the_workbook_explains_itself(estimates, tmp_path):
-    """Sheets: results, explain, missing, variables, flags, sources, findings; ids are text."""
+    """The table for people first, then results and what they are made of; ids are text."""
     path = tmp_path / "estimates.xlsx"
     names = pd.Series(["Somewhere"] * 12, index=estimates.area_ids)
     assert write_estimates(estimates, path, names=names) == [path]
     book = openpyxl.load_workbook(path)
     assert book.sheetnames == [
-        "results", "explain", "missing", "variables", "flags", "sources", "findings",
+        "table", "results", "explain", "missing", "variables", "flags", "sources", "findings",
     ]  # fmt: skip
+    table = book["table"]
+    label = estimates.variables["immigrants"].label
+    assert [cell.value for cell in table[1]][:3] == ["Id", "Name", label]
+    assert table.cell(2, 3).number_format == "#,##0"
+    assert table.cell(2, 4).number_format == "#,##0.0"
+    assert table.max_row == 1 + len(estimates.area_ids)
     results = book["results"]
     head = [cell.value for cell in results[2]]
     assert head[:4] == ["area_id", "area_name", "variable", "value"]
@@ -216,6 +228,34 @@ def test_the_workbook_explains_itself(estimates, tmp_path):
     assert first[3] == pytest.approx(estimates.frame["value"].iloc[0])
     assert isinstance(book["explain"].cell(2, 5).value, str)
     assert book["missing"].max_row > 3
+
+
+def test_numbers_with_their_shapes(estimates, tmp_path):
+    """A GeoPackage: an area a row, a variable a column with its likely range; shapes are needed."""
+    ids = estimates.area_ids
+    shapes = gpd.GeoSeries(shapely.box(range(len(ids)), 0, range(1, len(ids) + 1), 1), ids, 3347)
+    (path,) = write_estimates(estimates, tmp_path / "e.gpkg", shapes=shapes)
+    back = gpd.read_file(path).set_index("area_id")
+    assert back.crs.to_epsg() == 3347
+    wide = estimates.wide()
+    np.testing.assert_allclose(back["immigrants"], wide["immigrants"])
+    assert {"immigrants_likely_lower", "immigrants_pct_likely_upper"} <= set(back.columns)
+    assert back.geometry.geom_equals(shapes.set_axis(back.index)).all()
+    with pytest.raises(OutputError, match="these have none"):
+        write_estimates(estimates, tmp_path / "f.gpkg", shapes=shapes.iloc[1:])
+
+
+def test_a_median_without_groups_is_its_range_in_the_table():
+    """People read from what to what it lies, and are told to order it; 9 stands before 10."""
+    fields = Zones(["a", "b"], shapely.box([0, 2], 0, [2, 4], 2), "EPSG:26917")
+    towns = Zones(["10", "9"], [shapely.box(1, 0, 4, 2), shapely.box(0, 0, 3, 2)], "EPSG:26917")
+    frame = pd.DataFrame({"median_income": [22600, 83000]}, index=["a", "b"])
+    table = CensusTable(frame, {"median_income": "median"}, level=None, vintage=None)
+    found = weight_table(table, build_crosswalk(fields, towns))
+    made = table_of_numbers(found)
+    assert made.frame["Id"].tolist() == ["9", "10"]
+    assert set(made.text().iloc[:, 1]) == {"22,600 to 83,000"}
+    assert [one.check for one in found.report if one.check == "order_medians"] == ["order_medians"]
 
 
 def test_csv_and_parquet_hold_the_same(estimates, tmp_path):
@@ -263,7 +303,7 @@ def test_the_command_weights_a_profile_to_areas(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(call)
     assert ended.value.code == 2
-    assert "not written over" in capsys.readouterr().err
+    assert "--replace" in capsys.readouterr().err
 
 
 def test_the_command_weights_by_a_build(census, people, areas, tmp_path, capsys):

@@ -483,14 +483,17 @@ def test_medians_without_groups_have_only_a_range():
     assert alone["flag"] == ""
 
 
-def test_a_median_in_an_open_class_is_not_told():
-    """The last class has no end: there is no number in it to give."""
+def test_a_median_in_an_open_class_is_told_by_the_units_own():
+    """The last class has no end: the units' own medians say where in it the middle is."""
     columns = {"young": [1.0], "middle": [1.0], "old": [8.0], "age": [70.0]}
     est = weight_table(
         table(columns, {**CLASSES, "age": AGES}), crosswalk(np.ones((1, 1))), variables=["age"]
     )
-    assert one(est, "age")["flag"] == "open_class;upper_unknown"
-    assert np.isnan(one(est, "age")["value"])
+    row = one(est, "age")
+    assert row["flag"] == "open_class;upper_unknown"
+    # the units' own medians say where in it the middle lies
+    assert row["value"] == 70.0
+    assert row["likely_lower"] <= 70.0 <= row["likely_upper"]
 
 
 def test_an_index_is_refused():
@@ -568,12 +571,12 @@ def test_ranges_hold_the_value_and_lie_where_they_must(seed):
 
 
 def test_whole_units_have_no_doubt_but_rounding():
-    """Where no unit is cut the bounds meet, and the likely range is rounding alone."""
+    """Where no unit is cut bounds are what rounding can have moved, the range is rounding alone."""
     est = weight_table(
         table({"n": [20.0, 30]}, {"n": count("n", rounding=5.0)}), crosswalk(np.ones((2, 1)))
     )
     row = one(est, "n")
-    assert row[["lower", "value", "upper"]].tolist() == [50.0, 50.0, 50.0]
+    assert row[["lower", "value", "upper"]].tolist() == [42.0, 50.0, 58.0]
     half = 1.6449 * np.sqrt(8)
     assert row["likely_upper"] - row["value"] == pytest.approx(half)
 

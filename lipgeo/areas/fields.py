@@ -38,8 +38,12 @@ _PLAIN = {"name_en": ("name", "area_name"), "name_fr": ("nom", "nom_du_territoir
 #: ids that programs make up anew at each export: unique, and worth nothing
 _MACHINE = {
     fold(name)
-    for name in ("OBJECTID", "FID", "GlobalID", "ogc_fid", "gml_id", "Shape_Leng", "Shape_Length")
-} | {fold("Shape_Area")}
+    for name in (
+        *("OBJECTID", "OBJECTID_1", "FID", "FID_1", "GlobalID", "ogc_fid", "gml_id", "GEO_ID"),
+        *("cartodb_id", "gid", "oid", "rowid", "row_id", "_uid_", "feature_id"),
+        *("Shape_Leng", "Shape_Length", "Shape_Area"),
+    )
+}
 
 
 def require_columns(data: pd.DataFrame, asked: Iterable[str | None]) -> None:
@@ -91,7 +95,7 @@ def obvious_id(data: pd.DataFrame) -> str:
         None or several are; the message lists the columns and which are unique.
     """
     unique = [str(column) for column in data.columns if _identifies(data[column])]
-    lasting = [column for column in unique if fold(column) not in _MACHINE]
+    lasting = [column for column in unique if fold(column) not in _MACHINE and column != "_id"]
     for called in ("areaid", "id", "code"):
         ending = [column for column in lasting if fold(column).endswith(called)]
         exact = [column for column in ending if fold(column) == called]

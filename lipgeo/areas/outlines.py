@@ -30,7 +30,17 @@ from lipgeo.zones.validity import (
 )
 from lipgeo.zones.zones import axis_problems
 
-__all__ = ["incomplete_units", "list_and_outline", "outlines_on_grid", "outside_census", "unite"]
+__all__ = [
+    "OUTSIDE_SHARE",
+    "incomplete_units",
+    "list_and_outline",
+    "outlines_on_grid",
+    "outside_census",
+    "unite",
+]
+
+#: share of a surface outside the census up to which it is noted for the record alone
+OUTSIDE_SHARE = 0.05
 
 _AXES = {
     "swapped_axes": "areas.swapped_axes",
@@ -165,7 +175,8 @@ def unite(ids: pd.Series, outlines: Shapes) -> tuple[Shapes, list[Finding]]:
 def outside_census(outlines: gpd.GeoSeries, census: Census) -> list[Finding]:
     """Return findings on drawn areas (index ``area_id``, EPSG:3347) that the census does not cover.
 
-    ``outside_census`` is an error, ``partly_outside`` a warning with the share outside.
+    ``outside_census`` is an error, ``partly_outside`` a warning with the share outside; a note
+    where that is at most :data:`OUTSIDE_SHARE`: a river's width, or the accuracy of drawing.
     """
     if outlines.empty:
         return []
@@ -190,10 +201,10 @@ def outside_census(outlines: gpd.GeoSeries, census: Census) -> list[Finding]:
             findings.append(
                 finding(
                     "areas.partly_outside",
-                    "warning",
+                    "warning" if 1 - share > OUTSIDE_SHARE else "note",
                     area,
                     value=1 - share,
-                    limit=SLIVER_SHARE,
+                    limit=OUTSIDE_SHARE,
                     area=area,
                     share=1 - share,
                     vintage=census.vintage,

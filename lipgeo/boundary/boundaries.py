@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import geopandas as gpd
@@ -59,6 +59,7 @@ class Boundaries(Shown):
             ======================  ==============================================================
             ``draft``               the registry does not settle the area; it is a draft
             ``no_units``            the rule admitted no unit; the union is empty
+            ``poor_fit``            misfit above 20 % of the people of the area as drawn
             ``not_proven``          ``optimal``: a better choice is not ruled out
             ``below_min_share``     ``optimal``: units below ``min_share`` were needed for the floor
             ``parts_unavoidable``   ``contiguous``: more parts than drawn, which none could join
@@ -68,7 +69,7 @@ class Boundaries(Shown):
             ``share_by_area``       units cut by the outline are shared by area: no block counts
             ``misfit_by_land``      nobody lives in the area as drawn: misfit is by land
             ``overlap``             the union has units in common with another area's
-            ``partly_outside``      part of the area as drawn is in no unit held
+            ``partly_outside``      over 5 % of the area as drawn is in no unit held
             ``unit_incomplete``     the census holds less of a listed unit than is published
             ``parent_incomplete``   a larger unit could stand in the cover if it were proven whole
             ``unit_repaired``       a unit's polygon was invalid and was repaired
@@ -187,6 +188,38 @@ class Boundaries(Shown):
         if self._land is None:
             self._land = no_ground() if self.census is None else ground(self.census, self.units)
         return self._land
+
+    def select(self, ids: Iterable[str]) -> Boundaries:
+        """Return some of the areas, in the order asked for: their units, cover and findings.
+
+        :attr:`crosswalk` and :attr:`membership` stay those of all areas.
+
+        Raises
+        ------
+        AreaError
+            Some ids are not here; the message names the nearest.
+        """
+        given = self.service_areas.select(ids)
+        kept, gone = set(given.ids), set(self.areas["area_id"]) - set(given.ids)
+        areas = self.areas.set_index("area_id").loc[given.ids].reset_index()
+        units, cover, shapes = (
+            frame[frame["area_id"].isin(kept)].reset_index(drop=True)
+            for frame in (self.units, self.cover, self.shapes)
+        )
+        return Boundaries(
+            areas=areas[list(self.areas.columns)],
+            units=units,
+            cover=cover,
+            crosswalk=self.crosswalk,
+            membership=self.membership,
+            service_areas=given,
+            meta=self.meta,
+            report=CheckReport(found for found in self.report if found.subject not in gone),
+            shapes=shapes,
+            census=self.census,
+            context=self.context,
+            land=self.land,
+        )
 
     def explore(self, **options: Any) -> Any:
         """Return the map as one HTML page: :func:`lipgeo.preview` of these boundaries."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lipgeo.areas.outlines import incomplete_units
+from lipgeo.areas.outlines import OUTSIDE_SHARE, incomplete_units
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.areas.unit_lists import codes_of
 from lipgeo.arrays import Flags
@@ -23,20 +23,26 @@ from lipgeo.census.census import Census
 from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.geography.floors import floors
 from lipgeo.report import CheckReport, Finding, Severity, finding
-from lipgeo.words import say
+from lipgeo.words import Sentence
 from lipgeo.zones.validity import SLIVER_SHARE
 
 __all__ = [
     "FLAGS",
+    "LOOSE_FIT",
+    "POOR_FIT",
     "Remarks",
     "add_flags",
     "check_conservation",
     "check_coverage",
+    "check_fit",
     "check_floors",
     "check_overlaps",
     "remarks",
 ]
 
+#: misfit of people above which an area is looked at, and above which it fits poorly
+LOOSE_FIT = 0.10
+POOR_FIT = 0.20
 #: sums over areas equal sums over units to this, relative
 _EXACT = 1e-9
 
@@ -132,6 +138,102 @@ def check_floors(areas: pd.DataFrame, vintage: int) -> CheckReport:
     return CheckReport(findings)
 
 
+def check_fit(
+    census: Census, areas: pd.DataFrame, inside: pd.DataFrame, *, unit: str, by_land: Flags
+) -> CheckReport:
+    """Judge how well the unions hold the people of the areas as drawn.
+
+    ``poor_fit``: the misfit is above :data:`POOR_FIT` (warning) or :data:`LOOSE_FIT` (note), worst
+    first. The level named is the coarsest that would bring it below :data:`LOOSE_FIT`, else the
+    one that fits best, by the majority of each unit's people. Where nobody lives the misfit is of
+    land, and is not judged; an area without units is another finding.
+
+    Parameters
+    ----------
+    census
+        The census.
+    areas
+        By position; ``area_id, definition, unit_count, misfit_share, population_omitted,
+        population_added, population_drawn``.
+    inside
+        What lies in the areas as drawn: ``area`` (position), ``atom`` (row of the finest level),
+        ``share``.
+    unit
+        Level fitted at, or ``mixed``.
+    by_land
+        Areas whose misfit is of land; (n,).
+    """
+    judged = areas[
+        areas["definition"].eq("drawn").to_numpy() & areas["unit_count"].gt(0).to_numpy() & ~by_land
+    ]
+    loose = judged[judged["misfit_share"].gt(LOOSE_FIT)]
+    loose = loose.sort_values("misfit_share", ascending=False, kind="stable")
+    findings = []
+    for position, area in loose.iterrows():
+        here = inside[inside["area"].to_numpy() == position]
+        better, misfit = finer_fit(census, here, unit, float(area["misfit_share"]))
+        poor = area["misfit_share"] > POOR_FIT
+        findings.append(
+            finding(
+                "boundary.poor_fit",
+                "warning" if poor else "note",
+                area["area_id"],
+                value=area["misfit_share"],
+                limit=POOR_FIT if poor else LOOSE_FIT,
+                area=area["area_id"],
+                share=area["misfit_share"],
+                people=area["population_drawn"],
+                omitted=area["population_omitted"],
+                added=area["population_added"],
+                way=Sentence("boundary.finer_helps", {"level": better, "misfit": misfit})
+                if better
+                else Sentence("boundary.nothing_finer"),
+            )
+        )
+    return CheckReport(findings)
+
+
+def finer_fit(
+    census: Census, inside: pd.DataFrame, unit: str, misfit: float
+) -> tuple[str | None, float]:
+    """Return the finer level that would fit one area better, and the misfit it would have.
+
+    A level helps where its units, each taken by the majority of its people, fit at least a tenth
+    better than the ``misfit`` there is.
+
+    Returns
+    -------
+    str or None
+        The coarsest level below :data:`LOOSE_FIT`, else the best of those that help.
+    float
+        Its misfit.
+    """
+    finest = census.atom_level
+    levels = list(census.levels)  # fine first
+    finer = levels[: levels.index(unit)][::-1] if unit in levels else [finest]
+    nested = [level for level in finer if level == finest or level in census.data.columns(finest)]
+    best: tuple[str | None, float] = (None, 0.9 * misfit)
+    rows = inside["atom"].to_numpy(np.int64)
+    for level in nested:
+        if level == finest:
+            atoms, owner = rows, np.arange(len(rows))
+        else:
+            parents = census.data.attributes(finest, [level], rows)[level].dropna().unique()
+            owner, atoms = census.atoms(level, census.rows(level, parents))
+        people = unit_totals(census, finest, atoms)["population"].fillna(0).to_numpy(np.float64)
+        share = pd.Series(inside["share"].to_numpy(np.float64), index=rows)
+        part = people * share.reindex(atoms).fillna(0).to_numpy()
+        held, whole = np.bincount(owner, part), np.bincount(owner, people)
+        if not held.sum() > 0:
+            continue
+        wrong = float(np.where(2 * held >= whole, whole - held, held).sum() / held.sum())
+        if wrong < LOOSE_FIT and wrong < best[1]:
+            return level, wrong
+        if wrong < best[1]:
+            best = (level, wrong)
+    return best if best[0] else (None, misfit)
+
+
 def check_overlaps(census: Census, union: pd.DataFrame, ids: pd.Index) -> CheckReport:
     """Find people who are in two areas at once.
 
@@ -175,8 +277,9 @@ def check_overlaps(census: Census, union: pd.DataFrame, ids: pd.Index) -> CheckR
 def check_coverage(census: Census, areas: ServiceAreas, coverage: pd.Series) -> CheckReport:
     """Hold the areas against what the census covers.
 
-    ``partly_outside`` (warning): part of an outline lies in no unit held; ``value`` is its share
-    of the surface, water included. ``nothing_held, fewer_units, fewer_people`` (warnings): the
+    ``partly_outside``: part of an outline lies in no unit held; ``value`` is its share of the
+    surface, water included: above :data:`~lipgeo.areas.outlines.OUTSIDE_SHARE` a warning, below
+    a note. ``nothing_held, fewer_units, fewer_people`` (warnings): the
     census holds less of a listed unit than Statistics Canada publishes.
 
     Parameters
@@ -192,10 +295,10 @@ def check_coverage(census: Census, areas: ServiceAreas, coverage: pd.Series) -> 
     findings = [
         finding(
             "areas.partly_outside",
-            "warning",
+            "warning" if share > OUTSIDE_SHARE else "note",
             area,
             value=float(share),
-            limit=SLIVER_SHARE,
+            limit=OUTSIDE_SHARE,
             area=area,
             share=share,
             vintage=str(census.vintage),
@@ -209,6 +312,7 @@ def check_coverage(census: Census, areas: ServiceAreas, coverage: pd.Series) -> 
 FLAGS = (
     "draft",
     "no_units",
+    "poor_fit",
     "not_proven",
     "below_min_share",
     "parts_unavoidable",
@@ -229,6 +333,7 @@ FLAGS = (
 #: flags that are findings of checks
 _CHECKS = {
     "draft": {"draft"},
+    "poor_fit": {"poor_fit"},
     "partly_outside": {"partly_outside"},
     "unit_incomplete": {"nothing_held", "fewer_units", "fewer_people"},
 }
@@ -308,7 +413,7 @@ def remarks(
                 )
             )  # fmt: skip
     if cut:
-        basis = say(f"boundary.by_{by}")
+        basis = Sentence(f"boundary.by_{by}")
         findings.append(
             finding(
                 "boundary.share_by_area", "warning", "", value=cut,
@@ -321,6 +426,30 @@ def remarks(
             finding("boundary.parent_incomplete", "note", area, area=area, units=codes_of(group))
         )
     return Remarks(findings, flags)
+
+
+def remarks_of_shares(census: Census, shares: Crosswalk, *, listed_only: bool) -> list[Finding]:
+    """Return what the crosswalk's report says of these areas.
+
+    Units that are nowhere to be placed are one finding (``unplaced``: a warning where people live
+    in them). Lists are exact: units elsewhere, and shares that were never needed, are not theirs.
+    """
+    own = [f for f in shares.report if f.check not in ("unplaced", "no_blocks")]
+    if listed_only:
+        return own
+    lost = [f.subject for f in shares.report if f.check == "unplaced"]
+    own += [f for f in shares.report if f.check == "no_blocks"]
+    if lost:
+        level = str(shares.source_level)
+        rows = census.rows(level, np.asarray(lost, dtype=object))
+        people = float(np.nansum(unit_totals(census, level, rows)["population"]))
+        own.append(
+            finding(
+                "boundary.unplaced", "warning" if people else "note", "", value=people,
+                count=len(lost), level=level, people=people, units=lost,
+            )
+        )  # fmt: skip
+    return own
 
 
 def _find_shared_by_area(
@@ -347,12 +476,17 @@ def add_flags(
 ) -> gpd.GeoDataFrame:
     """Return the areas with column ``flags`` before the geometry.
 
-    Flags are ``;``-joined in the order of :data:`FLAGS`; some are findings of ``report``.
+    Flags are ``;``-joined in the order of :data:`FLAGS`; some are findings of ``report`` graver
+    than a note.
     """
     text = np.full(len(frame), "", dtype=object)
     for name in FLAGS:
         if name in _CHECKS:
-            met = {found.subject for found in report if found.check in _CHECKS[name]}
+            met = {
+                found.subject
+                for found in report
+                if found.check in _CHECKS[name] and found.severity != "note"
+            }
             here = frame["area_id"].isin(met).to_numpy()
         else:
             here = np.asarray(flags[name])

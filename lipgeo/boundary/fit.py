@@ -22,9 +22,11 @@ from lipgeo.boundary.checks import (
     add_flags,
     check_conservation,
     check_coverage,
+    check_fit,
     check_floors,
     check_overlaps,
     remarks,
+    remarks_of_shares,
 )
 from lipgeo.boundary.cover import fewest_units
 from lipgeo.boundary.measures import (
@@ -63,7 +65,7 @@ from lipgeo.boundary.rules import (
 from lipgeo.census.census import Census
 from lipgeo.census.data import COUNTS, Measure
 from lipgeo.crosswalk.build import build_crosswalk
-from lipgeo.crosswalk.crosswalk import Crosswalk
+from lipgeo.crosswalk.crosswalk import Crosswalk, Placement
 from lipgeo.errors import AreaError, FitError, require_kind
 from lipgeo.geography.hierarchy import level as level_named
 from lipgeo.report import CheckReport, Faults
@@ -97,6 +99,7 @@ class FitOptions:
     accept: float
     exclusive: bool
     limits: Limits = field(default_factory=Limits)
+    placement: Placement = "auto"
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,7 @@ def fit_boundaries(
     gap: float = 0.0,
     sliver_share: float = SLIVER_SHARE,
     accept: float = 0.99,
+    placement: Placement = "auto",
 ) -> Boundaries:
     """Fit areas to census units: drawn areas by a rule, unit lists exactly as listed.
 
@@ -191,6 +195,9 @@ def fit_boundaries(
         Share of a unit's polygon below which an overlap is an accident of drawing.
     accept
         For ``unit="mixed"``, above 0.5.
+    placement
+        How people of cut blocks are placed: as for :func:`lipgeo.build_crosswalk`. Shares, misfit
+        and what is omitted and added go by it.
 
     Returns
     -------
@@ -238,8 +245,9 @@ def fit_boundaries(
         "time_limit": time_limit, "gap": gap,
     }  # fmt: skip
     asked = check_options(
-        areas, unit, rule, by, terms, accept=accept, exclusive=exclusive, optimal=together
-    )
+        areas, unit, rule, by, terms, accept=accept, exclusive=exclusive, optimal=together,
+        placement=placement,
+    )  # fmt: skip
     # units: those listed as they are, those of drawn areas by the rule
     given = FitAreas.of(areas)
     require_vintage(areas, census)
@@ -248,7 +256,8 @@ def fit_boundaries(
         require_held(census, asked)
         fit = fit_drawn(census, areas, given, listed, asked)
     else:
-        fit = Fit(listed.iloc[:0], pd.DataFrame({"area": [], "atom": [], "share": []}), None)
+        nothing = pd.DataFrame({"area": [], "atom": [], "share": [], "people_share": []})
+        fit = Fit(listed.iloc[:0], nothing, None)
 
     units = order_units(
         describe_units(census, pd.concat([fit.chosen, listed], ignore_index=True)), census
@@ -268,20 +277,26 @@ def fit_boundaries(
         vintage=census.vintage,
     )  # fmt: skip
     # what must be said of them
+    listed_only = not given.drawn.any()
     said = remarks(
         census, areas, frame,
         units=units, union=union, stopped=stopped, measures=measures, shares=shares,
-        by=by if given.drawn.any() else "area",
+        by="area" if listed_only else by,
     )  # fmt: skip
     checks = [
         check_conservation(census, units, frame, [shares, membership]),
         check_coverage(census, areas, quality["coverage"]),
         check_overlaps(census, union, areas.ids),
         check_floors(frame, census.vintage),
-    ]
+        check_fit(
+            census, frame, fit.inside,
+            unit=asked.level, by_land=measures["by_land"].to_numpy(bool),
+        ),
+    ]  # fmt: skip
     # the crosswalk repeats what the areas said on the way in
     best = remark_choice(frame, given, fit.choice, asked.limits)
-    findings = [*areas.report, *shares.report, *made.findings, *said.findings, *best.findings]
+    met = remarks_of_shares(census, shares, listed_only=listed_only)
+    findings = [*areas.report, *met, *made.findings, *said.findings, *best.findings]
     report = sum(checks, CheckReport(dict.fromkeys(findings)))
     return Boundaries(
         areas=add_flags(frame, {**said.flags, **made.flags, **best.flags}, report),
@@ -338,6 +353,7 @@ def _meta(census: Census, asked: FitOptions, fit: Fit) -> dict[str, Any]:
         "by": asked.by,
         "threshold": float(asked.terms.threshold),
         "exclusive": asked.exclusive,
+        "placement": asked.placement,
         "sliver_share": float(asked.terms.sliver_share),
         "accept": float(asked.accept),
         **({} if fit.choice is None else {"optimal": fit.choice.meta}),
@@ -363,6 +379,7 @@ def check_options(
     accept: float,
     exclusive: bool,
     optimal: dict[str, Any] | None = None,
+    placement: Placement = "auto",
 ) -> FitOptions:
     """Check the options, all faults in one error; ``optimal`` are those of the optimal rule."""
     if not isinstance(areas, ServiceAreas):
@@ -380,6 +397,10 @@ def check_options(
         faults.add_as_told("boundary.bad_threshold", value=terms.threshold)
     if not 0 <= terms.sliver_share < 0.5:
         faults.add_as_told("boundary.bad_sliver", value=terms.sliver_share)
+    if placement not in get_args(Placement):
+        faults.add_as_told(
+            "boundary.unknown_placement", placement=placement, known=list(get_args(Placement))
+        )
     if not 0.5 < accept <= 1:
         faults.add_as_told("boundary.bad_accept", value=accept)
     faults.raise_if_any("boundary.bad_options", error=FitError)
@@ -388,7 +409,7 @@ def check_options(
         limits = limits_of(areas, by, {**DEFAULTS, **(optimal or {})})
     else:
         _require_other_rule(optimal or {})
-    return FitOptions(level, rule, by, terms, accept, bool(exclusive), limits)
+    return FitOptions(level, rule, by, terms, accept, bool(exclusive), limits, placement)
 
 
 def _require_other_rule(options: dict[str, Any]) -> None:
@@ -483,10 +504,10 @@ def build_shares(
     level = fine if asked.level == "mixed" else asked.level
     by = cast("Measure", asked.by)
     if level == fine:
-        shares = build_crosswalk(census.zones(level), areas, weight=by)
+        shares = build_crosswalk(census.zones(level), areas, weight=by, placement=asked.placement)
         inside = atoms_in(census, shares, given)
     else:
-        shares, inside = shares_and_inside(census, level, areas, by)
+        shares, inside = shares_and_inside(census, level, areas, by, asked.placement)
     lost = areas.drawn.difference(pd.Index(shares.frame["target_id"]), sort=False)
     if len(lost):
         raise AreaError(

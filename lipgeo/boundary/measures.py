@@ -22,8 +22,8 @@ from lipgeo.arrays import Flags, Floats
 from lipgeo.census.census import Census
 from lipgeo.census.data import Measure, Rows
 from lipgeo.census.units import find_rows
-from lipgeo.crosswalk.build import build_with_overlay
-from lipgeo.crosswalk.crosswalk import Crosswalk
+from lipgeo.crosswalk.build import build_with_blocks
+from lipgeo.crosswalk.crosswalk import Crosswalk, Placement
 from lipgeo.crosswalk.inputs import points_of, surface_m2
 from lipgeo.crosswalk.overlay.descent import LevelUnits, Outlines
 from lipgeo.crosswalk.overlay.kernel import Overlay, locate, overlay
@@ -58,7 +58,7 @@ _TOGETHER = 40_000
 
 
 def shares_and_inside(
-    census: Census, level: str, areas: ServiceAreas, by: Measure
+    census: Census, level: str, areas: ServiceAreas, by: Measure, placement: Placement = "auto"
 ) -> tuple[Crosswalk, pd.DataFrame]:
     """Return the crosswalk of a level, and what blocks of its units lie where.
 
@@ -73,6 +73,8 @@ def shares_and_inside(
         Service areas.
     by
         What is shared.
+    placement
+        How people of cut blocks are placed.
 
     Returns
     -------
@@ -80,14 +82,14 @@ def shares_and_inside(
         Of all areas.
     inside
         ``area`` (position in ``areas``), ``atom`` (row of the finest level), ``share`` of its
-        surface; of the drawn areas.
+        surface, and ``people_share``, of its people as they are placed; of the drawn areas.
     """
     blocks = _Blocks(census)
-    crosswalk = build_with_overlay(
+    crosswalk, lying = build_with_blocks(
         census.zones(level),
         areas,
         weight=by,
-        placement="surface",
+        placement=placement,
         blocks=None,
         overlay_with=blocks.lay,
     )
@@ -101,18 +103,22 @@ def shares_and_inside(
     owner, atom = census.atoms(level, row[whole])
     opened = np.sort(census.atoms(level, np.unique(row[drawn & cut]))[1])
     # where the atoms of those lie, as the overlay found it
-    found = blocks.find_areas(opened)
+    found = blocks.find_areas(opened) if lying is None else _pairs_among(*lying, opened)
     # targets of a crosswalk stand in the order of their ids
     place = areas.ids.get_indexer(crosswalk.quality["target_id"])[found["area"]]
     # a unit may be cut by one area and lie wholly in another
     span = max(census.size(census.atom_level), 1)
     given = area[whole][owner] * span + atom
     new = ~np.isin(place * span + found["atom"], given)
+    new &= areas.frame["definition"].eq("drawn").to_numpy(dtype=bool)[place]
     inside = pd.DataFrame(
         {
             "area": np.concatenate([area[whole][owner], place[new]]),
             "atom": np.concatenate([atom, found["atom"].to_numpy()[new]]),
             "share": np.concatenate([np.ones(len(atom)), found["share"].to_numpy()[new]]),
+            "people_share": np.concatenate(
+                [np.ones(len(atom)), found["people_share"].to_numpy()[new]]
+            ),
         }
     )
     return crosswalk, inside.sort_values(["atom", "area"], ignore_index=True)
@@ -137,7 +143,7 @@ class _Blocks:
         return found
 
     def find_areas(self, rows: Rows) -> pd.DataFrame:
-        """Return the areas that finest units lie in: ``area, atom, share``."""
+        """Return the areas that finest units lie in: ``area, atom, share, people_share``."""
         outlines = self._outlines
         if outlines is None or not len(rows):
             return _table(rows[:0], rows[:0], np.empty(0))
@@ -160,8 +166,16 @@ class _Blocks:
         return pd.concat([drawn, _table(area, bare[point], np.ones(len(area)))], ignore_index=True)
 
 
+def _pairs_among(surface: Overlay, placed: Overlay, rows: Rows) -> pd.DataFrame:
+    """Return where some finest units lie, by people and by surface."""
+    ours = np.isin(placed.unit, rows)
+    return _table(placed.area[ours], placed.unit[ours], surface.share[ours]).assign(
+        people_share=placed.share[ours]
+    )
+
+
 def _table(area: Rows, atom: Rows, share: npt.NDArray[np.float64]) -> pd.DataFrame:
-    return pd.DataFrame({"area": area, "atom": atom, "share": share})
+    return pd.DataFrame({"area": area, "atom": atom, "share": share, "people_share": share})
 
 
 # ------------------------------------------------------------------- what unions hold and miss
@@ -170,7 +184,7 @@ def _table(area: Rows, atom: Rows, share: npt.NDArray[np.float64]) -> pd.DataFra
 def misfit(census: Census, inside: pd.DataFrame, union: pd.DataFrame, count: int) -> pd.DataFrame:
     """Measure unions against the areas as drawn, by the finest units held.
 
-    A block's people, dwellings and land are taken as evenly spread over it.
+    People and dwellings of a block lie where the fit placed them, its land evenly over it.
 
     Parameters
     ----------
@@ -178,7 +192,7 @@ def misfit(census: Census, inside: pd.DataFrame, union: pd.DataFrame, count: int
         The census.
     inside
         What lies in the areas as drawn: ``area`` (position), ``atom`` (row of the finest level),
-        ``share`` of the atom's surface that is inside.
+        ``share`` of the atom's surface and ``people_share`` of its people that are inside.
     union
         What the unions hold: ``area, atom``; no pair twice.
     count
@@ -201,8 +215,10 @@ def misfit(census: Census, inside: pd.DataFrame, union: pd.DataFrame, count: int
     key = np.union1d(drawn_key, union_key)
     area, atom = np.divmod(key, max(span, 1))
     # how much of the atom is inside, and whether the union has it
-    share = np.zeros(len(key))
-    share[np.searchsorted(key, drawn_key)] = inside["share"].to_numpy(np.float64)
+    inside_share = {}
+    for name in ("share", "people_share"):
+        inside_share[name] = np.zeros(len(key))
+        inside_share[name][np.searchsorted(key, drawn_key)] = inside[name].to_numpy(np.float64)
     held = np.zeros(len(key), dtype=bool)
     held[np.searchsorted(key, union_key)] = True
 
@@ -215,6 +231,7 @@ def misfit(census: Census, inside: pd.DataFrame, union: pd.DataFrame, count: int
         amount = totals[name][back]
         missing |= np.isnan(amount) & (name != "land_km2")
         amount = np.nan_to_num(amount)
+        share = inside_share["share" if name == "land_km2" else "people_share"]
         parts = {
             "drawn": amount * share,
             "omitted": np.where(held, 0.0, amount * share),
@@ -521,7 +538,10 @@ def _columns() -> list[str]:
 def unit_table(units: pd.DataFrame, ids: pd.Index, sliver_share: float) -> pd.DataFrame:
     """Return ``b.units`` from described units; rows marked ``out`` get status ``left_out``."""
     table = units.assign(area_id=_texts(ids, units["area"]))
-    straddling = table["area_share"].to_numpy(np.float64) < 1 - max(sliver_share, 1e-9)
+    # as `Estimates.explain` has it: by surface, or by people where they say so
+    least = 1 - max(sliver_share, 1e-9)
+    straddling = table["area_share"].to_numpy(np.float64) < least
+    straddling |= table["share"].to_numpy(np.float64) < least
     status = np.where(straddling, "straddling", "inside").astype(object)
     if "out" in table:
         status[table["out"].eq(True).to_numpy(dtype=bool)] = "left_out"

@@ -546,7 +546,8 @@ class AtomShares:
     census
         The census.
     inside
-        ``area`` (position), ``atom`` (row of the finest level), ``share`` of its surface inside.
+        ``area`` (position), ``atom`` (row of the finest level), ``share`` of its surface inside and
+        ``people_share`` of its people.
     by
         ``population``, ``dwellings``, ``households`` or ``area``. A unit that holds none of it
         is shared by dwellings, else by the area of its polygons.
@@ -557,7 +558,9 @@ class AtomShares:
         self._names = (*CHAINS.get(by, ()), "area")
         self.area = inside["area"].to_numpy(np.int64)
         self.atom = inside["atom"].to_numpy(np.int64)
-        self.inside = inside["share"].to_numpy(np.float64)
+        self._inside = {
+            name: inside[name].to_numpy(np.float64) for name in ("share", "people_share")
+        }
 
     @cached_property
     def of_area(self) -> Floats:
@@ -566,8 +569,8 @@ class AtomShares:
         left = np.ones(len(self.area), dtype=bool)
         atoms, back = np.unique(self.atom, return_inverse=True)
         # by the first measure that the area holds any of
-        for amount in self._amounts(atoms).values():
-            held = np.nan_to_num(amount)[back] * self.inside
+        for name, amount in self._amounts(atoms).items():
+            held = np.nan_to_num(amount)[back] * self._part_inside(name)
             total = np.bincount(self.area, held, minlength=1)[self.area]
             use = left & (total > 0)
             result[use] = held[use] / total[use]
@@ -591,11 +594,13 @@ class AtomShares:
         found = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
         met = (keys[found] == wanted) if len(keys) else np.zeros(len(wanted), dtype=bool)
         result = np.full(len(wanted), np.nan)
-        for amount in self._amounts(atom).values():
+        for name, amount in self._amounts(atom).items():
             # what the unit holds, and what of it lies in the area
             total = np.bincount(owner, np.nan_to_num(amount), minlength=span)
             part = np.bincount(
-                group, np.nan_to_num(amount)[place] * self.inside[ours], minlength=len(keys)
+                group,
+                np.nan_to_num(amount)[place] * self._part_inside(name)[ours],
+                minlength=len(keys),
             )
             share = np.zeros(len(wanted))
             share[met] = part[found[met]]
@@ -606,6 +611,10 @@ class AtomShares:
             result = np.where(np.isnan(result) & known, share, result)
             by_area = share  # the last is by area
         return np.nan_to_num(result), np.nan_to_num(by_area)
+
+    def _part_inside(self, name: str) -> Floats:
+        """Return the share of each atom that is inside: of its people, or of its surface."""
+        return np.asarray(self._inside["share" if name == "area" else "people_share"])
 
     def _amounts(self, atom: Rows) -> dict[str, Floats]:
         """Return what atoms hold of each measure, in the order they are tried; area is last."""
@@ -641,12 +650,19 @@ def childless(census: Census, chosen: pd.DataFrame) -> Flags:
 
 
 def atoms_in(census: Census, shares: Crosswalk, areas: FitAreas) -> pd.DataFrame:
-    """Return what lies in the drawn areas: ``area``, ``atom``, ``share`` of its surface.
+    """Return what lies in the drawn areas: ``area``, ``atom``, ``share``, ``people_share``.
 
     ``shares`` are of the finest units.
     """
     pairs = shares.frame
     area = areas.ids.get_indexer(pairs["target_id"])
     row = census.rows(census.atom_level, pairs["source_id"].to_numpy(dtype=object))
-    frame = pd.DataFrame({"area": area, "atom": row, "share": pairs["area_share"].to_numpy()})
+    frame = pd.DataFrame(
+        {
+            "area": area,
+            "atom": row,
+            "share": pairs["area_share"].to_numpy(),
+            "people_share": pairs["share"].to_numpy(),
+        }
+    )
     return frame[areas.drawn[area]].reset_index(drop=True)

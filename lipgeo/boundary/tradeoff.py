@@ -26,6 +26,7 @@ from lipgeo.boundary.optimal import best_units, pool_of
 from lipgeo.boundary.rules import FitAreas, Terms, atoms_of, units_of_lists
 from lipgeo.census.census import Census
 from lipgeo.census.data import Measure
+from lipgeo.crosswalk.crosswalk import Placement
 from lipgeo.errors import MissingLevelError, require_kind
 from lipgeo.geography.floors import floor_persons
 from lipgeo.geography.hierarchy import levels_for
@@ -105,12 +106,13 @@ def tradeoff(
     floor: float | None = None,
     time_limit: float | None = None,
     gap: float = 0.0,
+    placement: Placement = "auto",
 ) -> Tradeoff:
     """Fit areas at several levels, by majority and optimally along the weight of known totals.
 
     Parameters
     ----------
-    census, areas, controls, by, exclusive, contiguous, min_share, max_units, floor
+    census, areas, controls, by, exclusive, contiguous, min_share, max_units, floor, placement
         As for :func:`lipgeo.fit_boundaries`.
     time_limit, gap
         As there, for each fit.
@@ -147,7 +149,7 @@ def tradeoff(
     asked = {
         unit: check_options(
             areas, unit, "optimal", by, Terms(), accept=0.99, exclusive=exclusive,
-            optimal=together,
+            optimal=together, placement=placement,
         )
         for unit in units
     }  # fmt: skip

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from lipgeo import words
-from lipgeo.errors import LipgeoError
+from lipgeo.errors import LipgeoError, OutputError
 
 __all__ = ["main", "run_and_exit"]
 
@@ -34,6 +37,27 @@ def _survive_code_pages() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
+
+
+class _Output(io.FileIO):
+    """Standard output that says in a sentence why it cannot be written."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno in (errno.EPIPE, errno.EINVAL):  # whoever read has gone (Windows: 22)
+                raise
+            reason = error.strerror or str(error)
+            raise OutputError("cli.cannot_print", reason=reason) from error
+
+
+def _say_why_output_fails() -> None:
+    """Put a stream that says why it fails in the place of standard output, but of a terminal."""
+    with suppress(OSError, ValueError, AttributeError):
+        if not sys.stdout.isatty():
+            held = io.BufferedWriter(_Output(sys.stdout.fileno(), "w", closefd=False))
+            sys.stdout = io.TextIOWrapper(held, encoding=sys.stdout.encoding)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -66,13 +90,21 @@ def run_and_exit() -> None:
     of 2: so the process ends at once when all is said, without tearing down what it loaded.
     """
     status: object = 0
+    _say_why_output_fails()
     try:
         main()
     except SystemExit as ended:
         status = ended.code
     if isinstance(status, str):
         print(status, file=sys.stderr)
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # a closed pipe has nobody to tell
-            stream.flush()
+    try:
+        sys.stdout.flush()
+    except OutputError as error:
+        if status != _WRONG:  # else it was said already
+            print(words.say("cli.error", message=error), file=sys.stderr)
+            status = _WRONG
+    except (OSError, ValueError, AttributeError):  # a closed pipe has nobody to tell
+        pass
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.flush()
     os._exit(status if isinstance(status, int) else int(status is not None))

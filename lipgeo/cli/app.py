@@ -12,7 +12,14 @@ from lipgeo.cli import census, registry
 from lipgeo.cli import options as o
 from lipgeo.cli import order as orders
 from lipgeo.cli.areas import read_areas
-from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
+from lipgeo.cli.reporting import (
+    exit_status,
+    print_areas,
+    print_findings,
+    print_frame,
+    print_json,
+    progress,
+)
 from lipgeo.cli.weight import compare, weight
 from lipgeo.words import say
 
@@ -61,6 +68,7 @@ def top(
 @app.command(help=say("cli.help_demo"))
 def demo(
     out: o.Out = Path("lipgeo-demo"),
+    replace: o.Replace = False,
     lang: o.Lang = o.LangChoice.EN,
     csv: o.Csv = o.CsvStyleChoice.EN,
     as_json: o.Json = False,
@@ -69,7 +77,7 @@ def demo(
     from lipgeo.synthetic.demo import run_demo
 
     with progress(quiet or as_json) as show:
-        results = run_demo(out, csv=csv.value, progress=show)
+        results = run_demo(out, csv=csv.value, progress=show, replace=replace)
     if as_json:
         print_json({name: str(path) for name, path in results.items()})
         return
@@ -136,9 +144,11 @@ def check(
 def build(
     areas: o.AREAS,
     out: o.Out,
+    replace: o.Replace = False,
     unit: o.Unit = "DA",
     rule: o.Rule = o.DEFAULT_RULE,
     by: o.By = o.WeightChoice.POPULATION,
+    placement: o.Placement = o.PlacementChoice.AUTO,
     threshold: Annotated[
         float, typer.Option("--threshold", min=0.0, max=1.0, help=say("cli.opt_threshold"))
     ] = 0.5,
@@ -162,10 +172,12 @@ def build(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.boundary.fit import fit_boundaries
+    from lipgeo.files import require_free
     from lipgeo.readers.controls import read_controls
     from lipgeo.store.read import open_census
-    from lipgeo.store.results import write_build
+    from lipgeo.store.results import BUILD, write_build
 
+    require_free(out, BUILD, replace=replace)
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
         opened = open_census(store, vintage)
@@ -186,6 +198,7 @@ def build(
             unit=unit,
             rule=rule.value,
             by=by.value,
+            placement=placement.value,
             threshold=threshold,
             exclusive=exclusive,
             contiguous=contiguous,
@@ -199,7 +212,7 @@ def build(
         )
         show(say("cli.step_fit"), 1.0)
         show(say("cli.step_write"), 0.0)
-        written = write_build(fitted, out, csv=csv.value)
+        written = write_build(fitted, out, csv=csv.value, replace=replace)
         show(say("cli.step_write"), 1.0)
     if as_json:
         frame = fitted.areas.drop(columns="geometry")
@@ -211,11 +224,10 @@ def build(
             }
         )
     else:
+        print_areas(fitted.areas, fitted.service_areas.labels, more="cli.more_areas")
+        print(say("cli.built", folder=written), flush=True)
         if not quiet:
-            print_findings(fitted.report)
-        columns = ["area_id", "unit_count", "population", "misfit_share", "part_count", "flags"]
-        print_frame(fitted.areas[columns])
-        print(say("cli.built", folder=written))
+            print_findings(fitted.report, where=written / "checks.json")
     raise typer.Exit(exit_status(fitted.report))
 
 
@@ -223,6 +235,7 @@ def build(
 def preview(
     build_dir: Annotated[Path, typer.Argument(metavar="BUILD_DIR", help=say("cli.arg_build"))],
     out: o.Out = Path("map.html"),
+    replace: o.Replace = False,
     png: Annotated[
         Path | None, typer.Option("--png", metavar="FILE", help=say("cli.opt_png"))
     ] = None,
@@ -238,19 +251,32 @@ def preview(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
+    from lipgeo.files import require_free_file
+    from lipgeo.maps.preview import PAGE_ENDINGS
     from lipgeo.maps.preview import preview as draw
     from lipgeo.store.results import read_build
 
-    fitted = read_build(build_dir)
-    other = read_build(beside) if beside else None
-    page = draw(fitted, beside=other, title=title, basemap=basemap)
-    written = {"map": page.save(out)}
     pictures = {name: path for name, path in (("png", png), ("pdf", pdf)) if path}
+    asked = out.suffix.lower().lstrip(".")
+    page_wanted = asked not in ("png", "pdf")
+    if page_wanted:
+        require_free_file(out, replace=replace, endings=(*PAGE_ENDINGS, ".png", ".pdf"))
+    else:  # the ending says what is wanted
+        pictures.setdefault(asked, out)
+    for name, path in pictures.items():
+        require_free_file(path, replace=replace, endings=[f".{name}"])
+    fitted = read_build(build_dir)
+    written = {}
+    if page_wanted:
+        other = read_build(beside) if beside else None
+        page = draw(fitted, beside=other, title=title, basemap=basemap)
+        written["map"] = page.save(out, replace=replace)
+        for note in page.notes:
+            print(note, file=sys.stderr)
     if pictures:
         sheet = fitted.plot(title=title, date=date)
-        written |= {name: sheet.save(path, kind=name) for name, path in pictures.items()}
-    for note in page.notes:
-        print(note, file=sys.stderr)
+        for name, path in pictures.items():
+            written[name] = sheet.save(path, kind=name, replace=replace)
     if as_json:
         print_json(written)
     else:

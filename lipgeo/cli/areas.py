@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lipgeo.cli.options import Reading
 from lipgeo.cli.registry import registered_areas
 from lipgeo.errors import AreaError, CRSError, LipgeoError, ZoneError
-from lipgeo.report import CheckReport, Finding, notes_of
-from lipgeo.words import name_of, say
+from lipgeo.report import CheckReport, finding, finding_of, notes_of
 
 if TYPE_CHECKING:
     from lipgeo.areas.service_areas import ServiceAreas
@@ -46,7 +45,7 @@ def read_areas(
 
 def _as_findings(error: LipgeoError) -> CheckReport:
     """Turn an error about an input into a finding: a check tells, it does not stop."""
-    return CheckReport([Finding(name_of(error.key), "error", "", str(error))])
+    return CheckReport([finding_of(error)])
 
 
 def _id_of(frame: Any, reading: Reading) -> str | None:
@@ -95,15 +94,13 @@ def check_areas(path: str, store: Path, vintage: int | None, reading: Reading) -
         report += notes_of(frame) + check_layer(rows, _id_of(rows, reading))
     census = open_census(store, vintage) if store.exists() else None
     if census is None:
-        report += CheckReport(
-            [Finding("no_store", "note", str(store), say("cli.no_store", store=store))]
-        )
+        report += CheckReport([finding("cli.no_store", "note", store, store=store)])
     try:
         areas = read_service_areas(path, census=census, **reading)
     except (AreaError, CRSError, ZoneError) as error:
         if error.key == "areas.no_such_column":  # the call is wrong, not the file
             raise
         return report + _as_findings(error)
-    already = {finding.message for finding in report}
+    already = {found.message for found in report}
     report += CheckReport(f for f in areas.report if f.message not in already)
     return report if census is None else report + areas.against(census)

@@ -39,6 +39,7 @@ __all__ = [
     "Out",
     "Quiet",
     "Reading",
+    "Replace",
     "Rule",
     "RuleChoice",
     "Store",
@@ -91,6 +92,15 @@ class WeightChoice(StrEnum):
     AREA = "area"
 
 
+class PlacementChoice(StrEnum):
+    """How people of cut units are placed."""
+
+    AUTO = "auto"
+    DENSITY = "density"
+    SURFACE = "surface"
+    POINT = "point"
+
+
 AREAS = Annotated[str, typer.Argument(metavar="AREAS", help=say("cli.arg_areas"))]
 Store = Annotated[
     Path,
@@ -115,6 +125,7 @@ Lang = Annotated[LangChoice, typer.Option("--lang", envvar="LIPGEO_LANG", help=s
 Csv = Annotated[CsvStyleChoice, typer.Option("--csv", help=say("cli.opt_csv"))]
 Json = Annotated[bool, typer.Option("--json", help=say("cli.opt_json"))]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=say("cli.opt_quiet"))]
+Replace = Annotated[bool, typer.Option("--replace", help=say("cli.opt_replace"))]
 Out = Annotated[Path, typer.Option("--out", metavar="PATH", help=say("cli.opt_out"))]
 #: how a file of AREAS is read: keyword of :func:`lipgeo.read_service_areas` to its option; a
 #: command takes them all with :func:`with_reading_options` and names none
@@ -154,6 +165,7 @@ Contiguous = Annotated[bool, typer.Option("--contiguous", help=say("cli.opt_cont
 TimeLimit = Annotated[float | None, typer.Option("--time-limit", help=say("cli.opt_time_limit"))]
 Gap = Annotated[float, typer.Option("--gap", help=say("cli.opt_gap"))]
 By = Annotated[WeightChoice, typer.Option("--by", help=say("cli.opt_by"))]
+Placement = Annotated[PlacementChoice, typer.Option("--placement", help=say("cli.opt_placement"))]
 
 
 def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lipgeo.cli import options as o
-from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
+from lipgeo.cli.reporting import (
+    SHOWN,
+    exit_status,
+    print_findings,
+    print_json,
+    print_table,
+    progress,
+)
 from lipgeo.words import say
 
 __all__ = ["diff", "order", "verify"]
@@ -19,6 +27,7 @@ _OrderDir = Annotated[Path, typer.Argument(metavar="DIR", help=say("cli.arg_orde
 def order(
     build_dir: Annotated[Path, typer.Argument(metavar="BUILD_DIR", help=say("cli.arg_build"))],
     out: o.Out,
+    replace: o.Replace = False,
     since: Annotated[
         Path | None, typer.Option("--since", metavar="OLD", help=say("cli.opt_since"))
     ] = None,
@@ -35,19 +44,26 @@ def order(
     leave_out_empty: Annotated[
         bool, typer.Option("--leave-out-empty", help=say("cli.opt_leave_out_empty"))
     ] = False,
+    keep: Annotated[
+        str | None, typer.Option("--keep", metavar="AREA,...", help=say("cli.opt_keep"))
+    ] = None,
     lang: o.Lang = o.LangChoice.EN,
     csv: o.Csv = o.CsvStyleChoice.EN,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.order.manifest import read_checks
+    from lipgeo.files import require_free
+    from lipgeo.order.manifest import ORDER, SUMS, checks_path, read_checks
     from lipgeo.order.package import write_order
+    from lipgeo.report import CheckReport
     from lipgeo.store.results import read_build
 
+    require_free(out, ORDER, replace=replace, beside=(SUMS,))
     with progress(quiet or as_json) as show:
         show(say("cli.step_order"), 0.0)
+        fitted = read_build(build_dir)
         written = write_order(
-            read_build(build_dir),
+            fitted,
             out,
             since=since,
             template=template,
@@ -56,16 +72,27 @@ def order(
             csv=csv.value,
             estimates=estimates,
             leave_out_empty=leave_out_empty,
+            replace=replace,
+            keep=[one.strip() for one in (keep or "").split(",") if one.strip()],
         )
         show(say("cli.step_order"), 1.0)
     report = read_checks(written)
     if as_json:
         print_json({"folder": written, "findings": report.to_records()})
     else:
+        print(say("cli.ordered", folder=written), flush=True)
         if not quiet:
-            print_findings(report)
-        print(say("cli.ordered", folder=written))
+            known = set(fitted.report)
+            new = CheckReport(found for found in report if found not in known)
+            print_findings(new, where=checks_path(written))
+            if repeated := CheckReport(found for found in report if found in known):
+                told = say("cli.findings_of_build", counted=repeated.counted)
+                print(told, file=sys.stderr)
     raise typer.Exit(exit_status(report))
+
+
+def _change_words(change: str) -> str:
+    return ", ".join(say(f"cli.change_{one}") for one in change.split(";"))
 
 
 def verify(
@@ -115,7 +142,10 @@ def diff(
         )
         return
     if len(shown):
-        columns = ["area_id", "change", "units_added", "units_removed", "people_added",
-                   "people_lost", "population_before", "population"]  # fmt: skip
-        print_frame(shown[columns])
+        names = ("area_id", "change", "units_kept", "units_added", "units_removed",
+                 "population_before", "population")  # fmt: skip
+        heads = {name: say(f"cli.head_{name}") for name in names}
+        changes = shown.assign(change=[_change_words(one) for one in shown["change"]])
+        more = len(changes) - SHOWN
+        print_table(changes, heads, more=say("cli.more_areas", more=more) if more > 0 else "")
     print(repr(found))

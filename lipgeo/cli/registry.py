@@ -10,7 +10,7 @@ import typer
 
 from lipgeo.cli import options as o
 from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
-from lipgeo.words import name_of, say
+from lipgeo.words import say
 
 if TYPE_CHECKING:
     from lipgeo.areas.service_areas import ServiceAreas
@@ -115,7 +115,7 @@ def _check_rows(path: Path, store: Path, vintage: int | None) -> CheckReport:
 def _check_ids(ids: str, store: Path, vintage: int | None, *, draft: bool) -> CheckReport:
     from lipgeo.errors import LipgeoError
     from lipgeo.registry.resolving import resolve, units
-    from lipgeo.report import CheckReport, Finding, notes_of
+    from lipgeo.report import CheckReport, finding, finding_of, notes_of
 
     opened, earlier = _censuses(store, vintage)
     try:
@@ -124,8 +124,8 @@ def _check_ids(ids: str, store: Path, vintage: int | None, *, draft: bool) -> Ch
             return found.report + found.against(opened)
         notes = notes_of(units(ids, draft=draft))
     except LipgeoError as error:
-        return CheckReport([Finding(name_of(error.key), "error", "", str(error))])
-    no_store = Finding("no_store", "note", str(store), say("cli.no_store", store=store))
+        return CheckReport([finding_of(error)])
+    no_store = finding("cli.no_store", "note", store, store=store)
     return notes + CheckReport([no_store])
 
 
@@ -229,18 +229,21 @@ def gaps(
 
 def template(
     out: o.Out = Path("lipgeo-intake.xlsx"),
+    replace: o.Replace = False,
     lip_id: Annotated[str | None, typer.Option("--for", help=say("cli.opt_for"))] = None,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
+    from lipgeo.files import require_free_file
     from lipgeo.geography.hierarchy import usual_vintage
     from lipgeo.registry.template import write_template
 
+    require_free_file(out, replace=replace, endings=[".xlsx"])
     opened, _ = _censuses(store, vintage)
     year = opened.vintage if opened is not None else vintage or usual_vintage()
-    written = write_template(out, vintage=year, lip_id=lip_id)
+    written = write_template(out, vintage=year, lip_id=lip_id, replace=replace)
     if as_json:
         print_json({"template": written})
     else:
@@ -253,6 +256,7 @@ def compile_(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help=say("cli.opt_set_out"))
     ] = None,
+    replace: o.Replace = False,
     since: Annotated[
         Path | None, typer.Option("--since", metavar="OLD", help=say("cli.opt_set_since"))
     ] = None,
@@ -264,9 +268,11 @@ def compile_(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.errors import StoreError
+    from lipgeo.files import require_free
     from lipgeo.registry.compile import compile_set
-    from lipgeo.registry.set_files import read_set, write_set
+    from lipgeo.registry.set_files import SET, read_set, write_set
 
+    target = require_free(out or Path(name), SET, replace=replace)
     opened, earlier = _censuses(store, vintage)
     if opened is None:
         raise StoreError("registry.needs_store", path=store)
@@ -281,7 +287,7 @@ def compile_(
             registry=registry,
             progress=show_step,
         )
-        written = write_set(made, out or Path(name))
+        written = write_set(made, target, replace=replace)
     _print_set(made, written, as_json=as_json, quiet=quiet)
     raise typer.Exit(exit_status(made.report))
 

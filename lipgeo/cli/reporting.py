@@ -1,22 +1,39 @@
-"""Print what commands found: results on stdout, findings and progress on stderr."""
+"""Print what commands found: results on stdout, findings and progress on stderr.
+
+A table for a person has names, whole people, percentages, a total and at most twenty rows, the
+worst first. Findings come after it, gravest first, counted, with the file that has them all.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from lipgeo.report import CheckReport
-from lipgeo.words import say
+from lipgeo.words import say, visible
 
-__all__ = ["exit_status", "print_findings", "print_frame", "print_json", "progress"]
+__all__ = [
+    "SHOWN",
+    "exit_status",
+    "print_areas",
+    "print_findings",
+    "print_frame",
+    "print_json",
+    "print_numbers",
+    "print_table",
+    "progress",
+]
 
-#: findings shown before the rest is counted
-_SHOWN = 20
+#: findings, and rows of a table, shown before the rest is counted
+SHOWN = 20
+#: findings of one kind shown before the rest of the kind is counted
+_ALIKE = 3
 
 
 def _plain(value: Any) -> Any:
@@ -47,10 +64,12 @@ def print_frame(frame: Any, title: str = "") -> None:
 
     # plain signs into a file or pipe: its code page may hold no lines
     lines = box.SIMPLE_HEAD if sys.stdout.isatty() else box.ASCII2
-    table = Table(title=title or None, title_justify="left", box=lines)
+    table = Table(title=visible(title) or None, title_justify="left", box=lines)
     for name in frame.columns:
         numeric = frame[name].dtype.kind in "iuf"
-        table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
+        side: Any = "right" if numeric else "left"
+        # a number is never broken over lines: text makes way for it
+        table.add_column(_cell(str(name)), justify=side, overflow="fold", no_wrap=numeric)
     for row in frame.itertuples(index=False):
         table.add_row(*("" if _plain(cell) is None else _cell(cell) for cell in row))
     # a file or pipe gets the whole width: cut cells would lose codes
@@ -65,18 +84,170 @@ def _cell(value: Any) -> str:
     value = _plain(value)
     if isinstance(value, float):
         return number(value, 0 if value.is_integer() else 3)
-    return str(value)
+    # one line a cell: a line break in a name would look like a row
+    return visible(str(value)).replace("\n", "\\n")
 
 
-def print_findings(report: CheckReport) -> None:
-    """Print findings on stderr, gravest first, the first twenty and how many more."""
-    rank = {"error": 0, "warning": 1, "note": 2}
-    found = sorted(report, key=lambda finding: rank[finding.severity])
-    for finding in found[:_SHOWN]:
-        severity = say(f"cli.severity_{finding.severity}")
-        print(f"{severity}: {finding.message}", file=sys.stderr)
-    if len(found) > _SHOWN:
-        print(say("cli.more_findings", more=len(found) - _SHOWN), file=sys.stderr)
+def print_table(
+    frame: Any,
+    heads: Mapping[str, str],
+    *,
+    percent: Sequence[str] = (),
+    total: Mapping[str, Any] | None = None,
+    more: str = "",
+) -> None:
+    """Print the first twenty rows of a table for a person: whole numbers, percentages, a total.
+
+    Parameters
+    ----------
+    frame
+        The rows, worst first.
+    heads
+        Heading of each column shown, in order.
+    percent
+        Columns of shares.
+    total
+        Last line, by column; of all rows.
+    more
+        What is said of rows not shown, ``{more}`` their number.
+    """
+    import pandas as pd
+
+    from lipgeo.words import number
+
+    def shown(name: str, value: Any) -> str:
+        if value is None or (not isinstance(value, str) and pd.isna(value)):
+            return ""
+        if name in percent:
+            return say("report.percent", share=float(value))
+        return _cell(value) if isinstance(value, str) else number(float(value), 0)
+
+    first = frame.head(SHOWN)
+    rows = [[shown(name, value) for name, value in zip(heads, row, strict=True)]
+            for row in first[list(heads)].itertuples(index=False)]  # fmt: skip
+    if total is not None:
+        rows.append([shown(name, total.get(name)) for name in heads])
+    text = pd.DataFrame(rows, columns=list(heads.values()))
+    numeric = {
+        head for name, head in heads.items() if frame[name].dtype.kind in "iuf" or name in percent
+    }
+    _print_text(text, numeric, total is not None)
+    if len(frame) > SHOWN and more:
+        print(more)
+
+
+def _print_text(text: Any, numeric: set[str], has_total: bool) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    terminal = sys.stdout.isatty()
+    table = Table(box=box.SIMPLE_HEAD if terminal else box.ASCII2)
+    for head in text.columns:
+        side: Any = "right" if head in numeric else "left"
+        table.add_column(head, justify=side, overflow="fold", no_wrap=head in numeric)
+    last = len(text) - 1
+    for at, row in enumerate(text.itertuples(index=False)):
+        table.add_row(*row, end_section=has_total and at == last - 1)
+    console = Console(width=None if terminal else 10_000, markup=False, highlight=False)
+    console.print(table, soft_wrap=not terminal, crop=False)
+
+
+def print_numbers(table: Any, *, columns: int = 0) -> None:
+    """Print a :class:`~lipgeo.tables.wide.NumberTable`: twenty rows of it at most.
+
+    Parameters
+    ----------
+    table
+        The table.
+    columns
+        How many columns of numbers are shown; all where 0.
+    """
+    heads = [head for head in table.frame.columns if head in table.formats]
+    left_out = heads[columns:] if columns else []
+    text = table.text().drop(columns=left_out)
+    _print_text(text.head(SHOWN), set(table.formats), has_total=False)
+    if len(text) > SHOWN:
+        print(say("cli.more_rows", more=len(text) - SHOWN))
+    if left_out:
+        print(say("cli.more_variables", more=len(left_out)))
+
+
+def print_areas(areas: Any, labels: Any, *, more: str) -> None:
+    """Print fitted areas: names, people, misfit; areas without units and the worst misfit first.
+
+    Parameters
+    ----------
+    areas
+        Columns of ``Boundaries.areas``.
+    labels
+        Name of each area id.
+    more
+        Key of what is said of areas not shown.
+    """
+    from lipgeo.report import flag_words
+
+    table = areas.assign(
+        name=labels.reindex(areas["area_id"]).to_numpy(),
+        # without units there is nobody: that it is below the floor too says nothing
+        words=[
+            flag_words("no_units" if "no_units" in str(flags) else str(flags)) if flags else ""
+            for flags in areas["flags"]
+        ],
+    )
+    # one without units is worst of all; those that fit alike stay as they came
+    order = table["misfit_share"].where(table["unit_count"] > 0, math.inf)
+    table = table.iloc[order.fillna(0).mul(-1).argsort(kind="stable")]
+    wrong = table["population_omitted"].sum() + table["population_added"].sum()
+    drawn = table["population_drawn"].where(table["definition"].eq("drawn")).sum()
+    total = {
+        "area_id": say("cli.total"),
+        "unit_count": table["unit_count"].sum(),
+        "population": table["population"].sum(),
+        "misfit_share": wrong / drawn if drawn > 0 else math.nan,
+    }
+    names = ("area_id", "name", "unit_count", "population", "misfit_share")
+    heads = {name: say(f"report.head_{name}") for name in names}
+    if (table["part_count"] > 1).any():
+        heads["part_count"] = say("cli.head_parts")
+    heads["words"] = say("report.head_flags")
+    said = say(more, more=len(table) - SHOWN) if len(table) > SHOWN else ""
+    print_table(
+        table, heads, percent=["misfit_share"], more=said, total=total if len(table) > 1 else None
+    )
+
+
+def print_findings(report: CheckReport, *, where: Path | None = None) -> None:
+    """Print findings on stderr, gravest first, and how many there are.
+
+    Three of a kind are shown before the rest of the kind is counted, twenty in all. Where a file
+    has them all, notes are for it alone.
+
+    Parameters
+    ----------
+    report
+        What was found.
+    where
+        The file that has all of them.
+    """
+    ordered = report.gravest_first
+    found = [one for one in ordered if where is None or one.severity != "note"]
+    kinds = Counter((one.check, one.severity) for one in found)
+    alike: Counter[tuple[str, str]] = Counter()
+    lines = []
+    for one in found:
+        kind = (one.check, one.severity)
+        alike[kind] += 1
+        if alike[kind] <= _ALIKE:
+            lines.append(f"{say(f'cli.severity_{one.severity}')}: {visible(one.sentence)}")
+        elif alike[kind] == _ALIKE + 1:
+            lines.append(say("cli.more_alike", more=kinds[kind] - _ALIKE))
+    shown = lines[:SHOWN]
+    print(*shown, sep="\n", end="\n" if shown else "", file=sys.stderr)
+    if where is not None and len(ordered):
+        print(say("cli.findings_in", counted=ordered.counted, path=where), file=sys.stderr)
+    elif len(lines) < len(found):
+        print(say("cli.findings_counted", counted=ordered.counted), file=sys.stderr)
 
 
 def exit_status(report: CheckReport) -> int:

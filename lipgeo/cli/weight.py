@@ -5,7 +5,7 @@ The first brings census tables to areas, the second follows areas through census
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,19 +14,24 @@ import typer
 
 from lipgeo.cli import options as o
 from lipgeo.cli.areas import read_areas
-from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
+from lipgeo.cli.reporting import exit_status, print_findings, print_json, print_numbers, progress
 from lipgeo.words import say
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lipgeo.census.census import Census
+    from lipgeo.files import Sheet
     from lipgeo.report import CheckReport
     from lipgeo.tables.census_table import CensusTable
+    from lipgeo.tables.comparison import Comparison
     from lipgeo.tables.estimates import Estimates
     from lipgeo.tables.long_table import AnyTable
 
 __all__ = ["compare", "weight"]
+
+#: variables that a terminal shows beside each other
+_COLUMNS = 6
 
 
 @o.with_reading_options
@@ -48,9 +53,11 @@ def compare(
         str | None, typer.Option("--variables", metavar="NAME,...", help=say("cli.opt_variables"))
     ] = None,
     level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
+    placement: o.Placement = o.PlacementChoice.AUTO,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="PATH", help=say("tables.opt_out"))
     ] = None,
+    replace: o.Replace = False,
     store: o.Store = o.DEFAULT_STORE,
     reading: o.Reading = o.NOT_GIVEN,
     draft: o.Draft = False,
@@ -59,13 +66,12 @@ def compare(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.errors import OutputError
-    from lipgeo.files import file_in_one_step, write_csv
+    from lipgeo.files import file_in_one_step, require_free_file, write_csv, write_workbook
     from lipgeo.readers.statcan.correspondence import read_correspondence
     from lipgeo.tables.comparison import compare as compared
 
-    if out is not None and out.exists():
-        raise OutputError("cli.out_exists", path=out)
+    if out is not None:
+        require_free_file(out, replace=replace, endings=[".csv", ".xlsx"])
     files = _files(tables or [], years)
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
@@ -86,11 +92,14 @@ def compare(
         links = [read_correspondence(path) for path in correspondence or ()]
         show(say("cli.step_weight"), 0.0)
         names = None if variables is None else [one.strip() for one in variables.split(",")]
-        found = compared(given, legs, names, correspondences=links)
+        found = compared(given, legs, names, correspondences=links, placement=placement.value)
         show(say("cli.step_weight"), 1.0)
         if out is not None:
             with file_in_one_step(out) as temporary:
-                write_csv(found.frame, temporary, style=csv.value)
+                if out.suffix.lower() == ".xlsx":
+                    write_workbook(_sheets_of(found, given.labels), temporary)
+                else:
+                    write_csv(found.frame, temporary, style=csv.value)
     if as_json:
         print_json(
             {
@@ -100,14 +109,28 @@ def compare(
             }
         )
     else:
-        if not quiet:
-            print_findings(found.report)
-        columns = ["area_id", "variable", "year", "baseline", "current", "change", "margin"]
-        print_frame(found.frame[[*columns, "exceeds", "status", "flags"]])
+        from lipgeo.tables.wide import table_of_changes
+
+        print_numbers(table_of_changes(found, given.labels))
         print(repr(found).strip("<>"))
         if out is not None:
-            print(say("cli.weighted", files=[str(out)]))
+            print(say("cli.weighted", files=[str(out)]), flush=True)
+        if not quiet:
+            print_findings(found.report)
     raise typer.Exit(exit_status(found.report))
+
+
+def _sheets_of(found: Comparison, labels: pd.Series) -> list[Sheet]:
+    """Return the sheets of a comparison: the table for people, details behind."""
+    from lipgeo.files import Sheet
+    from lipgeo.tables.wide import table_of_changes
+
+    table = table_of_changes(found, labels)
+    return [
+        Sheet(say("store.table"), table.frame, formats=table.formats),
+        Sheet(say("store.results"), found.frame),
+        Sheet(say("store.findings"), found.report.frame),
+    ]
 
 
 def _files(tables: Sequence[str], years: str | None) -> dict[int, list[Path]]:
@@ -180,10 +203,18 @@ class BasisChoice(StrEnum):
     UNION = "union"
 
 
+class HiddenChoice(StrEnum):
+    """What is done with counts under 10 that are published as 0."""
+
+    IMPUTE = "impute"
+    AS_PUBLISHED = "as_published"
+
+
 @o.with_reading_options
 def weight(
     table: Annotated[list[Path], typer.Argument(metavar="TABLE...", help=say("cli.arg_table"))],
     out: o.Out,
+    replace: o.Replace = False,
     areas: Annotated[
         str | None, typer.Option("--areas", metavar="AREAS", help=say("cli.opt_areas"))
     ] = None,
@@ -203,9 +234,19 @@ def weight(
         float,
         typer.Option("--min-observed", min=0.0, max=1.0, help=say("cli.opt_min_observed")),
     ] = 0.5,
+    placement: o.Placement = o.PlacementChoice.AUTO,
+    hidden: Annotated[
+        HiddenChoice, typer.Option("--hidden", help=say("cli.opt_hidden"))
+    ] = HiddenChoice.IMPUTE,
+    controls: o.Controls = None,
+    controls_column: o.ControlsColumn = None,
     level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
     table_id: Annotated[
         str | None, typer.Option("--table-id", metavar="COLUMN", help=say("cli.opt_table_id"))
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="DIMENSION=MEMBER", help=say("cli.opt_where")),
     ] = None,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
@@ -216,20 +257,24 @@ def weight(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.errors import InputError, OutputError
+    from lipgeo.errors import InputError
+    from lipgeo.readers.controls import read_controls
     from lipgeo.report import CheckReport
     from lipgeo.store.read import open_census
-    from lipgeo.store.results import read_build, write_estimates
+    from lipgeo.store.results import read_build, require_free_estimates, write_estimates
+    from lipgeo.tables.calibrate import calibrate
     from lipgeo.tables.weight import weight_table
-    from lipgeo.tables.weight_areas import weight_areas
+    from lipgeo.tables.weight_areas import values_of_controls, weight_areas
 
     if (areas is None) == (build is None):
         raise InputError("cli.areas_or_build")
     if areas is not None and basis is BasisChoice.UNION:
         raise InputError("cli.union_needs_build")
-    if out.exists():
-        raise OutputError("cli.out_exists", path=out)
-    wanted = _names(variables)
+    require_free_estimates(out, replace=replace)
+    wanted, chosen = _names(variables), _members(where)
+    known = None
+    if controls is not None:
+        known = read_controls(controls, id=reading["id"], column=controls_column)
     drafted = CheckReport()
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
@@ -238,10 +283,18 @@ def weight(
             xw = fitted.membership if basis is BasisChoice.UNION else fitted.crosswalk
             tables = _open_stored_tables(
                 table, store, level or xw.source_level, xw.vintage, ()
-            ) or _tables(table, level or xw.source_level, xw.vintage, (), table_id)
+            ) or _tables(table, level or xw.source_level, xw.vintage, (), table_id, chosen)
             labels = fitted.service_areas.labels
+            shapes = fitted.areas.set_index("area_id").geometry
+            if basis is BasisChoice.DRAWN:  # a list is its union
+                came = fitted.service_areas.frame.geometry
+                shapes = came.where(came.notna(), shapes.reindex(came.index))
             show(say("cli.step_weight"), 0.0)
-            found = weight_table(tables[0], xw, variables=wanted, min_observed=min_observed)
+            if known is not None:
+                xw = calibrate(xw, known, values_of_controls(tables[0], known))
+            found = weight_table(
+                tables[0], xw, variables=wanted, min_observed=min_observed, hidden=hidden.value
+            )
         else:
             census = open_census(store, vintage)
             given = read_areas(
@@ -252,14 +305,27 @@ def weight(
             )
             listed = [one for one in given.units["level"].unique() if one in census.levels]
             tables = _open_stored_tables(table, store, level, census.vintage, listed) or _tables(
-                table, level, census.vintage, listed, table_id
+                table, level, census.vintage, listed, table_id, chosen
             )
+            shapes = given.frame.geometry
             labels, drafted = given.labels, given.report.only("draft")
             show(say("cli.step_weight"), 0.0)
-            found = weight_areas(census, given, tables, variables=wanted, min_observed=min_observed)
+            found = weight_areas(
+                census,
+                given,
+                tables,
+                variables=wanted,
+                min_observed=min_observed,
+                placement=placement.value,
+                hidden=hidden.value,
+                controls=known,
+            )
         show(say("cli.step_weight"), 1.0)
-        written = write_estimates(found, out, names=labels, explain=_names(explain), csv=csv.value)
-    _print(found, tables, written, drafted, as_json=as_json, quiet=quiet)
+        written = write_estimates(
+            found, out, names=labels, explain=_names(explain), csv=csv.value, replace=replace,
+            shapes=shapes,
+        )  # fmt: skip
+    _print(found, tables, written, drafted, labels=labels, as_json=as_json, quiet=quiet)
 
 
 def _names(given: str | None) -> list[str] | None:
@@ -267,6 +333,17 @@ def _names(given: str | None) -> list[str] | None:
     if given is None:
         return None
     return [name.strip() for name in given.split(",") if name.strip()]
+
+
+def _members(given: Sequence[str] | None) -> dict[str, str]:
+    """Return dimensions and the member of each that is wanted."""
+    from lipgeo.errors import InputError
+
+    pairs = [one.partition("=") for one in given or ()]
+    wrong = ["".join(one) for one in pairs if not all(part.strip() for part in one)]
+    if wrong:
+        raise InputError("cli.bad_where", given=wrong)
+    return {dimension.strip(): member.strip() for dimension, _, member in pairs}
 
 
 def _open_stored_tables(
@@ -300,6 +377,7 @@ def _tables(
     vintage: int | None,
     listed: Sequence[str],
     id: str | None,
+    where: Mapping[str, str],
 ) -> list[AnyTable]:
     """Read the table, and its rows of the levels that areas list where it has them."""
     from lipgeo.errors import TableError
@@ -308,7 +386,7 @@ def _tables(
     from lipgeo.readers.tables import read_table
 
     if len(paths) == 1 and not is_profile(paths[0]):
-        return [read_table(paths[0], id=id, level=level, vintage=vintage)]
+        return [read_table(paths[0], id=id, level=level, vintage=vintage, where=where)]
     first = read_profile(list(paths), level=level)
     tables: list[AnyTable] = [first]
     for other in listed:
@@ -326,6 +404,7 @@ def _print(
     written: Sequence[Path],
     drafted: CheckReport,
     *,
+    labels: pd.Series,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -341,9 +420,10 @@ def _print(
             }
         )
     else:
+        from lipgeo.tables.wide import table_of_numbers
+
+        print_numbers(table_of_numbers(found, labels), columns=_COLUMNS)
+        print(say("cli.weighted", files=[str(path) for path in written]), flush=True)
         if not quiet:
             print_findings(report)
-        columns = ["area_id", "variable", "value", "likely_lower", "likely_upper", "flag"]
-        print_frame(frame[columns])
-        print(say("cli.weighted", files=[str(path) for path in written]))
     raise typer.Exit(exit_status(report))

@@ -57,7 +57,7 @@ SUM_TOLERANCE = 1e-9
 #: sums and products of exact shares are exact to this
 EXACT = 1e-12
 #: where the people of a block are taken to be
-Placement = Literal["surface", "point"]
+Placement = Literal["auto", "density", "surface", "point"]
 
 
 class Crosswalk(Shown):
@@ -114,7 +114,9 @@ class Crosswalk(Shown):
         *,
         meta: Mapping[str, Any],
         report: CheckReport | None = None,
+        coarse: Floats | Callable[[], Floats] | None = None,
     ) -> None:
+        self._coarse = coarse
         self._frame, self._overlaps, self._quality = frame, overlaps, quality
         self._every = (remainder, sources)
         self.meta: Mapping[str, Any] = MappingProxyType(dict(meta))
@@ -134,6 +136,7 @@ class Crosswalk(Shown):
         *,
         meta: Mapping[str, Any],
         report: CheckReport,
+        coarse: Callable[[], Floats] | None = None,
     ) -> Crosswalk:
         """Make a crosswalk of which only the sources that targets meet are known yet.
 
@@ -143,11 +146,13 @@ class Crosswalk(Shown):
         made = object.__new__(cls)
         made._frame, made._overlaps, made._quality = frame, overlaps, quality
         made._make = every
+        made._coarse = coarse
         made.meta, made.report = MappingProxyType(dict(meta)), report
         return made
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**self.__dict__, "_every": self._every, "meta": dict(self.meta)}
+        state["_coarse"] = self.coarse
         state.pop("_make", None)
         return state
 
@@ -195,13 +200,24 @@ class Crosswalk(Shown):
         return self._sources.copy()
 
     @property
+    def coarse(self) -> Floats | None:
+        """Shares by the density of the sources themselves, one a row of :attr:`frame`.
+
+        What an estimate would have to go by if it knew no blocks: beside :attr:`frame` it shows how
+        far densities miss, one level up. ``None`` where people were not placed by density.
+        """
+        if callable(self._coarse):
+            self._coarse = self._coarse()
+        return self._coarse
+
+    @property
     def weight(self) -> str:
         """The weight asked for."""
         return str(self.meta["weight"])
 
     @property
     def placement(self) -> str:
-        """How people are placed inside a block: over its surface or at its point."""
+        """How people of cut units were to be placed: ``auto``, ``density``, ``surface`` ..."""
         return str(self.meta["placement"])
 
     @property
@@ -362,7 +378,9 @@ class Crosswalk(Shown):
     def with_shares(
         self, share: Floats, remainder: Floats, *, meta: Mapping[str, Any], report: CheckReport
     ) -> Crosswalk:
-        """Return a crosswalk of the same pairs with other shares; targets no longer overlap.
+        """Return a crosswalk of the same pairs with other shares.
+
+        Sources whose shares change no longer lie in two targets at once; others stay as they are.
 
         Parameters
         ----------
@@ -374,6 +392,7 @@ class Crosswalk(Shown):
             What is said of it besides.
         """
         rows, columns = self._positions()
+        moved = self._frame["source_id"][share != self._frame["share"].to_numpy()].unique()
         frame = self._frame.assign(
             share=share, weight=share * self._sources["weight"].to_numpy()[rows]
         )
@@ -389,11 +408,12 @@ class Crosswalk(Shown):
         return Crosswalk(
             frame,
             self._remainder.assign(share=remainder),
-            self._overlaps.iloc[:0],
+            self._overlaps[~self._overlaps["source_id"].isin(moved)].reset_index(drop=True),
             fit.assign(target_id=self._quality["target_id"])[list(QUALITY)],
             self.sources,
             meta={**self.meta, **meta},
             report=self.report + report,
+            coarse=self._coarse,
         )
 
     def check(self) -> CheckReport:

@@ -6,22 +6,25 @@ owners, the pairs of some units replaced or given other shares.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
 import numpy as np
 import shapely
 
-from lipgeo.arrays import Flags, Floats, Ints, Texts
+from lipgeo.arrays import Flags, Floats, Ints, Shapes, Texts
 from lipgeo.census.census import Census, CensusZones
+from lipgeo.census.data import COUNTS
+from lipgeo.crosswalk.density import Settlement, settlement_of_census, settlement_of_pieces
 from lipgeo.crosswalk.inputs import Targets, counts_of, points_of, surface_m2
 from lipgeo.crosswalk.overlay.descent import ArrayUnits, LevelUnits, Outlines, Units
 from lipgeo.crosswalk.overlay.kernel import Overlay, locate, overlay, pieces
 from lipgeo.crosswalk.overlay.overlaps import couples
+from lipgeo.crosswalk.overlay.polygons import polygonal
 from lipgeo.errors import CrosswalkError
 from lipgeo.report import Finding, finding
-from lipgeo.words import say
+from lipgeo.words import Sentence
 from lipgeo.zones.zones import Zones
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "Particles",
     "Shares",
     "add_whole_units",
+    "closest_ground",
     "replace_units",
     "shares_by_area",
     "shares_by_weight",
@@ -72,6 +76,15 @@ class Shares:
         Sources with neither polygon nor point.
     missing
         Sources that fell back because the counts of some blocks are missing.
+    coarse
+        Gives the shares that the density of the sources themselves would give, one a pair: what is
+        known one level up of how far densities miss. ``None`` where blocks were placed otherwise.
+    placed
+        People (dwellings, households) of cut particles by how they were placed: ``density``,
+        ``surface``.
+    blocks
+        Where the particles lie among the targets, by surface (or point) and as they were placed:
+        the same pairs; ``None`` where people were not asked for.
     """
 
     pairs: Overlay
@@ -79,6 +92,9 @@ class Shares:
     repaired: Ints
     unplaced: Ints
     missing: Ints
+    coarse: Callable[[], Floats] | None = None
+    placed: Mapping[str, float] = field(default_factory=dict)
+    blocks: tuple[Overlay, Overlay] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,11 +109,19 @@ class Particles:
         ``population, dwellings, households`` of each, NaN where missing; (m,) each.
     pairs
         Where each lies among the targets.
+    settlement
+        What says how densely the ground around those that are cut is settled; ``None`` where they
+        are not placed by density.
+    own
+        Whether the particles are the sources themselves, for want of blocks: what density does not
+        place is then shared by area.
     """
 
     owner: Ints
     counts: dict[str, Floats]
     pairs: Overlay
+    settlement: Settlement | None = None
+    own: bool = False
 
 
 def shares_by_area(
@@ -198,7 +222,8 @@ def shares_by_people(
     """Share out by people the sources that an outline crosses; the others keep share 1.
 
     Each source takes the first basis of its chain (people, dwellings) that none of its particles
-    misses and that is not zero, else its area.
+    misses and that is not zero, else its area. Particles that an outline cuts are placed by what
+    they hold of that basis.
     """
     # sources that an outline cuts, and are placed by their polygons
     pairs = area.pairs
@@ -212,20 +237,43 @@ def shares_by_people(
     ours = owned.copy()
     ours[owned] = left[parts.owner[owned]]
     # each basis in turn takes the sources all of whose particles know it
-    result = pairs
+    result, lying = pairs, parts.pairs
+    placed = {"density": 0.0, "surface": 0.0}
     for name in CHAINS[weight]:
         counts = np.where(ours, parts.counts[name], 0.0)
         total = np.bincount(parts.owner[owned], weights=counts[owned], minlength=count)
         if name == CHAINS[weight][0]:
             missing &= np.isnan(total)
         take = np.flatnonzero(left & (total > 0))
+        # particles that an outline cuts themselves, by density where that is asked for
+        every = np.unique(parts.pairs.unit[parts.pairs.share < 1])
+        cut = every[(parts.owner[every] >= 0) & np.isin(parts.owner[every], take)]
+        dense = cut[:0]
+        if parts.settlement is not None and len(cut):
+            # each is a neighbour of others, whatever its own source goes by
+            first = name == CHAINS[weight][0]
+            by_name, dense = parts.settlement.place(every if first else cut, name)
+            dense = np.intersect1d(dense, cut)
+            lying = take_shares(lying, dense, by_name, targets)
+        if parts.own:
+            take = np.intersect1d(take, dense)
         left[take] = False
         basis[take] = name
         totals = np.zeros(count)
         totals[take] = total[take]
-        shares = sum_to_owners(parts.pairs, parts.owner, np.nan_to_num(counts), totals, targets)
+        by_density = counts[np.intersect1d(cut, dense)].sum()
+        placed["density"] += float(by_density)
+        placed["surface"] += float(counts[cut].sum() - by_density)
+        shares = sum_to_owners(lying, parts.owner, np.nan_to_num(counts), totals, targets)
         result = take_shares(result, take, shares, targets)
-    return replace(area, pairs=result, basis=basis, missing=np.flatnonzero(missing))
+    return replace(
+        area,
+        pairs=result,
+        basis=basis,
+        missing=np.flatnonzero(missing),
+        placed=placed,
+        blocks=(parts.pairs, lying),
+    )
 
 
 def shares_by_weight(
@@ -244,11 +292,15 @@ def shares_by_weight(
         return area, lambda rows: (surface_m2(source, rows), area.basis[rows]), []
     surface = np.full(len(source), np.nan)
     surface[met] = surface_m2(source, met)
-    label = say(f"crosswalk.{weight}")
+    label = Sentence(f"crosswalk.{weight}")
     if blocks is None:
         notes = [finding("crosswalk.no_blocks", "warning", "", weight=label)]
         return area, lambda rows: (surface[rows], area.basis[rows]), notes
-    if not isinstance(blocks, CensusZones) and weight not in blocks.data:
+    if (
+        not isinstance(blocks, CensusZones)
+        and weight not in blocks.data
+        and not _are_points(blocks)
+    ):
         raise CrosswalkError(
             "crosswalk.no_counts", weight=weight, label=label, held=list(blocks.data.columns)
         )
@@ -257,7 +309,13 @@ def shares_by_weight(
     opened = np.unique(area.pairs.unit[area.pairs.share < 1])
     unknown = met[np.isnan(counts_of(source, met)[weight])]
     parts = particles(
-        source, blocks, np.union1d(opened, unknown), targets, placement, overlay_with=overlay_with
+        source,
+        blocks,
+        np.union1d(opened, unknown),
+        targets,
+        area,
+        placement,
+        overlay_with=overlay_with,
     )
     owned = parts.owner >= 0
     has = np.bincount(parts.owner[owned], minlength=len(source)) > 0
@@ -268,6 +326,13 @@ def shares_by_weight(
         for name in CHAINS[weight]
     }
     weighted = shares_by_people(area, parts, weight, len(source), len(targets))
+    if placement == "density" and isinstance(source, CensusZones) and source.level != blocks.level:
+
+        def coarse() -> Floats:
+            own = settlement_of_census(source, area.pairs, opened, targets.outlines.areas)
+            return own.place(opened, weight)[0].share
+
+        weighted = replace(weighted, coarse=coarse)
     cut = np.zeros(len(source), dtype=bool)
     cut[opened] = True
 
@@ -288,6 +353,8 @@ def shares_by_weight(
             amount[basis == name] = counts[name][basis == name]
         return amount, basis
 
+    if parts.own and not weighted.placed.get("density"):
+        return weighted, amounts_of, [finding("crosswalk.no_blocks", "warning", "", weight=label)]
     notes = [
         finding("crosswalk.missing_counts", "warning", one, id=one, weight=label)
         for one in (source.ids[weighted.missing] if len(weighted.missing) else ())
@@ -298,11 +365,12 @@ def shares_by_weight(
 # ---------------------------------------------------------------- particles
 
 
-def particles(
+def particles(  # noqa: PLR0917
     source: Zones,
     blocks: Zones,
     rows: Ints,
     targets: Targets,
+    area: Shares,
     placement: str,
     *,
     overlay_with: OverlayFunction,
@@ -310,55 +378,146 @@ def particles(
     """Return what the sources ``rows`` are made of and where it lies.
 
     Blocks of the sources' own census belong to them by id; other blocks are cut by the sources
-    (``placement="surface"``) or belong to the source their representative point lies in
+    (``placement`` by surface or density) or belong to the source their representative point lies in
     (``"point"``).
     """
-    if (
+    areas = targets.outlines.areas
+    settlement = None
+    if blocks is source and not isinstance(source, CensusZones):
+        counts = counts_of(source)
+        if placement == "density":
+            settlement = settlement_of_pieces(source.geometry, counts, area.pairs, areas, None)
+        everything = np.arange(len(source), dtype=np.int64)
+        return Particles(everything, counts, area.pairs, settlement, own=True)
+    if not (
         isinstance(source, CensusZones)
         and isinstance(blocks, CensusZones)
         and blocks.census.data is source.census.data
         and str(blocks.level) == source.census.atom_level
     ):
-        census = source.census
-        mine = owners_of_atoms(census, str(source.level), rows)
-        wanted = np.flatnonzero(mine >= 0)
-        counts = {
-            name: _spread_to(len(mine), wanted, values)
-            for name, values in counts_of(blocks, wanted).items()
-        }
+        return _cut_blocks(source, blocks, rows, targets, placement)
+    census = source.census
+    mine = owners_of_atoms(census, str(source.level), rows)
+    wanted = np.flatnonzero(mine >= 0)
+    counts = {
+        name: _spread_to(len(mine), wanted, values)
+        for name, values in counts_of(blocks, wanted).items()
+    }
+    if source.level == blocks.level and placement != "point":
+        # the sources are the blocks, and lie where they were laid
+        pairs = area.pairs
+    else:
         pairs = _place_blocks(blocks, wanted, targets, placement, overlay_with)
         listed = mine[targets.atom] >= 0
         pairs = add_whole_units(pairs, targets.atom[listed], targets.area[listed])
-        return Particles(mine, counts, pairs)
-    return _cut_blocks(source, blocks, rows, targets, placement)
+    if placement == "density":
+        settlement = settlement_of_census(blocks, pairs, wanted, areas, around=(source, area.pairs))
+    own = source.level == blocks.level != "DB"
+    return Particles(mine, counts, pairs, settlement, own=own)
+
+
+def _are_points(blocks: Zones) -> bool:
+    """Return whether blocks are representative points only."""
+    return bool({"x", "y"} <= set(blocks.data.columns) and np.isnan(blocks.boxes[:, 0]).all())
 
 
 def _cut_blocks(
     source: Zones, blocks: Zones, rows: Ints, targets: Targets, placement: str
 ) -> Particles:
-    """Cut blocks that know nothing of the sources into the pieces that lie in them."""
+    """Cut blocks that know nothing of the sources into the pieces that lie in them.
+
+    Of blocks that are points only, a piece is the ground of its source closer to that point than
+    to the source's others. Points without counts take equal parts of what their source holds.
+    """
     # sources as areas, the blocks laid over them
+    if placement == "density":
+        rows = _add_neighbours(source, rows)
     shapes = np.full(len(source), None, dtype=object)
     shapes[rows] = source.geometry[rows]
     outlines = Outlines(shapes)
     x, y = points_of(blocks)
-    if placement == "surface":
-        block, owner, shape, share = pieces(units_of(blocks), outlines)
-        alone = np.flatnonzero(np.isnan(blocks.boxes[:, 0]))
-        units: Units = ArrayUnits(shape)
-        pairs = overlay(units, targets.outlines)
-    else:
-        alone = np.arange(len(blocks))
-        block, owner, share = alone[:0], alone[:0], np.empty(0)
-        pairs = overlay(ArrayUnits(np.empty(0, dtype=object)), targets.outlines)
+    bare = np.isnan(blocks.boxes[:, 0])
+    alone = np.arange(len(blocks)) if placement == "point" else np.flatnonzero(bare)
     # blocks that stand by their point belong to the source it lies in
     at, by_point = locate(x[alone], y[alone], outlines)
-    point, area = locate(x[alone[at]], y[alone[at]], targets.outlines)
+    at = alone[at]
+    block, owner, shape, share = at[:0], at[:0], shapes[:0], np.empty(0)
+    if placement != "point" and bare.all():
+        point, holder, ground = closest_ground(at, by_point, x, y, shapes)
+        drawn = np.asarray(shapely.area(ground) > 0)
+        block, owner, shape = point[drawn], holder[drawn], ground[drawn]
+        share = np.ones(len(block))
+        at, by_point = point[~drawn], holder[~drawn]
+    elif placement != "point":
+        block, owner, shape, share = pieces(units_of(blocks), outlines)
+    pairs = overlay(ArrayUnits(shape), targets.outlines)
+    point, area = locate(x[at], y[at], targets.outlines)
     pairs = add_whole_units(pairs, len(block) + point, area)
-    block = np.concatenate([block, alone[at]])
+    block, owner = np.concatenate([block, at]), np.concatenate([owner, by_point])
     share = np.concatenate([share, np.ones(len(at))])
-    counts = {name: values[block] * share for name, values in counts_of(blocks).items()}
-    return Particles(np.concatenate([owner, by_point]), counts, pairs)
+    if set(COUNTS) & set(blocks.data.columns):
+        counts = {name: values[block] * share for name, values in counts_of(blocks).items()}
+    else:
+        members = np.bincount(owner, minlength=len(source))[owner]
+        counts = {name: values[owner] / members for name, values in counts_of(source).items()}
+    settlement = None
+    if placement == "density":
+        every = np.concatenate([shape, np.full(len(at), None, dtype=object)])
+        settlement = settlement_of_pieces(every, counts, pairs, targets.outlines.areas, "DB")
+    return Particles(owner, counts, pairs, settlement)
+
+
+def _add_neighbours(source: Zones, rows: Ints) -> Ints:
+    """Return sources and those whose boxes meet theirs: the ground next to an outline."""
+    boxes = source.boxes
+    known = np.flatnonzero(~np.isnan(boxes[:, 0]))
+    asked = rows[~np.isnan(boxes[rows, 0])]
+    tree = shapely.STRtree(shapely.box(*boxes[known].T))
+    met = tree.query(shapely.box(*boxes[asked].T))[1]
+    return np.union1d(rows, known[met])
+
+
+def closest_ground(
+    point: Ints, owner: Ints, x: Floats, y: Floats, shapes: Shapes
+) -> tuple[Ints, Ints, Shapes]:
+    """Part polygons among the points in them: to each the ground that is closest to it.
+
+    Parameters
+    ----------
+    point, owner
+        Pairs (position of a point, position of the polygon it is in).
+    x, y
+        Where points are.
+    shapes
+        Polygons.
+
+    Returns
+    -------
+    tuple
+        The pairs, ordered by polygon, and the ground of each; points at one place have it together.
+    """
+    order = np.lexsort((y[point], x[point], owner))
+    point, owner = point[order], owner[order]
+    places = shapely.points(x[point], y[point])
+    ground = np.full(len(point), None, dtype=object)
+    starts = np.flatnonzero(np.append(True, owner[1:] != owner[:-1])[: len(owner)])
+    for first, end in zip(starts, np.append(starts[1:], len(owner)), strict=True):
+        shape = shapes[owner[first]]
+        some = np.arange(first, end)
+        moves = (np.diff(x[point[some]]) != 0) | (np.diff(y[point[some]]) != 0)
+        place = np.append(0, np.cumsum(moves))
+        distinct = places[some[np.append(True, moves)]]
+        cells = np.array([shape], dtype=object)
+        if len(distinct) > 1:
+            made = shapely.get_parts(
+                shapely.voronoi_polygons(shapely.multipoints(distinct), extend_to=shape)
+            )
+            # a cell holds one point; one on the edge of two takes the first
+            which, cell = shapely.STRtree(made).query(distinct, predicate="intersects")
+            cells = made[cell[np.unique(which, return_index=True)[1]]]
+            cells = polygonal(shapely.intersection(cells, shape))
+        ground[some] = cells[place]
+    return point, owner, ground
 
 
 def _place_blocks(
@@ -366,7 +525,7 @@ def _place_blocks(
 ) -> Overlay:
     """Place blocks among the drawn targets by polygon, or by point where asked or needed."""
     data, level = blocks.census.data, str(blocks.level)
-    if placement == "surface":
+    if placement != "point":
         pairs = overlay_with(LevelUnits(data, level, rows), targets.outlines)
         rows = rows[np.isnan(data.boxes(level, rows)[:, 0])]
     else:

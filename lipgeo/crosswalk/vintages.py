@@ -9,11 +9,11 @@ import pandas as pd
 
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.arrays import Floats
-from lipgeo.census.census import Census
+from lipgeo.census.census import Census, CensusZones
 from lipgeo.census.data import GRID, Measure
 from lipgeo.crosswalk.build import build_crosswalk
 from lipgeo.crosswalk.correspondence import Correspondence
-from lipgeo.crosswalk.crosswalk import Crosswalk
+from lipgeo.crosswalk.crosswalk import Crosswalk, Placement
 from lipgeo.errors import CrosswalkError
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.zones.validity import SLIVER_SHARE
@@ -31,12 +31,17 @@ def vintage_crosswalk(
     *,
     weight: Measure = "population",
     held: pd.Series | None = None,
+    older: Census | None = None,
+    placement: Placement = "auto",
 ) -> Crosswalk:
-    """Share out the units of an earlier census among areas, by the newest census's blocks.
+    """Share out the units of an earlier census among areas.
 
-    An older unit's share in an area is that of the newest people (dwellings, households) of the
-    blocks its land is in now. It is exact where all its blocks lie on one side of the outline and
-    each block was in one older unit; else an estimate, and ``meta`` says for how many.
+    By the older census's own blocks and counts where it is given and holds them: its units are
+    laid over the areas as :func:`build_crosswalk` does, so that nobody is put into a subdivision
+    that was built since. Else by the newest census's blocks: an older unit's share in an area is
+    that of the newest people (dwellings, households) of the blocks its land is in now. That is
+    exact where all its blocks lie on one side of the outline and each block was in one older unit;
+    else an estimate, and ``meta`` says for how many.
 
     Parameters
     ----------
@@ -53,14 +58,19 @@ def vintage_crosswalk(
     held
         What the older units held of it then, by id, where known (a population of that census).
         It is what ``sources.weight`` says; the newest people of the same land where not given.
+    older
+        The older census, opened.
+    placement
+        How people of cut blocks are placed: as for :func:`build_crosswalk`.
 
     Returns
     -------
     Crosswalk
         Sources: the older units that share land with blocks held. Besides the usual,
-        ``meta["changes"]`` counts the units that touch a target by what became of them
+        ``meta["by"]`` says whose blocks were counted, the year of a census; ``meta["changes"]``
+        counts the units that touch a target by what became of them
         (:meth:`Correspondence.changes`), ``meta["unplaced"]`` has, by target, the share of its
-        newest people that came with older units lying in it only in part: they cannot be placed
+        people that came with older units lying in it only in part: they cannot be placed
         exactly. ``area_share`` is the share of people where a unit is cut for people and not, but
         for a sliver, by area.
 
@@ -92,12 +102,22 @@ def vintage_crosswalk(
             census=str(census.vintage),
             correspondence=str(correspondence.vintage),
         )
-    links, level, findings = _links(census, correspondence)
-    # older units to blocks, blocks to targets, one after the other
-    to_blocks, people, notes = _units_to_blocks(census, links, level, weight, correspondence, held)
-    findings += notes
-    blocks = _block_shares(census, level, target, weight)
-    xw = to_blocks.compose(blocks)
+    findings: list[Finding] = []
+    then = _older_shares(census, correspondence, target, weight, older, placement)
+    if then is not None:
+        xw, by = then, correspondence.old_vintage
+        people = pd.Series(xw.held, index=xw.sources.index)
+    else:
+        links, level, findings = _links(census, correspondence)
+        # older units to blocks, blocks to targets, one after the other
+        to_blocks, people, notes = _units_to_blocks(
+            census, links, level, weight, correspondence, held
+        )
+        findings += notes
+        xw, by = (
+            to_blocks.compose(_block_shares(census, level, target, weight, placement)),
+            census.vintage,
+        )
     frame = xw.frame
     frame["area_share"] = _straddling_shares(frame)
     unplaced = _unplaced_shares(xw, frame, people)
@@ -122,6 +142,7 @@ def vintage_crosswalk(
         "changes": {str(kind): int(number) for kind, number in number_changed.items()},
         "unplaced": unplaced,
         "newest": census.vintage,
+        "by": by,
     }
     return Crosswalk(
         frame,
@@ -134,10 +155,68 @@ def vintage_crosswalk(
     )
 
 
+def _older_shares(  # noqa: PLR0917
+    census: Census,
+    correspondence: Correspondence,
+    target: ServiceAreas | Zones | Crosswalk,
+    weight: Measure,
+    older: Census | None,
+    placement: Placement,
+) -> Crosswalk | None:
+    """Return the shares by the older census's own blocks; ``None`` where it has none to count."""
+    if older is None:
+        return None
+    if older.vintage != correspondence.old_vintage:
+        raise CrosswalkError(
+            "crosswalk.vintages.other_older",
+            older=str(older.vintage),
+            needed=str(correspondence.old_vintage),
+        )
+    level, finest = correspondence.old_level, older.atom_level
+    if level not in older.levels or (weight != "area" and weight not in older.data.columns(finest)):
+        return None
+    drawn = _drawn_targets(census, target)
+    if drawn is None:
+        return None
+    return build_crosswalk(older.zones(level), drawn, weight=weight, placement=placement)
+
+
+def _drawn_targets(
+    census: Census, target: ServiceAreas | Zones | Crosswalk
+) -> ServiceAreas | Zones | None:
+    """Return targets as polygons; ``None`` where a crosswalk is no set of whole units."""
+    if isinstance(target, Crosswalk):
+        pairs = target.frame[target.frame["share"] > 0]
+        if target.source_level is None or (pairs["share"] < 1).any():
+            return None
+        units = (
+            pairs["target_id"]
+            .groupby(pairs["source_id"].map(lambda unit: f"{target.source_level}:{unit}"))
+            .agg(list)
+        )
+        lists: dict[str, list[str]] = {}
+        for unit, areas in units.items():
+            for area in areas:
+                lists.setdefault(str(area), []).append(str(unit))
+        target = ServiceAreas.from_units(lists, census)
+    if isinstance(target, CensusZones):
+        return Zones(target.ids, target.geometry, target.crs)
+    if isinstance(target, ServiceAreas) and len(target.listed):
+        frame = target.draw(census).frame
+        return Zones(frame.index.to_numpy(dtype=object), frame.geometry.to_numpy(), frame.crs)
+    return target
+
+
 def points_crosswalk(
-    older: Census, level: str, areas: ServiceAreas, newest: Census | None, weight: Measure
+    older: Census,
+    level: str,
+    areas: ServiceAreas,
+    newest: Census | None,
+    weight: Measure,
+    *,
+    placement: Placement = "auto",
 ) -> Crosswalk:
-    """Share out an older census's units by which of its own block points lie in today's areas.
+    """Share out an older census's units by where its own blocks, or their points, lie.
 
     For censuses that no correspondence leads back to (2006). Areas that are lists of newer units
     are drawn from the newest census first.
@@ -153,7 +232,7 @@ def points_crosswalk(
             raise CrosswalkError("crosswalk.vintages.not_drawn", areas=list(areas.listed))
         frame = areas.draw(newest).frame
         target = Zones(frame.index.to_numpy(dtype=object), frame.geometry.to_numpy(), frame.crs)
-    return build_crosswalk(older.zones(level), target, weight=weight, placement="point")
+    return build_crosswalk(older.zones(level), target, weight=weight, placement=placement)
 
 
 def _links(
@@ -203,8 +282,8 @@ def _units_to_blocks(  # noqa: PLR0917
     surface_of = _surface(census, level).reindex(at).to_numpy(dtype=np.float64)
     amounts: dict[str, Floats] = {
         name: counts[name].to_numpy(dtype=np.float64)
-        for name in dict.fromkeys([weight, "dwellings"])
-        if name != "area"
+        # by land alone where land is asked for
+        for name in (() if weight == "area" else dict.fromkeys([weight, "dwellings"]))
     }
     amounts["area"] = np.where(np.nan_to_num(surface_of) > 0, surface_of, 1.0)
     # each measure in turn takes the units whose blocks all know it
@@ -282,11 +361,15 @@ def _surface(census: Census, level: str) -> pd.Series:
 
 
 def _block_shares(
-    census: Census, level: str, target: ServiceAreas | Zones | Crosswalk, weight: Measure
+    census: Census,
+    level: str,
+    target: ServiceAreas | Zones | Crosswalk,
+    weight: Measure,
+    placement: Placement,
 ) -> Crosswalk:
     """Return the shares of the newest blocks in the targets."""
     if not isinstance(target, Crosswalk):
-        return build_crosswalk(census.zones(level), target, weight=weight)
+        return build_crosswalk(census.zones(level), target, weight=weight, placement=placement)
     if target.vintage != census.vintage or target.source_level is None:
         raise CrosswalkError(
             "crosswalk.other_target", census=str(census.vintage), target=str(target.vintage)

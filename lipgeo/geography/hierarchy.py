@@ -50,6 +50,7 @@ Trait = Literal[
     "collectives_in_long_form",
     "reserves_not_asked",
     "voluntary_long_form",
+    "small_counts_hidden",
 ]
 Purpose = Literal["chain", "cover", "profile", "municipality", "map", "workbook", "tradeoff"]
 

@@ -33,8 +33,8 @@ from lipgeo.geography.identifiers import (
     shape_pattern,
     to_arrow,
 )
-from lipgeo.report import CheckReport, Finding, Severity
-from lipgeo.words import say
+from lipgeo.report import CheckReport, Severity, finding
+from lipgeo.words import Sentence, say
 
 __all__ = ["RestoredIds", "require_ids", "restore_ids"]
 
@@ -77,7 +77,8 @@ def restore_ids(values: Any, name: str | Level, vintage: int) -> RestoredIds:
     """Bring damaged ids back where only one reading is possible; refuse the rest row by row.
 
     Restored: spaces and quotes around an id; a DGUID of the level given for it; ``35060001.0``; a
-    decimal comma; lost zeros of a census tract (``5050125.4``, ``5050125``); leading zeros lost by
+    decimal comma; lost zeros of a census tract (``5050125.4``,
+    ``5050125``) or its point (``505012504``); leading zeros lost by
     reading a CMA, population centre or tract as a number; a provincial part of a CMA given for the
     CMA (certain for where a row lies, not for what a service area is: :func:`parse_units` is
     stricter); small letters in an FSA.
@@ -265,6 +266,8 @@ def _restore(text: pa.Array, code: str, vintage: int) -> tuple[pa.Array, _Change
         # a number drops zeros at its end, not between the point and a digit
         sub("tract", r"^([0-9]{7}\.[0-9])$", r"\10")  # RE2: group 1, then a zero
         sub("tract", r"^([0-9]{7})$", r"\1.00")
+        # cross-tabulations write all nine digits without the point
+        sub("tract", r"^([0-9]{7})([0-9]{2})$", r"\1.\2")
         return text, changes
     sub("comma", r"^([0-9]+),(0+)$", r"\1.\2")
     sub("decimal", r"^([0-9]+)\.0+$", r"\1")
@@ -357,22 +360,32 @@ def _report(
         rows = restored[(changes & _BIT[kind]) > 0]
         if len(rows):
             first = rows.head(_EXAMPLES).drop_duplicates(["given", "restored"]).head(5)
-            message = say(
-                "geography.restored",
+            severity: Severity = "warning" if kind == "part" else "note"
+            findings.append(
+                finding(
+                    "geography.restored",
+                    severity,
+                    code,
+                    check=f"id_{kind}",
+                    value=len(rows),
+                    level=code,
+                    count=len(rows),
+                    change=Sentence(f"geography.change_{kind}"),
+                    examples=first["given"] + " → " + first["restored"],
+                )
+            )
+    for reason, rows in refused.groupby("reason", sort=False):
+        findings.append(
+            finding(
+                "geography.refused",
+                "error",
+                code,
+                check="id_refused",
+                value=len(rows),
                 level=code,
                 count=len(rows),
-                change=say(f"geography.change_{kind}"),
-                examples=first["given"] + " → " + first["restored"],
+                reason=reason,
+                examples=rows["given"].head(_EXAMPLES).drop_duplicates().head(5),
             )
-            severity: Severity = "warning" if kind == "part" else "note"
-            findings.append(Finding(f"id_{kind}", severity, code, message, float(len(rows))))
-    for reason, rows in refused.groupby("reason", sort=False):
-        message = say(
-            "geography.refused",
-            level=code,
-            count=len(rows),
-            reason=reason,
-            examples=rows["given"].head(_EXAMPLES).drop_duplicates().head(5),
         )
-        findings.append(Finding("id_refused", "error", code, message, float(len(rows))))
     return CheckReport(findings)

@@ -24,7 +24,7 @@ from matplotlib.ticker import FuncFormatter
 
 from lipgeo.arrays import Shapes
 from lipgeo.errors import OutputError
-from lipgeo.files import file_in_one_step
+from lipgeo.files import MAKER, file_in_one_step, require_free_file
 from lipgeo.maps.scene import Layer, Scene, scene_of
 from lipgeo.words import number, say
 
@@ -45,27 +45,32 @@ _KINDS = ("png", "pdf")
 class Sheet(Figure):
     """A map on one page: a matplotlib figure that knows how to save itself."""
 
-    def save(self, path: str | Path, kind: str | None = None) -> Path:
+    def save(self, path: str | Path, kind: str | None = None, *, replace: bool = False) -> Path:
         """Write the sheet as ``png`` or ``pdf``, by the name's ending unless ``kind`` says.
 
-        Equal sheets give equal bytes.
+        Equal sheets give equal bytes. An earlier sheet gives way where ``replace`` is true; no
+        other file does.
 
         Raises
         ------
         OutputError
-            The kind is another, or the file cannot be written; an older one is as it was.
+            The kind is another, something stands there, or the file cannot be written; what was
+            there is as it was.
         """
         target = Path(path)
         kind = kind or target.suffix.lower().lstrip(".")
         if kind not in _KINDS:
             raise OutputError("maps.bad_picture", path=target, kinds=_KINDS)
+        require_free_file(target, replace=replace, endings=[f".{kind}"])
         with file_in_one_step(target) as temporary:
             temporary.write_bytes(self._bytes(kind))
         return target
 
     def _bytes(self, kind: str) -> bytes:
-        # no clock and no version in the file
-        metadata = {"CreationDate": None, "Producer": None} if kind == "pdf" else {"Software": None}
+        # no clock and no version in the file; the maker, so that a later one may take its place
+        metadata = (
+            {"CreationDate": None, "Producer": MAKER} if kind == "pdf" else {"Software": MAKER}
+        )
         held = io.BytesIO()
         # type 42 keeps the letters as letters, so that a PDF can be searched and read aloud
         with mpl.rc_context({"pdf.fonttype": 42, "hatch.linewidth": 0.6}):

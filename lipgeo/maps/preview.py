@@ -23,7 +23,7 @@ from markupsafe import Markup
 from xstatic.pkg import leaflet as leaflet_package
 
 from lipgeo.errors import InputError, require_kind, require_path
-from lipgeo.files import file_in_one_step
+from lipgeo.files import file_in_one_step, require_free_file
 from lipgeo.maps.display import PATTERNS, geojson, swatch
 from lipgeo.maps.scene import Layer, Scene, scene_of
 from lipgeo.report import fill_template, script_json
@@ -32,8 +32,10 @@ from lipgeo.words import say
 if TYPE_CHECKING:
     from lipgeo.boundary.boundaries import Boundaries
 
-__all__ = ["PreviewMap", "page_of", "preview"]
+__all__ = ["PAGE_ENDINGS", "PreviewMap", "page_of", "preview"]
 
+#: how a page may be called
+PAGE_ENDINGS = (".html", ".htm")
 _LEAFLET = Path(leaflet_package.BASE_DIR)
 #: folium forbids zooming with two fingers; people who see little need it, and the shell says so
 _NO_ZOOM = re.compile(r'<meta name="viewport".*?/>', re.DOTALL)
@@ -263,14 +265,16 @@ class PreviewMap:
         self.html = page
         self.notes = notes
 
-    def save(self, path: str | Path) -> Path:
-        """Write the page.
+    def save(self, path: str | Path, *, replace: bool = False) -> Path:
+        """Write the page; an earlier page of lipgeo gives way where ``replace`` is true.
 
         Raises
         ------
         OutputError
-            The file cannot be written; an older one is as it was.
+            The name does not end in ``.html``, something stands there, or the file cannot be
+            written; what was there is as it was.
         """
+        require_free_file(require_path(path), replace=replace, endings=PAGE_ENDINGS)
         with file_in_one_step(require_path(path)) as temporary:
             temporary.write_text(self.html, encoding="utf-8")
         return Path(path)

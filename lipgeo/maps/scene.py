@@ -137,12 +137,14 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
     Raises
     ------
     InputError
-        The estimates do not hold the variable, hold several and none is named, or are of other
-        areas.
+        No area has a polygon; the estimates do not hold the variable, hold several and none is
+        named, or are of other areas.
     """
     areas = boundaries.areas.reset_index(drop=True)
     labels = boundaries.service_areas.labels
     drawn = _drawn_outlines(boundaries, areas)
+    if not (has_shape(areas.geometry.to_numpy()).any() or has_shape(drawn).any()):
+        raise InputError("maps.no_polygons", areas=list(areas["area_id"]))
     bounds = _bounds(areas.geometry.to_numpy(), drawn)
     detail_m = detail_for(bounds)
     units = boundaries.shapes.reset_index(drop=True)

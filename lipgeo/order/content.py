@@ -16,7 +16,7 @@ import pandas as pd
 import shapely
 
 from lipgeo.errors import OrderError
-from lipgeo.report import CheckReport, finding
+from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.words import say, speaking
 
 if TYPE_CHECKING:
@@ -80,9 +80,15 @@ def custom_ids(area_ids: Iterable[str], used: Mapping[str, str] | None = None) -
     return pd.Series([made[area] for area in ids], index=index, name="custom_id", dtype=object)
 
 
+#: letters of a custom id made from an area id; a later one may end in a number
+_LONGEST = 90
+#: a custom id: it is a file name too, so never longer than one may be
+CUSTOM_ID = re.compile(r"[A-Z0-9_][A-Z0-9_-]{0,99}")
+
+
 def _plain(area: str) -> str:
     text = unicodedata.normalize("NFKD", area).encode("ascii", "ignore").decode().upper()
-    return re.sub(r"[^A-Z0-9_-]+", "-", text).strip("-")
+    return re.sub(r"[^A-Z0-9_-]+", "-", text).strip("-")[:_LONGEST].rstrip("-")
 
 
 #: characters no DBF, XML or worksheet can hold
@@ -106,7 +112,8 @@ class Content:
         ``custom_id, area_id, name_en, name_fr`` and the outline as it came; areas that came
         without one are left out.
     left_out
-        ``area_id, name_en, name_fr, flags`` of areas without units.
+        Areas that are not ordered: ``area_id, name_en, name_fr, flags, reason`` (``no_units,
+        no_people, below_floor``), ``population, floor_persons``.
     meta
         Parameters of the build.
     report
@@ -153,8 +160,11 @@ def gather(
     *,
     used: Mapping[str, str] | None = None,
     leave_out_empty: bool = False,
+    keep: Iterable[str] = (),
 ) -> Content:
     """Gather what an order says from saved or fitted boundaries; nothing is solved again.
+
+    An area without people or below its confidentiality floor is left out unless it is kept.
 
     Parameters
     ----------
@@ -164,25 +174,36 @@ def gather(
         Custom ids ever given, to the area each was given to.
     leave_out_empty
         Whether areas without units are left out (and listed) instead of refused.
+    keep
+        Ids of areas that are ordered all the same.
 
     Raises
     ------
     OrderError
-        Areas without units or polygon, ids that clash, names that no file can hold.
+        Areas without units or polygon, ids that clash, names that no file can hold; areas to
+        keep that are not there, or no area that is left.
     """
     every = boundaries.areas
-    empty = every["unit_count"].eq(0).to_numpy(bool)
+    reasons = _reasons_left_out(every, keep)
+    empty = reasons.eq("no_units").to_numpy(bool)
     if empty.any() and (not leave_out_empty or empty.all()):
         ids = list(every.loc[empty, "area_id"])
         raise OrderError("order.no_units", [{"area_id": area} for area in ids], areas=ids)
-    areas = every[~empty].reset_index(drop=True)
+    out = reasons.ne("").to_numpy(bool)
+    if out.all():
+        problems = [
+            {"area_id": area, "reason": reason}
+            for area, reason in zip(every["area_id"], reasons, strict=True)
+        ]
+        raise OrderError("order.nothing_to_order", problems, areas=list(every["area_id"]))
+    areas = every[~out].reset_index(drop=True)
     geometry = areas.geometry.to_numpy()
     bare = pd.isna(geometry) | shapely.is_empty(geometry)
     if bare.any():
         ids = list(areas.loc[bare, "area_id"])
         raise OrderError("order.no_polygon", [{"area_id": area} for area in ids], areas=ids)
     names, findings = _names(every)
-    areas["name_en"], areas["name_fr"] = (names[c][~empty].to_numpy() for c in names)
+    areas["name_en"], areas["name_fr"] = (names[c][~out].to_numpy() for c in names)
     _require_writable(areas)
     custom = custom_ids(areas["area_id"], used)
     areas.insert(0, "custom_id", custom.astype("string").to_numpy())
@@ -195,9 +216,13 @@ def gather(
     outlines = pd.concat([outlines, drawn[~drawn.index.isin(outlines.index)]])
     label = areas[["custom_id", "area_id", "name_en", "name_fr"]]
     came = label[label["area_id"].isin(outlines.index)].reset_index(drop=True)
-    left = every.loc[empty, ["area_id", "flags"]].reset_index(drop=True)
+    left = pd.DataFrame(every.loc[out, ["area_id", "flags", "floor_persons"]])
+    left["population"] = every.loc[out, "population_union"]
+    left["reason"] = reasons[out].astype("string")
     for column in names:
-        left[column] = names[column][empty].to_numpy()
+        left[column] = names[column][out].to_numpy()
+    gone = set(left["area_id"])
+    kept_findings = [found for found in boundaries.report if found.subject not in gone]
     return Content(
         areas=areas,
         units=_by_custom_id(boundaries.units, custom),
@@ -206,10 +231,41 @@ def gather(
         drawn=gpd.GeoDataFrame(
             came, geometry=outlines.reindex(came["area_id"]).to_numpy(), crs=areas.crs
         ),
-        left_out=left[["area_id", "name_en", "name_fr", "flags"]],
+        left_out=left[list(_LEFT_OUT)].reset_index(drop=True),
         meta=boundaries.meta,
-        report=CheckReport(dict.fromkeys([*boundaries.report, *findings])),
+        report=CheckReport(dict.fromkeys([*_left_out_findings(left), *kept_findings, *findings])),
     )
+
+
+_LEFT_OUT = ("area_id", "name_en", "name_fr", "flags", "reason", "population", "floor_persons")
+
+
+def _reasons_left_out(areas: pd.DataFrame, keep: Iterable[str]) -> pd.Series:
+    """Return why each area is not ordered unasked: ``no_units, no_people, below_floor`` or empty.
+
+    An area without units cannot be kept: there is nothing to order.
+    """
+    kept = list(dict.fromkeys(str(area).strip() for area in keep))
+    unknown = [area for area in kept if area not in set(areas["area_id"])]
+    if unknown:
+        problems = [{"area_id": area} for area in unknown]
+        raise OrderError("order.keep_unknown", problems, areas=unknown, known=areas["area_id"])
+    asked = areas["area_id"].isin(kept)
+    reasons = pd.Series("", index=areas.index, dtype=object)
+    reasons[areas["below_floor"].astype(bool) & ~asked] = "below_floor"
+    reasons[areas["population_union"].eq(0) & ~asked] = "no_people"
+    reasons[areas["unit_count"].eq(0)] = "no_units"
+    return reasons
+
+
+def _left_out_findings(left: pd.DataFrame) -> Iterable[Finding]:
+    for reason, rows in left.groupby("reason", sort=True):
+        ids = list(rows["area_id"])
+        subject = ids[0] if len(ids) == 1 else ""
+        yield finding(
+            f"order.left_out_{reason}", "warning", subject, check="left_out", value=len(ids),
+            areas=ids, count=len(ids),
+        )  # fmt: skip
 
 
 def _by_custom_id(frame: Any, custom: pd.Series) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ __all__ = ["OrderDiff", "diff_orders"]
 _AREAS = {
     "area_id": "string", "custom_id": "string", "change": "string", "name_en": "string",
     "name_en_before": "string", "name_fr": "string", "name_fr_before": "string",
-    "units_added": "int64", "units_removed": "int64", "people_added": "float64",
+    "units_added": "int64", "units_removed": "int64", "units_kept": "int64",
+    "people_added": "float64",
     "people_lost": "float64", "population": "float64", "population_before": "float64",
     "same_bytes": "bool",
 }  # fmt: skip
@@ -39,11 +41,14 @@ class OrderDiff(Shown):
         One row an area of either order, by area id: ``area_id, custom_id``; ``change``:
         ``added``, ``removed``, ``same``, or ``;``-joined ``units``, ``names``, ``counts``,
         ``vintage``, ``definition``; names now and before; ``units_added, units_removed``;
-        ``people_added, people_lost`` (people of those units, each by its own order's count),
-        ``population, population_before`` (missing where unknown or not there); ``same_bytes``:
-        whether the area's own file is the same in both.
+        ``units_kept``, those of both orders; ``people_added, people_lost`` (people of those
+        added and removed, each by its own order's count; missing between two censuses, where a
+        new code is no new person), ``population, population_before`` (missing where unknown or
+        not there); ``same_bytes``: whether the area's own file is the same in both.
     units
-        One row a unit added or removed: ``area_id, change, level, unit_id, population``.
+        One row a unit added or removed: ``area_id, change, level, unit_id, population``. Between
+        two censuses a unit is the same by level and code; equal codes are mostly, not always,
+        the same land.
     """
 
     areas: pd.DataFrame
@@ -60,6 +65,21 @@ class OrderDiff(Shown):
     def __repr__(self) -> str:
         if not len(self):
             return say("order.diff_same", same=len(self.areas))
+        moved = self.areas["change"].str.contains("vintage")
+        if moved.any():
+            known = self.areas[["population", "population_before"]].notna().all(axis=1)
+            both = self.areas[moved & known]
+            return say(
+                "order.diff_censuses",
+                areas=int(moved.sum()),
+                added=int(self.areas["change"].eq("added").sum()),
+                removed=int(self.areas["change"].eq("removed").sum()),
+                before=float(both["population_before"].sum()),
+                now=float(both["population"].sum()),
+                units_kept=int(both["units_kept"].sum()),
+                units_added=int(self.areas["units_added"].sum()),
+                units_removed=int(self.areas["units_removed"].sum()),
+            )
         return say(
             "order.diff_summary",
             changed=len(self),
@@ -110,11 +130,7 @@ def _unit_rows(
     area_id: str, then: dict[str, Any] | None, now: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
     was, is_ = _flat(then), _flat(now)
-    if then and now and then["vintage"] != now["vintage"]:
-        # equal digits of two censuses need not be the same land
-        gone, come = list(was), list(is_)
-    else:
-        gone, come = [u for u in was if u not in is_], [u for u in is_ if u not in was]
+    gone, come = [u for u in was if u not in is_], [u for u in is_ if u not in was]
     return [
         {"area_id": area_id, "change": change, "level": level, "unit_id": unit,
          "population": counts[level, unit]}
@@ -134,6 +150,7 @@ def _area_row(
         return float(sum(row["population"] or 0.0 for row in rows if row["change"] == change))
 
     held = now or then or {}
+    across = then is not None and now is not None and then["vintage"] != now["vintage"]
     return {
         "area_id": area_id,
         "custom_id": held["custom_id"],
@@ -144,8 +161,10 @@ def _area_row(
         "name_fr_before": then and then["name_fr"],
         "units_added": sum(row["change"] == "added" for row in rows),
         "units_removed": sum(row["change"] == "removed" for row in rows),
-        "people_added": people("added"),
-        "people_lost": people("removed"),
+        "units_kept": len(_flat(then).keys() & _flat(now).keys()),
+        # people of units that came or went are known of one census alone
+        "people_added": math.nan if across else people("added"),
+        "people_lost": math.nan if across else people("removed"),
         "population": now and now["population"],
         "population_before": then and then["population"],
         "same_bytes": bool(then and now) and _file(orders[0], then) == _file(orders[1], now),

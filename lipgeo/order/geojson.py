@@ -56,7 +56,8 @@ def _geometry(shape: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if pd.isna(value):
         return None
-    return value.item() if hasattr(value, "item") else value
+    plain = value.item() if hasattr(value, "item") else value
+    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
 
 
 def _properties(area: Any, content: Content) -> dict[str, Any]:

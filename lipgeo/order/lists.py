@@ -235,12 +235,17 @@ def area_list(content: Content) -> pd.DataFrame:
 
 
 def write_lists(
-    content: Content, folder: Path, *, template: Template | None = None, csv: CsvStyle = "en"
+    content: Content,
+    send: Path,
+    yours: Path,
+    *,
+    template: Template | None = None,
+    csv: CsvStyle = "en",
 ) -> list[Path]:
-    """Write the lists: ``concordance``, ``fewest_units`` and ``areas`` as CSV, all in a workbook.
+    """Write the concordance as CSV and workbook to send; the fewest units and the areas beside.
 
-    Beside each CSV stands ``*.csv-metadata.json`` (CSV on the Web), which names vintage, licence
-    and columns: a CSV itself has no place for them. The workbook says them on its last sheet.
+    For each CSV ``*.csv-metadata.json`` (CSV on the Web) names vintage, licence and columns: a CSV
+    itself has no place for them. The workbook says them on its last sheet.
 
     Returns
     -------
@@ -255,25 +260,37 @@ def write_lists(
     }
     written = []
     for name, frame in lists.items():
-        path = folder / f"{name}.csv"
-        written += [path, write_list(content, name, frame, folder, csv)]
-    book = folder / "concordance.xlsx"
-    sheets = [Sheet(name, frame) for name, frame in lists.items()]
+        folder = send if name == "concordance" else yours
+        beside = write_list(content, name, frame, yours, csv, where=folder)
+        written += [folder / f"{name}.csv", beside]
+    book = send / "concordance.xlsx"
+    sheets = [Sheet(name, lists[name]) for name in ("concordance", "areas")]
     write_workbook([*sheets, Sheet("about", _about_sheet(content))], book)
     return [*written, book]
 
 
 def write_list(
-    content: Content, name: str, frame: pd.DataFrame, folder: Path, csv: CsvStyle
+    content: Content,
+    name: str,
+    frame: pd.DataFrame,
+    folder: Path,
+    csv: CsvStyle,
+    *,
+    where: Path | None = None,
 ) -> Path:
-    """Write one list as CSV, and beside it what it is; return the path of the latter."""
-    write_csv(frame, folder / f"{name}.csv", csv)
+    """Write one list as CSV, and into a folder what it is; return the path of the latter.
+
+    The CSV itself goes ``where`` said, else into the same folder.
+    """
+    place = where or folder
+    write_csv(frame, place / f"{name}.csv", csv)
+    url = f"{name}.csv" if place == folder else f"../{place.name}/{name}.csv"
     beside = folder / f"{name}.csv-metadata.json"
-    beside.write_text(_about(content, name, frame, csv), encoding="utf-8", newline="\n")
+    beside.write_text(_about(content, name, frame, csv, url), encoding="utf-8", newline="\n")
     return beside
 
 
-def _about(content: Content, name: str, frame: pd.DataFrame, csv: CsvStyle) -> str:
+def _about(content: Content, name: str, frame: pd.DataFrame, csv: CsvStyle, url: str) -> str:
     """Return the CSV's description, as W3C's CSV on the Web has it."""
     words = {}
     for lang in ("en", "fr"):
@@ -287,7 +304,7 @@ def _about(content: Content, name: str, frame: pd.DataFrame, csv: CsvStyle) -> s
         columns.append({"titles": str(column), "datatype": kind})
     described = {
         "@context": "http://www.w3.org/ns/csvw",
-        "url": f"{name}.csv",
+        "url": url,
         "dc:title": words,
         "dc:temporal": str(content.vintage),
         "dc:rights": {lang: content.attribution_in(lang) for lang in ("en", "fr")},
@@ -302,9 +319,9 @@ def _about_sheet(content: Content) -> pd.DataFrame:
     both = []
     for lang in ("en", "fr"):
         with speaking("fr" if lang == "fr" else "en"):
-            names = ("concordance", "fewest_units", "areas")
+            names = ("concordance", "areas")
             said = [say(f"order.list_{n}", vintage=str(content.vintage)) for n in names]
             both.append([*said, content.attribution])
-    labels = ("concordance", "fewest_units", "areas", "SOURCE")
+    labels = ("concordance", "areas", "SOURCE")
     rows += list(zip(labels, *both, strict=True))
     return pd.DataFrame(rows, columns=["ABOUT", "EN", "FR"], dtype="string")

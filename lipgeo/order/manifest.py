@@ -21,16 +21,19 @@ from lipgeo.files import (
     require_inside,
     require_manifest,
 )
-from lipgeo.order.content import Content
-from lipgeo.report import CheckReport, Finding
+from lipgeo.order.content import CUSTOM_ID, Content
+from lipgeo.report import CheckReport
 
 __all__ = [
+    "FOR_YOU",
     "ORDER",
     "ORDER_VERSION",
+    "SEND",
     "SUMS",
     "ZIP",
     "OldOrder",
     "area_records",
+    "checks_path",
     "earlier_areas",
     "read_changed_order",
     "read_checks",
@@ -49,7 +52,9 @@ _IDENTITY = (
 def _plain(value: Any) -> Any:
     if pd.isna(value):
         return None
-    return value.item() if hasattr(value, "item") else value
+    plain = value.item() if hasattr(value, "item") else value
+    # a whole number is one in every file
+    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
 
 
 def _nest_populations(units: pd.DataFrame) -> dict[str, dict[str, dict[str, float | None]]]:
@@ -82,7 +87,7 @@ def area_records(content: Content) -> list[dict[str, Any]]:
             "flags": str(area.flags),
             "units": units.get(area.custom_id, {}),
             "cover": cover.get(area.custom_id, {}),
-            "file": f"areas/area_{area.custom_id}.geojson",
+            "file": f"{FOR_YOU}/areas/area_{area.custom_id}.geojson",
         }
         for area in content.areas.itertuples()
     ]
@@ -115,7 +120,10 @@ def earlier_areas(content: Content, old: OldOrder | None) -> list[dict[str, Any]
 
 
 #: layout of the package; a reader refuses a newer one
-ORDER_VERSION = 1
+ORDER_VERSION = 2
+#: what goes to the receiver, and what stays with the sender
+SEND = "send"
+FOR_YOU = "for-you"
 _COUNT = (int, float, type(None))
 _UNITS = {"*": {"*": _COUNT}}
 ORDER = FolderFormat(
@@ -143,7 +151,7 @@ ORDER = FolderFormat(
         "files": {"*": {"sha256": str, "bytes": int}},
     },
 )
-#: every file of the order in one, itself and the sums left out
+#: orders of the first version: every file in one, itself and the sums left out
 ZIP = "package.zip"
 #: sha256 of every other file, in the form of ``sha256sum -c``
 SUMS = "SHA256SUMS"
@@ -184,6 +192,16 @@ class OldOrder:
         """Every custom id given in this order or before it, to its area."""
         return dict(self.manifest["custom_ids"])
 
+    @property
+    def has_zip(self) -> bool:
+        """Whether it is of the first version, which had all files in one as well."""
+        return int(self.manifest[ORDER.version_key]) < 2
+
+    def path_of(self, name: str) -> Path:
+        """Return where a file of this name is; orders of the first version have no folders."""
+        found = [at for at in self.manifest["files"] if at.rpartition("/")[2] == name]
+        return self.folder / (found[0] if found else name)
+
     def file_of(self, area: Mapping[str, Any]) -> Path:
         """Return the file an area has of its own."""
         return self.folder / str(area["file"])
@@ -196,7 +214,8 @@ def read_order(folder: str | Path) -> OldOrder:
     ------
     OrderError
         The folder holds no manifest, one of a newer lipgeo, one that cannot be read or was
-        changed since it was written, or one with paths that leave the folder.
+        changed since it was written, one with paths that leave the folder,
+        or with custom ids that are none.
     """
     order = read_changed_order(folder)
     require_as_written(order.folder, ORDER, order.manifest)
@@ -214,7 +233,19 @@ def read_changed_order(folder: str | Path) -> OldOrder:
     place = Path(folder)
     found = require_manifest(place, ORDER)
     require_inside(place / MANIFEST, ORDER, [area["file"] for area in found["areas"]])
+    used = [*found["custom_ids"], *(area["custom_id"] for area in found["areas"])]
+    odd = [one for one in dict.fromkeys(used) if not CUSTOM_ID.fullmatch(one)]
+    if odd:
+        rows = [{"custom_id": one} for one in odd]
+        raise OrderError("order.bad_custom_ids", rows, path=place / MANIFEST, ids=odd)
     return OldOrder(place, found)
+
+
+def checks_path(folder: str | Path) -> Path:
+    """Return the file of an order that has all findings."""
+    here = Path(folder) / FOR_YOU / "checks.json"
+    before = Path(folder) / "checks.json"  # of the first version
+    return before if before.is_file() else here
 
 
 def read_checks(folder: str | Path) -> CheckReport:
@@ -225,9 +256,9 @@ def read_checks(folder: str | Path) -> CheckReport:
     OrderError
         There is no ``checks.json``, or it cannot be read.
     """
-    path = Path(folder) / "checks.json"
+    path = checks_path(folder)
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["findings"]
-        return CheckReport(Finding(**row) for row in rows)
+        return CheckReport.from_records(rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OrderError("order.bad_manifest", path=path, reason=error) from error

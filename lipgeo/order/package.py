@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +27,9 @@ from lipgeo.files import (
     folder_in_one_step,
     json_text,
     listed_files,
+    require_free,
     sha256_of,
     write_manifest,
-    write_zip,
 )
 from lipgeo.order.confidentiality import confidentiality
 from lipgeo.order.content import Content, gather
@@ -37,11 +37,13 @@ from lipgeo.order.geojson import area_geojson, on_the_globe, write_geojson, writ
 from lipgeo.order.geopackage import write_geopackage
 from lipgeo.order.lists import Template, read_template, write_list, write_lists
 from lipgeo.order.manifest import (
+    FOR_YOU,
     ORDER,
+    SEND,
     SUMS,
-    ZIP,
     OldOrder,
     area_records,
+    checks_path,
     earlier_areas,
     read_order,
     same_area,
@@ -49,7 +51,14 @@ from lipgeo.order.manifest import (
 )
 from lipgeo.order.pages import checks_page, readme
 from lipgeo.order.shapefile import write_shapefile
-from lipgeo.order.tables import Asked, read_estimates, read_tables, table_frame
+from lipgeo.order.tables import (
+    Asked,
+    read_estimates,
+    read_tables,
+    table_frame,
+    write_estimates,
+)
+from lipgeo.words import speaking
 
 if TYPE_CHECKING:
     from lipgeo.boundary.boundaries import Boundaries
@@ -78,7 +87,7 @@ def frozen_areas(content: Content, old: OldOrder) -> tuple[Content, dict[str, Pa
     ]
     if not same:
         return content, {}
-    layer = old.folder / f"areas_{old.vintage}.gpkg"
+    layer = old.path_of(f"areas_{old.vintage}.gpkg")
     held = pyogrio.read_dataframe(layer, layer="areas", columns=["area_id"]).set_index("area_id")
     areas = content.areas.copy()
     here = areas["area_id"].isin(same).to_numpy(bool)
@@ -102,6 +111,8 @@ def write_order(
     csv: CsvStyle = "en",
     estimates: Any = None,
     leave_out_empty: bool = False,
+    replace: bool = False,
+    keep: Iterable[str] = (),
 ) -> Path:
     """Write the order package: boundaries, lists, checks, map, manifest; whole or not at all.
 
@@ -127,62 +138,79 @@ def write_order(
         tables' cells are likely to come back suppressed or rounded to nothing.
     leave_out_empty
         Leave out areas without units and list them, instead of refusing.
+    replace
+        Whether an earlier order gives way; nothing else does.
+    keep
+        Ids of areas to order although nobody lives in them or they are below the confidentiality
+        floor. Other such areas are left out; the manifest and the README list them with the
+        reason.
 
     Returns
     -------
     pathlib.Path
         The folder. Equal inputs and versions give equal bytes, whatever the folder is called:
 
-        =================================  =======================================================
-        ``areas_<vintage>.zip``            shapefile, EPSG:3347, UTF-8
-        ``areas_<vintage>.gpkg``           areas, units, areas as drawn, default styles
-        ``areas_<vintage>.geojson, .kmz``  longitude and latitude
-        ``areas/area_<ID>.geojson``        each area in a file of its own
-        ``concordance.csv, .xlsx``         the units of each area, in the template's columns
-        ``fewest_units.csv, areas.csv``    the fewest units; the areas
-        ``tables.csv``                     tables to order, with what is likely suppressed
-        ``README.md, LISEZMOI.md``         what a data-order clerk needs to know
-        ``checks.json, checks.html``       every finding
-        ``map.html``                       preview
-        ``manifest.json, SHA256SUMS``      what it is made of, byte by byte and unit by unit
-        ``package.zip``                    all of it
-        =================================  =======================================================
+        =========================================  ===============================================
+        ``send/``                                  what goes to Statistics Canada or the consortium:
+        ``send/areas_<vintage>.zip``               shapefile, EPSG:3347, UTF-8
+        ``send/concordance.csv, .xlsx``            the units of each area, in the template's columns
+        ``send/README.html, .txt``                 what a data-order clerk needs to know
+        ``send/LISEZMOI.html, .txt``               the same in French
+        ``for-you/``                               what stays with the sender:
+        ``for-you/checks.html``                    every finding; in French ``verifications.html``
+        ``for-you/checks.json``                    the same as key and values
+        ``for-you/map.html``                       a map of what is ordered
+        ``for-you/estimates.parquet``              estimates given: its delivery is held against
+        ``for-you/areas_<vintage>.gpkg``           areas, units, areas as drawn, default styles
+        ``for-you/areas_<vintage>.geojson, .kmz``  longitude and latitude
+        ``for-you/areas/area_<ID>.geojson``        each area in a file of its own
+        ``for-you/fewest_units.csv, areas.csv``    the fewest units; the areas
+        ``for-you/tables.csv``                     tables to order, with what is likely suppressed
+        ``for-you/*.csv-metadata.json``            what each CSV is (CSV on the Web)
+        ``manifest.json, SHA256SUMS``              what it is made of, byte by byte, unit by unit
+        =========================================  ===============================================
 
     Raises
     ------
     OrderError
-        Areas without units or polygon, ids that clash, names or counts no format holds, a
+        Areas without units or polygon, ids to keep that are not there, ids that clash, names or
+        counts no format holds, a
         template or list of tables that cannot be used, an earlier order that is damaged.
     OutputError
-        The folder exists or cannot be written.
+        The folder holds something that is no order or was put there since, or an order and
+        ``replace`` is false; or it cannot be written.
     """
     from lipgeo.boundary.boundaries import Boundaries
 
     require_kind(b, Boundaries, "errors.boundaries", "b")
-    require_path(folder, "folder")
+    target = require_free(require_path(folder, "folder"), ORDER, replace=replace, beside=(SUMS,))
     form = read_template(template)
     asked = read_tables(tables)
     expected = read_estimates(estimates)
     old = None if since is None else _intact(since)
-    content = gather(b, used=old.used_ids if old else None, leave_out_empty=leave_out_empty)
+    used = old.used_ids if old else None
+    asked_for = [keep] if isinstance(keep, str) else keep
+    content = gather(b, used=used, leave_out_empty=leave_out_empty, keep=asked_for)
     kept: Mapping[str, Path] = {}
     if old:
         content, kept = frozen_areas(content, old)
     found, margins = confidentiality(b, content, old, expected)
     content = content.with_findings(found)
-    with folder_in_one_step(folder) as made:
-        _write_files(b, content, made, form=form, csv=csv, contact=contact, kept=kept)
+    with folder_in_one_step(target, replace=replace) as made:
+        (made / SEND).mkdir()
+        (made / FOR_YOU / "areas").mkdir(parents=True)
+        _write_files(b, content, made, form=form, csv=csv, kept=kept)
         if asked:
             frame = table_frame(content, asked, expected, margins["households"])
-            write_list(content, "tables", frame, made, csv)
-        _write_words(content, made, margins=margins, contact=contact, tables=len(asked))
+            write_list(content, "tables", frame, made / FOR_YOU, csv)
+        if expected is not None:
+            write_estimates(expected, content, made / FOR_YOU)
+        _write_words(content, made, margins=margins, contact=contact, asked=asked)
         manifest = _manifest(content, old=old, form=form, asked=asked, csv=csv, contact=contact)
         write_manifest(made, ORDER, manifest, file_entries(made, listed_files(made)))
-        members = {name: made / name for name in listed_files(made)}
-        write_zip(made / ZIP, members)
         sums = {name: sha256_of(made / name) for name in listed_files(made)}
         (made / SUMS).write_text(sums_text(sums), encoding="utf-8", newline="\n")
-    return Path(folder)
+    return target
 
 
 def _intact(folder: str | Path) -> OldOrder:
@@ -203,46 +231,55 @@ def _write_files(
     *,
     form: Template,
     csv: CsvStyle,
-    contact: str | None,
     kept: Mapping[str, Path],
 ) -> None:
     from lipgeo.maps.preview import preview
 
     stem = f"areas_{content.vintage}"
-    write_shapefile(content, made / f"{stem}.zip")
-    write_geopackage(content, made / f"{stem}.gpkg")
+    yours = made / FOR_YOU
+    write_shapefile(content, made / SEND / f"{stem}.zip")
+    write_geopackage(content, yours / f"{stem}.gpkg")
     shapes = on_the_globe(content.areas.geometry)
-    write_geojson(content, shapes, made / f"{stem}.geojson")
+    write_geojson(content, shapes, yours / f"{stem}.geojson")
     with tempfile.TemporaryDirectory(prefix="lipgeo-") as drafts:
-        write_kmz(content, shapes, made / f"{stem}.kmz", Path(drafts) / "doc.kml")
-    (made / "areas").mkdir()
+        write_kmz(content, shapes, yours / f"{stem}.kmz", Path(drafts) / "doc.kml")
     for area, shape in zip(content.areas.itertuples(), shapes, strict=True):
-        path = made / "areas" / f"area_{area.custom_id}.geojson"
+        path = yours / "areas" / f"area_{area.custom_id}.geojson"
         if area.area_id in kept:
             shutil.copyfile(kept[area.area_id], path)
         else:
             text = area_geojson(content, area, shape)
             path.write_text(text, encoding="utf-8", newline="\n")
-    write_lists(content, made, template=form, csv=csv)
-    preview(b).save(made / "map.html")
+    write_lists(content, made / SEND, yours, template=form, csv=csv)
+    # the map shows what is ordered
+    preview(b.select(content.areas["area_id"])).save(yours / "map.html")
 
 
 def _write_words(
-    content: Content, made: Path, *, margins: pd.DataFrame, contact: str | None, tables: int
+    content: Content,
+    made: Path,
+    *,
+    margins: pd.DataFrame,
+    contact: str | None,
+    asked: Sequence[Asked],
 ) -> None:
-    report = content.report
-    for name, lang in (("README.md", "en"), ("LISEZMOI.md", "fr")):
-        text = readme(content, report, contact=contact, tables=tables, lang=lang)
-        (made / name).write_text(text, encoding="utf-8", newline="\n")
+    for name, page, lang in (("README", "checks", "en"), ("LISEZMOI", "verifications", "fr")):
+        text, html = readme(content, contact=contact, tables=asked, lang=lang)
+        # the mark tells a plain editor that these are accents
+        (made / SEND / f"{name}.txt").write_text(text, encoding="utf-8-sig", newline="\r\n")
+        (made / SEND / f"{name}.html").write_text(html, encoding="utf-8", newline="\n")
+        found = checks_page(content, lang)
+        (made / FOR_YOU / f"{page}.html").write_text(found, encoding="utf-8", newline="\n")
+    # the data are the same whatever language they were found in
+    with speaking("en"):
+        records = [replace(f, message=f.sentence).to_record() for f in content.report]
     said = {
         "vintage": content.vintage,
         "attribution": {lang: content.attribution_in(lang) for lang in ("en", "fr")},
-        "findings": report.to_records(),
+        "findings": records,
         "floors": margins.astype(object).where(margins.notna(), None).to_dict("records"),
     }
-    (made / "checks.json").write_text(json_text(said), encoding="utf-8", newline="\n")
-    page = checks_page(content, report)
-    (made / "checks.html").write_text(page, encoding="utf-8", newline="\n")
+    checks_path(made).write_text(json_text(said), encoding="utf-8", newline="\n")
 
 
 def _manifest(

@@ -1,8 +1,13 @@
-"""Write what people read in an order: ``README.md``, ``LISEZMOI.md``, the page of the checks."""
+"""Write what people read in an order: the README for its receiver, the page of the checks.
+
+A README is the same parts as text and as HTML, once in each language.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -11,72 +16,122 @@ from lipgeo._version import __version__
 from lipgeo.geography.floors import floor_universes, floors, floors_of_universe
 from lipgeo.geography.hierarchy import Fact, level
 from lipgeo.order.content import Content
-from lipgeo.report import CheckReport, fill_template
+from lipgeo.order.tables import Asked
+from lipgeo.report import fill_template
 from lipgeo.words import language, number, say, speaking
 
 __all__ = ["checks_page", "readme"]
 
+#: characters a line of the README as text holds
+_WIDTH = 78
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a README: heading, sentences, a list, a table (``sides``: one a column)."""
+
+    heading: str = ""
+    sentences: Sequence[str] = ()
+    items: Sequence[str] = ()
+    heads: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    sides: Sequence[str] = ()
+
+    def text(self) -> Iterator[str]:
+        """Give the lines of the part as plain text, a blank one before each block."""
+        if self.heading:
+            yield from ("", self.heading, "-" * len(self.heading))
+        for sentence in self.sentences:
+            yield from ("", *textwrap.wrap(sentence, _WIDTH, break_long_words=False))
+        if self.items:
+            yield ""
+        for item in self.items:
+            yield from textwrap.wrap(f"- {item}", _WIDTH, subsequent_indent="  ")
+        if self.rows:
+            yield ""
+            lines = [self.heads, *self.rows]
+            widths = [max(len(line[at]) for line in lines) for at in range(len(self.heads))]
+            for line in lines:
+                cells = (
+                    cell.rjust(width) if side == "right" else cell.ljust(width)
+                    for cell, width, side in zip(line, widths, self.sides, strict=True)
+                )
+                yield "  ".join(cells).rstrip()
+
 
 def readme(
-    content: Content, report: CheckReport, *, contact: str | None, tables: int, lang: str
-) -> str:
-    """Return the order's README in one language, for a clerk who knows no GIS."""
+    content: Content, *, contact: str | None, tables: Sequence[Asked], lang: str
+) -> tuple[str, str]:
+    """Return the README of an order in one language, as text and as HTML.
+
+    It speaks to whoever receives the order and knows no GIS: what each file is, how the areas are
+    made of census units, the floors they were held against, who to ask.
+    """
     with speaking("fr" if lang == "fr" else "en"):
-        return "\n".join(_readme(content, report, contact, tables)) + "\n"
-
-
-def _readme(
-    content: Content, report: CheckReport, contact: str | None, tables: int
-) -> Iterable[str]:
-    meta, areas = content.meta, content.areas
-    vintage = str(content.vintage)
-    yield "# " + say("order.readme_title", vintage=vintage, areas=len(areas))
-    yield ""
-    yield say("order.readme_intro", areas=len(areas), units=len(content.units), vintage=vintage)
-    yield from ("", "## " + say("order.readme_files"), "")
-    for name in (
-        "shapefile", "geopackage", "geojson", "kmz", "concordance", "fewest", "areas", "each",
-        "checks", "map", *(["tables"] if tables else []), "manifest",
-    ):  # fmt: skip
-        yield "- " + say(f"order.readme_file_{name}", vintage=vintage)
-    yield from ("", "## " + say("order.readme_method"), "")
-    yield from _method(content)
-    yield from ("", "## " + say("order.readme_fit"), "")
-    yield from _fit(content)
-    yield from ("", "## " + say("order.readme_floors"), "")
-    yield from _floors(content, report)
-    yield from ("", "## " + say("order.readme_areas"), "")
-    yield from _table(content)
-    if len(content.left_out):
-        yield from ("", "## " + say("order.readme_left_out"), "")
-        yield say("order.readme_left_out_why")
-        yield ""
-        yield from (
-            f"- {_cell(a.area_id)}: {_cell(_name(a))}" for a in content.left_out.itertuples()
+        vintage = str(content.vintage)
+        title = say("order.readme_title", vintage=vintage, areas=len(content.areas))
+        parts = list(_parts(content, contact, tables))
+        lines = [title, "=" * len(title), *(line for part in parts for line in part.text())]
+        page = fill_template(
+            "order/readme.html.jinja", title=title, parts=parts, attribution=content.attribution
         )
-    yield from ("", "## " + say("order.readme_source"), "")
-    yield content.attribution
-    for source in meta.get("sources", []):
-        yield f"- {source.get('name')} (sha256 {source.get('sha256')})"
-    yield ""
-    yield say("order.readme_property")
-    yield from ("", "## " + say("order.readme_contact"), "")
-    yield contact if contact else say("order.readme_no_contact")
-    yield ""
-    yield say("order.readme_made_by", version=__version__)
+        return "\n".join(lines) + "\n", page + "\n"
+
+
+def _parts(content: Content, contact: str | None, tables: Sequence[Asked]) -> Iterator[_Part]:
+    areas, vintage = content.areas, str(content.vintage)
+    intro = say("order.readme_intro", areas=len(areas), units=len(content.units), vintage=vintage)
+    yield _Part(sentences=[intro])
+    files = [
+        say(f"order.readme_file_{name}", vintage=vintage) for name in ("shapefile", "concordance")
+    ]
+    yield _Part(say("order.readme_files"), items=files)
+    if tables:
+        asked = [f"{one.table} - {one.title}" if one.title else one.table for one in tables]
+        yield _Part(say("order.readme_tables"), items=asked)
+    yield _areas(content)
+    if len(content.left_out):
+        left = [
+            f"{one.area_id}: {_name(one)} ({say(f'order.reason_{one.reason}')})"
+            for one in content.left_out.itertuples()
+        ]
+        why = say("order.readme_left_out_why")
+        yield _Part(say("order.readme_left_out"), sentences=[why], items=left)
+    yield _Part(say("order.readme_method"), sentences=list(_method(content)))
+    yield _Part(say("order.readme_floors"), sentences=list(_floors(content)))
+    source = [content.attribution, say("order.readme_property")]
+    names = [str(one.get("name")) for one in content.meta.get("sources", [])]
+    yield _Part(say("order.readme_source"), sentences=source, items=names)
+    yield _Part(
+        say("order.readme_contact"),
+        sentences=[
+            contact or say("order.readme_no_contact"),
+            say("order.readme_made_by", version=__version__),
+        ],
+    )
 
 
 def _name(area: Any) -> str:
     return str(area.name_fr if language() == "fr" else area.name_en)
 
 
-def _cell(text: Any) -> str:
-    """Return text that Markdown shows as it is."""
-    shown = str(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
-    return shown.replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_").replace("`", "\\`")
+def _areas(content: Content) -> _Part:
+    heads = ("custom_id", "name", "units", "people", "floor")
+    rows = []
+    for area in content.areas.itertuples():
+        people = "" if pd.isna(area.population_union) else number(area.population_union)
+        floor = number(area.floor_persons) + (" !" if area.below_floor else "")
+        name = " ".join(_name(area).split())
+        rows.append((str(area.custom_id), name, number(area.unit_count), people, floor))
+    return _Part(
+        say("order.readme_areas"),
+        heads=[say(f"order.head_{head}") for head in heads],
+        rows=rows,
+        sides=("left", "left", "right", "right", "right"),
+    )
 
 
-def _method(content: Content) -> Iterable[str]:
+def _method(content: Content) -> Iterator[str]:
     meta, areas = content.meta, content.areas
     drawn = int(areas["definition"].eq("drawn").sum())
     unit = meta.get("unit")
@@ -94,20 +149,7 @@ def _method(content: Content) -> Iterable[str]:
     yield say("order.readme_retrieval")
 
 
-def _fit(content: Content) -> Iterable[str]:
-    fitted = content.areas[content.areas["definition"].eq("drawn")]
-    if fitted.empty:
-        yield say("order.readme_exact")
-        return
-    total = fitted["population_drawn"].sum()
-    omitted, added = fitted["population_omitted"].sum(), fitted["population_added"].sum()
-    yield say(
-        "order.readme_misfit", drawn=total, omitted=omitted, added=added,
-        share=float((omitted + added) / total) if total > 0 else 0.0,
-    )  # fmt: skip
-
-
-def _floors(content: Content, report: CheckReport) -> Iterable[str]:
+def _floors(content: Content) -> Iterator[str]:
     known: dict[str, Fact] = floors(content.vintage)
     yield say(
         "order.readme_floor_values",
@@ -126,46 +168,23 @@ def _floors(content: Content, report: CheckReport) -> Iterable[str]:
     unsure = {fact.certainty for fact in known.values()} - {"verified"}
     if unsure:
         yield say("order.readme_floors_unsure", vintage=str(content.vintage))
-    shown = [f for f in report if f.severity != "note"]
-    yield ""
-    if not shown:
-        yield say("order.readme_nothing_found")
-        return
-    yield say("order.readme_findings", count=len(shown))
-    yield ""
-    yield from (f"- {_cell(found.message)}" for found in shown[:20])
-    if len(shown) > 20:
-        yield "- " + say("order.readme_more", more=len(shown) - 20)
+    below = content.areas.loc[content.areas["below_floor"].astype(bool), "custom_id"]
+    key = "order.readme_below" if len(below) else "order.readme_none_below"
+    yield say(key, count=len(below), areas=below)
 
 
-def _table(content: Content) -> Iterable[str]:
-    heads = ("custom_id", "name", "units", "fewest", "people", "misfit", "floor")
-    yield "| " + " | ".join(say(f"order.head_{head}") for head in heads) + " |"
-    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
-    fewest = content.cover["custom_id"].value_counts()
-    for area in content.areas.itertuples():
-        people = "" if pd.isna(area.population_union) else number(area.population_union)
-        misfit = "" if pd.isna(area.misfit_share) else say("order.pct", share=area.misfit_share)
-        floor = number(area.floor_persons) + (" !" if area.below_floor else "")
-        cells = (
-            _cell(area.custom_id), _cell(_name(area)), number(area.unit_count),
-            number(fewest.get(area.custom_id, 0)), people, misfit, floor,
-        )  # fmt: skip
-        yield "| " + " | ".join(cells) + " |"
-
-
-def checks_page(content: Content, report: CheckReport) -> str:
-    """Return the findings as a page that loads nothing, gravest first; in the language in force."""
-    rank = {"error": 0, "warning": 1, "note": 2}
-    found = sorted(report, key=lambda finding: rank[finding.severity])
-    page = fill_template(
-        "order/checks.html.jinja",
-        title=say("order.checks_title", vintage=str(content.vintage)),
-        caption=say("order.checks_caption", count=len(found)),
-        heads=[say(f"order.head_{name}") for name in ("severity", "subject", "message")],
-        rows=[(say(f"cli.severity_{f.severity}"), f.subject, f.message) for f in found],
-        classes=[f.severity for f in found],
-        clean=say("report.clean"),
-        attribution=content.attribution,
-    )
-    return page + "\n"
+def checks_page(content: Content, lang: str) -> str:
+    """Return the findings as a page that loads nothing, gravest first; in one language."""
+    with speaking("fr" if lang == "fr" else "en"):
+        found = content.report.gravest_first
+        page = fill_template(
+            "order/checks.html.jinja",
+            title=say("order.checks_title", vintage=str(content.vintage)),
+            caption=say("order.checks_caption", count=len(found)),
+            heads=[say(f"order.head_{name}") for name in ("severity", "subject", "message")],
+            rows=[(say(f"cli.severity_{f.severity}"), f.subject, f.sentence) for f in found],
+            classes=[f.severity for f in found],
+            clean=say("report.clean"),
+            attribution=content.attribution,
+        )
+        return page + "\n"

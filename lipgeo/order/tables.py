@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from lipgeo.errors import OrderError, tell_damage
 from lipgeo.geography.floors import floor_universes, floors_of_universe
@@ -19,7 +21,14 @@ from lipgeo.order.content import Content
 from lipgeo.report import Faults
 from lipgeo.words import say
 
-__all__ = ["UNIVERSES", "Asked", "read_estimates", "read_tables", "table_frame"]
+__all__ = [
+    "UNIVERSES",
+    "Asked",
+    "read_estimates",
+    "read_tables",
+    "table_frame",
+    "write_estimates",
+]
 
 #: who a table counts: which floor holds
 UNIVERSES = ("population", *floor_universes(), "place_of_work")
@@ -177,6 +186,19 @@ def read_estimates(given: Any) -> pd.DataFrame | None:
     if missing:
         raise OrderError("order.estimates_columns", missing=missing, found=list(frame.columns))
     return frame.assign(area_id=frame["area_id"].astype("string"))
+
+
+def write_estimates(estimates: pd.DataFrame, content: Content, folder: Path) -> Path:
+    """Write the estimates of the areas ordered: what comes back is held against them."""
+    columns = ("area_id", "variable", "value", "likely_lower", "likely_upper")
+    own = estimates["area_id"].isin(content.areas["area_id"].astype("string"))
+    frame = estimates.loc[own, [name for name in columns if name in estimates]]
+    frame = frame.astype({"area_id": "string", "variable": "string"}).reset_index(drop=True)
+    path = folder / "estimates.parquet"
+    said = {"vintage": str(content.vintage), "source": content.attribution}
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    pq.write_table(table.replace_schema_metadata(said), path)
+    return path
 
 
 def table_frame(

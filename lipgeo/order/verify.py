@@ -77,7 +77,7 @@ def verify_order(folder: str | Path, census: Census | None = None) -> CheckRepor
             return CheckReport([*findings, *(_changed_finding(name) for name in accused)])
         raise
     findings += _against_manifest(place, order, accused)
-    known = {*order.manifest["files"], MANIFEST, ZIP}
+    known = {*order.manifest["files"], MANIFEST, *([ZIP] if order.has_zip else [])}
     if any((name in known) == (place / name).exists() for name in unpaired):
         findings.append(_changed_finding(SUMS))
     findings += [_changed_finding(name) for name in _guilty(place, order, accused)]
@@ -119,14 +119,18 @@ def _against_sums(place: Path) -> tuple[list[Finding], list[str], list[str]]:
 def _guilty(place: Path, order: OldOrder, accused: list[str]) -> list[str]:
     """Return which files were changed: those accused, or the sums that accuse them.
 
-    A second witness decides: the manifest for the files it lists, the zip for the manifest. For
-    the zip itself there is none: then both are named.
+    A second witness decides: the manifest for the files it lists, for itself its own sum; where
+    it has a zip beside it (the first version), the zip. For the zip itself there is none: then both
+    are named.
     """
     names: list[str] = []
     files = order.manifest["files"]
     for name in accused:
         if name in files:
             names.append(name if sha256_of(place / name) != files[name]["sha256"] else SUMS)
+        elif not order.has_zip:
+            raw = (place / MANIFEST).read_bytes()
+            names.append(SUMS if is_as_written(raw, order.manifest) else name)
         elif name == ZIP:
             names += [ZIP, SUMS] if _zip_holds(place, files) else [ZIP]
         else:
@@ -145,13 +149,18 @@ def _against_manifest(place: Path, order: OldOrder, accused: list[str]) -> list[
     if not is_as_written(raw, order.manifest) or json_text(order.manifest).encode() != raw:
         findings.append(_changed_finding(MANIFEST))
     present = set(listed_files(place))
-    known = {*files, MANIFEST, SUMS, ZIP}
+    known = {*files, MANIFEST, SUMS, *([ZIP] if order.has_zip else [])}
     findings += [_missing_finding(name) for name in sorted(known - present)]
     findings += [_extra(name) for name in sorted(present - known)]
     listed = {name: files[name] for name in sorted(present & set(files))}
     findings += [_changed_finding(name) for name in changed_files(place, listed)]
     # a changed manifest is no witness against the zip
-    if ZIP in present and MANIFEST not in accused and not _zip_holds(place, files):
+    if (
+        order.has_zip
+        and ZIP in present
+        and MANIFEST not in accused
+        and not _zip_holds(place, files)
+    ):
         findings.append(_changed_finding(ZIP))
     return findings
 
@@ -234,7 +243,7 @@ def _check_against_census(order: OldOrder, census: Census) -> list[Finding]:
 
 
 def _shapes_differ(order: OldOrder, ids: pd.Index, again: Any) -> list[Finding]:
-    layer = order.folder / f"areas_{order.vintage}.gpkg"
+    layer = order.path_of(f"areas_{order.vintage}.gpkg")
     held = pyogrio.read_dataframe(layer, layer="areas", columns=["area_id"]).set_index("area_id")
     then = held.geometry.reindex(ids).to_numpy()
     apart = shapely.area(shapely.symmetric_difference(then, again))

@@ -67,7 +67,9 @@ _HEADERS = {
     "valid_from": "valid_from, valide_du, en_vigueur_du",
     "valid_to": "valid_to, valide_au, en_vigueur_au",
     "vintage": "vintage, census_year, annee_de_recensement, annee, recensement",
-    "share": "share, part",
+    "share": """share, part, pct_overlap, percent_overlap, overlap, overlap_pct, weight, percent,
+        percentage, pct, proportion, fraction, area_share, pourcentage, poids, ponderation,
+        quote_part, partie""",
 }
 #: a cell with units in it, not a mark
 _CODES = r":|^\d{4}[AS]\d{4}"
@@ -481,6 +483,9 @@ def _open(
     sheet = read_sheet(path, layer, encoding=encoding)
     column = next((c for c in sheet.frame if str(c).casefold() in GEOMETRY), None)
     if column is None:
+        # portals call the column as they like: what it holds says what it is
+        column = next((c for c in sheet.frame if _holds_outlines(sheet.frame[c])), None)
+    if column is None:
         return sheet
     written = sheet.frame[column]
     outlines = shapely.from_wkt(written.to_numpy(dtype=object, na_value=None), on_invalid="ignore")
@@ -492,6 +497,16 @@ def _open(
     note = finding("readers.wkt", "note", path.name, column=column)
     keep_notes(frame, sheet.notes + CheckReport([note]))
     return frame
+
+
+#: how an outline begins as text
+_OUTLINE = r"^\s*(?:SRID=\d+;\s*)?(?:MULTI)?POLYGON\s*(?:Z|M|ZM)?\s*\("
+
+
+def _holds_outlines(cells: pd.Series) -> bool:
+    """Say whether a column holds outlines, in any case, missing in some rows or not."""
+    given = cells.dropna().astype("string")
+    return bool(len(given)) and bool(given.str.contains(_OUTLINE, case=False, regex=True).all())
 
 
 def _require_somewhere(

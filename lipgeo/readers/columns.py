@@ -19,7 +19,16 @@ from lipgeo.geography.hierarchy import fold
 from lipgeo.report import Finding, finding
 from lipgeo.tables.variables import PERCENT, known_variables
 
-__all__ = ["Places", "find_places", "known_units", "name_columns", "only_level", "vector_year"]
+__all__ = [
+    "ID_COLUMNS",
+    "Places",
+    "are_coded",
+    "find_places",
+    "known_units",
+    "name_columns",
+    "only_level",
+    "vector_year",
+]
 
 #: a census vector before the words of a column: "v_CA21_4410: Immigrants, - Total"
 _VECTOR = re.compile(r"^\s*v_(CA\d{2}[A-Z]?|CA\d{2}[A-Z]{1,2})_[\w]+\s*:\s*")
@@ -29,7 +38,9 @@ _ONE_SEX = re.compile(
     r"[\s,]*[-–]\s*(male|female|men|women|men\+|women\+|hommes\+?|femmes\+?)\s*$", re.IGNORECASE
 )
 _TOTAL = re.compile(r"^\s*total\s*[-–]\s*", re.IGNORECASE)
-_SAMPLE = re.compile(r"\s*[-–]\s*\d+\s*%\s*(sample\s+)?data\s*$|\s*\[\d+\]\s*$", re.IGNORECASE)
+_SAMPLE = re.compile(
+    r"\s*[-–]\s*\d+\s*%\s*(sample\s+)?data\s*$|(?:\s*\[\d+\]|\s*\(\d{1,3}\))+\s*$", re.IGNORECASE
+)
 #: other words for what every file has
 _ALIASES = {
     "areasqkm": "land_km2",
@@ -89,7 +100,9 @@ def name_columns(
     for column in columns:
         if _ONE_SEX.search(column):
             continue
-        held = words.get(_key(column), set())
+        # "Population, 2021" in a table of 2021
+        bare = column.removesuffix(f", {vintage}")
+        held = words.get(_key(column)) or words.get(_key(bare), set())
         if len(held) > 1:
             unclear.append(column)
         free = held - set(named.values())
@@ -130,14 +143,31 @@ _CODES = {"geouid", "geocode", "geocodepor", "altgeocode", "codegeo", "codegeoal
 _CODES |= {"unitid", "unitcode", "codeunite", "idunite", "geographiccode", "codegeographique"}
 _LEVELS = {"type", "geolevel", "level", "niveau", "niveaugeo", "unitlevel", "geographiclevel"}
 _NAMES = {"regionname", "geoname", "unitname", "nomgeo", "nomunite", "name", "nom"}
-_NAMES |= {"geography", "geographie", "geographyname"}
+_NAMES |= {
+    "geo",
+    "geodesc",
+    "geography",
+    "geographie",
+    "geographyname",
+    "geographicname",
+    "nomgeographique",
+}
+#: headers of columns of ids that say no level
+ID_COLUMNS = _DGUIDS | _CODES
+#: headers of columns of labels
+_LABELS = {"geography", "geographie", "geographyname", "geo", "geographic", "geographique"}
 _YEARS = {"censusyear", "vintage", "anneerecensement", "anneederecensement", "recensement"}
 #: how a label carries its code: "Toronto (3520005) 00000 (4.2%)", "35060001   00000"
 _IN_LABEL = re.compile(r"\(([0-9]{2,11}(?:\.[0-9]{2})?|[A-Z][0-9][A-Z])\)(?!\s*%)")
 _BARE_LABEL = re.compile(r"^\s*([0-9]{2,11}(?:\.[0-9]{2})?)(?:\s|$)")
+_COUNTED = re.compile(r"^Population, (\d{4})\b")
 _IN_NAME = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
 #: share of rows above which an id column cannot be the right one
 _TOO_MANY = 0.5
+#: share of rows that need an id where nothing but their form says that they are ids
+_NEARLY_ALL = 0.95
+#: shorter codes are anybody's: row numbers, areas of an order, counts
+_TELLING = 6
 
 
 @dataclass(frozen=True)
@@ -188,6 +218,41 @@ def codes_in_labels(labels: pd.Series) -> pd.Series:
     return inside.reindex(text.index).fillna(bare).astype("string")
 
 
+def are_coded(labels: pd.Series, level: str | None, vintage: int | None) -> bool:
+    """Say whether labels carry codes of census units, and not of anything else with digits.
+
+    Where a level is said most labels need a code of its form. Where none is, nearly all need a
+    code of the form of one level, and one long enough to be no row number, no custom area's own
+    number and no amount.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from lipgeo.readers.columns import are_coded
+    >>> are_coded(pd.Series(["Toronto (3520005) 00000", "Ottawa (3506008) 20000"]), None, 2021)
+    True
+    >>> are_coded(pd.Series(["NORTH SIDE (3001) 00000", "SOUTH SIDE (3002) 00000"]), None, 2021)
+    False
+    """
+    codes = codes_in_labels(labels)
+    if level is not None:
+        return bool(codes.notna().mean() > _TOO_MANY)
+    if codes.notna().mean() < _NEARLY_ALL or codes.str.len().min() < _TELLING:
+        return False
+    return bool(_levels_of_form(codes, vintage))
+
+
+def _levels_of_form(ids: pd.Series, vintage: int | None) -> set[str]:
+    """Return the levels whose form nearly all ids have."""
+    years = (vintage,) if vintage else geography.vintages()
+    return {
+        code
+        for year in years
+        for code in geography.levels(year)
+        if geography.are_ids(ids.dropna(), code, year).mean() >= _NEARLY_ALL
+    }
+
+
 def find_places(
     frame: pd.DataFrame, path: Path, *, id: str | None, level: str | None, vintage: int | None
 ) -> Places:
@@ -201,7 +266,7 @@ def find_places(
     columns = [str(name) for name in frame.columns]
     folded = {name: geography.fold(name) for name in columns}
     by_level = {name: geography.id_column(name) for name in columns}
-    column = _id_column(frame, columns, folded, by_level, path, id)
+    column = _id_column(frame, columns, folded, by_level, path, id, level, vintage)
     findings: list[Finding] = []
     ids = frame[column].astype("string").str.strip()
     dguids = ids.str.fullmatch(r"\d{4}[AS]\d{4}.+").fillna(False)
@@ -270,6 +335,8 @@ def _id_column(  # noqa: PLR0917
     by_level: dict[str, geography.IdColumn | None],
     path: Path,
     asked: str | None,
+    level: str | None,
+    vintage: int | None,
 ) -> str:
     if asked is not None:
         if asked not in columns:
@@ -291,9 +358,13 @@ def _id_column(  # noqa: PLR0917
         text = frame[name].astype("string")
         if text.str.fullmatch(r"\d{4}[AS]\d{4}.+").mean() > _TOO_MANY:
             return name
-        if text.str.contains(r"[A-Za-z(]").fillna(False).any() and (
-            codes_in_labels(text).notna().mean() > _TOO_MANY
-        ):
+    # labels stand first, or under a header that says so; numbers elsewhere are no codes
+    for at, name in enumerate(columns):
+        text = frame[name].astype("string")
+        labelled = folded[name] in _LABELS or (
+            at == 0 and text.str.contains(r"[A-Za-z(]").mean() > _TOO_MANY
+        )
+        if labelled and are_coded(text, level, vintage):
             return name
     raise TableError("readers.no_geography", name=path.name, columns=columns)
 
@@ -347,7 +418,12 @@ def _vintage(  # noqa: PLR0917
         raise TableError("readers.mixed_vintages", name=path.name, vintages=sorted(map(str, years)))
     if years:
         return years.pop()
+    # "Population, 2021" beside "Population, 2016": a table is of the newest census it counts
+    told = {int(year) for name in columns for year in _COUNTED.findall(name)}
+    told &= set(geography.vintages())
     named = {int(year) for year in _IN_NAME.findall(path.name)} & set(geography.vintages())
+    if told and not named:
+        named = {max(told)}
     if len(named) == 1:
         guess = named.pop()
         findings.append(
@@ -389,19 +465,19 @@ def _level(  # noqa: PLR0917
         return held.pop()
     if id is not None and geography.fold(id) not in _CODES:
         return None  # four digits fit five levels and anybody's own numbering
-    years = (vintage,) if vintage else geography.vintages()
-    fitting = {
-        code
-        for year in years
-        for code in geography.levels(year)
-        if geography.are_ids(ids.dropna(), code, year).mean() > _TOO_MANY
-    }
-    if len(fitting) == 1:
+    fitting = _levels_of_form(ids, vintage)
+    if len(fitting) == 1 and all(map(_is_telling, fitting)):
         return fitting.pop()
     if not fitting:
         shown = ids.dropna().unique()
         raise TableError("readers.no_level", name=path.name, column=column, ids=list(shown))
     raise TableError("readers.unclear_level", name=path.name, column=column, levels=sorted(fitting))
+
+
+def _is_telling(code: str) -> bool:
+    """Say whether the form of a level's ids says what they are: a province stands in them."""
+    year = max(year for year in geography.vintages() if code in geography.levels(year))
+    return code == "FSA" or "PR" in geography.parents_by_id(code, year) or code == "CT"
 
 
 def only_level(ids: pd.Series, level: str | None) -> pd.Series:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import lzma
 import shutil
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +27,8 @@ import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from lipgeo.errors import CRSError, FileError, InputError, require_path
-from lipgeo.report import CheckReport, Finding, Severity, keep_notes
+from lipgeo.errors import CRSError, FileError, InputError, require_path, tell_damage
+from lipgeo.report import CheckReport, Finding, Severity, finding, keep_notes
 from lipgeo.words import say
 from lipgeo.zones.crs import accept_crs, same_crs
 from lipgeo.zones.zones import axis_problems, refuse
@@ -164,7 +166,7 @@ def on_disk(path: Path) -> Iterator[list[Dataset]]:
     with tempfile.TemporaryDirectory(prefix="lipgeo-", ignore_cleanup_errors=True) as folder:
         try:
             found = _unzip(path, Path(folder)) if zipped else [_copy(path, Path(folder))]
-        except (zipfile.BadZipFile, EOFError) as err:
+        except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, UnicodeError) as err:
             raise FileError("readers.broken_zip", path=str(path), reason=str(err)) from err
         except (RuntimeError, NotImplementedError) as err:  # a password, an unknown compression
             raise FileError("readers.locked_zip", path=str(path), reason=str(err)) from err
@@ -190,11 +192,11 @@ def members(path: str | Path) -> list[str]:
         The file is missing, empty or no whole zip.
     """
     path = require_existing(Path(path))
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return list(_names(archive))
-    except zipfile.BadZipFile as err:
-        raise FileError("readers.broken_zip", path=str(path), reason=str(err)) from err
+    with (
+        tell_damage(FileError, "readers.broken_zip", path=str(path)),
+        zipfile.ZipFile(path) as archive,
+    ):
+        return list(_names(archive))
 
 
 def _names(archive: zipfile.ZipFile) -> dict[str, str]:
@@ -497,7 +499,7 @@ class _Chosen:
 
 def _note(check: str, severity: Severity, chosen: _Chosen, **values: Any) -> Finding:
     name = chosen.dataset.name
-    return Finding(check, severity, name, say(f"readers.note_{check}", name=name, **values))
+    return finding(f"readers.note_{check}", severity, name, check=check, name=name, **values)
 
 
 def _choose(datasets: list[Dataset], layer: str | None, source: Path) -> _Chosen:
@@ -553,9 +555,9 @@ def _choose_encoding(dataset: Dataset, given: str | None) -> tuple[str | None, l
     if declared or encoding is None:
         return None, []
     key = "readers.note_encoding_wrong" if wrong else "readers.note_encoding"
-    message = say(key, name=dataset.name, encoding=encoding, wrong=wrong)
     severity: Severity = "warning" if wrong else "note"
-    return encoding, [Finding("encoding", severity, dataset.name, message)]
+    values: dict[str, Any] = {"name": dataset.name, "encoding": encoding, "wrong": wrong}
+    return encoding, [finding(key, severity, dataset.name, check="encoding", **values)]
 
 
 def _read(chosen: _Chosen, encoding: str | None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
@@ -569,7 +571,9 @@ def _read(chosen: _Chosen, encoding: str | None) -> tuple[gpd.GeoDataFrame, list
         except UnicodeDecodeError as err:
             tried = encoding or err.encoding
             raise FileError("readers.layers.wrong_encoding", name=name, encoding=tried) from err
-        except (DataSourceError, DataLayerError, shapely.errors.ShapelyError) as err:
+        except MemoryError:
+            raise
+        except Exception as err:  # GDAL's errors, and what pyogrio stumbles over in a broken .prj
             raise FileError("readers.damaged", name=name, reason=_reason(err)) from err
     if not isinstance(frame, gpd.GeoDataFrame):
         raise FileError("readers.a_table", path=name, layers=[chosen.layer])

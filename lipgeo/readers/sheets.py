@@ -9,7 +9,7 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,14 @@ import pandas as pd
 from lipgeo.errors import FileError
 from lipgeo.readers.sniff import TextForm, sniff
 from lipgeo.readers.text import read_text_table
-from lipgeo.readers.workbooks import Area, cells_of, open_workbook
+from lipgeo.readers.workbooks import Area, Workbook, cells_of, open_workbook
 from lipgeo.report import CheckReport, Finding, finding, notes_of
 from lipgeo.words import say
 
-__all__ = ["Sheet", "read_sheet"]
+__all__ = ["Sheet", "read_sheet", "read_sheets"]
+
+# outlines as text are longer than the 128 kB that csv takes for a field
+csv.field_size_limit(1 << 30)
 
 _WORKBOOKS = {".xlsx", ".xlsm", ".xltx", ".xltm"}
 #: first bytes of a zip (a workbook) and of an OLE file (old .xls, or a workbook with a password)
@@ -181,9 +184,44 @@ def _strip_quotes(frame: pd.DataFrame) -> pd.DataFrame:
 # ------------------------------------------------------------------------------- workbooks
 
 
+def read_sheets(path: str | Path, names: Iterable[str]) -> dict[str, Sheet]:
+    """Read several worksheets of a workbook, which is opened once; see :func:`read_sheet`.
+
+    Parameters
+    ----------
+    path
+        An ``.xlsx``.
+    names
+        Worksheets wanted; those that are not there, or hold nothing, are left out.
+
+    Returns
+    -------
+    dict of str to Sheet
+        By the name asked for.
+
+    Raises
+    ------
+    FileError
+        As for :func:`read_sheet`.
+    """
+    path = Path(path)
+    book = open_workbook(path)
+    by_name = {sheet.title.strip().casefold(): sheet for sheet in book.values.worksheets}
+    there = {name: by_name.get(name.strip().casefold()) for name in names}
+    found = {}
+    for name, sheet in there.items():
+        if sheet is not None and any(cell.value is not None for cell in cells_of(sheet)):
+            found[name] = _from_page(book, sheet, path, [])
+    return found
+
+
 def _from_workbook(path: Path, wanted: str | None) -> Sheet:
     book = open_workbook(path)
     sheet, notes = _choose(book.values, wanted, path)
+    return _from_page(book, sheet, path, notes)
+
+
+def _from_page(book: Workbook, sheet: Any, path: Path, notes: list[Finding]) -> Sheet:
     merged = book.merged.get(sheet.title, [])
     rows, figures = _cells(sheet, book.formulas[sheet.title], merged, path, notes)
     if not rows:
@@ -213,9 +251,7 @@ def _from_workbook(path: Path, wanted: str | None) -> Sheet:
         cells, numbers = [joined, *cells[2:]], numbers[1:]
     frame = _table(numbers, cells)
     names = _names(cells[0])
-    repeated = tuple(
-        (area, names[column - 1]) for area, column, row in figures if row > numbers[0]
-    )
+    repeated = tuple((area, names[column - 1]) for area, column, row in figures if row > numbers[0])
     return Sheet(frame, CheckReport(notes), merged=repeated)
 
 
@@ -226,9 +262,7 @@ def _hidden_columns(sheet: Any) -> list[str]:
     for letter, column in sheet.column_dimensions.items():
         if column.hidden:
             first, last = column.min or 0, column.max or 0
-            inside = [
-                one for one in held if one == letter or first <= _position(one) <= last
-            ]
+            inside = [one for one in held if one == letter or first <= _position(one) <= last]
             hidden += sorted(inside, key=_position)
     return hidden
 
@@ -249,9 +283,7 @@ def _choose(book: Any, wanted: str | None, path: Path) -> tuple[Any, list[Findin
                 return sheet, []
         names = [sheet.title for sheet in sheets]
         raise FileError("readers.no_such_sheet", path=path, sheet=wanted, sheets=names)
-    filled = [
-        sheet for sheet in sheets if any(cell.value is not None for cell in cells_of(sheet))
-    ]
+    filled = [sheet for sheet in sheets if any(cell.value is not None for cell in cells_of(sheet))]
     visible = [sheet for sheet in filled if sheet.sheet_state == "visible"]
     # a sheet of nothing but lines of text ("Read me") is passed over for a table
     tables = [sheet for sheet in visible if _holds_table(sheet)]

@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
 from lipgeo.errors import FileError
-from lipgeo.report import CheckReport, Finding, Severity
-from lipgeo.words import say
+from lipgeo.report import CheckReport, Finding, Severity, finding
+from lipgeo.words import Sentence, say
 
 __all__ = ["SPACES", "TextForm", "TextSource", "name_of_source", "open_bytes", "sniff"]
 
@@ -139,9 +139,8 @@ def sniff(source: TextSource, *, name: str | None = None) -> TextForm:
     called = name_of_source(source, name)
     found: list[Finding] = []
 
-    def note(check: str, severity: Severity = "note", **values: object) -> None:
-        sentence = say(f"readers.{check}", name=called, **values)
-        found.append(Finding(check, severity, called, sentence))
+    def note(check: str, severity: Severity = "note", **values: Any) -> None:
+        found.append(finding(f"readers.{check}", severity, called, name=called, **values))
 
     encoding, head, whole = _sniff_encoding(source, called)
     note("encoding", encoding=encoding)
@@ -161,13 +160,14 @@ def sniff(source: TextSource, *, name: str | None = None) -> TextForm:
     declared = re.fullmatch(r'"?sep=(.)"?', lines[0].strip(), re.IGNORECASE)
     delimiter = declared.group(1) if declared else _delimiter(lines, length)
     if delimiter is None:
-        note("no_delimiter", length=length or say("readers.varying"))
+        note("no_delimiter", length=length or Sentence("readers.varying"))
         return TextForm(
             encoding, None, ".", False, CheckReport(found), line_length=length, head=head_lines
         )
     note("delimiter", delimiter=_show(delimiter))
 
     rows, ends = _parse(lines, delimiter)
+    rows = rows[: _end_of_table(rows)]
     if declared:  # "sep=;" splits like a row of two fields where it stands above two columns
         rows[0] = []
     split = Counter(len(row) for row in rows if len(row) > 1)  # titles and notes are one field
@@ -264,10 +264,20 @@ def _parse(lines: Sequence[str], delimiter: str) -> tuple[list[list[str]], list[
     return rows, ends
 
 
+def _end_of_table(rows: Sequence[Sequence[str]]) -> int:
+    """Return where the notes below a table begin: at a blank line with nothing as wide after it."""
+    widths = [len(row) if any(cell.strip() for cell in row) else 0 for row in rows]
+    width = max(widths, default=0)
+    last = max((at for at, one in enumerate(widths) if one == width), default=0)
+    blank = next((at for at in range(last + 1, len(rows)) if widths[at] == 0), None)
+    return len(rows) if blank is None or blank != last + 1 else blank
+
+
 def _delimiter(lines: Sequence[str], length: int | None) -> str | None:
     found: dict[str, tuple[int, int, bool]] = {}  # titles above, fields, commas only in numbers
     for delimiter in _DELIMITERS:
         rows, _ = _parse(lines, delimiter)
+        rows = rows[: _end_of_table(rows)]
         filled = [row for row in rows if any(cell.strip() for cell in row)]
         while len(filled) > 1 and len(filled[-1]) == 1:  # notes below the table
             filled.pop()

@@ -8,6 +8,11 @@ the table, notes below.
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +27,21 @@ from lipgeo.files import sha256_of
 from lipgeo.geography.hierarchy import fold
 from lipgeo.geography.restoring import restore_ids
 from lipgeo.readers.columns import (
+    ID_COLUMNS,
     Places,
+    are_coded,
     codes_in_labels,
     find_places,
     known_units,
     name_columns,
     only_level,
 )
+from lipgeo.readers.deliveries import read_delivery
 from lipgeo.readers.ivt import is_ivt, read_ivt
+from lipgeo.readers.long_tables import long_form, select_rows
+from lipgeo.readers.own_areas import is_table_of_areas, table_of_areas
 from lipgeo.readers.sheets import Sheet, read_sheet
+from lipgeo.readers.sniff import sniff
 from lipgeo.readers.statcan.cells import read_cells
 from lipgeo.readers.statcan.profile import read_profile
 from lipgeo.readers.statcan.profile_files import is_profile
@@ -39,13 +50,13 @@ from lipgeo.tables.census_table import CensusTable
 
 __all__ = ["as_units_by_rows", "read_table"]
 
-#: share of headers with a code that says that units stand across
-_ACROSS = 0.5
 #: the mark the browser leaves on a header of a blank corner
 _BLANK = re.compile(r"^column_\d+$")
 
 
-def as_units_by_rows(frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[Finding]]:
+def as_units_by_rows(
+    frame: pd.DataFrame, name: str, *, level: str | None = None, vintage: int | None = None
+) -> tuple[pd.DataFrame, list[Finding]]:
     """Return a table with one row a unit, turned where its headers bear the units' codes.
 
     Parameters
@@ -54,6 +65,9 @@ def as_units_by_rows(frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list
         As the file stands.
     name
         How messages call it.
+    level, vintage
+        What the units are, where it is known; without it nearly all headers need a code that can
+        be nothing else (see :func:`~lipgeo.readers.columns.are_coded`).
 
     Returns
     -------
@@ -77,9 +91,9 @@ def as_units_by_rows(frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list
     if len(others) < 2:
         return frame, []
     coded = codes_in_labels(others).notna()
-    known = any(geography.id_column(str(column)) for column in frame.columns)
+    known = any(map(is_id_column, frame.columns))
     year_like = others.str.fullmatch(r"\d{4}").all()
-    if known or year_like or coded.mean() <= _ACROSS:
+    if known or year_like or not are_coded(others, level, vintage):
         return frame, []
     rows = frame.iloc[:, 0].astype("string")
     there = rows.notna()
@@ -101,7 +115,10 @@ def _unique(labels: list[str]) -> list[str]:
 
 
 #: columns of symbols: "immigrants_symbol", "immigrants (symbole)"
-_SYMBOL_ENDINGS = ("symbol", "symbole", "flag", "indicateur")
+_SYMBOL_ENDINGS = ("symbol", "symbole", "symbols", "symboles", "flag", "indicateur")
+#: files of a zip that are no table
+_ASIDE = ("metadata", "metadonnees", "_meta", "readme", "lisez", "geo_starting", "__macosx")
+_IN_NAME = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
 
 
 def read_table(
@@ -112,6 +129,7 @@ def read_table(
     vintage: int | None = None,
     sheet: str | None = None,
     encoding: str | None = None,
+    where: Mapping[str, str] | None = None,
 ) -> CensusTable:
     r"""Read a census table: what people keep, what Beyond 20/20 exports, ``.ivt`` and Parquet.
 
@@ -134,12 +152,17 @@ def read_table(
         Worksheet.
     encoding
         Encoding of a text, where the one found is wrong.
+    where
+        Which member of a dimension of a long table is wanted: ``{"Sex": "Total"}``. "Total" means
+        the one total of a dimension, whatever its words.
 
     Returns
     -------
     CensusTable
-        Ids whole again, as text; columns called as the dictionary of variables calls them where
-        their words leave no doubt, else as in the file; missing as NaN, the symbol beside it.
+        Of units of a level; or of your own areas (``level`` is ``None``) where labels are all
+        there is, as custom orders have them: no number is taken for a code because its digits
+        fit. Ids whole again, as text; columns called as the dictionary of variables calls them
+        where their words leave no doubt, else as in the file; missing as NaN, the symbol beside it.
 
     Raises
     ------
@@ -167,23 +190,43 @@ def read_table(
     path = require_path(path)
     if is_profile(path):
         return read_profile(path, level=level)
-    held = _read(path, sheet, encoding)
-    frame, turned = as_units_by_rows(held.frame, path.name)
+    if id is None and level is None and not where:
+        with _plain_file(path) as plain:
+            own = _own_areas(plain, path, vintage, sheet)
+        if own is not None:
+            return own
+    with _plain_file(path) as plain:
+        held = _read(plain, sheet, encoding)
+    form = None if id is not None else long_form([str(name) for name in held.frame.columns])
+    frame, beside, plain_words, notes = held.frame, None, True, list(held.notes)
+    if form is not None:
+        frame, beside, plain_words, found = select_rows(frame, form, where or {}, path.name, level)
+        notes += found
+        level, vintage = level or form.level, vintage or form.vintage or _census_year(held.frame)
+        if not _is_unit(frame[form.unit], form.unit):
+            id = form.unit  # labels of areas of no census
+    elif where:
+        raise TableError("readers.no_dimensions", name=path.name, where=list(where))
+    else:
+        frame, turned = as_units_by_rows(frame, path.name, level=level, vintage=vintage)
+        notes += turned
     places = find_places(frame, path, id=id, level=level, vintage=vintage)
     kept = only_level(places.ids, places.level)
     frame = frame[kept]
     ids, found = known_units(_rows(places, kept), path)
-    findings = [*held.notes, *turned, *places.findings, *found]
-    numbers, symbols, notes = _numbers(frame, places, held.decimal, path)
-    findings += notes
-    named, notes = name_columns(list(numbers.columns), places.vintage, path.name)
-    findings += notes
+    findings = [*notes, *places.findings, *found, *_other_levels(kept, places, path)]
+    numbers, symbols, found = _numbers(frame, places, held.decimal, path, beside)
+    findings += found
+    named: dict[str, str] = {}
+    if plain_words:
+        named, found = name_columns(list(numbers.columns), places.vintage, path.name)
+        findings += found
     there = ids.notna()
     units = pd.Index(ids[there].astype(object), name="unit_id")
     numbers = numbers[there].rename(columns=named).set_axis(units)
     symbols = symbols[there].rename(columns=named).set_axis(units)
-    first, notes = _once(numbers, symbols, frame.index[there], path)
-    findings += notes
+    first, found = _once(numbers, symbols, frame.index[there], path)
+    findings += found
     if not len(numbers):
         raise TableError("readers.no_rows", name=path.name)
     return CensusTable(
@@ -196,6 +239,95 @@ def read_table(
         parents=_tracts(places, frame, there, units, first),
         notes=CheckReport(findings),
     )
+
+
+def _own_areas(
+    path: Path, given: Path, vintage: int | None, sheet: str | None
+) -> CensusTable | None:
+    """Return a delivery as a table of the user's own areas; ``None`` where it is something else."""
+    if sheet is not None or is_ivt(path) or _magic(path) == b"PAR1":
+        return None
+    try:
+        headers = list(read_headers(path))
+        if any(map(is_id_column, headers)) or long_form(headers) is not None:
+            return None
+        delivery = read_delivery(path)
+    except (FileError, TableError):
+        return None  # the table reader says what is the matter
+    labels = delivery.labels["label"].astype("string")
+    bare = labels.str.fullmatch(r"[\d.,\s]*|[A-Za-z]\d[A-Za-z]").all()
+    other = delivery.layout == "long" or (delivery.layout == "down" and bare)
+    if other or are_coded(labels, None, vintage) or not is_table_of_areas(delivery, headers):
+        return None
+    years = {int(year) for year in _IN_NAME.findall(path.name)} & set(geography.vintages())
+    year = vintage or (years.pop() if len(years) == 1 else None)
+    return table_of_areas(delivery, year, sources_of([given]))
+
+
+def read_headers(path: Path) -> tuple[str, ...]:
+    """Return the headers of a text; of a workbook those of its first filled row."""
+    if _magic(path) == b"PK\x03\x04":
+        return tuple(str(name) for name in read_sheet(path).frame.columns)
+    return sniff(path).columns
+
+
+def is_id_column(name: object) -> bool:
+    """Say whether a header says that a column holds ids of census units."""
+    text = str(name)
+    return geography.id_column(text) is not None or geography.fold(text) in ID_COLUMNS
+
+
+def _census_year(frame: pd.DataFrame) -> int | None:
+    """Return the census that a column of census years says of all rows."""
+    for name in frame.columns:
+        if fold(str(name)) in ("censusyear", "anneerecensement"):
+            years = frame[name].dropna().unique()
+            if len(years) == 1 and str(years[0]).isdecimal():
+                return int(years[0])
+    return None
+
+
+def _is_unit(ids: pd.Series, column: str) -> bool:
+    """Say whether the units of a long table are census units, by their DGUIDs or their header."""
+    text = ids.astype("string")
+    return is_id_column(column) or bool(text.str.fullmatch(r"\d{4}[AS]\d{4}.+").mean() > 0.5)
+
+
+def _other_levels(kept: pd.Series, places: Places, path: Path) -> list[Finding]:
+    """Count the rows of other levels, which are left out."""
+    if kept.all():
+        return []
+    count = int((~kept).sum())
+    return [
+        finding("readers.other_levels", "note", path.name, value=count, count=count,
+                level=places.level or "")
+    ]  # fmt: skip
+
+
+@contextmanager
+def _plain_file(path: Path) -> Iterator[Path]:
+    """Give a file, or the one table in a zip as a file of its name."""
+    if not zipfile.is_zipfile(path):
+        yield path
+        return
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if "[Content_Types].xml" in names:
+            yield path
+            return
+        tables = [
+            name
+            for name in names
+            if name.casefold().endswith((".csv", ".tab", ".tsv", ".txt", ".xlsx", ".parquet"))
+            and not any(word in name.casefold() for word in _ASIDE)
+        ]
+        if len(tables) != 1:
+            raise FileError("readers.tables_in_zip", path=path, tables=tables)
+        with tempfile.TemporaryDirectory() as folder:
+            inner = Path(folder, Path(tables[0]).name)
+            with archive.open(tables[0]) as source, inner.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            yield inner
 
 
 def sources_of(paths: list[Path]) -> pd.DataFrame:
@@ -233,7 +365,11 @@ def _rows(places: Places, kept: pd.Series) -> Places:
 
 
 def _numbers(
-    frame: pd.DataFrame, places: Places, decimal: str, path: Path
+    frame: pd.DataFrame,
+    places: Places,
+    decimal: str,
+    path: Path,
+    beside: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[Finding]]:
     """Return numbers and symbols of the columns that hold numbers, and which do not.
 
@@ -242,36 +378,75 @@ def _numbers(
     TableError
         Cells of a column of numbers that are neither numbers nor symbols.
     """
-    values: dict[str, npt.NDArray[np.float64]] = {}
-    marks: dict[str, npt.NDArray[np.object_]] = {}
-    problems: list[dict[str, object]] = []
-    texts: list[str] = []
-    beside = _symbol_columns(frame)
-    for name in frame.columns:
-        if name == places.column or name in places.others or name in beside.values():
-            continue
-        cells = frame[name]
-        symbol = frame[beside[name]] if name in beside else None
-        column, symbols, unread = read_cells(cells, decimal, symbol)
-        if unread.sum() > (~np.isnan(column)).sum():
-            texts.append(name)
-            continue
-        problems += [
-            {"row": frame.index[at], "column": name, "given": str(cells.iloc[at])}
-            for at in np.flatnonzero(unread)
-        ]
-        values[name], marks[name] = column, symbols
+    beside = _symbol_columns(frame) if beside is None else dict(beside)
+    aside = {places.column, *places.others, *beside.values(), *_not_counted(frame)}
+    names = [name for name in frame.columns if name not in aside]
+    if not names:
+        raise TableError("readers.no_numbers", name=path.name, columns=list(frame.columns))
+    values, marks, unread = _cells(frame[names], decimal)
+    nothing = pd.Series(pd.NA, index=frame.index, dtype="string")
+    for at, name in enumerate(names):
+        if name in beside:
+            _, given, _ = read_cells(nothing, decimal, frame[beside[name]])
+            marks[:, at] = np.where(given != "", given, marks[:, at])
+    bad, good = unread.sum(axis=0), (~np.isnan(values)).sum(axis=0)
+    # a column with neither is one of numbers that are all missing, unless it has no symbol
+    texts = bad > good
+    problems = [
+        {"row": frame.index[row], "column": names[at], "given": str(frame[names[at]].iloc[row])}
+        for at in np.flatnonzero(~texts & (bad > 0))
+        for row in np.flatnonzero(unread[:, at])
+    ]
     if problems:
         cells_shown = [f"{one['column']}, {one['row']}: {one['given']}" for one in problems]
         raise TableError("readers.not_numbers", problems, name=path.name, cells=cells_shown)
-    if not values:
+    if texts.all():
         raise TableError("readers.no_numbers", name=path.name, columns=list(frame.columns))
     notes = []
-    if texts:
-        notes.append(finding("readers.texts", "note", path.name, columns=texts))
-    symbols = pd.DataFrame(marks, index=frame.index)
-    symbols = symbols.loc[:, symbols.ne("").any()]
-    return pd.DataFrame(values, index=frame.index), symbols, notes
+    if texts.any():
+        left = [names[at] for at in np.flatnonzero(texts)]
+        notes.append(finding("readers.texts", "note", path.name, columns=left))
+    kept = [names[at] for at in np.flatnonzero(~texts)]
+    marks = marks[:, ~texts]
+    dashes = int((marks == "-").sum())
+    if dashes:
+        notes.append(finding("readers.dashes", "note", path.name, value=dashes, count=dashes))
+    symbols = pd.DataFrame(marks, index=frame.index, columns=kept)
+    symbols = symbols.loc[:, (marks != "").any(axis=0)]
+    return pd.DataFrame(values[:, ~texts], index=frame.index, columns=kept), symbols, notes
+
+
+def _cells(
+    frame: pd.DataFrame, decimal: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.object_], npt.NDArray[np.bool_]]:
+    """Return numbers, symbols and what is neither; a text is read once however often it stands."""
+    if any(pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes):
+        read = [read_cells(frame[name], decimal) for name in frame.columns]
+        return (
+            np.column_stack([one[0] for one in read]),
+            np.column_stack([one[1] for one in read]),
+            np.column_stack([one[2] for one in read]),
+        )
+    flat = frame.to_numpy(dtype=object, na_value=None).ravel()
+    where, kinds = pd.factorize(flat)
+    # one more text, which is none: its code is -1
+    text = pd.Series([*kinds, None], dtype="string")
+    values, marks, unread = read_cells(text, decimal)
+    return (
+        values[where].reshape(frame.shape),
+        marks[where].reshape(frame.shape),
+        unread[where].reshape(frame.shape),
+    )
+
+
+#: columns of a data table that say where a value stands, not what it is
+_NOT_COUNTED = {"refdate", "coordinate", "coordonnee", "vector", "vecteur", "uomid", "scalarid"}
+_NOT_COUNTED |= {"decimals", "periodedereference", "dataqualityflag", "cartodbid", "objectid"}
+_NOT_COUNTED |= {"geo", "geodesc", "gnr", "gnrlf", "tnrsf", "tnrlf", "ogcfid", "globalid"}
+
+
+def _not_counted(frame: pd.DataFrame) -> list[str]:
+    return [name for name in frame.columns if fold(str(name)) in _NOT_COUNTED]
 
 
 def _symbol_columns(frame: pd.DataFrame) -> dict[str, str]:

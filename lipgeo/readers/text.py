@@ -5,6 +5,7 @@ Cells become numbers afterwards; those that cannot are pointed at.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,8 +19,7 @@ import pyarrow.csv
 
 from lipgeo.errors import FileError
 from lipgeo.readers.sniff import SPACES, TextForm, TextSource, name_of_source, open_bytes
-from lipgeo.report import CheckReport, Finding, keep_notes
-from lipgeo.words import say
+from lipgeo.report import CheckReport, finding, keep_notes
 
 __all__ = ["MISSING", "read_fixed_table", "read_text_table", "to_numbers"]
 
@@ -289,6 +289,8 @@ def read_text_table(
     except (pa.ArrowInvalid, UnicodeError) as error:
         raise FileError("readers.not_a_table", name=called, reason=str(error)) from error
     ragged = [row for row in odd if row.actual_columns > 1]
+    if ragged and _are_below(source, form, ragged):
+        ragged = []
     if ragged:
         raise FileError(
             "readers.ragged",
@@ -297,10 +299,7 @@ def read_text_table(
             width=form.width,
             lines=[row.number for row in ragged],
         )
-    notes = [
-        Finding("footnote", "note", called, say("readers.footnote", name=called, text=row.text))
-        for row in odd
-    ]
+    notes = [finding("readers.footnote", "note", called, name=called, text=row.text) for row in odd]
     try:
         # the tail that rows ending in a delimiter leave is no column
         held = wanted[:-1] if form.short_header and columns is None else wanted
@@ -309,6 +308,24 @@ def read_text_table(
         raise FileError("readers.not_a_table", name=called, reason=str(error)) from error
     keep_notes(frame, CheckReport(notes))
     return frame
+
+
+def _are_below(
+    source: TextSource,
+    form: TextForm,
+    ragged: Sequence[pyarrow.csv.InvalidRow],
+) -> bool:
+    """Say whether odd lines are notes below the table: a blank line parts them from its end."""
+    with open_bytes(source) as stream:
+        lines = stream.read().decode(form.encoding, errors="replace").splitlines()
+    # a table that breaks off has no blank line before its last one
+    starts = [at for at, line in enumerate(lines) if at > form.skip and not line.strip(' ,;"')]
+    if not starts or starts[0] >= min(row.number for row in ragged):
+        return False
+    below = csv.reader(
+        (line for line in lines[starts[0] :] if line.strip()), delimiter=form.delimiter or ","
+    )
+    return all(len(row) != form.width for row in below)
 
 
 def _unique(names: Iterable[str]) -> list[str]:

@@ -36,8 +36,13 @@ _STRICT = (
         b"http://schemas.openxmlformats.org/drawingml/2006/main",
     ),
 )
-_MERGES = re.compile(rb"<(\w+:)?mergeCells\b.*?(</(\w+:)?mergeCells>|/>)", re.DOTALL)
-_MERGE = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*?\bref=[\"']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})[\"']")
+_MERGES = re.compile(
+    rb"<((?:\w+:)?)mergeCells\b[^>]*(?:(?<=/)>|(?<!/)>.*?</\1mergeCells>)", re.DOTALL
+)
+_PLACE = rb"[A-Z]{1,3}\d{1,7}"
+_MERGE = re.compile(
+    rb"<(?:\w+:)?mergeCell\b[^>]*?\bref=[\"'](" + _PLACE + rb":" + _PLACE + rb")[\"']"
+)
 #: bytes that the parts of a workbook may have, unpacked: a zip of a few kB can claim a terabyte
 _LARGEST = 1 << 30
 
@@ -94,7 +99,7 @@ def open_workbook(path: Path) -> Workbook:
 
 def cells_of(sheet: Any) -> Iterator[Any]:
     """Give the cells that a sheet holds, by row and column; none that it merely claims."""
-    held = sheet._cells  # noqa: SLF001 - iter_rows makes a cell of every place up to the last
+    held = sheet._cells
     for place in sorted(held):
         yield held[place]
 
@@ -130,7 +135,6 @@ def _titles(content: bytes, book: Any) -> dict[str, str]:
     reader.read_manifest()
     reader.read_workbook()
     parts = {
-        relation.target.lstrip("/"): sheet.name
-        for sheet, relation in reader.parser.find_sheets()
+        relation.target.lstrip("/"): sheet.name for sheet, relation in reader.parser.find_sheets()
     }
     return {part: title for part, title in parts.items() if title in book.sheetnames}

@@ -19,15 +19,17 @@ from lipgeo.files import (
     is_ours,
     json_text,
     read_manifest,
+    require_free,
+    unguard_csv,
     write_csv,
     write_manifest,
     write_workbook,
 )
 from lipgeo.registry.compile import CompiledSet
 from lipgeo.registry.overlaps import AreaIndex
-from lipgeo.report import CheckReport, Finding
+from lipgeo.report import CheckReport
 
-__all__ = ["is_set", "read_set", "write_set"]
+__all__ = ["SET", "is_set", "read_set", "write_set"]
 
 #: layout of the folder; a reader refuses a newer one; since 2 files have their bytes too
 SET_VERSION = 2
@@ -55,7 +57,7 @@ def write_set(made: CompiledSet, folder: str | Path, *, replace: bool = False) -
     folder
         Where to write.
     replace
-        Whether an existing folder gives way.
+        Whether an earlier set gives way; nothing else does.
 
     Returns
     -------
@@ -68,8 +70,10 @@ def write_set(made: CompiledSet, folder: str | Path, *, replace: bool = False) -
     Raises
     ------
     OutputError
-        The folder exists and ``replace`` is false, or it cannot be written.
+        The folder holds something that is no set or was put there since, or a set and ``replace``
+        is false; or it cannot be written.
     """
+    require_free(folder, SET, replace=replace)
     frame = made.areas.frame
     kinds = [made.kinds[str(area)] for area in frame.index]
     people = [made.people[str(area)] for area in frame.index]
@@ -139,7 +143,7 @@ def read_set(folder: str | Path) -> CompiledSet:
             pd.read_parquet(place / "units.parquet").astype("string"),
             as_drawn=as_drawn,
             vintage=manifest["meta"]["vintage"] if frame["definition"].eq("units").any() else None,
-            report=CheckReport(Finding(**row) for row in checks["areas"]),
+            report=CheckReport.from_records(checks["areas"]),
         )
         index = AreaIndex()
         for area, outline in frame.geometry.items():
@@ -153,7 +157,7 @@ def read_set(folder: str | Path) -> CompiledSet:
             overlaps=_read_csv(place / "overlaps.csv"),
             gaps=gpd.read_parquet(place / "gaps.parquet"),
             changes=_read_csv(place / "changes.csv"),
-            report=CheckReport(Finding(**row) for row in checks["findings"]),
+            report=CheckReport.from_records(checks["findings"]),
             meta=manifest["meta"],
             index=index,
         )
@@ -166,4 +170,6 @@ def _read_csv(path: Path) -> pd.DataFrame:
             frame[name] = pd.to_numeric(frame[name]).astype("float64")
         elif name == "intended":
             frame[name] = frame[name].eq("True").astype(bool)
+        else:
+            frame[name] = unguard_csv(frame[name])
     return frame

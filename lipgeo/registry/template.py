@@ -11,7 +11,7 @@ import pandas as pd
 import xlsxwriter
 
 from lipgeo.errors import FileError
-from lipgeo.files import file_in_one_step
+from lipgeo.files import WORKBOOK_PROPERTIES, file_in_one_step, require_free_file
 from lipgeo.geography.hierarchy import fold, levels_for, require_vintage, usual_vintage
 from lipgeo.readers.sheets import Sheet, read_sheet
 from lipgeo.registry.table import open_registry
@@ -55,7 +55,13 @@ class About:
 _USUAL = usual_vintage()
 
 
-def write_template(path: str | Path, *, vintage: int = _USUAL, lip_id: str | None = None) -> Path:
+def write_template(
+    path: str | Path,
+    *,
+    vintage: int = _USUAL,
+    lip_id: str | None = None,
+    replace: bool = False,
+) -> Path:
     """Write the bilingual workbook in which a partnership lists the units of its area.
 
     Parameters
@@ -66,6 +72,8 @@ def write_template(path: str | Path, *, vintage: int = _USUAL, lip_id: str | Non
         Census year the units are to be of.
     lip_id
         A partnership of the registry: its id and names are filled in.
+    replace
+        Whether a workbook as lipgeo wrote it gives way; one that somebody saved since does not.
 
     Returns
     -------
@@ -81,7 +89,7 @@ def write_template(path: str | Path, *, vintage: int = _USUAL, lip_id: str | Non
     RegistryError
         The partnership is not in the registry.
     OutputError
-        The place cannot be written.
+        The name does not end in ``.xlsx``, something stands there, or the place cannot be written.
 
     Examples
     --------
@@ -91,6 +99,7 @@ def write_template(path: str | Path, *, vintage: int = _USUAL, lip_id: str | Non
     ...     write_template(pathlib.Path(folder, "intake.xlsx"), lip_id="nb-moncton").name
     'intake.xlsx'
     """
+    require_free_file(path, replace=replace, endings=[".xlsx"])
     known = {"vintage": str(require_vintage(vintage))}
     if lip_id is not None:
         entry = open_registry().entries([lip_id]).iloc[0]
@@ -99,6 +108,7 @@ def write_template(path: str | Path, *, vintage: int = _USUAL, lip_id: str | Non
         book = xlsxwriter.Workbook(
             str(temporary), {"strings_to_numbers": False, "strings_to_formulas": False}
         )
+        book.set_properties(WORKBOOK_PROPERTIES)
         formats = {
             "head": book.add_format({"bold": True, "bottom": 1, "num_format": "@"}),
             "text": book.add_format({"num_format": "@"}),

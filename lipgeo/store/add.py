@@ -25,7 +25,7 @@ import shapely
 
 from lipgeo import geography
 from lipgeo.errors import CensusError, InputError, StoreError, require_path, require_paths
-from lipgeo.files import MANIFEST, folder_in_one_step, read_manifest
+from lipgeo.files import MANIFEST, folder_in_one_step, read_manifest, require_free
 from lipgeo.report import CheckReport
 from lipgeo.store import published
 from lipgeo.store.assemble import assemble
@@ -253,6 +253,8 @@ def _rebuild(
     store: Path, vintage: int, files: Sequence[SourceFile], steps: _Steps, *, made: bool
 ) -> CheckReport:
     home = store / str(vintage)
+    if vintage not in stored_vintages(store) or not (home / MANIFEST).is_file():
+        require_free(home, CENSUS, replace=True)
     before = _Before.read(home if vintage in stored_vintages(store) else None)
     if before.sources and before.made != made:
         raise CensusError("store.made_and_real", store=store, vintage=vintage)
@@ -266,6 +268,8 @@ def _rebuild(
     sources = [*before.sources, *(one.record for one in files)]
     sources.sort(key=lambda source: [source[k] for k in ("level", "role", "name", "sha256")])
     pieces.sort(key=lambda piece: (piece.level, *piece.order))
+    if all(piece.role == "published" for piece in pieces):
+        raise CensusError("store.no_units", files=[one.file for one in files], vintage=vintage)
     polygons = before.polygons()
     for one in files:
         if one.polygons is not None:
@@ -411,7 +415,7 @@ def _write_piece(folder: Path, piece: Piece) -> None:
 
 def _read_piece(path: Path) -> Piece:
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
         about = json.loads(table.schema.metadata[b"lipgeo"])
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise StoreError("store.damaged", file=path, reason=str(error)) from error

@@ -17,7 +17,7 @@ import pandas as pd
 
 from lipgeo import geography
 from lipgeo.census.data import COUNTS, LAND_AND_POINT, NAMES, Rows
-from lipgeo.report import Finding, Severity
+from lipgeo.report import Finding, Severity, finding
 from lipgeo.words import say, speaking
 
 __all__ = [
@@ -87,8 +87,12 @@ class ImportFinding:
     def finding(self) -> Finding:
         """The finding in the language in force; its value is the number of units."""
         value = float(len(self.units)) if self.units else None
-        sentence = self._sentence()
-        return Finding(self.name, self.severity, self.subject, sentence, value, self.limit)
+        given = {"subject": self.subject, "limit": self.limit, **self.values}
+        values = {name: one for name, one in given.items() if name not in ("value", "limit")}
+        return finding(
+            self.key, self.severity, self.subject, check=self.name, value=value, limit=self.limit,
+            units=self.units, count=len(self.units), **values,
+        )  # fmt: skip
 
     def record(self) -> dict[str, Any]:
         """Return it for the manifest: in English, with the first thousand ids."""

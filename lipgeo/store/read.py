@@ -413,7 +413,9 @@ class _LevelFile:
         try:
             self._raw = _Counted(path)
             # the counting file is read in place: a buffer would read ahead what nobody asked for
-            self._parquet = pq.ParquetFile(self._raw, pre_buffer=False)
+            self._parquet = pq.ParquetFile(
+                self._raw, pre_buffer=False, page_checksum_verification=True
+            )
             metadata = self._parquet.metadata
             if metadata.num_rows != self.rows:
                 raise StoreError("store.changed", file=path)
@@ -533,7 +535,11 @@ class _Published(Mapping[str, Mapping[str, Mapping[str, float]]]):
         path = self._data.folder / PUBLISHED
         try:
             raw = path.read_bytes()
-            frame = pq.ParquetFile(pa.BufferReader(raw)).read().to_pandas()
+            frame = (
+                pq.ParquetFile(pa.BufferReader(raw), page_checksum_verification=True)
+                .read()
+                .to_pandas()
+            )
         except (OSError, pa.ArrowException) as error:
             raise StoreError("store.damaged", file=path, reason=str(error)) from error
         self._data._small += len(raw)

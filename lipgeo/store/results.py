@@ -31,14 +31,18 @@ from lipgeo.files import (
     folder_in_one_step,
     json_text,
     read_manifest,
+    require_free,
+    require_free_file,
+    unguard_csv,
     write_csv,
     write_manifest,
     write_workbook,
 )
-from lipgeo.report import CheckReport, Finding
+from lipgeo.report import CheckReport
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.results import FLAGS
 from lipgeo.tables.variables import missing_symbols
+from lipgeo.tables.wide import table_of_numbers
 from lipgeo.words import say
 
 if TYPE_CHECKING:
@@ -50,6 +54,7 @@ __all__ = [
     "BUILD_VERSION",
     "read_build",
     "read_crosswalk",
+    "require_free_estimates",
     "write_build",
     "write_crosswalk",
     "write_estimates",
@@ -66,6 +71,8 @@ def write_estimates(
     names: pd.Series | None = None,
     explain: Sequence[str] | None = None,
     csv: CsvStyle = "en",
+    replace: bool = False,
+    shapes: gpd.GeoSeries | None = None,
 ) -> list[Path]:
     """Write estimates, what they are made of and what was missing; each file whole or not at all.
 
@@ -74,15 +81,20 @@ def write_estimates(
     estimates
         What :func:`lipgeo.weight_table` gave.
     path
-        ``.xlsx``: a workbook with the sheets *results, explain, missing, variables, flags,
-        sources, findings*; ``.csv``: the results, and beside them ``NAME_explain.csv`` and
-        ``NAME_missing.csv``; ``.parquet``: the results alone.
+        ``.xlsx``: a workbook with the sheets *table* (areas by variables, for people), *results,
+        explain, missing, variables, flags, sources, findings*; ``.gpkg``: the table with the
+        areas' shapes and the likely ranges, for a map; ``.csv``: the results, and beside
+        them ``NAME_explain.csv`` and ``NAME_missing.csv``; ``.parquet``: the results alone.
     names
         What areas are called, by id.
     explain
         Variables to explain; all where that is no more than 100,000 rows, else none.
     csv
         Form of CSV files: ``"en"`` or ``"fr"`` (semicolon, decimal comma).
+    replace
+        Whether earlier estimates give way; nothing else does.
+    shapes
+        Outlines of the areas, by id; a ``.gpkg`` needs them.
 
     Returns
     -------
@@ -92,13 +104,17 @@ def write_estimates(
     Raises
     ------
     OutputError
-        The ending is none of these, a sheet would be too long, or a file cannot be written.
+        The ending is none of these, something stands there, a sheet would be too long, or a file
+        cannot be written.
     """
-    target = Path(path)
+    target = require_free_estimates(path, replace=replace)
     results = _name_areas(estimates.frame, names)
     if target.suffix.lower() == ".parquet":
         with file_in_one_step(target) as temporary:
             results.to_parquet(temporary, index=False)
+        return [target]
+    if target.suffix.lower() == ".gpkg":
+        _write_shapes(estimates, target, names, shapes)
         return [target]
     missing = _name_areas(estimates.missing, names)
     made_of = _contributions(estimates, explain, names)
@@ -112,9 +128,11 @@ def write_estimates(
                     write_csv(frame, temporary, csv)
                 written.append(file)
         return written
-    if target.suffix.lower() != ".xlsx":
-        raise OutputError("store.ending", path=target)
-    sheets = [Sheet(say("store.results"), results, _title(estimates))]
+    table = table_of_numbers(estimates, names)
+    sheets = [
+        Sheet(say("store.table"), table.frame, formats=table.formats),
+        Sheet(say("store.results"), results, _title(estimates)),
+    ]
     if made_of is not None:
         starts = range(0, max(len(made_of), 1), XLSX_ROWS - 2)
         for number, start in enumerate(starts, start=1):
@@ -130,6 +148,50 @@ def write_estimates(
     with file_in_one_step(target) as temporary:
         write_workbook(sheets, temporary)
     return [target]
+
+
+def require_free_estimates(path: str | Path, *, replace: bool = False) -> Path:
+    """Return where estimates may be written; look before the work begins.
+
+    Raises
+    ------
+    OutputError
+        The ending is none that estimates have, or something stands there, or beside it where the
+        files of a CSV go.
+    """
+    target = Path(path)
+    ending = target.suffix.lower()
+    if ending not in (".xlsx", ".csv", ".parquet", ".gpkg"):
+        raise OutputError("store.ending", path=target)
+    require_free_file(target, replace=replace)
+    if ending == ".csv":
+        for part in ("_explain", "_missing"):
+            beside = target.with_name(target.stem + part + target.suffix)
+            require_free_file(beside, replace=replace)
+    return target
+
+
+def _write_shapes(
+    estimates: Estimates, target: Path, names: pd.Series | None, shapes: gpd.GeoSeries | None
+) -> None:
+    """Write areas with their shapes: ``area_id, area_name``, each variable and its likely range."""
+    ids = estimates.area_ids
+    held = None if shapes is None else shapes.reindex(ids)
+    bare = ids if held is None else list(held.index[held.isna() | held.is_empty])
+    if held is None or bare:
+        raise OutputError("store.no_shapes", path=target, areas=bare)
+    frame = _name_areas(pd.DataFrame({"area_id": ids}), names)
+    parts = {"": "value", "_likely_lower": "likely_lower", "_likely_upper": "likely_upper"}
+    for ending, column in parts.items():
+        wide = estimates.wide(column).loc[ids]
+        for name in wide.columns:
+            frame[f"{name}{ending}"] = wide[name].to_numpy(np.float64)
+    layer = gpd.GeoDataFrame(frame, geometry=held.to_numpy(), crs=held.crs)
+    with file_in_one_step(target) as temporary:
+        # GDAL goes by the ending
+        draft = temporary.with_name(temporary.name + ".gpkg")
+        layer.to_file(draft, layer="numbers", driver="GPKG")
+        draft.replace(temporary)
 
 
 def _name_areas(frame: pd.DataFrame, names: pd.Series | None) -> pd.DataFrame:
@@ -214,10 +276,17 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
         "report": crosswalk.report.to_records(),
         "parts": {name: _pack_frame(parts[name]) for name in _PARTS},
     }
+    if crosswalk.coarse is not None:
+        document["coarse"] = _pack_frame(pd.DataFrame({"share": crosswalk.coarse}))
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
     schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
     with file_in_one_step(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(schema), temporary, compression="zstd")
+        pq.write_table(
+            table.replace_schema_metadata(schema),
+            temporary,
+            compression="zstd",
+            write_page_checksum=True,
+        )
 
 
 def read_crosswalk(path: str | Path) -> Crosswalk:
@@ -232,7 +301,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     if not place.is_file():
         raise FileError("store.crosswalk.missing", path=place)
     with tell_damage(FileError, "store.not_one", path=place):
-        table = pq.read_table(place)
+        table = pq.read_table(place, page_checksum_verification=True)
         document: dict[str, Any] = json.loads((table.schema.metadata or {})[b"lipgeo"])
         version = int(document["version"])
     if version > VERSION:
@@ -242,12 +311,16 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
         if version > 1:
             rest = parts["sources"].pop("remainder")
             parts["remainder"] = rest.rename("share").reset_index()
+        coarse = None
+        if "coarse" in document:
+            coarse = _unpack_frame(document["coarse"])["share"].to_numpy(np.float64)
         pairs = table.replace_schema_metadata({b"pandas": table.schema.metadata[b"pandas"]})
         return Crosswalk(
             pairs.to_pandas(),
             **parts,
             meta=document["meta"],
-            report=CheckReport(Finding(**row) for row in document["report"]),
+            report=CheckReport.from_records(document["report"]),
+            coarse=coarse,
         )
 
 
@@ -270,12 +343,15 @@ def _pack_frame(frame: pd.DataFrame) -> str:
         use_dictionary=repeated,
         column_encoding=ids or None,
         write_statistics=False,
+        write_page_checksum=True,
     )
     return base64.b64encode(sink.getvalue().to_pybytes()).decode("ascii")
 
 
 def _unpack_frame(text: str) -> pd.DataFrame:
-    return pq.read_table(pa.BufferReader(base64.b64decode(text))).to_pandas()
+    return pq.read_table(
+        pa.BufferReader(base64.b64decode(text)), page_checksum_verification=True
+    ).to_pandas()
 
 
 #: layout of the directory; a reader refuses a newer one; since 2 files have their bytes too
@@ -320,7 +396,7 @@ def write_build(
     csv
         Form of the CSV files: ``"en"`` or ``"fr"`` (semicolon, decimal comma).
     replace
-        Whether an existing directory gives way.
+        Whether an earlier build gives way; nothing else does.
 
     Returns
     -------
@@ -344,12 +420,13 @@ def write_build(
     Raises
     ------
     OutputError
-        The folder exists and ``replace`` is false, or it cannot be written.
+        The folder holds something that is no build or was put there since, or a build and
+        ``replace`` is false; or it cannot be written.
     """
     from lipgeo.boundary.boundaries import Boundaries
 
     require_kind(boundaries, Boundaries, "errors.boundaries", "boundaries")
-    require_path(folder, "folder")
+    require_free(require_path(folder, "folder"), BUILD, replace=replace)
     given = boundaries.service_areas
     with folder_in_one_step(folder, replace=replace) as made:
         _write_geo(boundaries.areas, made / "areas.parquet")
@@ -380,7 +457,7 @@ def _read_csv(path: Path, csv: CsvStyle) -> pd.DataFrame:
             plain = frame[name].str.replace(",", ".") if csv == "fr" else frame[name]
             frame[name] = pd.to_numeric(plain).astype("float64")
         else:  # the apostrophe that keeps a formula text is the file's, not the name's
-            frame[name] = frame[name].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
+            frame[name] = unguard_csv(frame[name])
     return frame
 
 
@@ -430,7 +507,7 @@ def read_build(folder: str | Path) -> Boundaries:
             context=gpd.read_parquet(place / "context.parquet"),
             land=pq.read_table(place / "land.parquet").to_pandas(),
             meta=manifest["parameters"],
-            report=CheckReport(Finding(**row) for row in checks["findings"]),
+            report=CheckReport.from_records(checks["findings"]),
         )
 
 
@@ -449,5 +526,5 @@ def _service_areas(place: Path, manifest: dict[str, Any], checks: dict[str, Any]
         pq.read_table(place / "service_area_units.parquet").to_pandas(),
         as_drawn=drawn,
         vintage=manifest["parameters"].get("vintage"),
-        report=CheckReport(Finding(**row) for row in checks["service_areas"]),
+        report=CheckReport.from_records(checks["service_areas"]),
     )

@@ -83,7 +83,9 @@ def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, Any] | N
     """Write a plain table as Parquet; equal tables give equal bytes."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     about = {b"lipgeo": json.dumps(metadata or {}, ensure_ascii=False).encode()}
-    pq.write_table(table.replace_schema_metadata(about), path, compression="zstd")
+    pq.write_table(
+        table.replace_schema_metadata(about), path, compression="zstd", write_page_checksum=True
+    )
 
 
 def row_ranges(level: str, frames: Mapping[str, pd.DataFrame]) -> dict[str, _Range]:
@@ -162,6 +164,7 @@ def _write_level(path: Path, level: str, census: Assembled, ranges: Mapping[str,
         use_dictionary=[name for name in packed if name not in (*_SIDES, *_UNLIKE, SIZES)],
         column_encoding={name: "DELTA_BYTE_ARRAY" for name in _ALIKE if name in columns},
         data_page_size=_ONE_PAGE,
+        write_page_checksum=True,
     ) as writer:
         step = GROUP_ROWS * _CHUNK_GROUPS
         for start in range(0, max(len(frame), 1), step):

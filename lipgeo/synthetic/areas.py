@@ -13,11 +13,13 @@ import shapely
 
 from lipgeo.arrays import Floats, Ints
 from lipgeo.census.census import Census
+from lipgeo.synthetic.census import country_of
 from lipgeo.synthetic.land import noise
+from lipgeo.synthetic.units import settled_cells
 
 __all__ = ["service_areas", "unit_lists"]
 
-Kind = Literal["mixed", "redrawn", "freehand"]
+Kind = Literal["mixed", "redrawn", "freehand", "streets"]
 
 _CORNERS = 240  # of an outline drawn by hand
 _SHIFT_M = 6.0  # how far a redrawn outline strays from the units'
@@ -43,13 +45,15 @@ def service_areas(
     kind
         ``"redrawn"``: unions of dissemination areas, their outlines drawn again with other
         vertices and a few metres off; ``"freehand"``: outlines that ignore the units;
-        ``"mixed"``: one after the other.
+        ``"streets"``: settled ground, outlines along the streets where towns end, whatever units
+        they cut (of a census made with ``settled=True``); ``"mixed"``: the first two, one after the
+        other.
 
     Returns
     -------
     geopandas.GeoDataFrame
-        RangeIndex; ``area_id``, ``name_en``, ``name_fr`` (text), ``kind`` (redrawn or freehand),
-        ``geometry`` (polygons, EPSG:3347).
+        RangeIndex; ``area_id``, ``name_en``, ``name_fr`` (text), ``kind`` (redrawn, freehand,
+        streets), ``geometry`` (polygons, EPSG:3347).
 
     Examples
     --------
@@ -69,13 +73,15 @@ def service_areas(
     if kind != "mixed":
         kinds[:] = kind
     polygons = census.data.geometry("DA")
-    shapes = []
+    shapes: list[object] = []
     for number, heart in enumerate(hearts):
         distance = np.hypot(*(xy - xy[heart]).T)
         order = np.argsort(distance, kind="stable")
         reached = int(np.searchsorted(np.cumsum(people[order]), wanted[number])) + 1
         inside = order[:reached]
-        if kinds[number] == "redrawn":
+        if kinds[number] == "streets":
+            shapes.append(_along_streets(census, xy[heart], xy[order[:reached]], shapes))
+        elif kinds[number] == "redrawn":
             shapes.append(_redrawn(polygons[inside], seed * 1_000 + number))
         else:
             radius = distance[inside].max() + 0.4 * np.sqrt(_surface(polygons[heart]))
@@ -91,6 +97,22 @@ def service_areas(
         geometry=np.array(shapes, dtype=object),
         crs=census.crs,
     )
+
+
+def _along_streets(census: Census, heart: Floats, reached: Floats, taken: list[object]) -> object:
+    """Draw the settled ground around a heart that no area has yet, along the sides of cells."""
+    country = country_of(census)
+    plane, units = country.plane, country.units
+    centre = plane.centres[units.cells]
+    radius = np.hypot(*(reached - heart).T).max() + 1.0
+    inside = settled_cells(country.land, plane, units)
+    inside &= np.hypot(*(centre - heart).T) <= radius
+    for other in taken:
+        inside &= ~shapely.contains_xy(other, centre[:, 0], centre[:, 1])
+    label = np.full(len(plane.dry), -1, dtype=np.int64)
+    label[units.cells[inside]] = 0
+    shape = plane.outlines(label, 1)[0] if inside.any() else shapely.Polygon()
+    return shape if shapely.is_valid(shape) else shapely.make_valid(shape, method="structure")
 
 
 def _surface(polygon: object) -> float:

@@ -82,7 +82,9 @@ def country_of(census: Census) -> Country:
 _USUAL = geography.usual_vintage()
 
 
-def census(blocks: int = 10_000, *, vintage: int = _USUAL, seed: int = 1) -> Census:
+def census(
+    blocks: int = 10_000, *, vintage: int = _USUAL, seed: int = 1, settled: bool = False
+) -> Census:
     """Make a census of a country that does not exist.
 
     Parameters
@@ -94,6 +96,9 @@ def census(blocks: int = 10_000, *, vintage: int = _USUAL, seed: int = 1) -> Cen
         one country: most of their units are the same.
     seed
         The same seed gives the same census.
+    settled
+        Let towns end at a line, as real ones do: settled and empty ground stand side by side inside
+        blocks and areas. Otherwise people thin out evenly.
 
     Returns
     -------
@@ -128,7 +133,7 @@ def census(blocks: int = 10_000, *, vintage: int = _USUAL, seed: int = 1) -> Cen
             units = earlier(units, land, plane, year)
             codes = codes_before(codes, units, _places(units, plane), year)
             named = names_before(named, units, codes, land, year)
-    counts = cell_counts(land, plane, units, vintage)
+    counts = cell_counts(land, plane, units, vintage, settled=settled)
     silent = _silent(units, np.random.default_rng([land.seed, 9]))
     ids = _ids(units, codes, vintage)
     return Census(_assemble(Country(land, plane, units, vintage, counts, silent, ids), named))

@@ -17,6 +17,7 @@ from lipgeo.files import (
     file_entries,
     folder_in_one_step,
     listed_files,
+    require_free,
     write_manifest,
 )
 from lipgeo.maps.preview import preview
@@ -41,17 +42,20 @@ def run_demo(
     *,
     csv: CsvStyle = "en",
     progress: Callable[[str, float], None] = lambda step, done: None,
+    replace: bool = False,
 ) -> dict[str, Path]:
     """Run the whole chain on a made census: files, store, areas, fit, order files, map.
 
     Parameters
     ----------
     folder
-        Where to leave everything; an earlier demonstration there gives way.
+        Where to leave everything.
     csv
         Form of the CSV files.
     progress
         Called with a sentence and how far that step is, 0 to 1.
+    replace
+        Whether an earlier demonstration gives way, if nothing was put there since.
 
     Returns
     -------
@@ -61,10 +65,10 @@ def run_demo(
     Raises
     ------
     OutputError
-        The folder cannot be written.
+        The folder holds something, which is not to give way, or it cannot be written.
     """
-    target = Path(folder)
-    with folder_in_one_step(target, replace=True) as made:
+    target = require_free(folder, DEMO, replace=replace)
+    with folder_in_one_step(target, replace=replace) as made:
         progress(say("synthetic.making"), 0.0)
         invented = synthetic.census(blocks=_BLOCKS)
         files = synthetic.write_files(invented, made / "census-files")
@@ -93,9 +97,9 @@ def run_demo(
         write_manifest(made, DEMO, content, file_entries(made, listed_files(made)))
         progress(say("synthetic.writing"), 1.0)
     return {
-        say("synthetic.order"): target / "order" / "README.md",
-        say("synthetic.shapefile"): target / "order" / f"areas_{census.vintage}.zip",
-        say("synthetic.concordance"): target / "order" / "concordance.xlsx",
+        say("synthetic.order"): target / "order" / "send" / "README.html",
+        say("synthetic.shapefile"): target / "order" / "send" / f"areas_{census.vintage}.zip",
+        say("synthetic.concordance"): target / "order" / "send" / "concordance.xlsx",
         say("synthetic.map"): target / "map.html",
         say("synthetic.build"): target / "build",
         say("synthetic.files"): target / "census-files",

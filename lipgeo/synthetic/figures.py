@@ -17,6 +17,8 @@ from lipgeo.synthetic.people import people as people_of
 
 __all__ = ["MadeTable", "table"]
 
+#: levels of small areas, whose tables hide small counts of a sample
+_SMALL = ("DB", "DA")
 #: columns that are published as counted; all others come from the long form
 _SHORT = ("population", "dwellings", "households", "official_languages_total", "english_only",
           "french_only", "english_and_french", "neither_language")  # fmt: skip
@@ -63,6 +65,7 @@ def table(
     people: People | None = None,
     incomes: bool = True,
     rounded: bool = True,
+    hidden: bool | None = None,
     floors: bool = True,
     suppressed: float = 0.0,
     seed: int = 1,
@@ -82,6 +85,9 @@ def table(
     rounded
         Round counts at random to base 5, long-form counts below 10 to 0 or 10, and percentages
         and dollars as published. Population, dwellings and households are never rounded.
+    hidden
+        Publish long-form counts below 10 as 0, as the tables of small areas of 2021 do, and do not
+        round them; by default as the census did.
     floors
         Suppress what Statistics Canada suppresses: characteristics below 40 people, income below
         250 people or 40 households.
@@ -121,9 +127,11 @@ def table(
     truth = truth.reindex(pd.Index(order, name="unit_id"))
     rng = np.random.default_rng([seed, 23, geography.require_vintage(census.vintage)])
     frame = truth.copy()
+    if hidden is None:
+        hidden = geography.has_trait(census.vintage, "small_counts_hidden") and level in _SMALL
     if rounded:
         for name in frame.columns:
-            frame[name] = _round_values(name, frame[name].to_numpy(), rng)
+            frame[name] = _round_values(name, frame[name].to_numpy(), rng, hidden=hidden)
     silent = census.units(level)["population"].isna().to_numpy()
     symbols = _symbols(truth, silent, floors, suppressed, rng)
     frame = frame.mask(symbols != "")
@@ -135,7 +143,7 @@ def table(
     return MadeTable(frame, symbols, truth, rules, denominators, level, census.vintage)
 
 
-def _round_values(name: str, values: Floats, rng: np.random.Generator) -> Floats:
+def _round_values(name: str, values: Floats, rng: np.random.Generator, *, hidden: bool) -> Floats:
     if name in _EXACT:
         return values
     if name == "low_income_prevalence":
@@ -145,7 +153,7 @@ def _round_values(name: str, values: Floats, rng: np.random.Generator) -> Floats
     luck = rng.random(len(values))
     if name not in _SHORT:
         small = values < 10
-        to_ten = np.where(luck < values / 10, 10.0, 0.0)
+        to_ten = np.where((luck < values / 10) & ~np.bool_(hidden), 10.0, 0.0)
         return np.where(small, to_ten, _to_five(values, luck))
     return _to_five(values, luck)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lipgeo.arrays import Floats, Ints
+from lipgeo.arrays import Flags, Floats, Ints
 from lipgeo.census.data import hilbert
 from lipgeo.geography.hierarchy import vintages
 from lipgeo.synthetic.forming import (
@@ -40,11 +40,28 @@ from lipgeo.synthetic.forming import (
 from lipgeo.synthetic.land import Land, chance, noise
 from lipgeo.synthetic.plane import Plane
 
-__all__ = ["Units", "cell_counts", "make_units"]
+__all__ = ["Units", "cell_counts", "make_units", "settled_cells"]
+
+#: how far apart towns of settled ground stand, metres
+_TOWN_M = 6e3
 
 
-def cell_counts(land: Land, plane: Plane, units: Units, vintage: int) -> dict[str, Ints]:
+def settled_cells(land: Land, plane: Plane, units: Units) -> Flags:
+    """Return which land cells are settled ground where towns end at a line; (cells,).
+
+    Town and field stand side by side: the line runs along the sides of cells, as streets do, and
+    through blocks and areas.
+    """
+    xy = plane.centres[units.cells]
+    return np.asarray(noise(xy[:, 0], xy[:, 1], _TOWN_M, land.seed * 97 + 74) > -0.2)
+
+
+def cell_counts(
+    land: Land, plane: Plane, units: Units, vintage: int, *, settled: bool = False
+) -> dict[str, Ints]:
     """Return the counts of each land cell.
+
+    With ``settled``, one cell in thirty keeps its people outside towns (:func:`settled_cells`).
 
     Returns
     -------
@@ -62,6 +79,9 @@ def cell_counts(land: Land, plane: Plane, units: Units, vintage: int) -> dict[st
     lived = rng.random(count) > 0.22 + 0.2 * (remote < 1.2)
     people = rng.gamma(1.1, dense) * lived
     people *= np.where(rng.random(count) < 0.012, 6.0, 1.0)
+    if settled:
+        kept = chance(units.cells, 5, land.seed * 97 + 75) < 1 / 30
+        people *= settled_cells(land, plane, units) | kept
     drift = 1 + 0.11 * noise(xy[:, 0], xy[:, 1], 60e3, land.seed * 97 + 72) + 0.06
     people *= drift ** ((vintage - vintages()[-1]) / 5)
     population = np.floor(people + rng.random(count)).astype(np.int64)

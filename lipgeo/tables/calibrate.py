@@ -28,10 +28,25 @@ _MET = 1e-6
 #: a control missed by more than this, and by more than this share of it, is named
 _NOTABLE = 0.5
 _NOTABLE_SHARE = 0.001
+#: Share of a control within which several controls are met: counts of one area come from different
+#: questions, universes and roundings, and sources are rounded on their own. What is asked for
+#: beyond that is bought with shares moved the wrong way.
+TOLERANCE = 0.002
+#: variance of random rounding of a control to base 5
+_ROUNDED = 4.0
+#: People who live together, as one building's do: a unit's split is as sure as that of so many
+#: clumps. It weighs moved shares against missed controls.
+_CLUMP = 70.0
 _RESIDUALS = ("target_id", "variable", "control", "before", "after", "residual")
 
 
-def calibrate(xw: Crosswalk, controls: pd.DataFrame, sources: pd.DataFrame) -> Crosswalk:
+def calibrate(
+    xw: Crosswalk,
+    controls: pd.DataFrame,
+    sources: pd.DataFrame,
+    *,
+    tolerance: float | None = None,
+) -> Crosswalk:
     """Move shares so that areas meet known totals, and as little as that allows.
 
     Of all shares that meet the controls, those of least relative entropy to the shares given are
@@ -47,6 +62,10 @@ def calibrate(xw: Crosswalk, controls: pd.DataFrame, sources: pd.DataFrame) -> C
         Index target ids, one column a variable; totals known for the areas. Missing where none is.
     sources
         Index source ids, the same columns: what each source holds.
+    tolerance
+        Share of a control within which it is to be met; 0 is to the last digit. By default 0 for
+        one variable and 0.002 for several: controls of several variables disagree by rounding and
+        definition, and forced to agree they move shares the wrong way.
 
     Returns
     -------
@@ -68,7 +87,12 @@ def calibrate(xw: Crosswalk, controls: pd.DataFrame, sources: pd.DataFrame) -> C
     Minimises ``sum m_i sum_j w_ij log(w_ij / w0_ij)`` subject to ``sum_i x_iv w_ij = T_jv`` and
     ``sum_j w_ij + remainder_i = 1``, by Newton's method on its dual; ``m_i`` is the mean over
     variables of ``x_iv`` in units of the mean control. A share of 0 stays 0. Controls that
-    contradict each other are missed by as little as possible, in the sum of squares.
+    contradict each other are missed by as little as possible, in the sum of squares. With a
+    tolerance, the sum of squares of what is missed, each over the variance of its control
+    (``(tolerance T)^2 + 4``), is added to what is minimised: a control is met as well as it
+    is known.
+
+    Targets may overlap by slivers. Sources that move no longer lie in two targets at once.
 
     Examples
     --------
@@ -89,8 +113,10 @@ def calibrate(xw: Crosswalk, controls: pd.DataFrame, sources: pd.DataFrame) -> C
     wanted = _controls(controls, pairs)
     held = _source_amounts(sources, wanted, pairs)
     _require_enough(wanted, held, pairs)
-    moved = _Problem.of(pairs, wanted, held).solve(pairs)
-    return _with(xw, pairs, wanted, held, moved)
+    if tolerance is None:
+        tolerance = 0.0 if wanted.shape[1] == 1 else TOLERANCE
+    moved = _Problem.of(pairs, wanted, held, tolerance).solve(pairs)
+    return _with(xw, pairs, wanted, held, moved, tolerance=tolerance)
 
 
 def residuals(xw: Crosswalk) -> pd.DataFrame:
@@ -227,6 +253,8 @@ class _Problem:
         What each holds of each variable, times the share free to move.
     goal
         What free shares must give, targets by variables; ``asked`` where there is a control.
+    allowed
+        Variance of each control over what moving shares costs: how loosely it is to be met.
     """
 
     rows: Ints
@@ -240,9 +268,12 @@ class _Problem:
     x: Floats
     goal: Floats
     asked: Flags
+    allowed: Floats
 
     @classmethod
-    def of(cls, pairs: Pairs, wanted: pd.DataFrame, held: pd.DataFrame) -> _Problem:
+    def of(
+        cls, pairs: Pairs, wanted: pd.DataFrame, held: pd.DataFrame, tolerance: float
+    ) -> _Problem:
         """Take the pairs apart into what stays and what may move."""
         # what sources hold, in units of the mean control of each variable
         amounts = held.to_numpy()
@@ -263,6 +294,8 @@ class _Problem:
         remainder = pairs.crosswalk.remainder["share"].to_numpy()[rows]
         rest = np.flatnonzero(remainder > 0)
         asked = wanted.notna().to_numpy()
+        known = np.nan_to_num(wanted.to_numpy())
+        variance = (tolerance * known) ** 2 + _ROUNDED if tolerance > 0 else np.zeros(known.shape)
         return cls(
             rows=rows,
             free=free,
@@ -275,6 +308,7 @@ class _Problem:
             x=x[rows],
             goal=np.where(asked, np.nan_to_num(wanted.to_numpy() / scale) - by, 0.0),
             asked=asked,
+            allowed=variance / (scale * _CLUMP),
         )
 
     def shares(self, force: Floats) -> tuple[Floats, Floats, Floats]:
@@ -303,7 +337,9 @@ class _Problem:
             return _Moved(share, remainder)
         force = np.zeros(self.goal.shape)
         for loose in _LOOSENESS:
-            force = self._newton(force, loose)
+            force = self._newton(force, np.maximum(self.allowed, loose))
+            if loose <= self.allowed[self.asked].min():
+                break
         moved, rest, _ = self.shares(force)
         share[self.free] = moved
         left = np.zeros(len(self.rows))
@@ -311,7 +347,7 @@ class _Problem:
         remainder[self.rows] = left
         return _Moved(share, remainder)
 
-    def _newton(self, force: Floats, loose: float) -> Floats:
+    def _newton(self, force: Floats, loose: Floats) -> Floats:
         """Climb the dual, a concave function, from where the looser one ended."""
         value = self._dual(force, loose)
         at = np.flatnonzero(self.asked.ravel())
@@ -322,7 +358,7 @@ class _Problem:
             if np.abs(slope[at]).max(initial=0.0) < 1e-13:
                 break
             # Newton's step
-            curve = self._curve(shares)[at][:, at] + loose * scipy.sparse.identity(len(at))
+            curve = self._curve(shares)[at][:, at] + scipy.sparse.diags(loose.ravel()[at])
             step = np.zeros(force.size)
             step[at] = scipy.sparse.linalg.spsolve(curve.tocsc(), slope[at])
             gain = float(slope[at] @ step[at])
@@ -341,16 +377,16 @@ class _Problem:
                 break
         return force
 
-    def _dual(self, force: Floats, loose: float) -> float:
+    def _dual(self, force: Floats, loose: Floats) -> float:
         """Return the dual, which is greatest where the controls are met."""
         _, _, scaled = self.shares(force)
         return float(
             (force * self.goal).sum()
             - self.mass @ scaled
-            - loose / 2 * (force[self.asked] ** 2).sum()
+            - (loose * force**2)[self.asked].sum() / 2
         )
 
-    def _slope(self, force: Floats, shares: Floats, loose: float) -> Floats:
+    def _slope(self, force: Floats, shares: Floats, loose: Floats) -> Floats:
         """Return its derivative: what is lacking of each control."""
         given = np.zeros(self.goal.shape)
         np.add.at(given, self.column, shares[:, None] * self.x[self.source])
@@ -379,7 +415,13 @@ class _Problem:
 
 
 def _with(
-    xw: Crosswalk, pairs: Pairs, wanted: pd.DataFrame, held: pd.DataFrame, moved: _Moved
+    xw: Crosswalk,
+    pairs: Pairs,
+    wanted: pd.DataFrame,
+    held: pd.DataFrame,
+    moved: _Moved,
+    *,
+    tolerance: float,
 ) -> Crosswalk:
     """Return the calibrated crosswalk with what is left between it and its controls."""
     # each control with its row and column
@@ -411,18 +453,23 @@ def _with(
         meta={
             "calibration": {
                 "variables": [str(name) for name in wanted.columns],
+                "tolerance": float(tolerance),
                 "residuals": found[list(_RESIDUALS)].to_dict("records"),
             }
         },
-        report=CheckReport(_unmet(found)),
+        report=CheckReport(_unmet(found, tolerance)),
     )
 
 
-def _unmet(found: pd.DataFrame) -> list[Finding]:
+def _unmet(found: pd.DataFrame, tolerance: float) -> list[Finding]:
     """Return what must be said of controls not met: how many by a little, and each by more."""
     missed = found["residual"].abs()
     little = missed > _MET * found["control"].clip(lower=1.0)
-    much = missed > np.maximum(_NOTABLE, _NOTABLE_SHARE * found["control"])
+    # within twice what its rounding and definition allow a control counts as met
+    share = max(_NOTABLE_SHARE, 2 * tolerance)
+    much = missed > np.maximum(
+        _NOTABLE + (tolerance > 0) * 2 * _ROUNDED**0.5, share * found["control"]
+    )
     findings = []
     if little.any():
         findings.append(

@@ -8,15 +8,18 @@ Medians cannot be summed: of those with grouped counts the classes are summed, t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lipgeo.arrays import Flags, Floats
+from lipgeo.census.data import COUNTS
 from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import has_trait
+from lipgeo.report import Finding
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.pairs import Pairs
 from lipgeo.tables.variables import MISSING, Group, Variable, sampling_factor
@@ -26,6 +29,7 @@ __all__ = [
     "Classes",
     "ColumnReader",
     "Columns",
+    "HiddenCells",
     "Range",
     "Rounding",
     "classes_of",
@@ -42,6 +46,24 @@ REASONS = ("", "x", "F", "..", "...", "blank", "not_in_table", "zero", "denomina
 _SMALL = 10.0
 #: blocks below this population are rounded to base 5
 _SMALL_BLOCK = 15.0
+
+
+@dataclass(frozen=True)
+class HiddenCells:
+    """What the zeros of a table stand for.
+
+    Attributes
+    ----------
+    values, variances
+        By variable: mean and variance of what each unit's cell hides, 0 where it hides nothing;
+        in the order of the table's units.
+    notes
+        What was found.
+    """
+
+    values: Mapping[str, Floats] = field(default_factory=dict)
+    variances: Mapping[str, Floats] = field(default_factory=dict)
+    notes: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +92,13 @@ class Columns:
     amount
         What each source holds of what the variable counts (people, dwellings, households), else of
         the crosswalk's weight: the measure of what was observed.
+    scaled
+        Which may be scaled by that measure to what was not observed; one a column. Land says
+        nothing of people.
+    hidden
+        The part of the numerator that was published as 0.
+    hidden_variance
+        Variance of it, and of what the denominator has of the kind at the rate of all.
     """
 
     variables: tuple[Variable, ...]
@@ -83,9 +112,17 @@ class Columns:
     sampling: Floats
     ratio: Flags
     amount: Floats
+    scaled: Flags
+    hidden: Floats
+    hidden_variance: Floats
 
 
-def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) -> Columns:
+def columns_of(
+    table: CensusTable,
+    variables: Sequence[Variable],
+    pairs: Pairs,
+    hidden: HiddenCells | None = None,
+) -> Columns:
     """Bring a table to the order of a crosswalk's sources.
 
     Grouped medians become the share of people below the middle class's own middle: what can be
@@ -97,20 +134,23 @@ def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) 
         A denominator, numerator or group that a variable needs is not in the table.
     """
     require_parts(table.columns, variables)
-    reader = ColumnReader(table, pairs)
+    reader = ColumnReader(table, pairs, hidden)
     shape = (len(pairs.sources), len(variables))
     # written column by column
-    n, d, ceiling, numerator_base, denominator_base, held = (
-        np.zeros(shape, order="F") for _ in range(6)
+    n, d, ceiling, numerator_base, denominator_base, held, put_in, put_in_variance = (
+        np.zeros(shape, order="F") for _ in range(8)
     )
+    scaled = np.ones(len(variables), dtype=bool)
     reason = np.zeros(shape, dtype=np.int8, order="F")
     for at, one in enumerate(variables):
         n[:, at], d[:, at], reason[:, at] = reader.parts(one)
         seen = reason[:, at] == 0
         ceiling[:, at] = reader.ceiling_of(one)
         held[:, at] = reader.amounts_of(one)
+        scaled[at] = reader.may_scale(one)
+        put_in[:, at], put_in_variance[:, at] = reader.hidden_of(one)
         numerator_base[:, at], denominator_base[:, at] = reader.bases(one, n[:, at])
-        for values in (n, d, numerator_base, denominator_base):
+        for values in (n, d, numerator_base, denominator_base, put_in, put_in_variance):
             values[~seen, at] = 0.0
     observed = reason == 0
     return Columns(
@@ -127,6 +167,9 @@ def columns_of(table: CensusTable, variables: Sequence[Variable], pairs: Pairs) 
         ),
         ratio=np.array([one.is_ratio or bool(one.groups) for one in variables], dtype=bool),
         amount=held,
+        scaled=scaled,
+        hidden=put_in,
+        hidden_variance=put_in_variance,
     )
 
 
@@ -178,8 +221,9 @@ def rounding_of(one: Variable, level: str | None) -> Rounding:
 class ColumnReader:
     """Reads columns of a table in the order of a crosswalk's sources."""
 
-    def __init__(self, table: CensusTable, pairs: Pairs) -> None:
+    def __init__(self, table: CensusTable, pairs: Pairs, hidden: HiddenCells | None = None) -> None:
         self.table, self.pairs = table, pairs
+        self.hidden = HiddenCells() if hidden is None else hidden
         self.at = table.unit_ids.get_indexer(pairs.sources)
         self.known = self.at >= 0
         self._read: dict[str, tuple[Floats, npt.NDArray[np.int8]]] = {}
@@ -197,8 +241,35 @@ class ColumnReader:
                 for symbol in MISSING:
                     reason[symbols == symbol] = REASONS.index(symbol)
             reason[~self.known] = REASONS.index("not_in_table")
+            if name in self.hidden.values:
+                values = values + self._hidden(self.hidden.values, name)
             self._read[name] = np.where(reason == 0, values, 0.0), reason
         return self._read[name]
+
+    def _hidden(self, of: Mapping[str, Floats], name: str) -> Floats:
+        """Return means or variances of what the zeros of a column hide, 0 where they hide nothing.
+
+        They stand in the order of the table's units.
+        """
+        found = np.zeros(len(self.at))
+        if name in of:
+            found[self.known] = of[name][self.at[self.known]]
+        return found
+
+    def hidden_of(self, one: Variable) -> tuple[Floats, Floats]:
+        """Return what of a numerator was published as 0, and the variance of it over D."""
+        if one.groups or one.rule == "median":
+            return np.zeros(len(self.at)), np.zeros(len(self.at))
+        name = one.numerator or one.name
+        mean = self._hidden(self.hidden.values, name)
+        variance = self._hidden(self.hidden.variances, name)
+        if one.is_ratio and str(one.denominator) in self.hidden.variances:
+            top, bottom = self.column(name)[0].sum(), self.column(str(one.denominator))[0].sum()
+            rate = top / bottom if one.numerator and bottom > 0 else 0.0
+            variance = variance + rate**2 * self._hidden(
+                self.hidden.variances, str(one.denominator)
+            )
+        return mean, variance
 
     def parts(self, one: Variable) -> tuple[Floats, Floats, npt.NDArray[np.int8]]:
         """Return numerator, denominator and reason of a variable."""
@@ -259,9 +330,33 @@ class ColumnReader:
         return values if not reason[self.pairs.is_touched].any() else None
 
     def measure_of(self, one: Variable) -> str | None:
-        """Return what measures what was observed: what is counted, else people, else nothing."""
-        kinds = (kind for kind in (one.ceiling, "population") if kind is not None)
+        """Return what measures what was observed: what is counted, else people, else nothing.
+
+        Where the crosswalk goes by land, any full count of the table is better than that.
+        """
+        kinds = [kind for kind in (one.ceiling, "population") if kind is not None]
+        if not self.pairs.counts_held:
+            kinds += [kind for kind in COUNTS if kind not in kinds]
+            kinds += self._full_counts
         return next((kind for kind in kinds if self.counts_of(kind) is not None), None)
+
+    @cached_property
+    def _full_counts(self) -> list[str]:
+        """Counts of the table that every unit has and that are of all people, largest first."""
+        full = []
+        for name, one in self.table.variables.items():
+            if one.rule != "count" or one.ceiling != "population" or one.sampled:
+                continue
+            values, reason = self.column(name)
+            if not reason[self.pairs.is_touched].any():
+                full.append((float(values.sum()), name))
+        return [name for _, name in sorted(full, reverse=True)[:1]]
+
+    def may_scale(self, one: Variable) -> bool:
+        """Whether what was not observed can be told by that measure: not of people by land."""
+        if self.measure_of(one) is not None or self.pairs.counts_held:
+            return True
+        return one.ceiling is None and one.basis == "area"
 
     def amounts_of(self, one: Variable) -> Floats:
         """Return that measure by source; the crosswalk's weight (land) where there is none."""
@@ -366,6 +461,13 @@ class Classes:
         inside = np.where(np.isinf(width), np.where(part > 0, np.nan, 0.0), width * part)
         return np.where(total > 0, low[at] + inside, np.nan)
 
+    def middle_width(self, one: Variable) -> Floats:
+        """Return how wide the class is that the median of each target lies in; 0 if open."""
+        upto = np.cumsum(self.by_share, axis=1)
+        at = np.argmax(upto >= 0.5 * upto[:, -1:] * (1 - 1e-12), axis=1)
+        width = np.array([group.high - group.low for group in one.groups])[at]
+        return np.where(np.isfinite(width), width, 0.0)
+
     def bounds(self, one: Variable) -> tuple[Floats, Floats]:
         """Return edges of the classes that no split of straddling units takes the median across."""
         low = np.array([group.low for group in one.groups])
@@ -382,11 +484,17 @@ class Classes:
         return np.where(counted, low[lowest], np.nan), np.where(counted, upper, np.nan)
 
 
-def classes_of(table: CensusTable, one: Variable, pairs: Pairs, observed: Flags) -> Classes:
+def classes_of(
+    table: CensusTable,
+    one: Variable,
+    pairs: Pairs,
+    observed: Flags,
+    hidden: HiddenCells | None = None,
+) -> Classes:
     """Sum the classes of a median over units where all of them are observed."""
-    at = table.unit_ids.get_indexer(pairs.sources)
-    values = np.stack([table.values(group.variable)[at] for group in one.groups], axis=1)
-    counts = np.where(observed[:, None], np.nan_to_num(values), 0.0)
+    reader = ColumnReader(table, pairs, hidden)
+    values = np.stack([reader.column(group.variable)[0] for group in one.groups], axis=1)
+    counts = np.where(observed[:, None], values, 0.0)
     return Classes(
         np.asarray(pairs.by_share @ counts),
         np.asarray(pairs.by_inside @ counts),
@@ -404,23 +512,29 @@ class Range:
         NaN where none was observed.
     units
         Units observed in the target.
+    middle
+        Their weighted median, by what each gives to the target.
     """
 
     least: Floats
     greatest: Floats
     units: Floats
+    middle: Floats
 
     def __add__(self, other: Range) -> Range:
         return Range(
             np.fmin(self.least, other.least),
             np.fmax(self.greatest, other.greatest),
             self.units + other.units,
+            np.where(other.units > self.units, other.middle, self.middle),
         )
 
     def at(self, rows: npt.NDArray[np.int64], count: int) -> Range:
         """Return the ranges of more targets: these at ``rows``, nothing elsewhere."""
         parts = [np.full(count, np.nan), np.full(count, np.nan), np.zeros(count)]
-        for whole, values in zip(parts, (self.least, self.greatest, self.units), strict=True):
+        parts.append(np.full(count, np.nan))
+        own = (self.least, self.greatest, self.units, self.middle)
+        for whole, values in zip(parts, own, strict=True):
             whole[rows] = values
         return Range(*parts)
 
@@ -433,4 +547,15 @@ def range_of(values: Floats, observed: Flags, pairs: Pairs) -> Range:
     np.minimum.at(least, pairs.target[met], values[pairs.source[met]])
     np.maximum.at(greatest, pairs.target[met], values[pairs.source[met]])
     units = np.bincount(pairs.target[met], minlength=count).astype(np.float64)
-    return Range(np.where(units > 0, least, np.nan), np.where(units > 0, greatest, np.nan), units)
+    middle = np.full(count, np.nan)
+    rows = np.flatnonzero(met)
+    rows = rows[np.lexsort((values[pairs.source[rows]], pairs.target[rows]))]
+    weight = pairs.share[rows] * pairs.amounts[pairs.source[rows]]
+    for target in np.unique(pairs.target[rows]):
+        mine = rows[pairs.target[rows] == target]
+        upto = np.cumsum(weight[pairs.target[rows] == target])
+        if upto[-1] > 0:
+            middle[target] = values[pairs.source[mine[np.searchsorted(upto, upto[-1] / 2)]]]
+    return Range(
+        np.where(units > 0, least, np.nan), np.where(units > 0, greatest, np.nan), units, middle
+    )

@@ -14,6 +14,7 @@ import pandas as pd
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.census.census import Census
 from lipgeo.crosswalk.correspondence import Correspondence
+from lipgeo.crosswalk.crosswalk import Placement
 from lipgeo.geography.hierarchy import has_trait
 from lipgeo.report import Card, CheckReport, Shown
 from lipgeo.tables.earlier import (
@@ -139,6 +140,7 @@ def compare(
     *,
     correspondences: Correspondence | Sequence[Correspondence] = (),
     moved: float = MOVED,
+    placement: Placement = "auto",
 ) -> Comparison:
     """Compare areas between censuses, on the areas as they are at the newest.
 
@@ -158,13 +160,16 @@ def compare(
     moved
         Share of a listed unit's people that may have changed sides before its own row is no
         longer compared.
+    placement
+        How people of cut blocks are placed: as for :func:`lipgeo.build_crosswalk`.
 
     Returns
     -------
     Comparison
         Listed areas by the published rows of their own units, where code and boundary go on;
-        else by the newest blocks, through the correspondence; without one by the older census's
-        own block points. What can be followed in none of these ways is ``not comparable``.
+        else by the older census's own blocks where it is open and a correspondence leads back, by
+        the newest blocks where it is not; without a correspondence by the older census's own blocks
+        or block points. What can be followed in none of these ways is ``not comparable``.
 
     Raises
     ------
@@ -196,6 +201,7 @@ def compare(
         areas,
         list(newest.tables.values()),
         variables=[as_of(one, newest) for one in here],
+        placement=placement,
     )
     links = (
         [correspondences] if isinstance(correspondences, Correspondence) else list(correspondences)
@@ -206,7 +212,7 @@ def compare(
     for edition in known[:-1]:
         there = [one for one in here if edition.holds(one)]
         done = (
-            follow_back(areas, edition, newest, there, links, moved)
+            follow_back(areas, edition, newest, there, links, moved, placement)
             if there
             else baseline_without_table(areas, edition)
         )

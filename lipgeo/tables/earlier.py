@@ -18,7 +18,7 @@ from lipgeo.census.census import Census
 from lipgeo.census.data import GRID
 from lipgeo.crosswalk.build import build_crosswalk
 from lipgeo.crosswalk.correspondence import Correspondence
-from lipgeo.crosswalk.crosswalk import Crosswalk
+from lipgeo.crosswalk.crosswalk import Crosswalk, Placement
 from lipgeo.crosswalk.vintages import points_crosswalk, vintage_crosswalk
 from lipgeo.errors import CrosswalkError, InputError, LipgeoError, MissingLevelError, TableError
 from lipgeo.report import Finding, finding
@@ -151,6 +151,7 @@ def follow_back(  # noqa: PLR0917
     names: Sequence[str],
     links: Sequence[Correspondence],
     moved: float,
+    placement: Placement,
 ) -> Baseline:
     """Bring an earlier census's tables to the areas, each area the surest way there is."""
     done = Baseline()
@@ -168,7 +169,7 @@ def follow_back(  # noqa: PLR0917
     if rest:
         others = areas.select(rest)
         try:
-            how, shares_by = _shares(others, edition, newest, chain, broken, chosen)
+            how, shares_by = _shares(others, edition, newest, chain, broken, chosen, placement)
         except (CrosswalkError, MissingLevelError) as error:
             done.why |= dict.fromkeys(rest, str(error))
         else:
@@ -478,6 +479,7 @@ def _shares(  # noqa: PLR0917
     chain: Correspondence | None,
     broken: str,
     chosen: Sequence[Variable],
+    placement: Placement,
 ) -> tuple[str, dict[str, Crosswalk]]:
     """Return how areas are followed, and the crosswalks of the finest table by weight."""
     table = edition.base
@@ -495,6 +497,8 @@ def _shares(  # noqa: PLR0917
                     areas,
                     weight=weight,
                     held=_older_amounts(edition, level, weight),
+                    older=edition.census,
+                    placement=placement,
                 )
                 for weight in weights
             }
@@ -503,7 +507,9 @@ def _shares(  # noqa: PLR0917
     if edition.census is None or level not in edition.census.levels:
         raise CrosswalkError("tables.no_way", year=str(edition.year), level=level, why=why)
     return "points", {
-        weight: points_crosswalk(edition.census, level, areas, newest.census, weight)
+        weight: points_crosswalk(
+            edition.census, level, areas, newest.census, weight, placement=placement
+        )
         for weight in weights
     }
 

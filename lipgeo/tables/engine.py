@@ -25,7 +25,15 @@ import pandas as pd
 from lipgeo.arrays import Floats, Ints
 from lipgeo.tables.columns import ColumnReader, rounding_of
 from lipgeo.tables.pairs import Family, Pairs
-from lipgeo.tables.sums import Overall, Parents, TableSums, Totals, spread_of, variance_of
+from lipgeo.tables.sums import (
+    BASE,
+    Overall,
+    Parents,
+    TableSums,
+    Totals,
+    spread_of,
+    variance_of,
+)
 from lipgeo.tables.variables import Variable, sampling_factor
 
 if TYPE_CHECKING:
@@ -61,6 +69,8 @@ class _Rule(NamedTuple):
     characteristic: int
     whole: int | None
     limit: float
+    base: float
+    small: float
     held: int
     ceiling: int
 
@@ -94,6 +104,8 @@ class Plan:
         The crosswalk.
     kinds
         Measure by source, one a kind: people, dwellings, what the crosswalk weighs by.
+    scaled
+        Which counts may be scaled to what was not observed (:attr:`Columns.scaled`).
     absent
         Sources that the table does not hold.
     level, vintage
@@ -112,6 +124,7 @@ class Plan:
     pairs: Pairs
     family: Family | None
     kinds: Mapping[str, Floats]
+    scaled: npt.NDArray[np.bool_]
     absent: npt.NDArray[np.bool_]
     level: str | None
     vintage: int | None
@@ -160,7 +173,7 @@ class Plan:
                 _Rule(
                     cell.characteristic,
                     cell.whole,
-                    rounding_of(one, table.level).limit,
+                    *_rounding(one, table.level),
                     number[measure],
                     -1 if ceiling is None else number[ceiling],
                 ),
@@ -181,12 +194,13 @@ class Plan:
             rules=frame.astype({"characteristic": "int32", "whole": "Int32"}),
             rule=np.array(rule, dtype=np.int64),
             homes=homes.drop(columns=["target", "once"]),
-            links=links.drop(columns=["touching", *_measure_columns(links)]),
+            links=links.drop(columns=[*_measure_columns(links)]),
             places=_places(homes, links),
             others=_others(pairs, family, units, measures),
             pairs=pairs,
             family=family,
             kinds=kinds,
+            scaled=np.array([reader.may_scale(one) for one in variables], dtype=bool),
             absent=units < 0,
             level=table.level,
             vintage=table.vintage,
@@ -196,6 +210,12 @@ class Plan:
     def by_whole(self) -> bool:
         """Whether some denominator is a ceiling."""
         return bool(self.rules["whole"].notna().any())
+
+
+def _rounding(one: Variable, level: str | None) -> tuple[float, float, float]:
+    """Return limit, base above it and base up to it."""
+    rounding = rounding_of(one, level)
+    return rounding.limit, rounding.base, rounding.small
 
 
 def _whole(pairs: Pairs) -> npt.NDArray[np.bool_]:
@@ -328,7 +348,7 @@ def _others(
 BRANCHES = ("home", "links", "missing", "others", "others_missing")
 #: sums of each, in the order they stand in the union
 SUMS = {
-    "home": ("numerator", "square", "above_limit"),
+    "home": ("numerator", "square", "above_limit", "rounded_down"),
     "links": (
         "numerator",
         "numerator_inside",
@@ -338,6 +358,8 @@ SUMS = {
         "doubt_size_square",
         "above_limit",
         "above_limit_square",
+        "above_limit_touching",
+        "rounded_down",
         "kept",
     ),
     "missing": (
@@ -349,6 +371,7 @@ SUMS = {
         "ceiling_straddling",
         "unbounded",
         "not_applicable",
+        "touching",
         "amount_once",
     ),
     "others": ("numerator",),
@@ -468,6 +491,7 @@ class _Terms:
             value,
             value * value * self._pick(row, "held", "inverse"),
             (value > row["limit"]).cast("float64"),
+            self._rounded_down(row, value),
         ]
 
     def of_links(self, row: Any, name: str) -> list[Any]:
@@ -483,6 +507,8 @@ class _Terms:
             doubt * value * value,
             share * above,
             square * above,
+            row["touching"] * above,
+            row["inside"] * self._rounded_down(row, value),
             row["kept"] * value,
         ]
 
@@ -502,6 +528,7 @@ class _Terms:
             row["straddling"] * ceiling,
             row["touching"] * unbounded,
             row["touching"] * gone * applies,
+            row["touching"] * gone,
             row["once"] * held,
         ]
 
@@ -512,6 +539,15 @@ class _Terms:
     def of_others_missing(self, row: Any, name: str) -> list[Any]:
         """Return the term of a group that is no target: members whose cell is missing."""
         return [row["share"] * row[name].isnull().cast("float64")]
+
+    def _rounded_down(self, row: Any, value: Any) -> Any:
+        """Return how much less there can be than a count, as :func:`rounded_down`."""
+        import ibis
+
+        above = value > row["limit"]
+        least = ibis.ifelse(row["small"] > BASE, value, ibis.greatest(row["small"] - 1.0, 0.0))
+        most = ibis.ifelse(above, ibis.greatest(row["base"] - 1.0, 0.0), least)
+        return ibis.coalesce(ibis.least(value, most), 0.0)
 
     def _pick(self, row: Any, kind: str, prefix: str) -> Any:
         """Return the measure that a row's rule names."""
@@ -618,6 +654,7 @@ def sums_from_engine(result: pa.Table, plan: Plan) -> TableSums:
         variables=plan.variables,
         ratio=np.zeros(count, dtype=bool),
         sampling=np.array(sampled),
+        scaled=plan.scaled,
         totals=_totals(got, absent, plan),
         overall=_overall(got, absent, plan),
         parents=_parents(got, plan),
@@ -645,6 +682,13 @@ def _totals(got: _Result, absent: _AbsentSums, plan: Plan) -> Totals:
     rounding_max = rounding_max + little * np.maximum(small - 1, 0)
     rounding_variance = (square_seen - little_square) * variance_of(base)
     rounding_variance = rounding_variance + little_square * variance_of(small)
+    # how much more all that is touched can hold: by the base of each count, small or not
+    ones_touching = _column(pairs.by_touching @ ones)
+    seen_touching = _difference(ones_touching, got.of_missing("touching") + absent.touching)
+    above_touching = got.at_home("above_limit") + got.of_links("above_limit_touching")
+    little_touching = np.where(limited, _difference(seen_touching, above_touching), 0.0)
+    rounded_up = (seen_touching - little_touching) * np.maximum(base - 1, 0)
+    rounded_up = rounded_up + little_touching * np.maximum(small - 1, 0)
     # counts have no denominator
     whole = got.at_home("numerator")
     nothing = np.zeros(whole.shape)
@@ -679,6 +723,12 @@ def _totals(got: _Result, absent: _AbsentSums, plan: Plan) -> Totals:
         ),
         not_applicable=got.of_missing("not_applicable"),
         zeros=nothing,
+        hidden=nothing,
+        hidden_variance=nothing,
+        rounded_down=got.at_home("rounded_down") + got.of_links("rounded_down"),
+        rounded_up=rounded_up,
+        denominator_rounded_down=nothing,
+        denominator_rounded_up=nothing,
     )
 
 
@@ -743,6 +793,7 @@ class _AbsentSums(NamedTuple):
     ceiling_inside: Floats
     ceiling_straddling: Floats
     unbounded: Floats
+    touching: Floats
     amount_of_all: Floats
 
 
@@ -764,6 +815,7 @@ def _absent_sums(plan: Plan) -> _AbsentSums:
         ceiling_inside=by_kind(pairs.by_inside, amount, ceiling) * known,
         ceiling_straddling=by_kind(pairs.by_straddling, amount, ceiling) * known,
         unbounded=_column(pairs.by_touching @ gone) * ~known,
+        touching=_column(pairs.by_touching @ gone),
         amount_of_all=amount.sum(axis=0)[measure.kind],
     )
 

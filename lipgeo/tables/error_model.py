@@ -6,10 +6,17 @@ by an error of variance ``phi x q + tau2 x² q``, where ``q`` is how open the sp
 than others. For N over D it is the same with D's size, times the variance of the rate among units.
 
 It is learned one level up, where the answer is known. Census tracts are unions of the table's
-units. A tract is estimated in each target the way a unit is: by what its parts hold, each cut by
-area; the answer is the sum of its parts by their finer shares. What was missed fits ``phi`` and
-``tau2``; and because misses have long tails, the 90 % range is taken as wide as the 90th
-percentile of the misses of whole targets asks.
+units. A tract is estimated in each target the way a unit is: by what its parts hold, each placed as
+the blocks of a unit are (by its own density, else by area); the answer is the sum of its parts by
+their finer shares. What was missed fits ``phi`` and ``tau2``; and because misses have long tails,
+the 90 % range is taken as wide as the 90th percentile of the misses of whole targets asks.
+
+Where shares were calibrated, tracts are split by the variable that was met: of that nothing is
+missed, of others how they depart from it.
+
+Blocks have no parts to learn from, and those along one outline are misplaced together, so that
+their errors do not cancel: what a dissemination area holds is doubted as one, by the borrowed
+values.
 """
 
 from __future__ import annotations
@@ -30,13 +37,23 @@ __all__ = ["LEVEL", "NORMAL", "Spread", "learn"]
 LEVEL = 0.90
 #: half-width of a 90 % range of the normal distribution, in standard errors
 NORMAL = 1.6449
-#: borrowed from Ottawa's census tracts of 2021 where there are no parents to learn from; see
-#: benchmarks/estimates.py, which prints them
-COUNT = (70.0, 0.025)
+#: borrowed from Ottawa's census tracts of 2021 where there are no parents to learn from: of counts
+#: placed by density and by surface, each with the width; and of ratios. benchmarks/accuracy.py
+#: prints them
+DENSITY = ((37.0, 0.016), 2.1)
+SURFACE = ((140.0, 0.014), 2.2)
 RATIO = (5.0, 0.08)
-WIDTH = 2.2
+#: blocks without parents are doubted one by one though they err together: errors twice as great
+ALONE = 2.0
+#: blocks at their points are misplaced whole: their variance is about twice that by surface
+POINT = 2.0
+#: units that are placed by their own density, for want of blocks, miss more than tracts placed by
+#: that of their parts: variance, and width
+OWN_DENSITY = (2.5, 2.6)
 #: shares by area alone miss by more: their variance is about twice that, and their tails longer
 BY_AREA = (2.0, 3.1)
+#: of ratios, and by area
+WIDTH = SURFACE[1]
 #: how many observed splits the borrowed values count for
 _WORTH = 10.0
 #: how many observed splits it takes to part clumps from uneven density
@@ -90,15 +107,23 @@ def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
     ratio = sums.ratio
     variance = sums.overall.rate_sd**2
     # what is borrowed, and all there is where nothing can be learned
-    more, widest = BY_AREA if pairs.by_area else (1.0, WIDTH)
-    first = np.where(ratio, RATIO[0], COUNT[0]) * more
-    second = np.where(ratio, RATIO[1], COUNT[1]) * more
+    borrowed, usual = DENSITY if _is_dense(pairs) else SURFACE
+    more, widest = BY_AREA if pairs.by_area else (1.0, usual)
+    # units that have no parts of their own: nothing is learned of how these miss
+    own_density = borrowed is DENSITY[0] and pairs.crosswalk.coarse is None
+    if pairs.by_atoms:
+        by_point = pairs.crosswalk.placement == "point"
+        more, widest = (POINT if by_point else 1.0) * (ALONE**2 if family is None else 1.0), usual
+    elif own_density:
+        more, widest = OWN_DENSITY
+    first = np.where(ratio, RATIO[0], borrowed[0]) * more
+    second = np.where(ratio, RATIO[1], borrowed[1]) * more
     scale = np.where(ratio, variance, 1.0)
     width = np.full(count, widest)
     splits = np.zeros(count, dtype=np.int64)
     targets = np.zeros(count, dtype=np.int64)
     phi, tau2 = first.copy(), second.copy()
-    if family is not None and sums.parents is not None:
+    if family is not None and sums.parents is not None and not (pairs.by_atoms or own_density):
         found = _one_level_up(sums, sums.parents, family, len(pairs.targets))
         # what each split was to miss by the borrowed model, and the part of it that is clumps
         expected = found.doubt[:, None] * scale * (first * found.size + second * found.size**2)
@@ -116,7 +141,7 @@ def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
         phi, tau2 = phi * u, tau2 * v
         # misses have long tails: the range is as wide as nine whole targets in ten ask
         learned, targets = _widths(found, phi * scale, tau2 * scale)
-        least = widest if more > 1 else 0.0
+        least = widest if pairs.by_area else 0.0
         width = np.where(targets > 0, np.maximum(learned, least), width)
     return Spread(
         phi=phi * scale,
@@ -126,6 +151,12 @@ def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
         splits=splits,
         targets=targets,
     )
+
+
+def _is_dense(pairs: Pairs) -> bool:
+    """Whether most people of cut units were placed by density."""
+    placed = pairs.crosswalk.meta.get("placed", {})
+    return bool(placed.get("density", 0.0) > placed.get("surface", 0.0))
 
 
 @dataclass(frozen=True)

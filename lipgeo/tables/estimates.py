@@ -17,7 +17,7 @@ import pandas as pd
 from lipgeo.errors import TableError
 from lipgeo.report import Card, CheckReport, Finding, Shown, flag_words, heads
 from lipgeo.tables.census_table import CensusTable
-from lipgeo.tables.columns import REASONS, classes_of, columns_of
+from lipgeo.tables.columns import REASONS, HiddenCells, classes_of, columns_of
 from lipgeo.tables.long_table import AnyTable, LongTable
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.results import FLAGS, Outcome
@@ -47,10 +47,13 @@ COLUMNS = (
     "upper",
     "likely_lower",
     "likely_upper",
+    "truth_lower",
+    "truth_upper",
     "rounding_max",
     "rounding_sd",
     "sampling_se",
     "observed_share",
+    "hidden_share",
     "flag",
     "rule",
     "basis",
@@ -91,12 +94,15 @@ class TableShares:
         By the same, the parents that areas cut.
     notes
         What was met when they were matched.
+    hidden
+        What the zeros of the table stand for.
     """
 
     table: AnyTable
     pairs: dict[str, Pairs]
     families: dict[str, Family | None]
     notes: list[Finding] = field(default_factory=list)
+    hidden: HiddenCells = field(default_factory=HiddenCells)
 
     @property
     def areas(self) -> pd.Index:
@@ -112,8 +118,8 @@ class TableShares:
         pairs = self.pairs_of(variables[0])
         family = self.families[pairs.crosswalk.weight]
         if isinstance(self.table, LongTable):
-            return self.table.sums(variables, pairs, family)
-        return sum_table(self.table, variables, pairs, family)
+            return self.table.sums(variables, pairs, family, self.hidden)
+        return sum_table(self.table, variables, pairs, family, self.hidden)
 
 
 class Estimates(Shown):
@@ -124,8 +130,11 @@ class Estimates(Shown):
     frame
         One row an area and variable, areas in the crosswalk's order: ``area_id, variable`` (text);
         ``value``; ``lower, upper``, the certain bounds; ``likely_lower, likely_upper``, the 90 %
-        range; ``rounding_max, rounding_sd``, how far random rounding can move it, and its standard
-        deviation; ``sampling_se``, 0 where all were asked; ``observed_share`` in [0, 1]; ``flag``
+        range of what an order of the area would say; ``truth_lower, truth_upper``, that of what is
+        true, sampling in it; ``rounding_max, rounding_sd``, how far random rounding can
+        move it, and its standard deviation; ``sampling_se``, 0 where all were asked;
+        ``observed_share`` in [0, 1]; ``hidden_share``,
+        what of a count (or of a numerator) was published as 0 and put in, in [0, 1]; ``flag``
         (``;``-joined, empty where there is nothing to say); ``rule``; ``basis``: ``drawn`` or
         ``union``. Numbers are float64, in the variable's own unit (percent in percent), missing
         where they cannot be told:
@@ -147,6 +156,8 @@ class Estimates(Shown):
         ``other_basis``              straddling units were shared by another weight than fits best
         ``shared_by_area``           straddling units were shared by area for want of people
         ``zero_may_be_suppression``  holds published zeros of 2006, which may be suppressed cells
+        ``not_scaled``               not scaled up: of units not observed only land is known
+        ``hidden_imputed``           holds what counts under 10, published as 0, are expected to be
         ===========================  ==========================================================
     missing
         One row a cell that was not observed, for each area it would count in: ``area_id, variable,
@@ -202,6 +213,39 @@ class Estimates(Shown):
             [shares.table.sources for shares in self._table_shares], ignore_index=True
         )
         return found.drop_duplicates(ignore_index=True)
+
+    @property
+    def vintages(self) -> list[int]:
+        """Censuses the tables are of, each once; a table of no census has none."""
+        years = {shares.table.vintage for shares in self._table_shares}
+        return sorted(year for year in years if year is not None)
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """What the areas are made of, one row a unit that an area has a share of.
+
+        ``area_id, level, unit_id`` (text; the level is empty for zones of no census), ``share`` by
+        the weight of the crosswalk, ``population`` (people of the unit; missing where the crosswalk
+        shares by something else).
+        """
+        parts = []
+        for shares in self._table_shares:
+            pairs = next(iter(shares.pairs.values()))
+            rows = np.flatnonzero(pairs.share > 0)
+            source = pairs.source[rows]
+            known = pairs.crosswalk.weight == "population"
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "area_id": pairs.targets[pairs.target[rows]].astype(str),
+                        "level": shares.table.level or "",
+                        "unit_id": pairs.sources[source].astype(str),
+                        "share": pairs.share[rows],
+                        "population": pairs.amounts[source] if known else np.nan,
+                    }
+                )
+            )
+        return pd.concat(parts, ignore_index=True)
 
     def wide(self, column: str = "value") -> pd.DataFrame:
         """Return one column of the frame as areas by variables."""
@@ -310,7 +354,9 @@ class Estimates(Shown):
                 rows = rows[rows["area_id"].isin(areas)]
             units = pd.concat(
                 [
-                    units_of(shares.table, one, shares.pairs_of(one), rows["area_id"])
+                    units_of(
+                        shares.table, one, shares.pairs_of(one), rows["area_id"], shares.hidden
+                    )
                     for shares in self._table_shares
                 ],
                 ignore_index=True,
@@ -405,7 +451,13 @@ def _join_flags(outcome: Outcome) -> npt.NDArray[np.object_]:
 # ------------------------------------------------------------------- what a number is made of
 
 
-def units_of(given: AnyTable, one: Variable, pairs: Pairs, areas: Iterable[str]) -> pd.DataFrame:
+def units_of(
+    given: AnyTable,
+    one: Variable,
+    pairs: Pairs,
+    areas: Iterable[str],
+    hidden: HiddenCells | None = None,
+) -> pd.DataFrame:
     """Return what each unit gives to a variable in some areas: ``area_id`` and ``EXPLAIN``."""
     _, table = next(iter(given.pieces([one])))
     wanted = np.flatnonzero(pairs.targets.isin(list(areas)))
@@ -413,7 +465,8 @@ def units_of(given: AnyTable, one: Variable, pairs: Pairs, areas: Iterable[str])
     rows = np.flatnonzero(np.isin(pairs.target, wanted) & met)
     source, share = pairs.source[rows], pairs.share[rows]
     ids = pairs.sources[source]
-    columns = columns_of(table, [one], pairs)
+    columns = columns_of(table, [one], pairs, hidden)
+    put_in = columns.hidden[source, 0] > 0
     n, d, seen = (
         columns.numerator[source, 0],
         columns.denominator[source, 0],
@@ -437,13 +490,15 @@ def units_of(given: AnyTable, one: Variable, pairs: Pairs, areas: Iterable[str])
             "denominator": np.where(seen, d, np.nan) if over else nothing,
             "denominator_contribution": np.where(seen, share * d, np.nan) if over else nothing,
             "status": np.select([inside, straddling], ["inside", "straddling"], "sliver"),
-            "reason": np.array(REASONS, dtype=object)[columns.reason[source, 0]],
+            "reason": np.where(
+                put_in, "hidden", np.array(REASONS, dtype=object)[columns.reason[source, 0]]
+            ),
             "file": files["file"].to_numpy(),
             "sha256": files["sha256"].to_numpy(),
         }
     )
     if one.groups:
-        frame = pd.concat([frame, _classes(table, one, pairs, wanted)], ignore_index=True)
+        frame = pd.concat([frame, _classes(table, one, pairs, wanted, hidden)], ignore_index=True)
     return frame.astype(dict.fromkeys(_TEXTS, "string"))
 
 
@@ -464,11 +519,15 @@ def _symbols_of(table: CensusTable, one: Variable, ids: pd.Index) -> npt.NDArray
 
 
 def _classes(
-    table: CensusTable, one: Variable, pairs: Pairs, wanted: npt.NDArray[np.intp]
+    table: CensusTable,
+    one: Variable,
+    pairs: Pairs,
+    wanted: npt.NDArray[np.intp],
+    hidden: HiddenCells | None,
 ) -> pd.DataFrame:
     """Return the people of each class of a median in some areas."""
-    columns = columns_of(table, [one], pairs)
-    counts = classes_of(table, one, pairs, columns.observed[:, 0]).by_share[wanted]
+    columns = columns_of(table, [one], pairs, hidden)
+    counts = classes_of(table, one, pairs, columns.observed[:, 0], hidden).by_share[wanted]
     names = [group.variable for group in one.groups]
     labels = [table.variables[name].label if name in table.variables else name for name in names]
     frame = pd.DataFrame(

@@ -14,7 +14,7 @@ from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import has_trait
 from lipgeo.report import CheckReport
 from lipgeo.tables.census_table import CensusTable
-from lipgeo.tables.columns import ColumnReader, parts_needed, require_parts
+from lipgeo.tables.columns import ColumnReader, HiddenCells, parts_needed, require_parts
 from lipgeo.tables.engine import Cell, Plan, counts_expression, sums_from_engine
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.sums import TableSums, sum_table
@@ -222,7 +222,13 @@ class LongTable:
             ),
         )
 
-    def sums(self, variables: Sequence[Variable], pairs: Pairs, family: Family | None) -> TableSums:
+    def sums(
+        self,
+        variables: Sequence[Variable],
+        pairs: Pairs,
+        family: Family | None,
+        hidden: HiddenCells | None = None,
+    ) -> TableSums:
         """Sum the table over the sources of each target: counts by the engine, the rest in memory.
 
         Raises
@@ -232,7 +238,9 @@ class LongTable:
         """
         require_parts(self.columns, variables)
         self._check_opened()
-        plain = [self._is_plain(one) for one in variables]
+        # what zeros hide is put in unit by unit, in memory
+        put_in = {} if hidden is None else hidden.values
+        plain = [self._is_plain(one) and one.name not in put_in for one in variables]
         counts = [at for at, yes in enumerate(plain) if yes]
         others = [at for at, yes in enumerate(plain) if not yes]
         parts = []
@@ -243,7 +251,7 @@ class LongTable:
             some = counts[start : start + step]
             parts.append(self._sum_counts([variables[at] for at in some], pairs, family))
         for chosen, piece in self.pieces([variables[at] for at in others]):
-            parts.append(sum_table(piece, chosen, pairs, family))
+            parts.append(sum_table(piece, chosen, pairs, family, hidden))
         return TableSums.concat(parts, [*counts, *others])
 
     def _is_plain(self, one: Variable) -> bool:

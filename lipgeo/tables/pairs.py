@@ -19,10 +19,20 @@ from lipgeo.arrays import Flags, Floats, Ints
 from lipgeo.crosswalk.crosswalk import Crosswalk
 from lipgeo.zones.validity import SLIVER_SHARE
 
-__all__ = ["Family", "Pairs"]
+__all__ = ["Family", "Pairs", "openness"]
 
 #: shares by people and by area that differ by less are the same
 _SAME = 1e-9
+
+
+#: how much a disagreement of people and surface opens a split: hardly, for where people live is
+#: better known than that; but no split that an outline makes is beyond doubt
+_DISAGREED = 0.02
+
+
+def openness(share: Floats, area_share: Floats) -> Floats:
+    """Return how open splits are, from shares by people and by area."""
+    return np.asarray(share * (1 - share) + _DISAGREED * (share - area_share) ** 2)
 
 
 @dataclass(frozen=True)
@@ -88,13 +98,18 @@ class Pairs:
 
     @cached_property
     def doubt(self) -> Floats:
-        """How open the split of a straddling source is: s(1 - s) + (s - a)², 0 where it is whole.
+        """How open the split of a straddling source is: s(1 - s) + (s - a)² / 50; 0 where whole.
 
-        ``s`` is its share by people, ``a`` by area. Greatest where it is cut in half, and where
-        the two disagree.
+        ``s`` is its share by people, ``a`` by area. Greatest where it is cut in half. Where the two
+        disagree, what is known of where people live may be wrong, too.
         """
-        s, a = self.share, self.area_share
-        return np.asarray(np.where(self.straddling, s * (1 - s) + (s - a) ** 2, 0.0))
+        return np.where(self.straddling, openness(self.share, self.area_share), 0.0)
+
+    @cached_property
+    def by_atoms(self) -> bool:
+        """Whether sources are blocks: neighbours, cut by one outline, are misplaced together."""
+        level = self.crosswalk.source_level
+        return level == "DB" and self.crosswalk.weight != "area"
 
     @cached_property
     def amounts(self) -> Floats:
@@ -220,8 +235,19 @@ class Family:
         return int(self.unions.shape[0]), int(self.fine.shape[0])
 
     @classmethod
-    def of(cls, pairs: Pairs, parents: pd.Series) -> Family | None:
-        """Find the parents that targets cut; ``None`` where there is nothing to learn."""
+    def of(cls, pairs: Pairs, parents: pd.Series, met: Floats | None = None) -> Family | None:
+        """Find the parents that targets cut; ``None`` where there is nothing to learn.
+
+        Parameters
+        ----------
+        pairs
+            The crosswalk.
+        parents
+            What each source is part of, by id.
+        met
+            What each source holds of a variable that shares were calibrated to: parents are split
+            by that, for nothing of it is missed. What the crosswalk weighs by where not given.
+        """
         if not pairs.straddling.any() or not parents.notna().any():
             return None
         # parents that a target cuts: a member is cut, or members lie in several targets
@@ -251,10 +277,12 @@ class Family:
             return scipy.sparse.csr_matrix((values[mine], (which, at)), shape)
 
         # the share of each parent, as a unit's is taken: its members cut by area
-        held = pairs.amounts[rows]
+        held = (pairs.amounts if met is None else met)[rows]
         total = (unions @ held)[parent]
-        calibrated = "calibration" in pairs.crosswalk.meta
-        part = by_split(pairs.share if calibrated else pairs.area_share) @ held
+        calibrated, coarse = "calibration" in pairs.crosswalk.meta, pairs.crosswalk.coarse
+        by = pairs.area_share if coarse is None else coarse
+        # blocks have no parts of their own: their parents stand for them
+        part = by_split(pairs.share if calibrated or pairs.by_atoms else by) @ held
         share = np.divide(part, total, out=np.zeros(len(split)), where=total > 0)
         # and by surface, members as if of one size
         surface = np.asarray(by_split(pairs.area_share).sum(axis=1)).ravel()
@@ -270,6 +298,6 @@ class Family:
             parent=parent,
             target=target,
             share=share,
-            doubt=np.where(straddling, share * (1 - share) + (share - surface) ** 2, 0.0),
+            doubt=np.where(straddling, openness(share, surface), 0.0),
             peopled=total > 0,
         )

@@ -11,10 +11,12 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
 
 from lipgeo.arrays import Flags, Floats
 from lipgeo.errors import TableError
 from lipgeo.tables.error_model import NORMAL, Spread
+from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.sums import TableSums, Totals
 from lipgeo.tables.variables import Variable
 
@@ -37,6 +39,8 @@ FLAGS = (
     "other_basis",
     "shared_by_area",
     "zero_may_be_suppression",
+    "not_scaled",
+    "hidden_imputed",
 )
 #: totals are conserved to this, relative
 EXACT = 1e-9
@@ -57,12 +61,15 @@ class ResultSums(Totals):
         Variance of how straddling units split.
     numerator_sampling, denominator_sampling
         Variance of sampling of counts, and of denominators.
+    unscaled
+        Tables that cannot say what units not observed hold; a number.
     """
 
     missing_variance: Floats
     split_variance: Floats
     numerator_sampling: Floats
     denominator_sampling: Floats
+    unscaled: Floats
 
     def at(self, rows: npt.NDArray[np.int64], count: int) -> ResultSums:
         """Return the sums of more targets: these at ``rows``, nothing elsewhere."""
@@ -77,7 +84,7 @@ class ResultSums(Totals):
         return ResultSums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
-def sums_of(sums: TableSums, spread: Spread) -> ResultSums:
+def sums_of(sums: TableSums, spread: Spread, pairs: Pairs, family: Family | None) -> ResultSums:
     """Return the sums of one table, variances by its error model.
 
     Raises
@@ -87,12 +94,21 @@ def sums_of(sums: TableSums, spread: Spread) -> ResultSums:
     """
     prove_conserved(sums)
     totals = sums.totals
+    doubt_size, doubt_square = totals.doubt_size, totals.doubt_size_square
+    if pairs.by_atoms and family is not None and sums.parents is not None:
+        # blocks that share a parent are doubted as one
+        held = np.where(sums.ratio, sums.parents.denominator, sums.parents.numerator)
+        by_target = scipy.sparse.csr_matrix(
+            (family.doubt, (family.target, family.parent)), (len(pairs.targets), len(held))
+        )
+        doubt_size, doubt_square = by_target @ held, by_target @ held**2
     return ResultSums(
         **{one.name: getattr(totals, one.name) for one in fields(Totals)},
         missing_variance=totals.missing_square * spread.missing,
-        split_variance=totals.doubt_size * spread.phi + totals.doubt_size_square * spread.tau2,
+        split_variance=doubt_size * spread.phi + doubt_square * spread.tau2,
         numerator_sampling=totals.numerator_square * sums.sampling,
         denominator_sampling=totals.denominator_square * sums.sampling,
+        unscaled=np.broadcast_to(~sums.scaled, totals.numerator.shape).astype(np.float64),
     )
 
 
@@ -125,10 +141,13 @@ class Outcome:
     upper: Floats
     likely_lower: Floats
     likely_upper: Floats
+    truth_lower: Floats
+    truth_upper: Floats
     rounding_max: Floats
     rounding_sd: Floats
     sampling_se: Floats
     observed_share: Floats
+    hidden_share: Floats
     flags: dict[str, Flags]
 
 
@@ -140,6 +159,7 @@ class _Errors:
     missing: Floats
     rounding_max: Floats
     rounding_sd: Floats
+    hidden: Floats
     sampling: Floats
 
 
@@ -197,26 +217,36 @@ def outcome_of(
         "sampling_unknown": np.isnan(errors.sampling) & ~little & ~empty,
         "shared_by_area": sums.shared_by_area_count > 0,
         "zero_may_be_suppression": sums.zeros > 0,
+        "not_scaled": ~ratio & (sums.unscaled > 0) & (observed < 1 - 1e-12) & ~little,
+        "hidden_imputed": (sums.hidden > 0) & ~little & ~empty,
     }
     blank = little | empty
-    low, high = _likely(value, lower, upper, errors, width)
+    # an order of the area would be of the same sample
+    low, high = _range(value, lower, upper, errors, width, np.zeros_like(value))
+    true_low, true_high = _range(value, lower, upper, errors, width, errors.sampling**2)
     ceiling = np.array(
         [one.per if one.part and one.rule != "average" else np.inf for one in variables]
     )
     signed = np.array([one.rule == "average" for one in variables])
-    low = np.where(signed, low, np.maximum(low, 0.0))
+    low, true_low = (np.where(signed, one, np.maximum(one, 0.0)) for one in (low, true_low))
     # N and D are rounded apart, so that N may be the greater
-    high = np.where(ratio, np.minimum(high, np.fmax(ceiling, value)), high)
+    high, true_high = (
+        np.where(ratio, np.minimum(one, np.fmax(ceiling, value)), one) for one in (high, true_high)
+    )
+    hidden_share = np.nan_to_num(_over(sums.hidden, sums.numerator))
     return Outcome(
         value=np.where(blank, np.nan, value),
         lower=lower,
         upper=upper,
         likely_lower=np.where(blank, np.nan, low),
         likely_upper=np.where(blank, np.nan, high),
+        truth_lower=np.where(blank, np.nan, true_low),
+        truth_upper=np.where(blank, np.nan, true_high),
         rounding_max=np.where(blank, np.nan, errors.rounding_max),
         rounding_sd=np.where(blank, np.nan, errors.rounding_sd),
         sampling_se=np.where(blank, np.nan, errors.sampling),
         observed_share=observed,
+        hidden_share=np.where(blank, np.nan, hidden_share),
         flags=flags,
     )
 
@@ -237,14 +267,18 @@ def _observed_share(sums: ResultSums) -> Floats:
 def _counts(sums: ResultSums, observed: Floats) -> tuple[Floats, Floats, Floats, _Errors]:
     """Return counts, what was not observed put in at the rate of what was, and their bounds."""
     # what was observed, scaled to all that the target holds
+    # nothing says how much that is where only the land of units is known
+    observed = np.where((sums.unscaled > 0) & (observed > 0), 1.0, observed)
     value = _over(sums.numerator, observed)
-    # at least what is wholly inside; at most all that is touched, what is hidden at its ceiling
-    lower = sums.numerator_inside.copy()
+    # at least what is wholly inside, at most all that is touched, what is missing at its ceiling;
+    # each less or more by what it was rounded, and what zeros may hide
+    lower = np.maximum(sums.numerator_inside - sums.rounded_down, 0.0)
     upper = (
         sums.numerator_inside
         + sums.numerator_straddling
         + sums.missing_inside
         + sums.missing_straddling
+        + sums.rounded_up
     )
     upper = np.where(sums.unbounded > 0, np.nan, upper)
     # slivers may hold people: a bound never excludes the value
@@ -261,6 +295,7 @@ def _counts(sums: ResultSums, observed: Floats) -> tuple[Floats, Floats, Floats,
             missing=np.sqrt(sums.missing_variance),
             rounding_max=_over(sums.numerator_rounding_max, observed),
             rounding_sd=_over(np.sqrt(sums.numerator_rounding_variance), observed),
+            hidden=_over(np.sqrt(sums.hidden_variance), observed),
             sampling=_over(np.sqrt(sums.numerator_sampling), observed),
         ),
     )
@@ -299,6 +334,7 @@ def _ratios(
         missing=per * _over(np.sqrt(sums.missing_variance), sums.amount),
         rounding_max=per * _over(rounding_max, sums.denominator),
         rounding_sd=per * _over(np.sqrt(rounding_variance), sums.denominator),
+        hidden=per * _over(np.sqrt(sums.hidden_variance), sums.denominator),
         sampling=np.where(average & sampled, np.nan, sampling),
     )
     return per * rate, per * low, per * high, errors
@@ -308,22 +344,32 @@ def _ratio_bounds(
     sums: ResultSums, rate: Floats, average: Flags, part: Flags
 ) -> tuple[Floats, Floats]:
     """Return the bounds of N over D; ``average`` and ``part`` say which is which kind."""
-    inside, straddling = sums.numerator_inside, sums.numerator_straddling
+    # by as much as numerators and denominators were rounded, an average's as they stand
+    down = np.where(average, 0.0, sums.rounded_down)
+    up = np.where(average, 0.0, sums.rounded_up)
+    fewer = np.where(average, 0.0, sums.denominator_rounded_down)
+    more = np.where(average, 0.0, sums.denominator_rounded_up)
+    straddling = sums.numerator_straddling + up
+    inside = np.maximum(sums.numerator_inside - down, 0.0)
+    most = sums.numerator_inside + straddling
+    all_held = sums.denominator_inside + sums.denominator_straddling + more
+    least_held = np.maximum(sums.denominator_inside - fewer, 0.0)
     hidden = sums.missing_inside + sums.missing_straddling
     lacking = sums.share - sums.share_observed > 1e-12
     # N is part of D: straddling units give D without N, or N alone, and what is hidden likewise
-    other = sums.denominator_inside + sums.denominator_straddling - straddling
+    other = np.maximum(all_held - np.maximum(sums.numerator_straddling - up, 0.0), inside)
     low = _over(inside, other + hidden)
-    high = _over(inside + straddling + hidden, sums.denominator_inside + straddling + hidden)
+    high = _over(most + hidden, np.maximum(least_held + straddling, most) + hidden)
+    high = np.where(least_held + straddling > most, high, np.minimum(high, 1.0))
     low = np.where(sums.unbounded > 0, 0.0, low)
     high = np.where(sums.unbounded > 0, 1.0, high)
     # N is no part of D: they give all their D, or all their N; nothing bounds what is hidden
-    free_low = _over(inside, sums.denominator_inside + sums.denominator_straddling)
-    free_high = _over(inside + straddling, sums.denominator_inside)
+    free_low = _over(inside, all_held)
+    free_high = _over(most, least_held)
     low = np.where(part, low, np.where(lacking, np.nan, free_low))
     high = np.where(part, high, np.where(lacking, np.nan, free_high))
     # an average has none, unless nothing in it can vary: all is whole and observed
-    whole = (sums.straddling == 0) & ~lacking
+    whole = (sums.straddling == 0) & ~lacking & (up + down + more + fewer == 0)
     low = np.where(average, np.nan, low)
     high = np.where(average, np.nan, high)
     # nor has a part anything to vary by where its bounds are none
@@ -343,18 +389,22 @@ def _sampling_variance(sums: ResultSums, rate: Floats, part: Flags) -> Floats:
     return np.maximum(np.where(part, together, apart), 0.0)
 
 
-def _likely(
-    value: Floats, lower: Floats, upper: Floats, errors: _Errors, width: Floats
+def _range(  # noqa: PLR0917
+    value: Floats, lower: Floats, upper: Floats, errors: _Errors, width: Floats, besides: Floats
 ) -> tuple[Floats, Floats]:
-    """Return the 90 % range: the split inside its certain bounds, then the rest around it."""
+    """Return a 90 % range: the split inside its certain bounds, then the rest around it.
+
+    ``besides`` is the variance of what belongs to this range alone.
+    """
     # the split of straddling units can go no further than the certain bounds
     split = width * np.nan_to_num(errors.split)
     below = np.fmin(split, np.where(np.isnan(lower), np.inf, value - lower))
     above = np.fmin(split, np.where(np.isnan(upper), np.inf, upper - value))
-    # what is missing, rounded and sampled is independent of it
+    # what is missing, rounded and hidden is independent of it
     rest = NORMAL * np.sqrt(
         np.nan_to_num(errors.missing) ** 2
         + np.nan_to_num(errors.rounding_sd) ** 2
-        + np.nan_to_num(errors.sampling) ** 2
+        + np.nan_to_num(errors.hidden) ** 2
+        + np.nan_to_num(besides)
     )
     return value - np.hypot(below, rest), value + np.hypot(above, rest)

@@ -16,11 +16,34 @@ import numpy as np
 from lipgeo.arrays import Flags, Floats
 from lipgeo.geography.hierarchy import has_trait
 from lipgeo.tables.census_table import CensusTable
-from lipgeo.tables.columns import REASONS, Classes, Columns, Range, classes_of, columns_of, range_of
+from lipgeo.tables.columns import (
+    REASONS,
+    Classes,
+    ColumnReader,
+    Columns,
+    HiddenCells,
+    Range,
+    classes_of,
+    columns_of,
+    range_of,
+)
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.variables import Variable
 
-__all__ = ["Overall", "Parents", "TableSums", "Totals", "spread_of", "sum_table", "variance_of"]
+__all__ = [
+    "BASE",
+    "Overall",
+    "Parents",
+    "TableSums",
+    "Totals",
+    "rounded_down",
+    "spread_of",
+    "sum_table",
+    "variance_of",
+]
+
+#: base to which counts are rounded; small ones of a sample to a greater
+BASE = 5.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +86,13 @@ class Totals:
         Units whose symbol says that there is no such thing; a number.
     zeros
         Published zeros of a census whose suppressed cells are zeros; a number.
+    hidden, hidden_variance
+        What was published as 0 and put in: sum of s times it, and of s² times its variance.
+    rounded_down, rounded_up
+        How much less the units wholly inside, and how much more all that are touched, can hold than
+        stands in the table, by rounding and by hiding; of numerators.
+    denominator_rounded_down, denominator_rounded_up
+        The same of denominators.
     """
 
     numerator: Floats
@@ -92,6 +122,12 @@ class Totals:
     shared_by_area_count: Floats
     not_applicable: Floats
     zeros: Floats
+    hidden: Floats
+    hidden_variance: Floats
+    rounded_down: Floats
+    rounded_up: Floats
+    denominator_rounded_down: Floats
+    denominator_rounded_up: Floats
 
 
 @dataclass(frozen=True)
@@ -149,6 +185,8 @@ class TableSums:
         Which are n over d; one a variable.
     sampling
         Variance of ``n`` over ``n``; 0 where not sampled; one a variable.
+    scaled
+        Which may be scaled to what was not observed (:attr:`Columns.scaled`); one a variable.
     totals, overall
         By target, and of all.
     parents
@@ -160,6 +198,7 @@ class TableSums:
     variables: tuple[Variable, ...]
     ratio: Flags
     sampling: Floats
+    scaled: Flags
     totals: Totals
     overall: Overall
     parents: Parents | None
@@ -177,6 +216,7 @@ class TableSums:
             variables=self.variables[which],
             ratio=self.ratio[which],
             sampling=self.sampling[which],
+            scaled=self.scaled[which],
             totals=part(self.totals),
             overall=part(self.overall),
             parents=part(self.parents),
@@ -210,6 +250,7 @@ class TableSums:
             variables=tuple(variables[at] for at in back),
             ratio=np.concatenate([part.ratio for part in parts])[back],
             sampling=np.concatenate([part.sampling for part in parts])[back],
+            scaled=np.concatenate([part.scaled for part in parts])[back],
             totals=whole([part.totals for part in parts]),
             overall=whole([part.overall for part in parts]),
             parents=whole([part.parents for part in parts]),
@@ -233,7 +274,11 @@ def _each(change: Callable[..., Floats], *sums: Any) -> Any:
 
 
 def sum_table(
-    table: CensusTable, variables: Sequence[Variable], pairs: Pairs, family: Family | None
+    table: CensusTable,
+    variables: Sequence[Variable],
+    pairs: Pairs,
+    family: Family | None,
+    hidden: HiddenCells | None = None,
 ) -> TableSums:
     """Sum a table in memory over the sources of each target, as sparse products.
 
@@ -243,14 +288,18 @@ def sum_table(
         A denominator, numerator or group that a variable needs is not in the table.
     """
     # columns in the order of the crosswalk's sources, 0 where not observed
-    columns = columns_of(table, variables, pairs)
+    columns = columns_of(table, variables, pairs, hidden)
     n, d = columns.numerator, columns.denominator
     # medians are no sums: their classes are, or else their range is kept
     classes: dict[int, Classes] = {}
     ranges: dict[int, Range] = {}
     for at, one in enumerate(variables):
         if one.groups:
-            classes[at] = classes_of(table, one, pairs, columns.observed[:, at])
+            classes[at] = classes_of(table, one, pairs, columns.observed[:, at], hidden)
+            if one.name in table.columns:
+                # where the middle lies in a class without an end
+                values, reason = ColumnReader(table, pairs).column(one.name)
+                ranges[at] = range_of(values, reason == 0, pairs)
         elif one.rule == "median":
             ranges[at] = range_of(n[:, at], columns.observed[:, at], pairs)
     rate_sd, rate_range = _rates(n, d)
@@ -258,6 +307,7 @@ def sum_table(
         variables=tuple(variables),
         ratio=columns.ratio,
         sampling=columns.sampling,
+        scaled=columns.scaled,
         totals=_totals(pairs, columns, table.vintage),
         overall=Overall(
             total=n.sum(axis=0),
@@ -316,6 +366,12 @@ def _totals(pairs: Pairs, columns: Columns, vintage: int | None) -> Totals:
         shared_by_area_count=straddling @ (ones * pairs.is_shared_by_area[:, None]),
         not_applicable=touching @ (columns.reason == REASONS.index("...")).astype(np.float64),
         zeros=touching @ (zero * has_trait(vintage, "zeros_may_be_suppressed")),
+        hidden=by_share @ columns.hidden,
+        hidden_variance=by_square @ columns.hidden_variance,
+        rounded_down=inside @ rounded_down(n, columns.numerator_base),
+        rounded_up=touching @ (np.maximum(columns.numerator_base - 1, 0) - columns.hidden),
+        denominator_rounded_down=inside @ rounded_down(d, columns.denominator_base),
+        denominator_rounded_up=touching @ np.maximum(columns.denominator_base - 1, 0),
     )
 
 
@@ -330,6 +386,15 @@ def _parents(columns: Columns, family: Family) -> Parents:
         split_numerator=family.fine @ n,
         split_denominator=family.fine @ d,
     )
+
+
+def rounded_down(count: Floats, base: Floats) -> Floats:
+    """Return how much less than a published count there can be.
+
+    A small one of a sample (base 10) may have been nothing; others lie within their base.
+    """
+    most = np.where(base > BASE, count, np.maximum(base - 1, 0))
+    return np.minimum(count, most)
 
 
 def variance_of(base: Floats) -> Floats:

@@ -230,14 +230,17 @@ def _by_year(given: Any, year: int, default: Any) -> Any:
     return default if given is None else given
 
 
-def _characteristics(entry: Mapping[str, Any], group: Mapping[str, Any]) -> tuple[Any, ...]:
+def _characteristics(
+    name_of: str, entry: Mapping[str, Any], group: Mapping[str, Any]
+) -> tuple[Any, ...]:
     found = []
     for year in vintages():
         heading = _by_year(entry.get("heading", group.get("heading")), year, None)
         name = _by_year(entry.get("name"), year, None)
         if heading is None or name is None:
             continue
-        id = entry.get("id", {}).get(str(year))
+        id = _file().get("ids", {}).get(str(year), {}).get(name_of)
+        id = entry.get("id", {}).get(str(year), id)
         found.append(
             Characteristic(
                 vintage=year,
@@ -275,7 +278,7 @@ def known_variables(vintage: int | None = None) -> Mapping[str, Variable]:
             found[name] = Variable(
                 name=name,
                 groups=groups,
-                characteristics=_characteristics(entry, group),
+                characteristics=_characteristics(name, entry, group),
                 **names,
                 **kept,
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.columns import Classes, Range, parts_needed
 from lipgeo.tables.error_model import Spread, learn
 from lipgeo.tables.estimates import Estimates, TableShares, result_frame
+from lipgeo.tables.hidden import Hidden, find_hidden
 from lipgeo.tables.long_table import AnyTable, LongTable
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.results import Outcome, ResultSums, outcome_of, sums_of
@@ -38,6 +40,9 @@ __all__ = ["ResultBlock", "calculate_block", "weight_table"]
 MIN_OBSERVED = 0.5
 #: variables whose results are worked out at a time: that bounds what is held at once
 _RESULTS_AT_A_TIME = 256
+#: how far a median can lie from where evenly spread people would have it, in widths of its class:
+#: where one end of the class holds three times the other, an eighth, and twice that is not passed
+_UNEVEN = 0.25
 Crosswalks = Crosswalk | Mapping[str, Crosswalk]
 
 
@@ -49,6 +54,9 @@ def weight_table(
     min_observed: float = MIN_OBSERVED,
     sliver_share: float = SLIVER_SHARE,
     official: pd.DataFrame | None = None,
+    hidden: Hidden = "impute",
+    totals: pd.DataFrame | pd.Series | None = None,
+    membership: pd.Series | None = None,
 ) -> Estimates:
     """Bring a census table to areas: each number with bounds and a likely range.
 
@@ -73,6 +81,17 @@ def weight_table(
     official
         Totals known otherwise: index area ids, columns variables. They change no number;
         :meth:`Estimates.explain` sets them beside.
+    hidden
+        Sampled counts of 2021 under 10 are published as 0 for small areas. ``"impute"`` puts in
+        what such zeros hold on average, estimated from the table's own cells
+        (:mod:`lipgeo.tables.hidden`), and does so only where the table's cells show that small
+        counts are hidden; ``"as_published"`` takes them for nobody.
+    totals
+        Published totals of larger units (index unit ids, columns variables), to which imputed cells
+        are brought: a unit of the table is part of the one its ``parents`` name, or whose id begins
+        its own.
+    membership
+        The larger unit of ``totals`` by unit of the table, where neither says.
 
     Returns
     -------
@@ -92,16 +111,19 @@ def weight_table(
     or denominator is missing. *Medians* are interpolated from grouped counts, else only the range
     of the units' own medians is given. An *index* is refused.
 
-    *Certain bounds* are of the published values and hold however straddling units split. Counts:
-    the units wholly inside; all units touched. N of D: ``N_in / (D_in + D_str - N_str)`` and
+    *Certain bounds* hold however straddling units split and whatever was rounded or hidden. Counts:
+    the units wholly inside, each less what rounding can have added; all units touched, each with
+    what rounding can have taken and zeros can hide. N of D: ``N_in / (D_in + D_str - N_str)`` and
     ``(N_in + N_str) / (D_in + N_str)``. Averages have none. Units not observed widen them by what
-    they can hold at most.
+    they can hold at most. Nothing is scaled where only the land of units is known (``not_scaled``).
 
-    The *likely range* (90 %) adds up what straddling units may split otherwise, learned from
-    parents of units (see :mod:`lipgeo.tables.error_model`), what was put in for units not observed,
-    rounding, and sampling. *Rounding* of base 5 moves a count by 4 at most, with a standard
-    deviation of 2. *Sampling*: the standard error of a long-form count is about the square root of
-    3 times the count.
+    Two ranges (90 %). ``likely_lower, likely_upper``: *what an order of the area would say*. It
+    adds up what straddling units may split otherwise, learned from parents of units (see
+    :mod:`lipgeo.tables.error_model`), what was put in for units not observed and for hidden cells,
+    and rounding; an order is of the same sample, so that sampling is not in it. ``truth_lower,
+    truth_upper``: *what is true*, with sampling. *Rounding* of base 5 moves a count by 4 at most,
+    with a standard deviation of 2. *Sampling*: the standard error of a long-form count is about the
+    square root of 3 times the count.
 
     Totals are conserved: targets and remainder hold what the sources hold, to 1e-9, proved on
     every call.
@@ -116,11 +138,19 @@ def weight_table(
     ...                     {"people": "count"}, level=None, vintage=None)
     >>> est = weight_table(table, build_crosswalk(fields, town))
     >>> est.frame[["area_id", "value", "lower", "upper"]].to_numpy().tolist()
-    [['t', 90.0, 40.0, 140.0]]
+    [['t', 90.0, 36.0, 148.0]]
     """
+    if hidden not in get_args(Hidden):
+        raise TableError("tables.unknown_hidden", given=str(hidden), known=list(get_args(Hidden)))
     table_shares = _pair_tables(table, xw, sliver_share)
     variables = [variables] if isinstance(variables, str) else variables
     chosen, notes = _choose_variables(table_shares[0].table, variables)
+    if hidden == "impute":
+        table_shares = [
+            replace(one, hidden=find_hidden(one.table, chosen, totals, membership))
+            for one in table_shares
+        ]
+        notes += [note for one in table_shares for note in one.hidden.notes]
     for shares in table_shares:
         notes += shares.notes
     areas = table_shares[0].areas
@@ -142,15 +172,23 @@ def weight_table(
         variables=chosen,
         error_model=model.loc[[one.name for one in chosen]],
         official=_official(official, areas),
-        report=CheckReport([*notes, *_flag_findings(frame, areas)]),
+        report=CheckReport([*notes, *_flag_findings(frame, areas), *_medians_to_order(frame)]),
         meta={
             "min_observed": float(min_observed),
             "sliver_share": float(sliver_share),
             "likely": 0.9,
+            "hidden": str(hidden),
             "conserved": True,
             "lipgeo": __version__,
         },
     )
+
+
+def _medians_to_order(frame: pd.DataFrame) -> list[Finding]:
+    """Note medians of which only a range can be given."""
+    ranged = frame.loc[frame["flag"].str.contains("range_only").fillna(False), "variable"]
+    names = list(ranged.unique())
+    return [finding("tables.order_medians", "note", "", variables=names)] if names else []
 
 
 # ------------------------------------------------------------------- what is weighted by what
@@ -177,11 +215,25 @@ def _pair_tables(
         if isinstance(shares, Mapping):
             _require_alike(shares)
         pairs = {each.weight: Pairs.of(each, sliver) for each in several}
-        families = {name: Family.of(each, one.parents) for name, each in pairs.items()}
+        families = {
+            name: Family.of(each, one.parents, _known_amounts(one, each))
+            for name, each in pairs.items()
+        }
         found.append(
             TableShares(one, pairs, families, _match_units(one, next(iter(pairs.values()))))
         )
     return found
+
+
+def _known_amounts(table: AnyTable, pairs: Pairs) -> Floats | None:
+    """Return what sources hold of the first variable that shares were calibrated to."""
+    met = pairs.crosswalk.meta.get("calibration", {}).get("variables", ())
+    name = next((one for one in met if one in table.columns), None)
+    if name is None:
+        return None
+    held = table if isinstance(table, CensusTable) else table.part([name])
+    at = held.unit_ids.get_indexer(pairs.sources)
+    return np.where(at >= 0, np.nan_to_num(held.values(name))[at], 0.0)
 
 
 def _require_alike(shares: Mapping[str, Crosswalk]) -> None:
@@ -399,7 +451,8 @@ def calculate_block(
         spread = learn(found, pairs, shares.families[pairs.crosswalk.weight])
         spreads.append(spread)
         rows = np.asarray(areas.get_indexer(pairs.targets), np.int64)
-        mine = sums_of(found, spread).at(rows, len(areas))
+        family = shares.families[pairs.crosswalk.weight]
+        mine = sums_of(found, spread, pairs, family).at(rows, len(areas))
         sums = mine if sums is None else sums + mine
         for at, grouped in found.classes.items():
             merged = grouped.at(rows, len(areas))
@@ -428,9 +481,10 @@ def calculate_block(
     outcome.flags["other_basis"] = other
     # what no sums say: medians, indices, totals that are known
     for at, grouped in classes.items():
-        _interpolate(outcome, at, chunk[at], grouped)
+        _interpolate(outcome, at, chunk[at], grouped, ranges.get(at))
     for at, spanned in ranges.items():
-        _span(outcome, at, spanned, sums)
+        if at not in classes:
+            _span(outcome, at, spanned, sums)
     for at, one in enumerate(chunk):
         if one.rule == "index":
             _refuse(outcome, at)
@@ -438,12 +492,22 @@ def calculate_block(
     return ResultBlock((chunk, outcome), _model(chunk, spreads[0], width))
 
 
-def _interpolate(outcome: Outcome, at: int, one: Variable, classes: Classes) -> None:
-    """Turn how far the share below the middle can move into how far the median can."""
+def _interpolate(
+    outcome: Outcome, at: int, one: Variable, classes: Classes, own: Range | None
+) -> None:
+    """Turn how far the share below the middle can move into how far the median can.
+
+    In a class without an end the units' own medians, ``own``, say where the middle is.
+    """
     # how far the share of people below the middle can move
     given = ~np.isnan(outcome.value[:, at])
-    down = outcome.value[:, at] - outcome.likely_lower[:, at]
-    up = outcome.likely_upper[:, at] - outcome.value[:, at]
+    moves = {
+        kind: (
+            outcome.value[:, at] - getattr(outcome, f"{kind}_lower")[:, at],
+            getattr(outcome, f"{kind}_upper")[:, at] - outcome.value[:, at],
+        )
+        for kind in ("likely", "truth")
+    }
     half = {
         "rounding_max": outcome.rounding_max[:, at].copy(),
         "rounding_sd": outcome.rounding_sd[:, at].copy(),
@@ -463,15 +527,28 @@ def _interpolate(outcome: Outcome, at: int, one: Variable, classes: Classes) -> 
     hidden = outcome.observed_share[:, at] < 1
     outcome.lower[:, at] = np.where(hidden, np.nan, low)
     outcome.upper[:, at] = np.where(hidden, np.nan, high)
-    outcome.likely_lower[:, at] = np.fmax(
-        blank(classes.quantile(one, 0.5 - down)), outcome.lower[:, at]
-    )
-    outcome.likely_upper[:, at] = np.fmin(
-        blank(classes.quantile(one, 0.5 + up)), outcome.upper[:, at]
-    )
+    # and people are not evenly spread over the class the middle lies in
+    uneven = _UNEVEN * classes.middle_width(one)
+    for kind, (down, up) in moves.items():
+        below = np.hypot(median - classes.quantile(one, 0.5 - down), uneven)
+        above = np.hypot(classes.quantile(one, 0.5 + up) - median, uneven)
+        getattr(outcome, f"{kind}_lower")[:, at] = np.fmax(
+            blank(median - below), outcome.lower[:, at]
+        )
+        getattr(outcome, f"{kind}_upper")[:, at] = np.fmin(
+            blank(median + above), outcome.upper[:, at]
+        )
+    is_open = given & np.isnan(median)
+    if own is not None:
+        edge = one.groups[-1].low
+        told = is_open & (own.middle >= edge)
+        outcome.value[told, at] = own.middle[told]
+        for kind in ("likely", "truth"):
+            getattr(outcome, f"{kind}_lower")[told, at] = edge
+            getattr(outcome, f"{kind}_upper")[told, at] = own.greatest[told]
     for name, share in half.items():
         getattr(outcome, name)[:, at] = spread_about_middle(np.nan_to_num(share))
-    _flag(outcome, "open_class", at, given & np.isnan(median))
+    _flag(outcome, "open_class", at, is_open)
     _flag(outcome, "no_bounds", at, np.isnan(outcome.lower[:, at]) & np.isnan(outcome.upper[:, at]))
     outcome.flags["upper_unknown"][:, at] = np.isnan(outcome.upper[:, at]) & ~np.isnan(
         outcome.lower[:, at]
@@ -484,7 +561,10 @@ def _span(outcome: Outcome, at: int, spanned: Range, sums: ResultSums) -> None:
     outcome.value[:, at] = np.where(one_whole, spanned.least, np.nan)
     outcome.lower[:, at] = spanned.least
     outcome.upper[:, at] = spanned.greatest
-    for name in ("likely_lower", "likely_upper", "rounding_max", "rounding_sd", "sampling_se"):
+    for name in (
+        "likely_lower", "likely_upper", "truth_lower", "truth_upper", "rounding_max",
+        "rounding_sd", "sampling_se", "hidden_share",
+    ):  # fmt: skip
         getattr(outcome, name)[:, at] = np.nan
     _flag(outcome, "range_only", at, ~one_whole & (spanned.units > 0))
     for name in ("no_bounds", "upper_unknown", "sampling_unknown", "zero_may_be_suppression"):
@@ -512,6 +592,9 @@ def _hold_controls(
         low, high = outcome.likely_lower[:, at], outcome.likely_upper[:, at]
         outcome.likely_lower[:, at] = np.where(given, np.fmin(low, control), low)
         outcome.likely_upper[:, at] = np.where(given, np.fmax(high, control), high)
+        low, high = outcome.truth_lower[:, at], outcome.truth_upper[:, at]
+        outcome.truth_lower[:, at] = np.where(given, np.fmin(low, control), low)
+        outcome.truth_upper[:, at] = np.where(given, np.fmax(high, control), high)
 
 
 def _refuse(outcome: Outcome, at: int) -> None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import pandas as pd
 
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.census.census import Census
+from lipgeo.census.data import Measure
 from lipgeo.crosswalk.build import build_crosswalk
-from lipgeo.crosswalk.crosswalk import Crosswalk
+from lipgeo.crosswalk.crosswalk import Crosswalk, Placement
 from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import levels_of_totals
 from lipgeo.report import Finding, finding
+from lipgeo.tables.calibrate import calibrate
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.estimates import Estimates
+from lipgeo.tables.hidden import Hidden
 from lipgeo.tables.long_table import AnyTable, LongTable
 from lipgeo.tables.variables import Variable, resolve_variable
 from lipgeo.tables.weight import MIN_OBSERVED, weight_table
 from lipgeo.zones.validity import SLIVER_SHARE
 
-__all__ = ["weight_areas"]
+__all__ = ["values_of_controls", "weight_areas"]
 
 
 def weight_areas(
@@ -32,6 +36,10 @@ def weight_areas(
     min_observed: float = MIN_OBSERVED,
     sliver_share: float = SLIVER_SHARE,
     official: pd.DataFrame | None = None,
+    placement: Placement = "auto",
+    hidden: Hidden = "impute",
+    totals: pd.DataFrame | pd.Series | None = None,
+    controls: pd.DataFrame | None = None,
 ) -> Estimates:
     """Bring census tables to service areas, building the crosswalks they need.
 
@@ -49,6 +57,13 @@ def weight_areas(
         One table a level.
     variables, min_observed, sliver_share, official
         As for :func:`weight_table`. With several tables, variables that all of them have.
+    placement
+        How people of cut blocks are placed: as for :func:`lipgeo.build_crosswalk`.
+    hidden, totals
+        As for :func:`weight_table`.
+    controls
+        Known totals of areas, by which their shares are calibrated (:func:`lipgeo.calibrate`):
+        index area ids, columns variables of the finest table.
 
     Returns
     -------
@@ -72,12 +87,16 @@ def weight_areas(
     notes: list[Finding] = []
     for level, part in own.items():
         weighted.append(given[level])
-        shares.append(_crosswalks(census, level, part, weights))
+        shares.append(_crosswalks(census, level, part, weights, placement))
         ids = part.units["unit_id"]
         notes.append(finding("tables.own_rows", "note", "", level=level, units=ids, count=len(ids)))
     if len(rest):
         weighted.append(_with_parents(census, given[base]))
-        shares.append(_crosswalks(census, base, rest, weights))
+        drawn = _crosswalks(census, base, rest, weights, placement)
+        if controls is not None:
+            values = values_of_controls(given[base], controls)
+            drawn = {name: calibrate(one, controls, values) for name, one in drawn.items()}
+        shares.append(drawn)
     result = weight_table(
         weighted,
         shares,
@@ -85,8 +104,31 @@ def weight_areas(
         min_observed=min_observed,
         sliver_share=sliver_share,
         official=official,
+        hidden=hidden,
+        totals=totals,
     )
     return result.reorder(areas.ids, notes)
+
+
+def values_of_controls(table: AnyTable, controls: pd.DataFrame) -> pd.DataFrame:
+    """Return what each unit of a table holds of the controlled variables.
+
+    Raises
+    ------
+    TableError
+        A column of the controls is no column of the table.
+    """
+    strange = [str(name) for name in controls.columns if name not in table.columns]
+    if strange:
+        raise TableError(
+            "tables.controls_unknown",
+            [{"variable": name} for name in strange],
+            variables=strange,
+            held=list(table.columns),
+        )
+    names = [str(name) for name in controls.columns]
+    held = table if isinstance(table, CensusTable) else table.part(names)
+    return pd.DataFrame({name: held.values(name) for name in names}, index=held.unit_ids)
 
 
 def _by_level(census: Census, tables: Sequence[AnyTable]) -> dict[str, AnyTable]:
@@ -159,10 +201,17 @@ def _part_lists(
 
 
 def _crosswalks(
-    census: Census, level: str, areas: ServiceAreas, weights: Sequence[str]
+    census: Census,
+    level: str,
+    areas: ServiceAreas,
+    weights: Sequence[str],
+    placement: Placement,
 ) -> dict[str, Crosswalk]:
     zones = census.zones(level)
-    return {weight: build_crosswalk(zones, areas, weight=weight) for weight in weights}  # type: ignore[arg-type]
+    return {
+        weight: build_crosswalk(zones, areas, weight=cast("Measure", weight), placement=placement)
+        for weight in weights
+    }
 
 
 def _with_parents(census: Census, table: AnyTable) -> AnyTable:

@@ -21,10 +21,12 @@ from __future__ import annotations
 
 import contextvars
 import math
+import re
 import string
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -32,6 +34,7 @@ from typing import Any, Literal
 __all__ = [
     "LANGUAGES",
     "Language",
+    "Sentence",
     "catalogue",
     "language",
     "listing",
@@ -39,6 +42,7 @@ __all__ = [
     "number",
     "say",
     "speaking",
+    "visible",
 ]
 
 Language = Literal["en", "fr"]
@@ -97,6 +101,28 @@ def catalogue() -> dict[str, dict[str, str]]:
     return found
 
 
+#: what a terminal obeys or what turns the order of letters: controls but the line break, marks of
+#: direction, line and paragraph separators, half a character
+_OBEYED = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    r"""Return text whose control characters are seen and not obeyed; line breaks stay.
+
+    Names and file names come from others: an escape sequence in one would write on the terminal
+    of who reads it, and a mark of direction would show another name than there is.
+
+    Examples
+    --------
+    >>> from lipgeo.words import visible
+    >>> print(visible("a\x1b]0;title\x07 b"))
+    a\x1b]0;title\x07 b
+    """
+    return _OBEYED.sub(lambda found: repr(found[0])[1:-1], text)
+
+
 def name_of(key: str) -> str:
     """Return the name of a sentence without its room, as reports and lists of problems give it.
 
@@ -120,6 +146,33 @@ def say(key: str, /, **values: Any) -> str:
     return _FORMATTER.vformat(catalogue()[key][language()], (), values)
 
 
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of the catalogue that is said when it is shown, in the language then in force.
+
+    Attributes
+    ----------
+    key
+        Key of the sentence.
+    values
+        What fills it.
+
+    Examples
+    --------
+    >>> from lipgeo.words import Sentence, speaking
+    >>> basis = Sentence("boundary.by_dwellings")
+    >>> with speaking("fr"):
+    ...     f"{basis}"
+    'les logements'
+    """
+
+    key: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return say(self.key, **self.values)
+
+
 def listing(items: Any, first: int = _FIRST) -> str:
     """Show the first members of a list and how many more there are.
 
@@ -129,7 +182,7 @@ def listing(items: Any, first: int = _FIRST) -> str:
     >>> listing(["a", "b", "c"], first=2)
     'a, b and 1 more'
     """
-    members = [str(item) for item in items]
+    members = [visible(str(item)) for item in items]
     shown = ", ".join(members[:first])
     more = len(members) - first
     if more <= 0:
@@ -185,7 +238,7 @@ class _Formatter(string.Formatter):
             return number(float(value), min(max(3 - whole, 0), 9))
         if not format_spec and not isinstance(value, str | bytes) and hasattr(value, "__iter__"):
             return listing(value)
-        return str(super().format_field(value, format_spec))
+        return visible(str(super().format_field(value, format_spec)))
 
 
 _FORMATTER = _Formatter()

@@ -15,7 +15,7 @@ from pyproj.exceptions import CRSError as ProjError
 
 from lipgeo.arrays import Floats, Shapes
 from lipgeo.errors import CRSError, DatumError
-from lipgeo.report import CheckReport, Finding
+from lipgeo.report import CheckReport, finding
 from lipgeo.words import say
 from lipgeo.zones.densify import Projector, project_edges
 
@@ -124,8 +124,12 @@ def accept_crs(crs: Any) -> AcceptedCRS:
         )
     findings = []
     if accuracy:
-        message = say("zones.taken_as_nad83", name=flat.name, datum=family, metres=accuracy)
-        findings.append(Finding("datum", "note", flat.name, message, value=accuracy))
+        findings.append(
+            finding(
+                "zones.taken_as_nad83", "note", flat.name, check="datum", value=accuracy,
+                name=flat.name, datum=family, metres=accuracy,
+            )
+        )  # fmt: skip
     return AcceptedCRS(flat, CheckReport(findings))
 
 

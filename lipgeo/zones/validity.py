@@ -13,8 +13,7 @@ import pandas as pd
 import shapely
 
 from lipgeo.arrays import Flags, Floats, Ints, Shapes
-from lipgeo.report import Finding, Severity
-from lipgeo.words import say
+from lipgeo.report import Finding, Severity, finding
 from lipgeo.zones.crs import area_km2, lonlat
 
 __all__ = [
@@ -77,7 +76,7 @@ def check_polygons(
     broken = ~valid & ~absent
     reasons = shapely.is_valid_reason(geometry[broken])
     findings += [
-        Finding("invalid", "error", str(one), say("zones.invalid", id=one, reason=reason))
+        finding("zones.invalid", "error", one, id=one, reason=reason)
         for one, reason in zip(ids[broken], reasons, strict=True)
     ]
     if crs is not None:
@@ -102,8 +101,7 @@ def check_polygons(
 
 
 def _finding_each(check: str, severity: Severity, ids: Any) -> list[Finding]:
-    sentence = f"zones.{check}"
-    return [Finding(check, severity, str(one), say(sentence, id=one)) for one in ids]
+    return [finding(f"zones.{check}", severity, one, id=one) for one in ids]
 
 
 def _place_findings(ids: npt.NDArray[np.object_], geometry: Shapes, crs: Any) -> list[Finding]:
@@ -172,12 +170,12 @@ def _overlap_findings(
     repeated = np.flatnonzero(pd.Index(keys).duplicated(keep=False))
     twins = [suspects[keys == key] for key in np.unique(keys[repeated])]
     findings = [
-        Finding(
-            "duplicate_geometry",
+        finding(
+            "zones.duplicate_geometry",
             "warning",
-            str(ids[group[0]]),
-            say("zones.duplicate_geometry", ids=ids[group]),
-            value=float(len(group)),
+            ids[group[0]],
+            value=len(group),
+            ids=ids[group],
         )
         for group in twins
     ]
@@ -200,18 +198,12 @@ def _overlap_findings(
     thin = width[met] < sliver_width_m
     sizes = _km2(shared, crs)
     for (one, other), is_thin, part, km2 in zip(ids[pairs], thin, share, sizes, strict=True):
-        message = say(
-            "zones.sliver_overlap" if is_thin else "zones.overlap",
-            a=one,
-            b=other,
-            share=part,
-            km2=km2,
-            m2=km2 * 1e6,
-        )
+        values = {"a": one, "b": other, "share": part, "km2": km2, "m2": km2 * 1e6}
+        subject = f"{one};{other}"
         findings.append(
-            Finding("sliver", "note", f"{one};{other}", message, value=float(km2))
+            finding("zones.sliver_overlap", "note", subject, check="sliver", value=km2, **values)
             if is_thin
-            else Finding("overlap", "warning", f"{one};{other}", message, value=float(part))
+            else finding("zones.overlap", "warning", subject, value=part, **values)
         )
     return findings
 
@@ -239,22 +231,18 @@ def _gap_findings(
     for row in order[km2[order] <= gap_max_km2]:
         point = shapely.point_on_surface(holes[row])
         thin = _width(holes[row : row + 1])[0] < sliver_width_m
-        message = say(
-            "zones.sliver_gap" if thin else "zones.gap",
-            km2=km2[row],
-            m2=km2[row] * 1e6,
-            x=point.x,
-            y=point.y,
-            limit=gap_max_km2,
-        )
         findings.append(
-            Finding(
-                "sliver" if thin else "gap",
+            finding(
+                "zones.sliver_gap" if thin else "zones.gap",
                 "note" if thin else "warning",
                 f"{point.x:.0f},{point.y:.0f}",
-                message,
-                value=float(km2[row]),
+                check="sliver" if thin else "gap",
+                value=km2[row],
                 limit=gap_max_km2,
+                km2=km2[row],
+                m2=km2[row] * 1e6,
+                x=point.x,
+                y=point.y,
             )
         )
     return findings
@@ -270,12 +258,14 @@ def _sliver_findings(
     thin = _width(parts) < sliver_width_m
     km2 = _km2(parts[thin], crs)
     return [
-        Finding(
-            "sliver",
+        finding(
+            "zones.sliver_part",
             "note",
-            str(ids[row]),
-            say("zones.sliver_part", id=ids[row], m2=size * 1e6),
-            value=float(size),
+            ids[row],
+            check="sliver",
+            value=size,
+            id=ids[row],
+            m2=size * 1e6,
         )
         for row, size in zip(owner[thin], km2, strict=True)
     ]
@@ -347,8 +337,7 @@ def make_valid_polygons(geometry: Shapes) -> tuple[Shapes, Flags, Floats]:
         before = shapely.area(geometry[changed])
         # by structure, not by linework: where an official hole crosses its shell, linework turns
         # the crossing inside out
-        made = shapely.make_valid(geometry[changed], method="structure", keep_collapsed=False)
-        fixed = polygon_parts(np.asarray(made, dtype=object))
+        fixed = polygon_parts(_by_structure(geometry[changed]))
         # GEOS now and then leaves two parts that share an edge
         for row in np.flatnonzero(~(shapely.is_valid(fixed) | shapely.is_missing(fixed))):
             fixed[row] = shapely.union_all(shapely.get_parts(shapely.make_valid(fixed[row])))
@@ -357,3 +346,28 @@ def make_valid_polygons(geometry: Shapes) -> tuple[Shapes, Flags, Floats]:
         larger = np.maximum(before, after)
         area_change[changed] = np.abs(after - before) / np.where(larger > 0, larger, 1.0)
     return np.asarray(result, dtype=object), changed, area_change
+
+
+def _by_structure(geometry: Shapes) -> Shapes:
+    """Make geometry valid by its structure.
+
+    GEOS cannot where a hole lies outside a shell that crosses itself: there shells are mended
+    without their holes, and the holes taken out of them. Linework would make land of such a hole.
+    """
+    try:
+        made = shapely.make_valid(geometry, method="structure", keep_collapsed=False)
+    except shapely.errors.GEOSException:
+        if len(geometry) > 1:
+            return np.concatenate(
+                [_by_structure(geometry[at : at + 1]) for at in range(len(geometry))]
+            )
+        parts = shapely.get_parts(geometry)
+        shells = _union_valid([shapely.Polygon(one.exterior) for one in parts])
+        holes = _union_valid([shapely.Polygon(ring) for one in parts for ring in one.interiors])
+        made = np.array([shapely.difference(shells, holes)], dtype=object)
+    return np.asarray(made, dtype=object)
+
+
+def _union_valid(rings: list[shapely.Polygon]) -> shapely.Geometry:
+    # a ring alone has no hole that linework could make land of
+    return shapely.union_all([shapely.make_valid(one, method="linework") for one in rings])

@@ -14,7 +14,7 @@ import shapely
 
 from lipgeo.arrays import Flags, Shapes
 from lipgeo.errors import CRSError, LipgeoError, ZoneError
-from lipgeo.report import CheckReport, Faults, Finding
+from lipgeo.report import CheckReport, Faults, Finding, finding, finding_of
 from lipgeo.words import say
 from lipgeo.zones.crs import STATCAN_LAMBERT, accept_crs, on_grid, to_grid
 from lipgeo.zones.validity import (
@@ -170,14 +170,61 @@ class Zones:
         geometry = polygon_parts(geometry)
         crs = accepted.crs
         if crs.is_geographic:
-            message = say("zones.to_grid", name=crs.name)
-            notes.append(Finding("to_grid", "note", "", message))
+            notes.append(finding("zones.to_grid", "note", "", name=crs.name))
             geometry, crs = to_grid(geometry, crs), STATCAN_LAMBERT
         data = pd.DataFrame(frame.drop(columns=[frame.geometry.name, *([id] if id else [])]))
         for column in WEIGHTS:
             if column in data:
                 data[column] = pd.to_numeric(data[column]).astype("float64")
         return cls(ids, geometry, crs, data=data, report=CheckReport(notes))
+
+    @classmethod
+    def from_points(cls, frame: gpd.GeoDataFrame, id: str | None = None) -> Zones:
+        """Make zones of a layer of points: blocks by their representative points alone.
+
+        They have no polygons and serve as ``blocks`` of :func:`lipgeo.build_crosswalk`, with or
+        without columns ``population, dwellings, households``.
+
+        Parameters
+        ----------
+        frame
+            One point a row; a geographic layer is brought to EPSG:3347.
+        id
+            Column of the ids; the index when left out.
+
+        Returns
+        -------
+        Zones
+            ``data`` has the points as columns ``x, y`` in the system of the zones.
+
+        Raises
+        ------
+        CRSError, DatumError, ZoneError
+            As :meth:`from_frame`; a row that is no point.
+
+        Examples
+        --------
+        >>> import geopandas, shapely
+        >>> from lipgeo.zones import Zones
+        >>> points = geopandas.GeoDataFrame({"DBUID": ["1"]}, geometry=[shapely.Point(7.4e6, 1e6)],
+        ...                                 crs="EPSG:3347")
+        >>> Zones.from_points(points, id="DBUID").data[["x", "y"]].to_numpy().tolist()
+        [[7400000.0, 1000000.0]]
+        """
+        ids = column_ids(frame, id)
+        geometry = np.asarray(frame.geometry.array, dtype=object)
+        wrong = np.flatnonzero(shapely.get_type_id(geometry) != shapely.GeometryType.POINT)
+        if len(wrong):
+            raise ZoneError(
+                "zones.not_points",
+                [{"row": int(row) + 1, "id": ids[row]} for row in wrong],
+                rows=[int(row) + 1 for row in wrong],
+            )
+        accepted = accept_crs(frame.crs)
+        moved = to_grid(geometry, accepted.crs) if accepted.crs.is_geographic else geometry
+        nothing = gpd.GeoSeries(np.full(len(frame), None), index=frame.index, crs=frame.crs)
+        told = frame.assign(x=shapely.get_x(moved), y=shapely.get_y(moved))
+        return cls.from_frame(told.set_geometry(nothing), id=id)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -263,13 +310,16 @@ class Zones:
         for row, reason in zip(np.flatnonzero(changed), reasons, strict=True):
             one = str(self.ids[row])
             if geometry[row] is None:
-                message = say("zones.repaired_away", id=one, reason=reason)
-                findings.append(Finding("repaired_away", "error", one, message, value=1.0))
-            else:
-                message = say("zones.repaired", id=one, reason=reason, share=change[row])
                 findings.append(
-                    Finding("repaired", "warning", one, message, value=float(change[row]))
+                    finding("zones.repaired_away", "error", one, value=1, id=one, reason=reason)
                 )
+            else:
+                findings.append(
+                    finding(
+                        "zones.repaired", "warning", one, value=change[row],
+                        id=one, reason=reason, share=change[row],
+                    )
+                )  # fmt: skip
         zones = Zones(
             self.ids.copy(),
             geometry,
@@ -331,7 +381,7 @@ def check_layer(frame: gpd.GeoDataFrame, id: str | None = None) -> CheckReport:
     try:
         accepted = accept_crs(frame.crs)
     except CRSError as err:
-        findings.append(Finding("crs", "error", "", str(err)))
+        findings.append(finding_of(err, check="crs"))
     else:
         findings += accepted.report
         crs = accepted.crs
@@ -346,7 +396,7 @@ def check_layer(frame: gpd.GeoDataFrame, id: str | None = None) -> CheckReport:
         try:
             shapes, crs = to_grid(shapes, crs), STATCAN_LAMBERT
         except LipgeoError as err:
-            findings.append(Finding("crs", "error", "", str(err)))
+            findings.append(finding_of(err, check="crs"))
             crs = None
     names = np.array([f"#{row + 1}" if one is None else one for row, one in enumerate(ids)], object)
     return CheckReport(findings + check_polygons(names, shapes, crs))
@@ -458,17 +508,14 @@ def collection_notes(ids: Ids, geometry: Shapes) -> list[Finding]:
     """Note collections of which only the polygons are taken."""
     mixed = np.flatnonzero(shapely.get_type_id(geometry) == shapely.GeometryType.GEOMETRYCOLLECTION)
     kept = ~shapely.is_missing(polygon_parts(geometry[mixed]))
-    return [
-        Finding("collection", "note", str(ids[row]), say("zones.collection", id=ids[row]))
-        for row in mixed[kept]
-    ]
+    return [finding("zones.collection", "note", ids[row], id=ids[row]) for row in mixed[kept]]
 
 
 def as_finding(problem: Problem) -> Finding:
     """Put a problem in a report, as an error."""
-    message = say(f"zones.row_{problem['problem']}", **problem)
     subject = problem["id"] if problem["id"] is not None else f"#{problem['row']}"
-    return Finding(problem["problem"], "error", str(subject), message)
+    name = problem["problem"]
+    return finding(f"zones.row_{name}", "error", subject, check=name, **problem)
 
 
 def refuse(problems: list[Problem]) -> None:

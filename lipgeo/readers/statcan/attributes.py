@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from lipgeo.errors import CensusError, IdError, InputError, LipgeoError
 from lipgeo.readers.statcan.columns import Column, facts, recognise
 from lipgeo.readers.statcan.raw import Raw, raw_of_frame, read_raw
 from lipgeo.readers.text import to_numbers
-from lipgeo.report import CheckReport, Faults, Finding, Severity, notes_of
+from lipgeo.report import CheckReport, Faults, Finding, Severity, finding, notes_of
 from lipgeo.words import say
 
 __all__ = ["AttributeTable", "Reading", "find_level", "from_frame", "read_attributes"]
@@ -157,8 +157,8 @@ class Reading:
 
     def note(self, check: str, severity: Severity = "note", **values: Any) -> None:
         """Add a finding; its sentence is ``attributes.<check>``."""
-        sentence = say(f"readers.{check}", name=self.raw.name, **values)
-        self.notes.append(Finding(check, severity, self.raw.name, sentence))
+        name = self.raw.name
+        self.notes.append(finding(f"readers.{check}", severity, name, name=name, **values))
 
     def fault(
         self, error: type[LipgeoError], key: str, problems: list[dict[str, Any]], /, **values: Any
@@ -238,7 +238,7 @@ class Reading:
     def _of_ids(self, column: Column, given: pd.Series, level: str) -> pd.Series:
         done = geography.restore_ids(given, level, self.year)
         self.notes += [
-            Finding(f.check, f.severity, f"{level} {column.name}", f.message, f.value, f.limit)
+            replace(f, subject=f"{level} {column.name}")
             for f in done.report
             if f.severity != "error"  # what is refused is raised with its rows
         ]
@@ -588,6 +588,10 @@ def _table(
     raw: Raw, name: str, said: int | None, level: str | None, mapping: Mapping[str, str] | None
 ) -> AttributeTable:
     columns = recognise(raw.columns, mapping, raw.name)
+    if not columns:
+        raise CensusError(
+            "readers.attributes.no_census_column", name=raw.name, columns=list(raw.columns)
+        )
     vintage = _vintage(raw, columns, name, said)
     reading = Reading(raw, columns, name, vintage)
     if reading.text.empty:

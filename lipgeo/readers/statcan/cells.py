@@ -32,10 +32,20 @@ SYMBOLS = {
     "‥": "..",
     "E": "E",
     "r": "r",
+    # revised, and to be used with caution
+    "rE": "rE",
+    "r,E": "rE",
+    "r, E": "rE",
+    "E,r": "rE",
+    # nothing, as accounts print it: the number is 0
+    "-": "-",
+    "–": "-",
 }
 _DIGITS = r"[-+]?\d[\d., ]*"
-#: a number with its mark: "120 E", "120r"
-_MARKED = r"^(.*\d)\s*([Er])$"
+#: a number with its mark: "120 E", "120r", "120 rE"
+_MARKED = r"^(.*\d)\s*(rE|r,\s*E|E,\s*r|[Er])$"
+#: a sign of money before or behind a number, or of percent behind it
+_SIGNS = r"^\$\s*(?=[-+\d])|(?<=\d)\s*[$%]$"
 
 
 def read_cells(
@@ -57,8 +67,8 @@ def read_cells(
     values : numpy.ndarray of float64
         NaN where the cell holds no number.
     symbols : numpy.ndarray of str
-        ``x``, ``F``, ``..``, ``...``, ``E``, ``r`` or empty; text of a column of symbols that is
-        none of them is kept as it stands.
+        ``x``, ``F``, ``..``, ``...``, ``E``, ``r``, ``rE``, ``-`` (a zero) or empty; text of a
+        column of symbols that is none of them is kept as it stands.
     unread : numpy.ndarray of bool
         Cells that hold something that is neither a number nor a symbol.
 
@@ -84,10 +94,12 @@ def read_cells(
             symbols[other[has]] = alone[has].to_numpy(dtype=object)
             marked = some.mask(has).str.extract(_MARKED)
             tail = marked[1].notna().to_numpy(dtype=bool)
-            symbols[other[tail]] = marked.loc[tail, 1].to_numpy(dtype=object)
+            symbols[other[tail]] = marked.loc[tail, 1].map(SYMBOLS).to_numpy(dtype=object)
             text = text.copy()
-            text.iloc[other] = some.mask(has).where(~tail, marked[0])
+            rest = some.mask(has).where(~tail, marked[0])
+            text.iloc[other] = rest.str.replace(_SIGNS, "", regex=True)
         values, unread = to_numbers(text, decimal)
+        values[symbols == "-"] = 0.0
     if beside is not None:
         given = beside.astype("string").str.strip()
         held = (given.notna() & given.ne("")).to_numpy(dtype=bool)

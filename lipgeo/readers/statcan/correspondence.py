@@ -129,7 +129,10 @@ def _opener(path: Path) -> partial[BinaryIO]:
         raise FileError("readers.missing", path=path)
     if not zipfile.is_zipfile(path):
         return partial(path.open, "rb")
-    with tell_damage(FileError, "readers.broken_zip", path=str(path)), zipfile.ZipFile(path) as held:
+    with (
+        tell_damage(FileError, "readers.broken_zip", path=str(path)),
+        zipfile.ZipFile(path) as held,
+    ):
         names = [name for name in held.namelist() if name.lower().endswith((".csv", ".txt"))]
         names.sort(key=lambda name: held.getinfo(name).file_size)
     if not names:

@@ -6,7 +6,7 @@ They are streamed, never held whole; what is shared with the import of whole pro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -29,10 +29,21 @@ from lipgeo.tables.variables import find_variables, known_variables
 __all__ = ["plain_counts", "read_profile", "units_of", "variables_of"]
 
 
+#: levels that files of any level hold beside their own
+_ALWAYS = ("PR", "CMA", "CD", "CSD")
+#: the bounds of confidence intervals, and what their columns end with
+_INTERVALS = {"low": "_low", "high": "_high"}
+
+
+def _place_of_side(side: str) -> int:
+    """Return the place of a column of values among totals and the bounds of their intervals."""
+    return ("total", *_INTERVALS).index(side)
+
+
 def read_profile(
     path: str | Path | Sequence[str | Path],
     *,
-    characteristics: Iterable[str | int] | None = None,
+    characteristics: Iterable[str | int] | Mapping[str, str | int] | None = None,
     level: str | None = None,
 ) -> CensusTable:
     """Read Census Profile files (98-401-X): one level, the characteristics wanted.
@@ -47,15 +58,17 @@ def read_profile(
         or several, which are put together (regional files).
     characteristics
         Variables of the dictionary, characteristic ids, or words of rows; every variable of the
-        dictionary that the file has by default.
+        dictionary that the file has by default. A mapping says what each column is to be called:
+        name to id (ids tell rows apart whose words are the same).
     level
         Level wanted; the finest in the files by default.
 
     Returns
     -------
     CensusTable
-        Totals (never one sex), ids as text; symbols beside values; ``notes`` says which
-        characteristic was taken for which variable, and how sure that is.
+        Totals (never one sex), ids as text; from the edition with confidence intervals also the
+        bounds, as columns ``immigrants_low`` and ``immigrants_high``; symbols beside values;
+        ``notes`` says which characteristic was taken for which variable, and how sure that is.
 
     Raises
     ------
@@ -75,10 +88,16 @@ def read_profile(
     for one, layout in zip(paths, layouts, strict=True):
         wanted_rows.read(one, layout, code)
     there = set(wanted_rows.units()["level"])
-    held = [one for one in geography.levels(vintage) if one in there]
+    # levels that serve no purpose of their own, as health regions, come last
+    order = dict.fromkeys(
+        (*geography.levels(vintage), *(o.code for o in geography.all_levels(vintage)))
+    )
+    held = [one for one in order if one in there]
     if not held:
-        raise TableError("readers.level_absent", name=paths[0].name, level=code or "", held="")
-    code = code or held[0]
+        raise TableError("readers.level_absent", name=paths[0].name, level=code or "-")
+    # the level that a file is named for, else the finest
+    named = [one for one in layouts[0].levels[-1:] if one in held and one not in _ALWAYS]
+    code = code or (named or held)[0]
     findings.append(finding("readers.profile", "note", paths[0].name, vintage=vintage, level=code))
     return wanted_rows.table(code, vintage, findings)
 
@@ -87,7 +106,9 @@ def read_profile(
 
 
 def _choose_characteristics(
-    paths: list[Path], layouts: list[ProfileLayout], asked: Iterable[str | int] | None
+    paths: list[Path],
+    layouts: list[ProfileLayout],
+    asked: Iterable[str | int] | Mapping[str, str | int] | None,
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Return ``id, variable`` of the characteristics wanted, those of all files together."""
     path, layout = paths[0], layouts[0]
@@ -107,17 +128,22 @@ def _choose_characteristics(
     variables = dict(zip(found["variable"], found["id"], strict=True))
     by_id = {str(id): name for name, id in variables.items()}
     words = {geography.fold(name): id for name, id in zip(rows["name"], rows["id"], strict=True)}
+    called: dict[str, str] = {}
+    if isinstance(asked, Mapping):
+        called = {str(one).strip(): name for name, one in asked.items()}
+        asked = list(called)
+    known = set(rows["id"])
     picked, lost = [], []
     for one in asked:
         text = str(one).strip()
         if text in variables:
-            picked.append((variables[text], text))
-        elif text in set(rows["id"]):
+            picked.append((variables[text], called.get(text, text)))
+        elif text in known:
             name = rows.loc[rows["id"] == text, "name"].iloc[0].strip()
-            picked.append((text, by_id.get(text, name)))
+            picked.append((text, called.get(text) or by_id.get(text, name)))
         elif geography.fold(text) in words:
             id = words[geography.fold(text)]
-            picked.append((id, by_id.get(id, text)))
+            picked.append((id, called.get(text) or by_id.get(id, text)))
         else:
             lost.append(text)
     if lost:
@@ -232,9 +258,8 @@ class _WantedRows:
 
     def read(self, path: Path, layout: ProfileLayout, code: str | None) -> None:
         """Read the rows of a file, of one level where one is asked for."""
-        reader = Reader(
-            path, layout, self._members, self._vocabulary, columns=("total",), only=True
-        )
+        sides = [side for side in ("total", *_INTERVALS) if side in layout.values]
+        reader = Reader(path, layout, self._members, self._vocabulary, columns=sides, only=True)
         done = sum(map(len, self._units))
         with closing(reader.read()) as parts:
             for rows in parts:
@@ -245,17 +270,22 @@ class _WantedRows:
                 numbers = done + np.cumsum(mine) - 1
                 done += int(mine.sum())
                 chosen = np.repeat(mine, rows.counts)
-                cells = rows.values["total"].take(chosen)
-                self._rows.append(
-                    pd.DataFrame(
-                        {
-                            "unit": np.repeat(numbers, rows.counts)[chosen],
-                            "variable": rows.places[chosen],
-                            "value": cells.numbers,
-                            "symbol": cells.symbols,
-                        }
+                for side in sides:
+                    cells = rows.values[side].take(chosen)
+                    held = np.ones(len(cells.numbers), dtype=bool)
+                    if side in _INTERVALS:  # most rows have none, and a mark that says so
+                        held = ~np.isnan(cells.numbers)
+                    shift = len(self._variables) * _place_of_side(side)
+                    self._rows.append(
+                        pd.DataFrame(
+                            {
+                                "unit": np.repeat(numbers, rows.counts)[chosen][held],
+                                "variable": rows.places[chosen][held] + shift,
+                                "value": cells.numbers[held],
+                                "symbol": cells.symbols[held],
+                            }
+                        )
                     )
-                )
                 units = units.assign(name=rows.names, origin=len(self._sources))
                 self._units.append(units.loc[mine, ["unit_id", "level", "name", "origin"]])
                 if reader.unread:
@@ -290,7 +320,7 @@ class _WantedRows:
         rows = rows[rows["unit"].isin(units.index)]
         place = pd.Series(first.index.get_indexer(units["unit_id"]), index=units.index)
         rows = rows.assign(unit=rows["unit"].map(place))
-        rows = _without_doubles(rows, first.index, self._members.ids, files)
+        rows = _without_doubles(rows, first.index, self._members.ids * 3, files)
         # one column a variable that any row is of, in the order wanted
         there = np.unique(rows["variable"])
         at = (rows["unit"].to_numpy(), np.searchsorted(there, rows["variable"]))
@@ -298,7 +328,11 @@ class _WantedRows:
         numbers[at] = rows["value"]
         signs = np.zeros(numbers.shape, dtype=np.int16)
         signs[at] = rows["symbol"]
-        columns = [self._variables[one] for one in there.tolist()]
+        many = len(self._variables)
+        columns = [
+            self._variables[one % many] + ("", *_INTERVALS.values())[one // many]
+            for one in there.tolist()
+        ]
         index = first.index.astype(object)
         marks = pd.DataFrame(
             np.array(self._vocabulary.symbols, dtype=object)[signs], index=index, columns=columns

@@ -29,6 +29,7 @@ from lipgeo.readers.statcan.profile_files import (
     Block,
     ProfileLayout,
     check_census,
+    line_ends,
     read_blocks,
 )
 from lipgeo.words import say
@@ -37,7 +38,6 @@ __all__ = ["Characteristics", "Place", "Reader", "Rows", "Unread", "Values"]
 
 #: places in an array
 Places = npt.NDArray[np.intp]
-_NEWLINE = 10
 #: blocks parsed at a time
 _PARSERS = 2
 #: texts of a column, each once a block
@@ -261,22 +261,27 @@ class Reader:
         TableError
             An id of a characteristic is no number; rows are of another census.
         """
-        waiting: list[Rows] = []
+        carry: Rows | None = None
         skipped = begin.rows
         with closing(self._parse_blocks(begin.begin, check)) as blocks:
             for block, parsed in blocks:
                 self.block = block
                 here = None if parsed is None else self._rows(parsed, skipped)
                 skipped = 0
-                if here is not None:
-                    waiting = [Rows.concat([*waiting, here])]
-                if waiting and not block.last:
-                    # the last unit may go on in the next block
-                    whole, rest = waiting[0].split(len(waiting[0].ids) - 1)
-                    waiting = [rest]
+                if here is None:
+                    continue
+                # the last unit of the block before may go on in this one
+                if carry is not None and carry.ids[0] == here.ids[0]:
+                    first, here = here.split(1)
+                    carry = Rows.concat([carry, first])
+                if here.ids:
+                    if carry is not None:
+                        yield carry
+                    whole, carry = here.split(len(here.ids) - 1)
                     if whole.ids:
                         yield whole
-            yield from waiting
+        if carry is not None:
+            yield carry
 
     def _parse_blocks(
         self, begin: int, check: tuple[int, str] | None
@@ -304,8 +309,8 @@ class Reader:
             table = _parse_text(block.text, self._layout, wanted)
         except pa.ArrowInvalid:
             table = None
-        if table is not None and len(table) == block.lines:
-            return _Parsed(block, self._layout, block.text, table)
+        if table is not None and len(table) == len(block.ends):
+            return _Parsed(block, self._layout, table, block.text, block.ends)
         # empty lines and notes, which are of one field, are no rows; they are left out here, for
         # pyarrow's handler of invalid rows takes their text for UTF-8
         lines = _lines_of(block, self._layout)
@@ -329,7 +334,7 @@ class Reader:
         if len(table) != len(rows):
             reason = say("readers.line_breaks")
             raise FileError("readers.breaks_off", path=self._path, reason=reason)
-        return _Parsed(block, self._layout, text, table)
+        return _Parsed(block, self._layout, table, text, line_ends(text))
 
     @property
     def _count_places(self) -> list[int]:
@@ -452,10 +457,12 @@ class Reader:
             symbols = signs[codes] if signs.any() else np.zeros(len(codes), dtype=np.int16)
             unread = bad[codes] if bad.any() else np.zeros(len(codes), dtype=bool)
             if beside is not None:
-                marks, texts = _codes_of(table, beside)
-                if texts:
-                    given = self._vocabulary.read_symbols([*texts, b""])[marks]
-                    symbols = np.where(given != 0, given, symbols)
+                # few rows have a symbol beside
+                column = _dictionary_of(table, beside)
+                rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+                given = self._vocabulary.read_symbols(column.dictionary.to_pylist())
+                given = given[column.indices.drop_null().to_numpy()]
+                symbols[rows] = np.where(given != 0, given, symbols[rows])
             found.append((numbers[codes], symbols, unread))
         return found
 
@@ -479,23 +486,25 @@ class _Parsed:
     ----------
     block, layout
         The block, and where its columns are.
-    text
-        Its rows, a line each.
     table
         Columns by their place.
+    text, ends
+        Its rows, a line each, and the byte after each.
     """
 
     def __init__(
-        self, block: Block, layout: ProfileLayout, text: pa.Buffer, table: pa.Table
+        self,
+        block: Block,
+        layout: ProfileLayout,
+        table: pa.Table,
+        text: pa.Buffer,
+        ends: Ints32,
     ) -> None:
         self.block = block
         self.table = table
         self._layout = layout
-        ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _NEWLINE) + 1
-        edges = np.concatenate([[0], ends, [text.size]])[: len(table) + 1].astype(np.int32)
-        self._lines = pa.Array.from_buffers(
-            pa.binary(), len(table), [None, pa.py_buffer(edges), text]
-        )
+        edges = pa.py_buffer(np.append(np.int32(0), ends))
+        self._lines = pa.Array.from_buffers(pa.binary(), len(ends), [None, edges, text])
 
     def columns(self, rows: Places, wanted: Sequence[int]) -> pa.Table:
         """Return columns of some rows, in ascending order, by their place."""

@@ -27,8 +27,7 @@ from lipgeo.errors import FileError, tell_damage
 from lipgeo.readers.sniff import TextForm, TextSource, sniff
 from lipgeo.readers.statcan.columns import Layout, layouts
 from lipgeo.readers.text import read_fixed_table, read_text_table
-from lipgeo.report import CheckReport, Finding
-from lipgeo.words import say
+from lipgeo.report import CheckReport, finding
 
 __all__ = ["Raw", "extract_member", "open_member", "raw_of_frame", "read_raw"]
 
@@ -186,9 +185,11 @@ def _from_zip(path: Path, vintage: int | None) -> Raw:
         raw = replace(raw, read=read)  # the copy read above is gone by then
     others = [member.filename for member in tables if member is not chosen]
     if others:
-        note = say("readers.chosen_member", path=path.name, member=chosen.filename, others=others)
-        finding = Finding("chosen_member", "warning", path.name, note)
-        raw = replace(raw, notes=CheckReport([finding]) + raw.notes)
+        note = finding(
+            "readers.chosen_member", "warning", path.name,
+            path=path.name, member=chosen.filename, others=others,
+        )  # fmt: skip
+        raw = replace(raw, notes=CheckReport([note]) + raw.notes)
     return raw
 
 
@@ -218,8 +219,11 @@ def _from_text(source: TextSource, name: str, vintage: int | None) -> Raw:
             raise FileError("readers.attributes.no_header", name=name, width=form.width)
         year = vintage or layout.vintages[-1]
         columns, found = layout.names(year), vintage
-        note = say("readers.headless", name=name, layout=layout.product, width=form.width)
-        notes = notes + CheckReport([Finding("headless", "warning", name, note)])
+        note = finding(
+            "readers.headless", "warning", name,
+            name=name, layout=layout.product, width=form.width,
+        )  # fmt: skip
+        notes = notes + CheckReport([note])
 
     def read(positions: Sequence[int]) -> pd.DataFrame:
         wanted = list(positions)
@@ -294,23 +298,28 @@ def _from_fixed(source: TextSource, name: str, form: TextForm, fixed: _Fixed) ->
         columns = tuple(re.sub(r"(?:19|20)\d\d$", "", column) for column in columns)
     where = dict(zip(columns, slices.values(), strict=True))
     notes = [
-        Finding(
-            "layout",
+        finding(
+            "readers.fixed_layout",
             "note",
             name,
-            say("readers.fixed_layout", name=name, layout=layout.name, length=length),
+            check="layout",
+            name=name,
+            layout=layout.name,
+            length=length,
         )
     ]
     if layout.line is None:
-        sentence = say("readers.known_part", name=name, known=sum(layout.widths), length=length)
-        notes.append(Finding("known_part", "warning", name, sentence))
+        known = sum(layout.widths)
+        notes.append(
+            finding("readers.known_part", "warning", name, name=name, known=known, length=length)
+        )
     body = TextForm(form.encoding, None, ".", False, form.notes, skip=fixed.skip)
 
     def read(positions: Sequence[int]) -> pd.DataFrame:
         fields = {columns[at]: where[columns[at]] for at in positions}
         return read_fixed_table(source, body, fields, length, name=name)
 
-    said = [finding for finding in form.notes if finding.check in ("encoding", "odd_bytes")]
+    said = [note for note in form.notes if note.check in ("encoding", "odd_bytes")]
     return Raw(name, columns, read, ".", year, CheckReport([*said, *notes]))
 
 
@@ -338,8 +347,7 @@ def _from_workbook(path: Path, name: str) -> Raw:
         frame.columns = pd.Index([columns[at] for at in wanted])
         return frame
 
-    note = say("readers.sheet", name=name, sheet=sheet)
-    notes = CheckReport([Finding("sheet", "note", name, note)])
+    notes = CheckReport([finding("readers.sheet", "note", name, name=name, sheet=sheet)])
     return Raw(name, columns, read, ".", None, notes)
 
 
@@ -389,8 +397,12 @@ def _from_table(path: Path, name: str) -> Raw:
         )
     notes = []
     if encoding:
-        sentence = say("readers.dbf_encoding", name=name, encoding=encoding)
-        notes.append(Finding("encoding", "warning", name, sentence))
+        notes.append(
+            finding(
+                "readers.dbf_encoding", "warning", name, check="encoding",
+                name=name, encoding=encoding,
+            )
+        )  # fmt: skip
     raw = raw_of_frame(frame, name)
     return replace(raw, notes=CheckReport(notes))
 

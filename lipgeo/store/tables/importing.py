@@ -162,6 +162,7 @@ def finish(intake: Intake, work: Path, table: Path) -> CheckReport:
         ),
         work / CHARACTERISTICS,
         compression="zstd",
+        write_page_checksum=True,
     )
     levels, ids, names, origins = zip(*intake.units, strict=True)
     pq.write_table(
@@ -176,9 +177,10 @@ def finish(intake: Intake, work: Path, table: Path) -> CheckReport:
         ),
         work / UNITS,
         compression="zstd",
+        write_page_checksum=True,
     )
     ranges = _whole_ranges(work, intake)
-    pq.write_table(ranges, work / RANGES, compression="zstd")
+    pq.write_table(ranges, work / RANGES, compression="zstd", write_page_checksum=True)
     for one in intake.ranges:
         (work / one["file"]).unlink()
     (work / intake.ranges[0]["file"]).parent.rmdir()
@@ -233,7 +235,7 @@ def _whole_ranges(work: Path, intake: Intake) -> pa.Table:
     found = []
     for level in sorted({_level_of(one["file"]) for one in intake.ranges}):
         parts = pa.concat_tables(
-            pq.ParquetFile(work / one["file"]).read()
+            pq.ParquetFile(work / one["file"], page_checksum_verification=True).read()
             for one in intake.ranges
             if _level_of(one["file"]) == level
         )

@@ -77,7 +77,7 @@ class Long:
         if self.alike and spare is None:
             each = int(self.counts[0])
             columns = np.argsort(self.characteristics[:each], kind="stable")
-            rows = np.arange(len(self)).reshape(-1, each)[wanted][:, columns].T.ravel()
+            rows = np.add.outer(columns, np.flatnonzero(wanted) * each).ravel()
         else:
             chosen = np.repeat(wanted, self.counts)
             rows = np.flatnonzero(chosen if spare is None else chosen & ~spare)
@@ -166,7 +166,7 @@ def write_parts(
             continue
         path = folder / range_name(level, number)
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(part.close(), path)
+        pq.write_table(part.close(), path, write_page_checksum=True)
         parts.append(_record(folder, part_name(level, number), part.rows))
         ranges.append(_record(folder, range_name(level, number), part.rows))
     return parts, ranges
@@ -204,9 +204,11 @@ class _Part:
             "cells": np.diff(firsts, append=len(members)),
         }
         for name, one in self._long.values.items():
-            values = one.numbers[rows]
-            missing = np.isnan(values)
-            columns[name] = pa.array(values, mask=missing)
+            # most rows are all zeros, and few have gaps: neither is looked for where it is known
+            values = one.numbers[rows] if content else np.zeros(len(rows))
+            gaps = "gaps" in CONTENT[content]
+            missing = np.isnan(values) if gaps else np.zeros(len(rows), dtype=bool)
+            columns[name] = pa.array(values, mask=missing) if gaps else pa.array(values)
             columns[f"{name}_symbol"] = self._words[name].of(rows)
             seen[f"{name}_least"] = _with_nulls(np.fmin.reduceat(values, firsts))
             seen[f"{name}_greatest"] = _with_nulls(np.fmax.reduceat(values, firsts))
@@ -222,6 +224,7 @@ class _Part:
                 compression="snappy",
                 use_dictionary=[name for name in columns if name not in _KEYS],
                 write_statistics=list(_KEYS),
+                write_page_checksum=True,
             )
         self._writer.write_table(table, row_group_size=len(table))
         self._seen.append(pa.table(seen))

@@ -232,7 +232,7 @@ def spark_address(path: Path) -> str:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        return pyarrow.parquet.ParquetFile(path).read().to_pandas()
+        return pyarrow.parquet.ParquetFile(path, page_checksum_verification=True).read().to_pandas()
     except FileNotFoundError as error:
         raise StoreError(
             "store.tables.half_written", folder=path.parent, missing=path.name

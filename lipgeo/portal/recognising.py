@@ -1,0 +1,140 @@
+"""What a file is: estimates, rows of the long table, local data, survey results, a workbook."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lipgeo.errors import FileError, InputError
+from lipgeo.files import sha256_of
+from lipgeo.portal.intake import Intake, Known, codes_of, join_intakes
+from lipgeo.portal.legacy import from_legacy, mapping_path, write_mapping
+from lipgeo.portal.local import from_frame, from_local, from_survey
+from lipgeo.portal.observations import COLUMNS
+from lipgeo.readers.sheets import read_sheet
+from lipgeo.report import CheckReport, finding
+from lipgeo.words import say
+
+__all__ = ["kind_of", "read_source"]
+
+_YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
+_WORKBOOKS = (".xlsx", ".xlsm")
+
+
+def kind_of(path: Path) -> str:
+    """Say what a file is: ``estimates``, ``observations``, ``local``, ``survey``, ``legacy``.
+
+    Raises
+    ------
+    InputError
+        It is none of them.
+    FileError
+        It cannot be read.
+    """
+    columns = {str(one).strip().casefold() for one in _frame(path).columns}
+    if {"area_id", "variable", "value"} <= columns:
+        return "estimates"
+    if {"area_id", "question", "answers", "responses"} <= columns:
+        return "survey"
+    if {"area_id", "indicator", "period", "value"} <= columns:
+        return "observations"
+    if {"area_id", "indicator", "value", "unit"} <= columns:
+        return "local"
+    if path.suffix.casefold() in _WORKBOOKS:
+        return "legacy"
+    raise InputError("portal.not_recognised", path=path, columns=sorted(columns))
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    if path.suffix.casefold() in (".parquet", ".pq"):
+        try:
+            return pq.ParquetFile(path).read().to_pandas()
+        except (pa.ArrowInvalid, OSError) as error:
+            raise FileError("readers.bad_parquet", path=path, reason=str(error)) from error
+    return read_sheet(path).frame
+
+
+def read_source(path: Path, known: Known) -> Intake:
+    """Return what a file brings, whatever it is.
+
+    Raises
+    ------
+    InputError
+        It is nothing a portal takes; or a legacy workbook whose mapping was written just now and
+        waits to be signed.
+    """
+    kind = kind_of(path)
+    if kind == "legacy":
+        if not mapping_path(path).is_file():
+            raise InputError("portal.mapping_written", path=write_mapping(path, known))
+        return from_legacy(path, known)
+    frame = _frame(path)
+    frame.columns = [str(one).strip().casefold() for one in frame.columns]
+    readers = {"local": from_local, "survey": from_survey}
+    if kind in readers:
+        taken = readers[kind](frame, known, path.name)
+    elif kind == "estimates":
+        taken = _estimates(frame, known, path)
+    else:
+        kept = [one for one in frame.columns if one in COLUMNS or one in _NAMED]
+        taken = from_frame(frame[kept], known, path.name)
+    source = [{"file": path.name, "sha256": sha256_of(path)}]
+    whole = join_intakes([taken])
+    return Intake(
+        rows=whole.rows, kind=whole.kind, sources=source, areas=whole.areas,
+        indicators=whole.indicators, report=whole.report, extra=whole.extra,
+    )  # fmt: skip
+
+
+_NAMED = ("name_en", "name_fr", "topic", "unit", "rule", "decimals", "date")
+
+
+def _estimates(frame: pd.DataFrame, known: Known, path: Path) -> Intake:
+    """Return what a file of estimates brings: what ``lipgeo weight`` writes, read back.
+
+    The file does not say its census: a column ``period`` or ``vintage`` does, or its name.
+    """
+    column = next((one for one in ("period", "vintage", "census") if one in frame), None)
+    years = _YEAR.findall(path.stem)
+    if column is None and len(set(years)) != 1:
+        raise InputError("portal.estimates_no_census", path=path)
+    codes = codes_of(dict.fromkeys(frame["variable"].astype(str)), known.dictionary)
+    kept = frame[frame["variable"].isin(codes)].reset_index(drop=True)
+    left = sorted(set(frame["variable"].astype(str)) - set(codes))
+    if kept.empty:
+        raise InputError("portal.nothing_for_portal", variables=left)
+    facts = known.dictionary.frame
+    indicator = kept["variable"].map(codes)
+    numbers = ("value", "lower", "upper", "likely_lower", "likely_upper", "truth_lower",
+               "truth_upper")  # fmt: skip
+    made = pd.DataFrame(
+        {
+            "area_id": kept["area_id"].astype(str),
+            "indicator": indicator,
+            "period": kept[column].astype(str) if column else years[0],
+            **{
+                one: pd.to_numeric(kept[one].replace("", None), errors="coerce")
+                for one in numbers
+                if one in kept
+            },
+            "origin": "estimated",
+            "universe": indicator.map(facts["universe"]),
+            "dollars": indicator.map(facts["name_en"].str.contains("$", regex=False)).map(
+                {True: "current", False: ""}
+            ),
+            "source": say("portal.source_file", name=path.name),
+            "flags": kept["flag"].fillna("") if "flag" in kept else "",
+        }
+    )
+    taken = from_frame(made, known, path.name)
+    notes = list(taken.report)
+    if left:
+        notes.append(finding("portal.no_such_indicator", "note", path.name, variables=left))
+    return Intake(
+        rows=taken.rows, kind="estimates", areas=taken.areas, indicators=taken.indicators,
+        report=CheckReport(notes),
+    )  # fmt: skip

@@ -1,0 +1,250 @@
+"""Where people live, what zeros hide, and what ranges hold: on towns that end at a line."""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+import lipgeo
+from lipgeo import CensusTable, ServiceAreas, Zones, build_crosswalk, calibrate, synthetic
+from lipgeo.census import Census, MemoryCensus
+from lipgeo.tables.hidden import find_hidden
+from lipgeo.tables.variables import Variable
+from lipgeo.tables.weight import weight_table
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Return a made census whose towns end at a line, its people, and areas along its streets."""
+    census = synthetic.census(4000, seed=3, settled=True)
+    people = synthetic.people(census)
+    drawn = synthetic.service_areas(census, 15, seed=2, kind="streets")
+    drawn = drawn[drawn.geometry.area > 0]
+    areas = ServiceAreas.from_frame(drawn, id="area_id")
+    truth = people.truth(areas)
+    return census, people, areas.select(list(truth.index[truth["population"] > 200])), truth
+
+
+def missed(xw, census, truth) -> float:
+    """Return the sum of absolute errors of people over their total."""
+    held = census.counts(xw.source_level)["population"]
+    pairs = xw.frame
+    people = pairs["share"] * held.reindex(pairs["source_id"]).fillna(0).to_numpy()
+    known = truth["population"].reindex(xw.quality["target_id"])
+    return float(
+        (people.groupby(pairs["target_id"]).sum().reindex(known.index) - known).abs().sum()
+        / known.sum()
+    )
+
+
+def test_density_sees_where_the_town_ends(made) -> None:
+    """Areas along streets where towns end miss fewer people than by surface; none are lost."""
+    census, _, areas, truth = made
+    by = {
+        placement: build_crosswalk(
+            census.zones("DA"), areas, weight="population", placement=placement
+        )
+        for placement in ("surface", "auto")
+    }
+    assert missed(by["auto"], census, truth) < 0.8 * missed(by["surface"], census, truth)
+    assert by["auto"].check().ok
+    assert by["auto"].frame["area_share"].equals(by["surface"].frame["area_share"])
+    assert by["auto"].meta["placed"]["density"] > 0
+    assert len(by["auto"].report.only("placed")) == 1
+
+
+def test_density_does_not_hang_on_the_order_of_units_or_areas(made) -> None:
+    """The same shares whatever order units and areas come in."""
+    census, _, areas, _ = made
+    levels = ("DB", "DA")
+    turned = Census(
+        MemoryCensus(
+            census.vintage,
+            {one: census.data.attributes(one).drop(columns="grid_m2").iloc[::-1] for one in levels},
+            {one: census.data.geometry(one)[::-1] for one in levels},
+        )
+    )
+    straight = Census(
+        MemoryCensus(
+            census.vintage,
+            {one: census.data.attributes(one).drop(columns="grid_m2") for one in levels},
+            {one: census.data.geometry(one) for one in levels},
+        )
+    )
+    one = build_crosswalk(straight.zones("DA"), areas, weight="population")
+    other = build_crosswalk(
+        turned.zones("DA"), areas.select(list(areas.ids[::-1])), weight="population"
+    )
+    assert one.frame["share"].to_numpy() == pytest.approx(other.frame["share"], abs=1e-9)
+
+
+def test_areas_that_overlap_are_conserved_by_density(made) -> None:
+    """A part in two areas counts for both; shares less what is common, and the rest, make 1."""
+    census, _, areas, _ = made
+    grown = areas.frame.copy()
+    grown["geometry"] = grown.geometry.buffer(700)
+    wide = ServiceAreas.from_frame(grown.reset_index()[["area_id", "geometry"]], id="area_id")
+    xw = build_crosswalk(census.zones("DB"), wide, weight="population", placement="density")
+    assert len(xw.overlaps)
+    assert xw.check().ok
+
+
+def test_points_serve_as_blocks_with_and_without_counts(made) -> None:
+    """Representative points stand for the ground closest to them: better than the DA alone."""
+    census, _, areas, truth = made
+    levels = ("DA",)
+    alone = Census(
+        MemoryCensus(
+            census.vintage,
+            {one: census.data.attributes(one).drop(columns="grid_m2") for one in levels},
+            {one: census.data.geometry(one) for one in levels},
+        )
+    )
+    blocks = census.units("DB").dropna(subset=["x", "y"])
+    layer = gpd.GeoDataFrame(
+        blocks[["population"]].reset_index(),
+        geometry=gpd.points_from_xy(blocks["x"], blocks["y"]),
+        crs=3347,
+    )
+    without = build_crosswalk(alone.zones("DA"), areas, weight="population", placement="surface")
+    for frame in (layer, layer[["unit_id", "geometry"]]):
+        points = Zones.from_points(frame, id="unit_id")
+        xw = build_crosswalk(alone.zones("DA"), areas, weight="population", blocks=points)
+        assert xw.check().ok
+        assert missed(xw, census, truth) < missed(without, census, truth)
+
+
+def squares(count: int) -> Zones:
+    """Return boxes in a row."""
+    left = np.arange(count) * 100.0
+    return Zones([f"s{at:04d}" for at in range(count)],
+                 shapely.box(left, 0, left + 100, 100), "EPSG:26917")  # fmt: skip
+
+
+def test_calibration_bears_slivers_where_neighbours_overlap() -> None:
+    """Targets that overlap by a millionth of a unit are calibrated all the same."""
+    source = squares(6)
+    target = Zones(
+        ["a", "b"],
+        [shapely.box(0, 0, 250 + 1e-4, 100), shapely.box(250, 0, 600, 100)],
+        "EPSG:26917",
+    )
+    inner = Zones(
+        ["a", "b"],
+        [shapely.box(0, 0, 300 + 1e-4, 100), shapely.box(250, 0, 600, 100).intersection(
+            shapely.box(300, 0, 600, 100))], "EPSG:26917",
+    )  # fmt: skip
+    held = pd.DataFrame({"people": [100.0] * 6}, index=source.ids)
+    for drawn in (target, inner):
+        xw = build_crosswalk(source, drawn)
+        assert len(xw.overlaps)
+        done = calibrate(xw, pd.DataFrame({"people": [280.0]}, index=["a"]), held)
+        assert done.check().ok
+
+
+def test_missing_cells_are_not_scaled_by_land() -> None:
+    """A lake without a value is not taken to hold people; a full count of the table says more."""
+    source = Zones(["lake", "town"], [shapely.box(0, 0, 9, 1), shapely.box(9, 0, 10, 1)],
+                   "EPSG:26917")  # fmt: skip
+    xw = build_crosswalk(source, Zones(["t"], [shapely.box(0, 0, 10, 1)], "EPSG:26917"))
+    rule = {"n": Variable("n", "count", universe="population")}
+    frame = pd.DataFrame({"n": [np.nan, 100.0]}, index=["lake", "town"])
+    row = weight_table(CensusTable(frame, rule, level=None, vintage=None), xw, min_observed=0.0)
+    assert row.frame["value"].item() == 100
+    assert "not_scaled" in row.frame["flag"].item()
+    full = frame.assign(population=[25.0, 100.0])
+    known = CensusTable(full, rule, level=None, vintage=None)
+    assert weight_table(known, xw, variables=["n"]).frame["value"].item() == pytest.approx(125)
+
+
+def test_zeros_that_hide_small_counts_are_read(made) -> None:
+    """Where tens are missing zeros are imputed and come nearer; rounded tables are left alone."""
+    census, people, areas, truth = made
+    xw = build_crosswalk(census.zones("DA"), areas, weight="population")
+    name = "non_permanent_residents"
+    error = {}
+    for state in (True, False):
+        made_table = synthetic.table(census, "DA", people=people, incomes=False, hidden=state)
+        table = CensusTable(made_table.frame, level="DA", vintage=2021, symbols=made_table.symbols)
+        found = find_hidden(table, [table.variables[name]])
+        assert bool(found.values) is state
+        for hidden in ("impute", "as_published"):
+            est = weight_table(table, xw, variables=[name], hidden=hidden)
+            value = est.wide()[name]
+            known = truth[name].reindex(value.index)
+            error[state, hidden] = float((value - known).abs().sum() / known.sum())
+            assert (est.frame["hidden_share"] > 0).any() == (state and hidden == "impute")
+    assert error[True, "impute"] < error[True, "as_published"]
+    assert error[False, "impute"] == error[False, "as_published"]
+    total = float(made_table.truth[name].sum())
+    table = CensusTable(
+        synthetic.table(census, "DA", people=people, incomes=False).frame,
+        level="DA", vintage=2021,
+    )  # fmt: skip
+    group = pd.Series("all", index=table.unit_ids)
+    published = pd.DataFrame({name: [total]}, index=["all"])
+    raked = find_hidden(table, [table.variables[name]], published, group)
+    held = np.nansum(table.values(name)) + raked.values[name].sum()
+    assert held == pytest.approx(total, rel=0.02)
+
+
+def test_a_variable_of_the_weight_has_a_range_after_calibration(made) -> None:
+    """By dwellings, calibrated to people, dwellings are not known: their range is no point."""
+    census, _, areas, truth = made
+    units = census.units("DA")
+    frame = units[["population", "dwellings"]].fillna(0.0)
+    table = CensusTable(frame, level="DA", vintage=2021).with_parents(
+        units["CT"].fillna(units["CSD"])
+    )
+    xw = build_crosswalk(census.zones("DA"), areas, weight="dwellings")
+    known = truth.loc[list(areas.ids), ["population"]]
+    done = calibrate(xw, known, frame[["population"]])
+    rows = weight_table(table, done, variables=["dwellings"]).frame
+    cut = rows["upper"] > rows["lower"]
+    assert ((rows["likely_upper"] - rows["likely_lower"])[cut] > 0).all()
+
+
+def test_what_an_order_would_say_is_narrower_than_what_is_true(made) -> None:
+    """An order is of the same sample: sampling is in the range of the truth alone."""
+    census, people, areas, _ = made
+    given = synthetic.table(census, "DA", people=people, incomes=False)
+    table = CensusTable(given.frame, level="DA", vintage=2021, symbols=given.symbols)
+    xw = build_crosswalk(census.zones("DA"), areas, weight="population")
+    rows = weight_table(table, xw, variables=["immigrants", "population"]).frame
+    order = rows["likely_upper"] - rows["likely_lower"]
+    true = rows["truth_upper"] - rows["truth_lower"]
+    sampled = rows["variable"].eq("immigrants") & rows["value"].gt(0)
+    assert (true[sampled] > order[sampled]).all()
+    assert (
+        true[rows["variable"].eq("population")] == order[rows["variable"].eq("population")]
+    ).all()
+
+
+def test_older_people_are_counted_in_their_own_blocks() -> None:
+    """With the older census at hand nobody is put into what was built since; area is by land."""
+    newest, older = synthetic.census(1000, seed=2), synthetic.census(1000, seed=2, vintage=2016)
+    areas = ServiceAreas.from_frame(synthetic.service_areas(newest, 4), id="area_id")
+    units = newest.units("DB")
+    links = pd.DataFrame({"block_id": units.index, "new_id": units["DA"], "old_id": units["DA"]})
+    same = lipgeo.Correspondence(links, level="DA", vintage=2021, old_level="DA", old_vintage=2016)
+    xw = lipgeo.vintage_crosswalk(newest, same, areas, older=older)
+    own = build_crosswalk(older.zones("DA"), areas, weight="population")
+    assert xw.meta["by"] == 2016
+    pairs = xw.frame.merge(own.frame, on=["source_id", "target_id"])
+    assert (pairs["share_x"] == pairs["share_y"]).all()
+    land = lipgeo.vintage_crosswalk(newest, same, areas, weight="area")
+    assert set(land.sources["share_basis"]) == {"area"}
+
+
+def test_a_unit_cut_by_its_people_is_straddling_everywhere(made) -> None:
+    """``b.units`` and ``explain`` have one word for it."""
+    census, _, areas, _ = made
+    b = lipgeo.fit_boundaries(census, areas, unit="DA")
+    table = CensusTable(census.units("DA")[["population"]], level="DA", vintage=2021)
+    est = weight_table(table, b.crosswalk)
+    told = est.explain_all(["population"]).query("row == 'unit'")
+    told = told.set_index(["area_id", "source_id"])["status"]
+    units = b.units.set_index(["area_id", "unit_id"])["status"]
+    both = pd.concat({"fit": units, "explain": told}, axis=1).dropna()
+    assert (both["fit"] == both["explain"]).all()
