@@ -11,7 +11,8 @@ of a path, a census or boundaries ends in one sentence and not somewhere inside.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ __all__ = [
     "require_kind",
     "require_path",
     "require_paths",
+    "tell_damage",
 ]
 
 
@@ -188,7 +190,47 @@ class EngineError(LipgeoError, RuntimeError):
     """An engine that works beyond this process (Spark) is not there, not fit, or failed."""
 
 
+@contextmanager
+def tell_damage(error: type[LipgeoError], key: str, /, **values: Any) -> Iterator[None]:
+    """Tell whatever a parser of somebody else's stumbles over as one error of ours.
+
+    A damaged file ends in errors of every kind, from ``KeyError`` to ``zlib.error``: what a parser
+    raises of it is no contract. So the block holds the call of the parser and nothing else.
+
+    Parameters
+    ----------
+    error
+        What is raised; errors of ours, and memory that ran out, pass as they are.
+    key, **values
+        Its sentence; ``reason`` is put in.
+
+    Raises
+    ------
+    LipgeoError
+        Of the kind asked for.
+
+    Examples
+    --------
+    >>> import json
+    >>> from lipgeo.errors import FileError, tell_damage
+    >>> with tell_damage(FileError, "readers.bad_parquet", path="a.parquet"):
+    ...     json.loads("[")
+    Traceback (most recent call last):
+    ...
+    lipgeo.errors.FileError: a.parquet cannot be read as Parquet: Expecting value: line 1 column 2 (char 1). Copy or write it again.
+    """  # noqa: E501
+    try:
+        yield
+    except (LipgeoError, MemoryError):
+        raise
+    except Exception as found:
+        reason = getattr(found, "strerror", None) or str(found) or type(found).__name__
+        shown = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}..."
+        raise error(key, reason=shown, **values) from found
+
+
 _LONGEST = 40
+_LONGEST_REASON = 300
 
 
 def require_kind(

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lipgeo.errors import OrderError
+from lipgeo.errors import OrderError, tell_damage
 from lipgeo.geography.floors import floor_universes, floors_of_universe
 from lipgeo.geography.hierarchy import fold
 from lipgeo.order.content import Content
@@ -174,14 +174,12 @@ def read_estimates(given: Any) -> pd.DataFrame | None:
         return None
     if isinstance(given, str | Path):
         path = Path(given)
-        try:
+        with tell_damage(OrderError, "order.estimates_unreadable", path=path):
             frame = (
                 pd.read_parquet(path)
                 if path.suffix.casefold() in (".parquet", ".pq")
                 else pd.read_csv(path, dtype={"area_id": str, "variable": str})
             )
-        except (OSError, ValueError) as error:
-            raise OrderError("order.estimates_unreadable", path=path, reason=error) from error
     else:
         frame = given if isinstance(given, pd.DataFrame) else given.frame
     missing = [name for name in ("area_id", "variable", "value") if name not in frame]

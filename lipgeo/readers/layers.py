@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import lzma
 import shutil
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from lipgeo.errors import CRSError, FileError, InputError, require_path
+from lipgeo.errors import CRSError, FileError, InputError, require_path, tell_damage
 from lipgeo.report import CheckReport, Finding, Severity, finding, keep_notes
 from lipgeo.words import say
 from lipgeo.zones.crs import accept_crs, same_crs
@@ -164,7 +166,7 @@ def on_disk(path: Path) -> Iterator[list[Dataset]]:
     with tempfile.TemporaryDirectory(prefix="lipgeo-", ignore_cleanup_errors=True) as folder:
         try:
             found = _unzip(path, Path(folder)) if zipped else [_copy(path, Path(folder))]
-        except (zipfile.BadZipFile, EOFError) as err:
+        except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, UnicodeError) as err:
             raise FileError("readers.broken_zip", path=str(path), reason=str(err)) from err
         except (RuntimeError, NotImplementedError) as err:  # a password, an unknown compression
             raise FileError("readers.locked_zip", path=str(path), reason=str(err)) from err
@@ -190,11 +192,11 @@ def members(path: str | Path) -> list[str]:
         The file is missing, empty or no whole zip.
     """
     path = require_existing(Path(path))
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return list(_names(archive))
-    except zipfile.BadZipFile as err:
-        raise FileError("readers.broken_zip", path=str(path), reason=str(err)) from err
+    with (
+        tell_damage(FileError, "readers.broken_zip", path=str(path)),
+        zipfile.ZipFile(path) as archive,
+    ):
+        return list(_names(archive))
 
 
 def _names(archive: zipfile.ZipFile) -> dict[str, str]:
@@ -569,7 +571,9 @@ def _read(chosen: _Chosen, encoding: str | None) -> tuple[gpd.GeoDataFrame, list
         except UnicodeDecodeError as err:
             tried = encoding or err.encoding
             raise FileError("readers.layers.wrong_encoding", name=name, encoding=tried) from err
-        except (DataSourceError, DataLayerError, shapely.errors.ShapelyError) as err:
+        except MemoryError:
+            raise
+        except Exception as err:  # GDAL's errors, and what pyogrio stumbles over in a broken .prj
             raise FileError("readers.damaged", name=name, reason=_reason(err)) from err
     if not isinstance(frame, gpd.GeoDataFrame):
         raise FileError("readers.a_table", path=name, layers=[chosen.layer])

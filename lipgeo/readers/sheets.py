@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 import csv
 import datetime
 import io
+import math
 import re
-import zipfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +19,9 @@ import pandas as pd
 from lipgeo.errors import FileError
 from lipgeo.readers.sniff import TextForm, sniff
 from lipgeo.readers.text import read_text_table
+from lipgeo.readers.workbooks import Area, Workbook, cells_of, open_workbook
 from lipgeo.report import CheckReport, Finding, finding, notes_of
+from lipgeo.words import say
 
 __all__ = ["Sheet", "read_sheet", "read_sheets"]
 
@@ -32,6 +36,8 @@ _QUOTED = re.compile(r'^(?:="(.*)"|\'(.*))$')
 #: number formats that say how many digits a code has: 0000000, 0000000.00
 _DIGITS = re.compile(r"^(0+)(?:\.(0+))?$")
 _ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"}
+#: what a number format shows as it stands: "text", \x, [Red]
+_FORMAT_TEXT = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 #: lines a header may stand below
 _TITLES = 20
 
@@ -50,11 +56,14 @@ class Sheet:
         What was assumed: encoding, separator, sheet, titles, merged cells, hidden rows.
     decimal
         The decimal mark of numbers in the text, ``"."`` or ``","``.
+    merged
+        Merged cells that show one number for several rows: their place, and their column.
     """
 
     frame: pd.DataFrame
     notes: CheckReport
     decimal: str = "."
+    merged: tuple[tuple[str, str], ...] = ()
 
 
 def read_sheet(path: str | Path, sheet: str | None = None, *, encoding: str | None = None) -> Sheet:
@@ -127,7 +136,10 @@ def _from_text(path: Path, encoding: str | None) -> Sheet:
     notes = list(form.notes) + list(notes_of(frame))
     frame = frame.astype("string")
     numbers = [number for number, cells in lines if len(cells) == form.width]
-    numbers = numbers[int(form.header) :]
+    numbers = numbers[int(form.header and not form.short_header) :]
+    if len(numbers) != len(frame):  # two parsers part a stray quote in two ways
+        reason = say("readers.stray_quote")
+        raise FileError("readers.not_a_table", name=path.name, reason=reason)
     frame.index = pd.Index(numbers, name="row")
     return Sheet(_strip_quotes(frame.dropna(how="all")), CheckReport(notes), form.decimal)
 
@@ -142,10 +154,14 @@ def _lines(path: Path, form: TextForm) -> list[tuple[int, list[str]]]:
         ) from error
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter or "\0")
     rows, begins = [], 1
-    for cells in reader:
-        if begins > form.skip and cells:
-            rows.append((begins, cells))
-        begins = reader.line_num + 1
+    try:
+        for cells in reader:
+            if begins > form.skip and cells:
+                rows.append((begins, cells))
+            begins = reader.line_num + 1
+    except csv.Error as error:  # a field without end, a character no text holds
+        reason = f"{reader.line_num}: {error}"
+        raise FileError("readers.not_a_table", name=path.name, reason=reason) from error
     return rows
 
 
@@ -189,45 +205,32 @@ def read_sheets(path: str | Path, names: Iterable[str]) -> dict[str, Sheet]:
         As for :func:`read_sheet`.
     """
     path = Path(path)
-    book, formulas = _open_workbook(path)
-    by_name = {sheet.title.strip().casefold(): sheet for sheet in book.worksheets}
+    book = open_workbook(path)
+    by_name = {sheet.title.strip().casefold(): sheet for sheet in book.values.worksheets}
     there = {name: by_name.get(name.strip().casefold()) for name in names}
     found = {}
     for name, sheet in there.items():
-        if sheet is not None and any(any(row) for row in sheet.iter_rows(values_only=True)):
-            found[name] = _from_page(sheet, formulas, path, [])
+        if sheet is not None and any(cell.value is not None for cell in cells_of(sheet)):
+            found[name] = _from_page(book, sheet, path, [])
     return found
 
 
-def _open_workbook(path: Path) -> tuple[Any, Any]:
-    """Return a workbook as its values, and as its formulas."""
-    # most files are no workbook, and openpyxl is heavy
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        with path.open("rb") as stream:
-            content = stream.read()
-        book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
-        formulas = openpyxl.load_workbook(io.BytesIO(content))
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, EOFError) as error:
-        raise FileError("readers.broken_workbook", path=path, reason=str(error)) from error
-    except OSError as error:
-        raise FileError("readers.locked", path=path) from error
-    return book, formulas
-
-
 def _from_workbook(path: Path, wanted: str | None) -> Sheet:
-    book, formulas = _open_workbook(path)
-    sheet, notes = _choose(book, wanted, path)
-    return _from_page(sheet, formulas, path, notes)
+    book = open_workbook(path)
+    sheet, notes = _choose(book.values, wanted, path)
+    return _from_page(book, sheet, path, notes)
 
 
-def _from_page(sheet: Any, formulas: Any, path: Path, notes: list[Finding]) -> Sheet:
-    rows = _cells(sheet, formulas[sheet.title], path, notes)
-    rows = [(number, cells) for number, cells in rows if any(cells)]
+def _from_page(book: Workbook, sheet: Any, path: Path, notes: list[Finding]) -> Sheet:
+    merged = book.merged.get(sheet.title, [])
+    rows, figures = _cells(sheet, book.formulas[sheet.title], merged, path, notes)
     if not rows:
         raise FileError("readers.empty_sheet", path=path, sheet=sheet.title)
+    columns = _hidden_columns(sheet)
+    if columns:
+        notes.append(
+            finding("readers.hidden_columns", "warning", sheet.title, columns=list(columns))
+        )
     hidden = [n for n, _ in rows if sheet.row_dimensions[n].hidden]
     if hidden:
         notes.append(finding("readers.hidden_rows", "warning", sheet.title, rows=hidden))
@@ -238,7 +241,7 @@ def _from_page(sheet: Any, formulas: Any, path: Path, notes: list[Finding]) -> S
         )
     numbers = [number for number, _ in rows[top:]]
     cells = [cells for _, cells in rows[top:]]
-    if len(cells) > 1 and _spans_two_rows(sheet, numbers[0]):
+    if len(cells) > 1 and _spans_two_rows(merged, numbers[0]):
         # a group's header above its columns' headers
         joined = [
             " ".join(dict.fromkeys(part for part in pair if part))
@@ -246,7 +249,30 @@ def _from_page(sheet: Any, formulas: Any, path: Path, notes: list[Finding]) -> S
         ]
         notes.append(finding("readers.two_headers", "note", sheet.title, rows=numbers[:2]))
         cells, numbers = [joined, *cells[2:]], numbers[1:]
-    return Sheet(_table(numbers, cells), CheckReport(notes))
+    frame = _table(numbers, cells)
+    names = _names(cells[0])
+    repeated = tuple((area, names[column - 1]) for area, column, row in figures if row > numbers[0])
+    return Sheet(frame, CheckReport(notes), merged=repeated)
+
+
+def _hidden_columns(sheet: Any) -> list[str]:
+    """Return the letters of hidden columns that hold something."""
+    held = {cell.column_letter for cell in cells_of(sheet) if cell.value is not None}
+    hidden: list[str] = []
+    for letter, column in sheet.column_dimensions.items():
+        if column.hidden:
+            first, last = column.min or 0, column.max or 0
+            inside = [one for one in held if one == letter or first <= _position(one) <= last]
+            hidden += sorted(inside, key=_position)
+    return hidden
+
+
+def _position(letters: str) -> int:
+    """Return the number of a column, A being 1."""
+    number = 0
+    for letter in letters:
+        number = 26 * number + ord(letter) - 64
+    return number
 
 
 def _choose(book: Any, wanted: str | None, path: Path) -> tuple[Any, list[Finding]]:
@@ -257,13 +283,13 @@ def _choose(book: Any, wanted: str | None, path: Path) -> tuple[Any, list[Findin
                 return sheet, []
         names = [sheet.title for sheet in sheets]
         raise FileError("readers.no_such_sheet", path=path, sheet=wanted, sheets=names)
-    filled = [
-        sheet for sheet in sheets if any(any(row) for row in sheet.iter_rows(values_only=True))
-    ]
+    filled = [sheet for sheet in sheets if any(cell.value is not None for cell in cells_of(sheet))]
     visible = [sheet for sheet in filled if sheet.sheet_state == "visible"]
+    # a sheet of nothing but lines of text ("Read me") is passed over for a table
+    tables = [sheet for sheet in visible if _holds_table(sheet)]
     if not filled:
         raise FileError("readers.empty_sheet", path=path, sheet=", ".join(s.title for s in sheets))
-    chosen = (visible or filled)[0]
+    chosen = (tables or visible or filled)[0]
     others = [sheet.title for sheet in filled if sheet is not chosen]
     if not others:
         return chosen, []
@@ -271,36 +297,65 @@ def _choose(book: Any, wanted: str | None, path: Path) -> tuple[Any, list[Findin
     return chosen, [note]
 
 
+def _holds_table(sheet: Any) -> bool:
+    """Whether a row of a sheet has two cells that hold something."""
+    seen: set[int] = set()
+    for cell in cells_of(sheet):
+        if cell.value is not None:
+            if cell.row in seen:
+                return True
+            seen.add(cell.row)
+    return False
+
+
 def _cells(
-    sheet: Any, formulas: Any, path: Path, notes: list[Finding]
-) -> list[tuple[int, list[str]]]:
-    """Return every row as text, merged cells filled with the value they show."""
-    rows = {row[0].row: [_text(cell) for cell in row] for row in sheet.iter_rows() if len(row)}
+    sheet: Any, formulas: Any, areas: Sequence[Area], path: Path, notes: list[Finding]
+) -> tuple[list[tuple[int, list[str]]], list[tuple[str, int, int]]]:
+    """Return the rows that hold something as text, merged cells filled with the value they show.
+
+    Also the merged areas that repeat a number downwards: name, column, and last row.
+    """
+    held = {(cell.row, cell.column): cell for cell in cells_of(sheet)}
+    shown = {place: _text(cell) for place, cell in held.items()}
+    shown = {place: text for place, text in shown.items() if text}
     bare = [
         cell.coordinate
-        for row in formulas.iter_rows()
-        for cell in row
+        for cell in cells_of(formulas)
         if cell.data_type == "f"
-        and not rows[cell.row][cell.column - 1]
-        and sheet[cell.coordinate].value is None
+        and (cell.row, cell.column) not in shown
+        and ((cell.row, cell.column) not in held or held[cell.row, cell.column].value is None)
     ]
     if bare:
         problems = [{"cell": cell} for cell in bare]
         raise FileError("readers.no_values", problems, path=path, cells=bare)
-    merged = []
-    for area in sheet.merged_cells.ranges:
-        value = rows[area.min_row][area.min_col - 1]
-        for row in range(area.min_row, area.max_row + 1):
-            for column in range(area.min_col, area.max_col + 1):
+    numbers = sorted({row for row, _ in shown})
+    width = max((column for _, column in shown), default=0)
+    rows = {number: [""] * width for number in numbers}
+    for (row, column), text in shown.items():
+        rows[row][column - 1] = text
+    merged, figures = [], []
+    for area in areas:
+        value = shown.get((area.first_row, area.first_column))
+        merged.append(area.name)
+        if value is None:
+            continue
+        # only rows and columns that hold something: an area may claim a million more
+        inside = numbers[
+            bisect.bisect_left(numbers, area.first_row) : bisect.bisect(numbers, area.last_row)
+        ]
+        for row in inside:
+            for column in range(area.first_column, min(area.last_column, width) + 1):
                 rows[row][column - 1] = value
-        merged.append(area.coord)
+        given = held[area.first_row, area.first_column].value
+        if len(inside) > 1 and isinstance(given, int | float) and not isinstance(given, bool):
+            figures.append((area.name, area.first_column, area.last_row))
     if merged:
         notes.append(finding("readers.merged_cells", "note", sheet.title, cells=sorted(merged)))
     errors = [f"{n}" for n, cells in rows.items() if _ERRORS & set(cells)]
     if errors:
         notes.append(finding("readers.error_cells", "warning", sheet.title, rows=errors))
         rows = {n: ["" if c in _ERRORS else c for c in cells] for n, cells in rows.items()}
-    return list(rows.items())
+    return [(number, cells) for number, cells in rows.items() if any(cells)], figures
 
 
 def _text(cell: Any) -> str:
@@ -320,12 +375,16 @@ def _text(cell: Any) -> str:
 
 
 def _number(value: float, shown: str) -> str:
+    if not math.isfinite(value):
+        return str(value)
     whole = float(value).is_integer()
     digits = _DIGITS.match(shown)
     if digits and (whole or digits.group(2)):
         decimals = len(digits.group(2) or "")
         width = len(digits.group(1)) + decimals + bool(decimals)
         return f"{value:0{width}.{decimals}f}"
+    if "%" in _FORMAT_TEXT.sub("", shown):
+        return f"{value * 100:.15g}%"
     return str(int(value)) if whole else repr(float(value))
 
 
@@ -337,12 +396,24 @@ def _header(rows: Sequence[tuple[int, Sequence[str]]]) -> int:
     return next((at for at, count in enumerate(distinct) if count > 1), 0) if widest > 1 else 0
 
 
-def _spans_two_rows(sheet: Any, row: int) -> bool:
+def _spans_two_rows(areas: Sequence[Area], row: int) -> bool:
     """Whether cells of a row are merged sideways, so that the next row holds their columns."""
     return any(
-        area.min_row == area.max_row == row and area.max_col > area.min_col
-        for area in sheet.merged_cells.ranges
+        area.first_row == area.last_row == row and area.last_column > area.first_column
+        for area in areas
     )
+
+
+def _names(header: Sequence[str]) -> list[str]:
+    """Return the names of columns, each once."""
+    names: list[str] = []
+    seen: Counter[str] = Counter()
+    for at, given in enumerate(header):
+        name = " ".join(given.split()) or f"column_{at + 1}"
+        bare = re.sub(r" \(\d+\)$", "", name)
+        seen[bare] += 1
+        names.append(f"{name} ({seen[bare]})" if seen[bare] > 1 and name == bare else name)
+    return names
 
 
 def _table(numbers: Sequence[int], cells: Sequence[Sequence[str]]) -> pd.DataFrame:
@@ -350,11 +421,7 @@ def _table(numbers: Sequence[int], cells: Sequence[Sequence[str]]) -> pd.DataFra
     header, *body = cells
     frame = pd.DataFrame(body, index=pd.Index(numbers[1:], name="row"), dtype="string")
     frame = frame.apply(lambda column: column.str.strip()).replace("", pd.NA)
-    names: list[str] = []
-    for at, given in enumerate(header):
-        name = " ".join(given.split()) or f"column_{at + 1}"
-        again = sum(re.sub(r" \(\d+\)$", "", known) == name for known in names)
-        names.append(f"{name} ({again + 1})" if again else name)
+    names = _names(header)
     frame = frame.reindex(columns=range(len(names)))
     frame.columns = names
     blank = [

@@ -63,6 +63,8 @@ class TextForm:
         Length in characters that all sampled lines share, or ``None``.
     header_lines
         Lines the header takes (a quoted name may hold a newline).
+    short_header
+        Whether the rows end in a delimiter and the header does not.
     head
         The first lines as they stand.
     """
@@ -77,6 +79,7 @@ class TextForm:
     width: int = 1
     line_length: int | None = None
     header_lines: int = 0
+    short_header: bool = False
     head: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -170,6 +173,17 @@ def sniff(source: TextSource, *, name: str | None = None) -> TextForm:
     split = Counter(len(row) for row in rows if len(row) > 1)  # titles and notes are one field
     width = split.most_common(1)[0][0] if split else 1
     top = next(at for at, row in enumerate(rows) if len(row) == width and any(row))
+    # rows that end in a delimiter have a field more than their header
+    short = bool(
+        top
+        and width > 2
+        and len(rows[top - 1]) == width - 1
+        and not any(row[-1].strip() for row in rows[top:] if len(row) == width)
+        and _is_header([rows[top - 1]])
+    )
+    if short:
+        top -= 1
+        rows[top] = [*rows[top], ""]
     skip = ends[top - 1] if top else int(bool(declared))
     if top and not declared:
         note("titles", lines=skip)
@@ -193,6 +207,7 @@ def sniff(source: TextSource, *, name: str | None = None) -> TextForm:
         width=width,
         line_length=length,
         header_lines=(ends[top] - skip) if header else 0,
+        short_header=short,
         head=head_lines,
     )
 

@@ -251,7 +251,8 @@ def read_text_table(
     if form.delimiter is None:
         raise FileError("readers.not_delimited", name=called)
     wanted = list(range(form.width)) if columns is None else list(columns)
-    names = _unique(form.columns or [f"column_{at + 1}" for at in range(form.width)])
+    bare = [f"column_{at + 1}" for at in range(form.width)]
+    names = _unique(given or blank for given, blank in zip(form.columns or bare, bare, strict=True))
     odd: list[pyarrow.csv.InvalidRow] = []
 
     def skip_odd_row(row: pyarrow.csv.InvalidRow) -> str:
@@ -299,7 +300,12 @@ def read_text_table(
             lines=[row.number for row in ragged],
         )
     notes = [finding("readers.footnote", "note", called, name=called, text=row.text) for row in odd]
-    frame = pd.DataFrame({names[at]: _text(table[str(at)]) for at in wanted})
+    try:
+        # the tail that rows ending in a delimiter leave is no column
+        held = wanted[:-1] if form.short_header and columns is None else wanted
+        frame = pd.DataFrame({names[at]: _text(table[str(at)]) for at in held})
+    except pa.ArrowInvalid as error:  # the head was UTF-8 and the rest is not
+        raise FileError("readers.not_a_table", name=called, reason=str(error)) from error
     keep_notes(frame, CheckReport(notes))
     return frame
 

@@ -9,7 +9,7 @@ import geopandas as gpd
 import pandas as pd
 
 from lipgeo.areas.service_areas import ServiceAreas
-from lipgeo.errors import FileError
+from lipgeo.errors import FileError, tell_damage
 from lipgeo.files import (
     FolderFormat,
     Sheet,
@@ -133,33 +133,34 @@ def read_set(folder: str | Path) -> CompiledSet:
     if changed:
         problems = [{"file": name} for name in changed]
         raise FileError("registry.changed", problems, folder=place, files=changed)
-    checks = json.loads((place / "checks.json").read_text(encoding="utf-8"))
-    frame = gpd.read_parquet(place / "areas.parquet").set_index("area_id")
-    as_drawn = gpd.GeoSeries.from_wkb(frame.pop("as_drawn"), crs=frame.crs).dropna()
-    kinds, people = frame.pop("kind"), frame.pop("people")
-    areas = ServiceAreas(
-        frame,
-        pd.read_parquet(place / "units.parquet").astype("string"),
-        as_drawn=as_drawn,
-        vintage=manifest["meta"]["vintage"] if frame["definition"].eq("units").any() else None,
-        report=CheckReport.from_records(checks["areas"]),
-    )
-    index = AreaIndex()
-    for area, outline in frame.geometry.items():
-        index.insert(str(area), outline)
-    return CompiledSet(
-        name=manifest["meta"]["set"],
-        areas=areas,
-        kinds={str(area): str(kind) for area, kind in kinds.items()},
-        people={str(area): float(count) for area, count in people.items()},
-        intake=_read_csv(place / "intake.csv"),
-        overlaps=_read_csv(place / "overlaps.csv"),
-        gaps=gpd.read_parquet(place / "gaps.parquet"),
-        changes=_read_csv(place / "changes.csv"),
-        report=CheckReport.from_records(checks["findings"]),
-        meta=manifest["meta"],
-        index=index,
-    )
+    with tell_damage(FileError, "registry.set_damaged", folder=place):
+        checks = json.loads((place / "checks.json").read_text(encoding="utf-8"))
+        frame = gpd.read_parquet(place / "areas.parquet").set_index("area_id")
+        as_drawn = gpd.GeoSeries.from_wkb(frame.pop("as_drawn"), crs=frame.crs).dropna()
+        kinds, people = frame.pop("kind"), frame.pop("people")
+        areas = ServiceAreas(
+            frame,
+            pd.read_parquet(place / "units.parquet").astype("string"),
+            as_drawn=as_drawn,
+            vintage=manifest["meta"]["vintage"] if frame["definition"].eq("units").any() else None,
+            report=CheckReport.from_records(checks["areas"]),
+        )
+        index = AreaIndex()
+        for area, outline in frame.geometry.items():
+            index.insert(str(area), outline)
+        return CompiledSet(
+            name=manifest["meta"]["set"],
+            areas=areas,
+            kinds={str(area): str(kind) for area, kind in kinds.items()},
+            people={str(area): float(count) for area, count in people.items()},
+            intake=_read_csv(place / "intake.csv"),
+            overlaps=_read_csv(place / "overlaps.csv"),
+            gaps=gpd.read_parquet(place / "gaps.parquet"),
+            changes=_read_csv(place / "changes.csv"),
+            report=CheckReport.from_records(checks["findings"]),
+            meta=manifest["meta"],
+            index=index,
+        )
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

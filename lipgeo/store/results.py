@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lipgeo.crosswalk.crosswalk import Crosswalk
-from lipgeo.errors import FileError, OutputError, require_kind, require_path
+from lipgeo.errors import FileError, OutputError, require_kind, require_path, tell_damage
 from lipgeo.files import (
     XLSX_ROWS,
     CsvStyle,
@@ -300,28 +300,28 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     place = require_path(path)
     if not place.is_file():
         raise FileError("store.crosswalk.missing", path=place)
-    try:
+    with tell_damage(FileError, "store.not_one", path=place):
         table = pq.read_table(place, page_checksum_verification=True)
         document: dict[str, Any] = json.loads((table.schema.metadata or {})[b"lipgeo"])
         version = int(document["version"])
-    except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
-        raise FileError("store.not_one", path=place) from error
     if version > VERSION:
         raise FileError("store.crosswalk.newer", path=place, found=version, known=VERSION)
-    parts = {name: _unpack_frame(text) for name, text in document["parts"].items()}
-    if version > 1:
-        rest = parts["sources"].pop("remainder")
-        parts["remainder"] = rest.rename("share").reset_index()
-    coarse = None
-    if "coarse" in document:
-        coarse = _unpack_frame(document["coarse"])["share"].to_numpy(np.float64)
-    return Crosswalk(
-        table.replace_schema_metadata({b"pandas": table.schema.metadata[b"pandas"]}).to_pandas(),
-        **parts,
-        meta=document["meta"],
-        report=CheckReport.from_records(document["report"]),
-        coarse=coarse,
-    )
+    with tell_damage(FileError, "store.not_one", path=place):
+        parts = {name: _unpack_frame(text) for name, text in document["parts"].items()}
+        if version > 1:
+            rest = parts["sources"].pop("remainder")
+            parts["remainder"] = rest.rename("share").reset_index()
+        coarse = None
+        if "coarse" in document:
+            coarse = _unpack_frame(document["coarse"])["share"].to_numpy(np.float64)
+        pairs = table.replace_schema_metadata({b"pandas": table.schema.metadata[b"pandas"]})
+        return Crosswalk(
+            pairs.to_pandas(),
+            **parts,
+            meta=document["meta"],
+            report=CheckReport.from_records(document["report"]),
+            coarse=coarse,
+        )
 
 
 def _pack_frame(frame: pd.DataFrame) -> str:
@@ -493,21 +493,22 @@ def read_build(folder: str | Path) -> Boundaries:
         raise FileError(
             "store.build.changed", [{"file": name} for name in changed], folder=place, files=changed
         )
-    checks = json.loads((place / "checks.json").read_text(encoding="utf-8"))
-    shapes = gpd.read_parquet(place / "shapes.parquet")
-    return Boundaries(
-        areas=gpd.read_parquet(place / "areas.parquet"),
-        units=_units_of(shapes),
-        cover=_read_csv(place / "cover.csv", manifest["csv"]),
-        crosswalk=read_crosswalk(place / "crosswalk.parquet"),
-        membership=read_crosswalk(place / "membership.parquet"),
-        service_areas=_service_areas(place, manifest, checks),
-        shapes=shapes,
-        context=gpd.read_parquet(place / "context.parquet"),
-        land=pq.read_table(place / "land.parquet").to_pandas(),
-        meta=manifest["parameters"],
-        report=CheckReport.from_records(checks["findings"]),
-    )
+    with tell_damage(FileError, "store.build.damaged", folder=place):
+        checks = json.loads((place / "checks.json").read_text(encoding="utf-8"))
+        shapes = gpd.read_parquet(place / "shapes.parquet")
+        return Boundaries(
+            areas=gpd.read_parquet(place / "areas.parquet"),
+            units=_units_of(shapes),
+            cover=_read_csv(place / "cover.csv", manifest["csv"]),
+            crosswalk=read_crosswalk(place / "crosswalk.parquet"),
+            membership=read_crosswalk(place / "membership.parquet"),
+            service_areas=_service_areas(place, manifest, checks),
+            shapes=shapes,
+            context=gpd.read_parquet(place / "context.parquet"),
+            land=pq.read_table(place / "land.parquet").to_pandas(),
+            meta=manifest["parameters"],
+            report=CheckReport.from_records(checks["findings"]),
+        )
 
 
 def _units_of(shapes: gpd.GeoDataFrame) -> pd.DataFrame:

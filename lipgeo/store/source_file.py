@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from lipgeo.errors import CensusError, FileError
+from lipgeo.errors import CensusError, FileError, tell_damage
 from lipgeo.files import sha256_of
 from lipgeo.readers.layers import read_layer
 from lipgeo.readers.statcan.attributes import from_frame, read_attributes
@@ -201,11 +201,8 @@ def _is_layer(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix != ".zip":
         return suffix in _VECTOR
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (OSError, zipfile.BadZipFile) as error:
-        raise FileError("store.bad_zip", file=path, reason=str(error)) from error
+    with tell_damage(FileError, "store.bad_zip", file=path), zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
     return any(part.lower() in _VECTOR for name in names for part in _suffixes(name))
 
 

@@ -98,9 +98,11 @@ def accept_crs(crs: Any) -> AcceptedCRS:
         raise CRSError("zones.missing")
     try:
         given = pyproj.CRS.from_user_input(crs)
+        flat = _horizontal(given)
+        if flat is not None:  # a damaged definition may read and lead nowhere
+            _transformer(flat, _degrees(flat))
     except ProjError as err:
         raise CRSError("zones.unreadable", given=_short(crs), reason=_short(err)) from err
-    flat = _horizontal(given)
     if flat is None:
         raise CRSError("zones.not_a_map", name=given.name, kind=given.type_name)
     datum = flat.datum.name if flat.datum else say("zones.no_name")

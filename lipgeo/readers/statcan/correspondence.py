@@ -11,10 +11,11 @@ from typing import BinaryIO
 import pandas as pd
 
 from lipgeo.crosswalk.correspondence import Correspondence
-from lipgeo.errors import FileError, require_paths
+from lipgeo.errors import FileError, require_paths, tell_damage
 from lipgeo.geography.identifiers import id_column
 from lipgeo.geography.restoring import require_ids
 from lipgeo.readers.sniff import sniff
+from lipgeo.readers.statcan.raw import open_member
 from lipgeo.readers.text import read_text_table
 from lipgeo.report import CheckReport, finding, notes_of
 
@@ -128,16 +129,12 @@ def _opener(path: Path) -> partial[BinaryIO]:
         raise FileError("readers.missing", path=path)
     if not zipfile.is_zipfile(path):
         return partial(path.open, "rb")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [n for n in archive.namelist() if n.lower().endswith((".csv", ".txt"))]
-            names.sort(key=lambda name: archive.getinfo(name).file_size)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise FileError("readers.unreadable", path=path, reason=str(error)) from error
+    with (
+        tell_damage(FileError, "readers.broken_zip", path=str(path)),
+        zipfile.ZipFile(path) as held,
+    ):
+        names = [name for name in held.namelist() if name.lower().endswith((".csv", ".txt"))]
+        names.sort(key=lambda name: held.getinfo(name).file_size)
     if not names:
         raise FileError("crosswalk.not_one", path=path, columns=[])
-    return partial(_member, path, names[-1])
-
-
-def _member(path: Path, name: str) -> BinaryIO:
-    return zipfile.ZipFile(path).open(name)  # type: ignore[return-value]
+    return partial(open_member, path, names[-1])

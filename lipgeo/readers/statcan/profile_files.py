@@ -457,7 +457,9 @@ def _open_text(path: Path) -> Iterator[BinaryIO]:
         raise FileError("readers.missing", path=path) from error
     except LipgeoError:
         raise
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except (
+        OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError
+    ) as error:  # fmt: skip
         raise FileError("readers.unreadable", path=path, reason=str(error)) from error
 
 

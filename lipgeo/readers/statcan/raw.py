@@ -23,7 +23,7 @@ import openpyxl
 import pandas as pd
 import pyogrio
 
-from lipgeo.errors import FileError
+from lipgeo.errors import FileError, tell_damage
 from lipgeo.readers.sniff import TextForm, TextSource, sniff
 from lipgeo.readers.statcan.columns import Layout, layouts
 from lipgeo.readers.text import read_fixed_table, read_text_table
@@ -37,20 +37,14 @@ class _Member:
 
     def __init__(self, path: Path, member: str) -> None:
         self._path = path
-        try:
+        with tell_damage(FileError, "readers.bad_zip", path=path):
             self._archive = zipfile.ZipFile(path)
             self._stream: IO[bytes] = self._archive.open(member)
-        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
-            raise FileError("readers.bad_zip", path=path, reason=str(error)) from error
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
-        try:
+        with tell_damage(FileError, "readers.bad_zip", path=self._path):
             return self._stream.read(size)
-        except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-            raise FileError("readers.bad_zip", path=self._path, reason=str(error)) from error
-        except Exception as error:  # zlib.error is no OSError
-            raise FileError("readers.bad_zip", path=self._path, reason=str(error)) from error
 
     def close(self) -> None:
         self._stream.close()
@@ -161,11 +155,9 @@ def _by_ending(path: Path, name: str, ending: str, vintage: int | None) -> Raw:
 
 
 def _from_zip(path: Path, vintage: int | None) -> Raw:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
-    except (zipfile.BadZipFile, OSError) as error:
-        raise FileError("readers.bad_zip", path=path, reason=str(error)) from error
+    with tell_damage(FileError, "readers.bad_zip", path=path), zipfile.ZipFile(path) as archive:
+        # a name of nothing is no file; ZipInfo.is_dir stumbles over it
+        members = [held for held in archive.infolist() if held.filename and not held.is_dir()]
     known = (*_TEXT, *_BOOKS, ".dbf", ".gpkg")
     tables = [
         member
@@ -397,14 +389,12 @@ def raw_of_frame(frame: pd.DataFrame, name: str) -> Raw:
 
 def _from_table(path: Path, name: str) -> Raw:
     encoding = _dbf_encoding(path)
-    try:
+    with tell_damage(FileError, "readers.bad_table", path=path):
         frame = (
             pd.read_parquet(path)
             if path.suffix.lower() == ".parquet"
             else pyogrio.read_dataframe(path, read_geometry=False, encoding=encoding)
         )
-    except (pyogrio.errors.DataSourceError, OSError, ValueError, UnicodeError) as error:
-        raise FileError("readers.bad_table", path=path, reason=str(error)) from error
     notes = []
     if encoding:
         notes.append(

@@ -1,0 +1,140 @@
+"""Open a workbook as what it holds: bounded by its cells, whatever its sizes and merges claim.
+
+A sheet's XML is made plain before openpyxl sees it: merged areas are taken out (openpyxl makes a
+cell for each place of one, and one may claim seventeen thousand million), and the namespaces of
+"Strict Open XML" become the usual ones.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lipgeo.errors import FileError, tell_damage
+
+__all__ = ["Area", "Workbook", "cells_of", "open_workbook"]
+
+#: an OpenDocument file names itself in its first member
+_OPEN_DOCUMENT = b"application/vnd.oasis.opendocument"
+_STRICT = (
+    (
+        b"http://purl.oclc.org/ooxml/spreadsheetml/main",
+        b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+    ),
+    (
+        b"http://purl.oclc.org/ooxml/officeDocument/relationships",
+        b"http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+    ),
+    (
+        b"http://purl.oclc.org/ooxml/drawingml/main",
+        b"http://schemas.openxmlformats.org/drawingml/2006/main",
+    ),
+)
+_MERGES = re.compile(
+    rb"<((?:\w+:)?)mergeCells\b[^>]*(?:(?<=/)>|(?<!/)>.*?</\1mergeCells>)", re.DOTALL
+)
+_PLACE = rb"[A-Z]{1,3}\d{1,7}"
+_MERGE = re.compile(
+    rb"<(?:\w+:)?mergeCell\b[^>]*?\bref=[\"'](" + _PLACE + rb":" + _PLACE + rb")[\"']"
+)
+#: bytes that the parts of a workbook may have, unpacked: a zip of a few kB can claim a terabyte
+_LARGEST = 1 << 30
+
+
+@dataclass(frozen=True)
+class Area:
+    """A merged area, rows and columns from 1, both ends included."""
+
+    name: str
+    first_column: int
+    first_row: int
+    last_column: int
+    last_row: int
+
+
+@dataclass(frozen=True)
+class Workbook:
+    """A workbook's values, its formulas, and the merged areas of each sheet by its title."""
+
+    values: Any
+    formulas: Any
+    merged: dict[str, list[Area]]
+
+
+def open_workbook(path: Path) -> Workbook:
+    """Open a workbook.
+
+    Raises
+    ------
+    FileError
+        It is unreadable, damaged, an OpenDocument spreadsheet, or too large to be one.
+    """
+    # most files are no workbook, and openpyxl is heavy
+    import openpyxl
+    from openpyxl.utils.cell import range_boundaries
+
+    with tell_damage(FileError, "readers.broken_workbook", path=path):
+        content = path.read_bytes()
+        if _OPEN_DOCUMENT in content[:200]:
+            raise FileError("readers.open_document", path=path)
+        plain, merges = _plain(content, path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # styles it does not know are no matter here
+            values = openpyxl.load_workbook(io.BytesIO(plain), data_only=True)
+            formulas = openpyxl.load_workbook(io.BytesIO(plain))
+        named = _titles(plain, values)
+    merged = {
+        named[part]: [Area(ref, *range_boundaries(ref)) for ref in refs]
+        for part, refs in merges.items()
+        if part in named
+    }
+    return Workbook(values, formulas, merged)
+
+
+def cells_of(sheet: Any) -> Iterator[Any]:
+    """Give the cells that a sheet holds, by row and column; none that it merely claims."""
+    held = sheet._cells
+    for place in sorted(held):
+        yield held[place]
+
+
+def _plain(content: bytes, path: Path) -> tuple[bytes, dict[str, list[str]]]:
+    """Return the workbook without merged areas, and these by the part they stand in."""
+    merges: dict[str, list[str]] = {}
+    made = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as archive,
+        zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as target,
+    ):
+        size = sum(member.file_size for member in archive.infolist())
+        if size > _LARGEST:
+            raise FileError("readers.large_workbook", path=path, size=size, limit=_LARGEST)
+        for name in dict.fromkeys(archive.namelist()):
+            part = archive.read(name)
+            if name.endswith((".xml", ".rels")):
+                for strict, usual in _STRICT:
+                    part = part.replace(strict, usual)
+            if name.startswith("xl/worksheets/") and (found := _MERGES.search(part)):
+                merges[name] = [ref.decode("ascii") for ref in _MERGE.findall(found.group(0))]
+                part = part[: found.start()] + part[found.end() :]
+            target.writestr(name, part)
+    return made.getvalue(), merges
+
+
+def _titles(content: bytes, book: Any) -> dict[str, str]:
+    """Return the title of the sheet each part holds."""
+    from openpyxl.reader.excel import ExcelReader
+
+    reader = ExcelReader(io.BytesIO(content))
+    reader.read_manifest()
+    reader.read_workbook()
+    parts = {
+        relation.target.lstrip("/"): sheet.name for sheet, relation in reader.parser.find_sheets()
+    }
+    return {part: title for part, title in parts.items() if title in book.sheetnames}
