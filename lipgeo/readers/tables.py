@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from lipgeo import geography
-from lipgeo.errors import FileError, TableError, require_path
+from lipgeo.errors import FileError, TableError, require_path, tell_damage
 from lipgeo.files import sha256_of
 from lipgeo.geography.hierarchy import fold
 from lipgeo.geography.restoring import restore_ids
@@ -310,7 +310,9 @@ def _plain_file(path: Path) -> Iterator[Path]:
     if not zipfile.is_zipfile(path):
         yield path
         return
-    with zipfile.ZipFile(path) as archive:
+    with tell_damage(FileError, "readers.broken_zip", path=path):
+        archive = zipfile.ZipFile(path)
+    with archive:
         names = archive.namelist()
         if "[Content_Types].xml" in names:
             yield path
