@@ -356,7 +356,7 @@ def _id_column(  # noqa: PLR0917
         return min(levelled)[2]
     for name in columns:
         text = frame[name].astype("string")
-        if text.str.fullmatch(r"\d{4}[AS]\d{4}.+").mean() > _TOO_MANY:
+        if text.str.fullmatch(r"\d{4}[AS]\d{4}.+").fillna(False).mean() > _TOO_MANY:
             return name
     # labels stand first, or under a header that says so; numbers elsewhere are no codes
     for at, name in enumerate(columns):

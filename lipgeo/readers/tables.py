@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet
 
 from lipgeo import geography
@@ -343,10 +342,10 @@ def _read(path: Path, sheet: str | None, encoding: str | None) -> Sheet:
     if is_ivt(path):
         return read_ivt(path)
     if _magic(path) == b"PAR1":
-        try:
-            frame = pyarrow.parquet.ParquetFile(path).read().to_pandas()
-        except (pa.ArrowInvalid, OSError) as error:
-            raise FileError("readers.bad_parquet", path=path, reason=str(error)) from error
+        with tell_damage(FileError, "readers.bad_parquet", path=path):
+            held = pyarrow.parquet.ParquetFile(path).read()
+            held.validate(full=True)  # text that is no text
+            frame = held.to_pandas()
         if frame.index.name is not None or frame.index.nlevels > 1:
             frame = frame.reset_index()
         frame.columns = [str(name) for name in frame.columns]
