@@ -49,6 +49,11 @@ _MACHINE = {
 def require_columns(data: pd.DataFrame, asked: Iterable[str | None]) -> None:
     """Raise :class:`~lipgeo.errors.AreaError` unless all columns asked for exist."""
     columns = [str(column) for column in data.columns]
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if twice:
+        raise AreaError(
+            "areas.columns_twice", [{"column": column} for column in twice], columns=twice
+        )
     missing = [column for column in asked if column is not None and column not in columns]
     if missing:
         raise AreaError(

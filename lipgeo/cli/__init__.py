@@ -80,6 +80,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # `lipgeo find ... | head`
         sys.stderr.close()
         raise SystemExit(0) from None
+    except OSError as error:  # a name too long, a folder one may not enter: any door, any command
+        if os.environ.get("LIPGEO_TRACEBACK"):
+            raise
+        reason = words.say(
+            "cli.os_error", path=error.filename or "-", reason=error.strerror or str(error)
+        )
+        print(words.say("cli.error", message=reason), file=sys.stderr)
+        raise SystemExit(_WRONG) from None
 
 
 def run_and_exit() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lipgeo.cli.options import Reading
+from lipgeo.cli.options import Reading, is_there
 from lipgeo.cli.registry import registered_areas
 from lipgeo.errors import AreaError, CRSError, LipgeoError, ZoneError
 from lipgeo.report import CheckReport, finding, finding_of, notes_of
@@ -92,7 +92,7 @@ def check_areas(path: str, store: Path, vintage: int | None, reading: Reading) -
             return _as_findings(error)
         rows = frame.set_axis(range(1, len(frame) + 1))  # the first is 1, as elsewhere
         report += notes_of(frame) + check_layer(rows, _id_of(rows, reading))
-    census = open_census(store, vintage) if store.exists() else None
+    census = open_census(store, vintage) if is_there(store) else None
     if census is None:
         report += CheckReport([finding("cli.no_store", "note", store, store=store)])
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lipgeo.cli import options as o
+from lipgeo.cli.options import is_there
 from lipgeo.cli.reporting import (
     exit_status,
     print_findings,
@@ -96,12 +97,12 @@ def _needed_files(
     from lipgeo.store.catalogue import holdings_of, need
     from lipgeo.store.read import describe_store, open_census
 
-    held = describe_store(store) if store.exists() else None
+    held = describe_store(store) if is_there(store) else None
     years = set() if held is None else set(held["vintage"])
     year = vintage or (max(years) if years else usual_vintage())
     have = holdings_of(open_census(store, year)) if year in years else None
     named = registered_levels(areas) or named_levels(areas, year)
-    if named is None and not Path(areas).exists():
+    if named is None and not is_there(areas):
         raise FileError("readers.layers.missing", path=areas)
     levels = named if named is not None else ("DA", "DB") if unit == "mixed" else (unit,)
     return need(levels, year, by, have, lang, drawn=named is None)

@@ -46,6 +46,7 @@ __all__ = [
     "TimeLimit",
     "Vintage",
     "WeightChoice",
+    "is_there",
     "with_reading_options",
 ]
 
@@ -106,6 +107,14 @@ Store = Annotated[
     Path,
     typer.Option("--store", metavar="DIR", envvar="LIPGEO_STORE", help=say("cli.opt_store")),
 ]
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether something is at a path; a name too long, or a folder one may not enter, is not."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _require_vintage(given: int | None) -> int | None:

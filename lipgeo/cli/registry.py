@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lipgeo.cli import options as o
+from lipgeo.cli.options import is_there
 from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
 from lipgeo.words import say
 
@@ -40,7 +41,7 @@ def _censuses(store: Path, vintage: int | None) -> tuple[Census | None, Census |
     """Open the census asked for and the one before it, where the store holds them."""
     from lipgeo.store.read import describe_store, open_census
 
-    if not store.exists():
+    if not is_there(store):
         return None, None
     years = sorted(set(describe_store(store)["vintage"]))
     opened = open_census(store, vintage or (years[-1] if years else None))
@@ -51,7 +52,7 @@ def _censuses(store: Path, vintage: int | None) -> tuple[Census | None, Census |
 def _are_ids(areas: str) -> bool:
     from lipgeo.registry.table import looks_like_ids
 
-    return not Path(areas).exists() and looks_like_ids(areas)
+    return not is_there(areas) and looks_like_ids(areas)
 
 
 def registered_areas(

@@ -14,6 +14,7 @@ import typer
 
 from lipgeo.cli import options as o
 from lipgeo.cli.areas import read_areas
+from lipgeo.cli.options import is_there
 from lipgeo.cli.reporting import exit_status, print_findings, print_json, print_numbers, progress
 from lipgeo.words import say
 
@@ -363,7 +364,7 @@ def _open_stored_tables(
     known = held = describe_tables(store)
     held = held[held["name"].eq(name) & ((vintage is None) | held["vintage"].eq(vintage))]
     if held.empty:
-        if len(known) and not paths[0].exists():
+        if len(known) and not is_there(paths[0]):
             raise InputError("cli.no_such_table", given=name, held=list(known["name"].unique()))
         return []
     first = open_table(store, name, level=level, vintage=vintage)

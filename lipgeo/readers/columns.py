@@ -7,7 +7,7 @@ words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,7 @@ __all__ = [
     "Places",
     "are_coded",
     "find_places",
+    "has_sign",
     "known_units",
     "name_columns",
     "only_level",
@@ -59,6 +60,12 @@ _ALIASES = {
     "dburdwell": "households",
     "dbarea": "land_km2",
 }
+#: what says that numbers are no counts
+_SIGN = re.compile(
+    r"%|‰|±|\+\s*/\s*-|\$|\b(per ?cent(age)?|pour ?cent(age)?|proportion|rate|taux)\b"
+    r"|\bmargin of error\b|\bmarge d.erreur\b",
+    re.IGNORECASE,
+)
 _YEAR = re.compile(r"^(db(?:pop|tdwell|urdwell|area)|pop)(20\d\d)$")
 
 
@@ -79,13 +86,17 @@ def vector_year(columns: Iterable[str]) -> set[int]:
 
 
 def name_columns(
-    columns: Sequence[str], vintage: int | None, subject: str
+    columns: Sequence[str],
+    vintage: int | None,
+    subject: str,
+    percents: Collection[str] = (),
 ) -> tuple[dict[str, str], list[Finding]]:
     """Say which column is which variable of the dictionary.
 
     A column is taken for a variable where its words are the variable's name, its English or
     French label, or the words of its row in the Census Profile of the year, and no other
-    variable's. Columns of one sex are never taken for everybody.
+    variable's. Columns of one sex are never taken for everybody, nor those of another year for
+    the table's, nor a percentage (by the header's sign, or in ``percents``) for a count.
 
     Returns
     -------
@@ -95,14 +106,26 @@ def name_columns(
         One note of what was taken for what, one of words that several variables share.
     """
     words = _words(vintage)
+    known = known_variables(vintage)
     named: dict[str, str] = {}
     unclear: list[str] = []
+    no_counts: list[str] = []
+    other_years: list[str] = []
     for column in columns:
         if _ONE_SEX.search(column):
             continue
-        # "Population, 2021" in a table of 2021
-        bare = column.removesuffix(f", {vintage}")
+        of_year = _YEAR.match(fold(column))
+        if of_year and vintage is not None and int(of_year.group(2)) != vintage:
+            other_years.append(column)
+            continue
+        # "Population, 2021", "2021 Population" in a table of 2021
+        bare = re.sub(rf"(?<!\d){vintage}(?!\d)", " ", column) if vintage else column
         held = words.get(_key(column)) or words.get(_key(bare), set())
+        if column in percents or has_sign(column):
+            counts = {name for name in held if name in known and known[name].rule == "count"}
+            if counts:
+                no_counts.append(column)
+            held -= counts
         if len(held) > 1:
             unclear.append(column)
         free = held - set(named.values())
@@ -114,7 +137,25 @@ def name_columns(
         findings.append(finding("readers.named", "note", subject, columns=renamed))
     if unclear:
         findings.append(finding("readers.unclear", "warning", subject, columns=unclear))
+    if no_counts:
+        findings.append(finding("readers.no_counts", "warning", subject, columns=no_counts))
+    if other_years:
+        findings.append(
+            finding("readers.other_years", "note", subject, columns=other_years, vintage=vintage)
+        )
     return named, findings
+
+
+def has_sign(column: str) -> bool:
+    """Whether a header says that its numbers are no counts: percent, per mille, error, dollars.
+
+    Examples
+    --------
+    >>> from lipgeo.readers.columns import has_sign
+    >>> has_sign("% Immigrants"), has_sign("Immigrants (+/-)"), has_sign("Immigrants - 25% data")
+    (True, True, False)
+    """
+    return bool(_SIGN.search(_SAMPLE.sub("", column)))
 
 
 def _key(column: str) -> str:

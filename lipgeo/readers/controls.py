@@ -8,7 +8,8 @@ import pandas as pd
 
 from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import fold
-from lipgeo.readers.sheets import read_sheet
+from lipgeo.readers.columns import has_sign
+from lipgeo.readers.sheets import read_sheet, refuse_merged
 from lipgeo.readers.text import to_numbers
 
 __all__ = ["read_controls"]
@@ -73,7 +74,8 @@ def read_controls(
     frame = sheet.frame
     ids = id if id in frame.columns else _id_column(list(frame.columns))
     others = [name for name in frame.columns if name != ids]
-    chosen = {name: _NAMES[fold(name)] for name in others if fold(name) in _NAMES}
+    counts = [name for name in others if not has_sign(name)]
+    chosen = {name: _NAMES[fold(name)] for name in counts if fold(name) in _NAMES}
     if column is not None:
         chosen = {column: _NAMES.get(fold(column), column)} if column in others else {}
     elif not chosen and len(others) == 1:
@@ -86,6 +88,7 @@ def read_controls(
             columns=list(frame.columns),
             column=column or "",
         )
+    refuse_merged(sheet, chosen, Path(path))
     table, problems = {}, []
     for name, measure in chosen.items():
         numbers, unread = to_numbers(frame[name], sheet.decimal)

@@ -9,21 +9,21 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from lipgeo.errors import FileError
+from lipgeo.errors import FileError, TableError
 from lipgeo.readers.sniff import TextForm, sniff
 from lipgeo.readers.text import read_text_table
 from lipgeo.readers.workbooks import Area, Workbook, cells_of, open_workbook
 from lipgeo.report import CheckReport, Finding, finding, notes_of
 from lipgeo.words import say
 
-__all__ = ["Sheet", "read_sheet", "read_sheets"]
+__all__ = ["Sheet", "read_sheet", "read_sheets", "refuse_merged"]
 
 # outlines as text are longer than the 128 kB that csv takes for a field
 csv.field_size_limit(1 << 30)
@@ -119,6 +119,25 @@ def read_sheet(path: str | Path, sheet: str | None = None, *, encoding: str | No
     if path.suffix.casefold() in _WORKBOOKS and head:
         raise FileError("readers.not_a_workbook", path=path)
     return _from_text(path, encoding)
+
+
+def refuse_merged(sheet: Sheet, columns: Collection[str], path: Path) -> None:
+    """Raise where a column of numbers has one cell merged over several rows.
+
+    Raises
+    ------
+    TableError
+        One figure stands for several units; ``problems`` has each merged area.
+    """
+    held = [(area, column) for area, column in sheet.merged if column in columns]
+    if held:
+        raise TableError(
+            "readers.merged_numbers",
+            [{"cells": area, "column": column} for area, column in held],
+            name=path.name,
+            cells=[area for area, _ in held],
+            columns=list(dict.fromkeys(column for _, column in held)),
+        )
 
 
 # ------------------------------------------------------------------------------- text

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet
 
 from lipgeo import geography
@@ -39,7 +40,7 @@ from lipgeo.readers.deliveries import read_delivery
 from lipgeo.readers.ivt import is_ivt, read_ivt
 from lipgeo.readers.long_tables import long_form, select_rows
 from lipgeo.readers.own_areas import is_table_of_areas, table_of_areas
-from lipgeo.readers.sheets import Sheet, read_sheet
+from lipgeo.readers.sheets import Sheet, read_sheet, refuse_merged
 from lipgeo.readers.sniff import sniff
 from lipgeo.readers.statcan.cells import read_cells
 from lipgeo.readers.statcan.profile import read_profile
@@ -209,16 +210,20 @@ def read_table(
     else:
         frame, turned = as_units_by_rows(frame, path.name, level=level, vintage=vintage)
         notes += turned
+    frame, percents = _without_signs(frame)
     places = find_places(frame, path, id=id, level=level, vintage=vintage)
     kept = only_level(places.ids, places.level)
     frame = frame[kept]
     ids, found = known_units(_rows(places, kept), path)
     findings = [*notes, *places.findings, *found, *_other_levels(kept, places, path)]
     numbers, symbols, found = _numbers(frame, places, held.decimal, path, beside)
+    refuse_merged(held, set(numbers.columns), path)
     findings += found
     named: dict[str, str] = {}
     if plain_words:
-        named, found = name_columns(list(numbers.columns), places.vintage, path.name)
+        named, found = name_columns(
+            list(numbers.columns), places.vintage, path.name, percents=percents
+        )
         findings += found
     there = ids.notna()
     units = pd.Index(ids[there].astype(object), name="unit_id")
@@ -331,6 +336,20 @@ def _plain_file(path: Path) -> Iterator[Path]:
             yield inner
 
 
+def _without_signs(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return a table whose columns of "20 %" are numbers, and the names of these columns."""
+    percents = []
+    for name in frame.columns:
+        cells = frame[name]
+        if pd.api.types.is_numeric_dtype(cells.dtype) or not len(cells.dropna()):
+            continue
+        text = cells.astype("string").str.strip()
+        if text.dropna().str.fullmatch(r"[-+]?\d[\d.,\s]*\s*%").all():
+            percents.append(name)
+            frame = frame.assign(**{name: text.str.removesuffix("%").str.strip()})
+    return frame, percents
+
+
 def sources_of(paths: list[Path]) -> pd.DataFrame:
     """Return ``file, sha256`` of files read."""
     hashes = [sha256_of(path) for path in paths]
@@ -343,9 +362,12 @@ def _read(path: Path, sheet: str | None, encoding: str | None) -> Sheet:
         return read_ivt(path)
     if _magic(path) == b"PAR1":
         with tell_damage(FileError, "readers.bad_parquet", path=path):
-            held = pyarrow.parquet.ParquetFile(path).read()
-            held.validate(full=True)  # text that is no text
-            frame = held.to_pandas()
+            held = pyarrow.parquet.ParquetFile(path)
+            # outlines (GeoParquet) are no column of a table
+            plain = [f.name for f in held.schema_arrow if not pa.types.is_binary(f.type)]
+            table = held.read(plain)
+            table.validate(full=True)  # text that is no text
+            frame = table.to_pandas()
         if frame.index.name is not None or frame.index.nlevels > 1:
             frame = frame.reset_index()
         frame.columns = [str(name) for name in frame.columns]

@@ -279,7 +279,7 @@ def read_text_table(
                     column_types={str(at): pa.string() for at in range(form.width)},
                     include_columns=[str(at) for at in wanted],
                     strings_can_be_null=False,
-                    check_utf8=False,
+                    check_utf8=True,
                 ),
             )
 

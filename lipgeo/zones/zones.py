@@ -36,6 +36,7 @@ __all__ = [
     "check_layer",
     "collection_notes",
     "column_ids",
+    "has_infinite",
     "id_problems",
     "layer_problems",
     "refuse",
@@ -162,6 +163,10 @@ class Zones:
         >>> Zones.from_frame(frame, id="GEOID").ids.tolist()
         ['1', '2']
         """
+        twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
+        if twice:
+            problems = [{"column": name} for name in twice]
+            raise ZoneError("zones.columns_twice", problems, columns=twice)
         ids = column_ids(frame, id)
         accepted = accept_crs(frame.crs)
         geometry = np.asarray(frame.geometry.array, dtype=object)
@@ -482,6 +487,14 @@ def layer_problems(frame: gpd.GeoDataFrame, ids: Ids, geometry: Shapes) -> list[
     return problems
 
 
+def has_infinite(geometry: Shapes) -> Flags:
+    """Return which geometries have a coordinate that is no finite number."""
+    coordinates, owner = shapely.get_coordinates(geometry, return_index=True)
+    infinite = np.zeros(len(geometry), dtype=bool)
+    infinite[owner[~np.isfinite(coordinates).all(axis=1)]] = True
+    return infinite
+
+
 def axis_problems(ids: Ids, geometry: Shapes, crs: pyproj.CRS) -> list[Problem]:
     """Find rows whose coordinates are in the other order, or the other unit, than their CRS says.
 
@@ -490,6 +503,9 @@ def axis_problems(ids: Ids, geometry: Shapes, crs: pyproj.CRS) -> list[Problem]:
     boxes = np.asarray(shapely.bounds(geometry), dtype=np.float64)
     if not len(boxes):
         return []
+    infinite = has_infinite(geometry)
+    if infinite.any():
+        return _problems("not_finite", infinite, ids)
     west, south, east, north = CANADA_DEGREES
     misread: Flags
     if crs.is_geographic:
