@@ -5,6 +5,7 @@
     python3 dev.py lint     ruff, mypy, import rules only
     python3 dev.py docs     build the documentation
     python3 dev.py bench    print the benchmark tables
+    python3 dev.py fuzz     read damaged files of every kind: --count 50000 --seed 1
     python3 dev.py golden   make the golden order of the tests anew; look at what changed
     python3 dev.py lock     make constraints.txt anew from pyproject.toml
 
@@ -36,6 +37,7 @@ EXTRAS: dict[str, list[str]] = {
     "test": ["test", "tables", "spark", "documents"],
     "docs": ["docs", "documents"],
     "bench": ["tables", "spark", "bench"],
+    "fuzz": ["test", "tables"],
     "golden": ["test"],
     "lock": ["lock"],
 }
@@ -176,6 +178,8 @@ def main(arguments: list[str]) -> int:
         )
     if command == "bench":
         return run(PYTHON, "benchmarks/run.py", *rest, check=False)
+    if command == "fuzz":
+        return run(PYTHON, "tests/fuzzing.py", *rest, check=False)
     if command == "golden":
         return run(PYTHON, "tests/remake_golden.py", check=False)
     return lock()

@@ -597,7 +597,8 @@ def _format_of(manifest: Mapping[str, Any]) -> str | None:
 
 def _require_shape(path: Path, form: FolderFormat, manifest: Any) -> None:
     """Raise one error that tells every key that is missing and every value of another type."""
-    needs = {form.version_key: int, **form.needs}
+    has_files = isinstance(manifest, dict) and "files" in manifest
+    needs = {form.version_key: int, **({"files": dict} if has_files else {}), **form.needs}
     found = list(_unfit(manifest, needs, MANIFEST))
     missing = [row for row in found if row["given"] == ""]
     strange = [row for row in found if row["given"] != ""]

@@ -28,7 +28,7 @@ from lipgeo.zones.validity import (
     make_valid_polygons,
     polygon_parts,
 )
-from lipgeo.zones.zones import axis_problems, has_infinite
+from lipgeo.zones.zones import axis_problems
 
 __all__ = [
     "OUTSIDE_SHARE",
@@ -78,15 +78,18 @@ def outlines_on_grid(
     given = shapely.force_2d(np.array(geometry, dtype=object))
     missing = shapely.is_missing(given)
     empty = ~missing & shapely.is_empty(given)
-    infinite = has_infinite(given)
-    _fault(faults, "areas.not_finite", infinite, lines)
-    given[infinite] = None  # told already, and nothing that measures takes them
     shapes = polygon_parts(given)
-    other = ~missing & ~empty & ~infinite & shapely.is_missing(shapes)
+    other = ~missing & ~empty & shapely.is_missing(shapes)
     _fault(faults, "areas.no_geometry", missing, lines)
     _fault(faults, "areas.empty_geometry", empty, lines)
     kinds = sorted({shape.geom_type for shape in given[other]})
     _fault(faults, "areas.not_polygons", other, lines, kinds=kinds)
+    # a place that is no number has no hull, and GEOS says so by an error
+    places, at = shapely.get_coordinates(shapes, return_index=True)
+    lost = np.zeros(len(shapes), dtype=bool)
+    lost[at[~np.isfinite(places).all(axis=1)]] = True
+    _fault(faults, "areas.not_finite", lost, lines)
+    shapes[lost] = None
     # what has no surface or lies elsewhere; before the grid, which may bend a flat ring open
     flat = shapely.area(shapely.convex_hull(shapes)) == 0
     shapes[flat | _outside(shapes, crs, lines, faults)] = None

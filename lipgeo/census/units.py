@@ -6,18 +6,28 @@ A census row is the position of a unit in its level. It is looked up here and no
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from lipgeo.arrays import Ints, Texts
 
-if TYPE_CHECKING:
-    from lipgeo.census.census import Census
-    from lipgeo.census.data import CensusData
-
 __all__ = ["UnitRows", "find_rows", "rows_by_level", "unit_atoms"]
+
+
+class _HoldsIds(Protocol):
+    """What unit ids are read from: :class:`~lipgeo.census.data.CensusData`."""
+
+    def attributes(self, level: str, columns: Sequence[str]) -> pd.DataFrame: ...
+
+
+class _HoldsUnits(Protocol):
+    """What units and their atoms are looked up in: :class:`~lipgeo.census.census.Census`."""
+
+    def rows(self, level: str, unit_ids: Sequence[str]) -> Ints: ...
+
+    def atoms(self, level: str, rows: Ints) -> tuple[Ints, Ints]: ...
 
 
 def find_rows(ids: Any, wanted: Any) -> Ints:
@@ -47,7 +57,7 @@ class UnitRows:
         The census.
     """
 
-    def __init__(self, data: CensusData) -> None:
+    def __init__(self, data: _HoldsIds) -> None:
         self._data = data
         self._ids: dict[str, Texts] = {}
         self._indexes: dict[str, pd.Index] = {}
@@ -67,7 +77,7 @@ class UnitRows:
         return find_rows(self._indexes[level], unit_ids)
 
 
-def rows_by_level(census: Census, units: pd.DataFrame) -> Iterator[tuple[str, Ints, Ints]]:
+def rows_by_level(census: _HoldsUnits, units: pd.DataFrame) -> Iterator[tuple[str, Ints, Ints]]:
     """Yield each level of some units, the positions of its units among them, their census rows.
 
     Parameters
@@ -88,7 +98,7 @@ def rows_by_level(census: Census, units: pd.DataFrame) -> Iterator[tuple[str, In
         yield str(level), these, census.rows(str(level), ids)
 
 
-def unit_atoms(census: Census, units: pd.DataFrame) -> tuple[Ints, Ints]:
+def unit_atoms(census: _HoldsUnits, units: pd.DataFrame) -> tuple[Ints, Ints]:
     """Return pairs (position in ``units``, census row of an atom) of units of any levels.
 
     ``units`` has ``level`` and ``unit_id``; both arrays have one entry a pair, grouped by level.

@@ -314,7 +314,9 @@ def _plain_file(path: Path) -> Iterator[Path]:
     if not zipfile.is_zipfile(path):
         yield path
         return
-    with tell_damage(FileError, "readers.broken_zip", path=path), zipfile.ZipFile(path) as archive:
+    with tell_damage(FileError, "readers.broken_zip", path=path):
+        archive = zipfile.ZipFile(path)
+    with archive:
         names = archive.namelist()
         if "[Content_Types].xml" in names:
             yield path
@@ -329,7 +331,11 @@ def _plain_file(path: Path) -> Iterator[Path]:
             raise FileError("readers.tables_in_zip", path=path, tables=tables)
         with tempfile.TemporaryDirectory() as folder:
             inner = Path(folder, Path(tables[0]).name)
-            with archive.open(tables[0]) as source, inner.open("wb") as target:
+            with (
+                tell_damage(FileError, "readers.broken_zip", path=path),
+                archive.open(tables[0]) as source,
+                inner.open("wb") as target,
+            ):
                 shutil.copyfileobj(source, target)
             yield inner
 

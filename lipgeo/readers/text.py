@@ -65,7 +65,8 @@ def to_numbers(
     text = values.astype("string")
     numbers = np.full(len(text), np.nan)
     blank = text.isna().to_numpy(dtype=bool)
-    plain = text.str.fullmatch(r"[-+]?\d+(\.\d+)?" if decimal == "." else r"[-+]?\d+")
+    # digits of other scripts are no plain numbers: the engine of text does not know them
+    plain = text.str.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?" if decimal == "." else r"[-+]?[0-9]+")
     plain = plain.fillna(False).to_numpy(dtype=bool)
     if plain.any():
         numbers[plain] = text[plain].astype("float64").to_numpy()
