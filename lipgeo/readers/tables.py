@@ -369,7 +369,9 @@ def _read(path: Path, sheet: str | None, encoding: str | None) -> Sheet:
             held = pyarrow.parquet.ParquetFile(path)
             # outlines (GeoParquet) are no column of a table
             plain = [f.name for f in held.schema_arrow if not pa.types.is_binary(f.type)]
-            frame = held.read(plain).to_pandas()
+            read = held.read(plain)
+            read.validate(full=True)  # text that is no UTF-8 is found here, not by who uses it
+            frame = read.to_pandas()
         if frame.index.name is not None or frame.index.nlevels > 1:
             frame = frame.reset_index()
         frame.columns = [str(name) for name in frame.columns]
