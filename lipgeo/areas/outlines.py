@@ -84,12 +84,6 @@ def outlines_on_grid(
     _fault(faults, "areas.empty_geometry", empty, lines)
     kinds = sorted({shape.geom_type for shape in given[other]})
     _fault(faults, "areas.not_polygons", other, lines, kinds=kinds)
-    # a place that is no number has no hull, and GEOS says so by an error
-    places, at = shapely.get_coordinates(shapes, return_index=True)
-    lost = np.zeros(len(shapes), dtype=bool)
-    lost[at[~np.isfinite(places).all(axis=1)]] = True
-    _fault(faults, "areas.not_finite", lost, lines)
-    shapes[lost] = None
     # what has no surface or lies elsewhere; before the grid, which may bend a flat ring open
     flat = shapely.area(shapely.convex_hull(shapes)) == 0
     shapes[flat | _outside(shapes, crs, lines, faults)] = None

@@ -14,7 +14,7 @@ import shapely
 from pyproj.exceptions import ProjError
 
 from lipgeo.arrays import Floats, Shapes
-from lipgeo.errors import CRSError, DatumError
+from lipgeo.errors import CRSError, DatumError, tell_damage
 from lipgeo.report import CheckReport, finding
 from lipgeo.words import say
 from lipgeo.zones.densify import Projector, project_edges
@@ -345,7 +345,8 @@ def _projector(source: pyproj.CRS, target: pyproj.CRS) -> Projector:
 @functools.lru_cache(maxsize=32)
 def _transformer(source: pyproj.CRS, target: pyproj.CRS) -> pyproj.Transformer:
     """Return the way between two systems; PROJ takes milliseconds to find it, so it is kept."""
-    return pyproj.Transformer.from_crs(source, target, always_xy=True)
+    with tell_damage(CRSError, "zones.unreadable", given=_short(source)):
+        return pyproj.Transformer.from_crs(source, target, always_xy=True)
 
 
 @functools.lru_cache(maxsize=32)
