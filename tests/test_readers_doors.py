@@ -279,3 +279,54 @@ def test_what_a_file_says_is_missing_is_said(tmp_path: Path) -> None:
     _layer(shapely.box(75e5, 12e5, 76e5, 13e5)).to_crs(4326).to_file(path)
     path.write_text(path.read_text().replace("{", '{"exceededTransferLimit": true, ', 1))
     assert "limit" in [one.check for one in notes_of(lipgeo.read_layer(path))]
+
+
+def test_each_column_has_its_own_decimal_mark(tmp_path: Path) -> None:
+    """The points of tract ids do not outvote the comma of a rate; and the mark can be said."""
+    path = tmp_path / "c.csv"
+    path.write_text("SRIDU;Population;Taux\n5050001.00;100;12,5\n5050002.00;200;13,5\n")
+    frame = lipgeo.read_table(path, level="CT", vintage=2021).frame
+    assert frame["Taux"].tolist() == [12.5, 13.5]
+    path.write_text("ADIDU;Population\n35060001;1,234\n35060002;2,345\n")
+    read = {
+        mark: lipgeo.read_table(path, vintage=2021, decimal=mark).frame["population"].tolist()
+        for mark in (".", ",")
+    }
+    assert read == {".": [1234.0, 2345.0], ",": [1.234, 2.345]}
+
+
+def test_parts_above_their_whole_and_nines_are_said(tmp_path: Path) -> None:
+    """Three times more immigrants than people, and 999999999 for nothing."""
+    path = tmp_path / "w.csv"
+    path.write_text(
+        "DAUID,Population,Immigrants\n35060001,100,300\n35060002,100,999999999\n35060003,100,105\n"
+    )
+    table = lipgeo.read_table(path, vintage=2021)
+    said = {one.check: one.message for one in table.notes if one.severity == "warning"}
+    assert "35060002" in said["sentinels"]
+    assert "35060001" in said["above_whole"]
+    assert "35060003" not in said["above_whole"]
+
+
+@pytest.mark.parametrize(
+    ("other", "count"),
+    [("Montre\u0301al", 1), ("Montréal\u200b", 1), (" Montr\u00e9al ", 1), ("montréal", 2)],
+)
+def test_ids_that_look_alike_are_one_or_said(other: str, count: int) -> None:
+    """Composed and decomposed accents are one id; capitals alone are said."""
+    box = [shapely.box(75e5 + n, 12e5, 75e5 + n + 1e4, 13e5) for n in (0, 2e4)]
+    layer = gpd.GeoDataFrame({"id": ["Montréal", other]}, geometry=box, crs=3347)
+    areas = lipgeo.ServiceAreas.from_frame(layer, group_by="id")
+    assert len(areas.ids) == count
+    assert other.strip() == "Montréal" or [
+        one for one in areas.report if one.check in ("tidy_ids", "look_alike_ids")
+    ]
+
+
+def test_geoparquet_is_read_as_table_and_as_areas(tmp_path: Path) -> None:
+    """What lipgeo writes it reads."""
+    layer = _layer(shapely.box(75e5, 12e5, 76e5, 13e5), DAUID=[_IDS[0]], Population=[5.0])
+    layer.to_parquet(tmp_path / "a.parquet")
+    assert lipgeo.read_service_areas(tmp_path / "a.parquet", id="id").ids.tolist() == ["A"]
+    table = lipgeo.read_table(tmp_path / "a.parquet", vintage=2021)
+    assert table.frame["population"].tolist() == [5.0]

@@ -28,7 +28,7 @@ from lipgeo.zones.validity import (
     make_valid_polygons,
     polygon_parts,
 )
-from lipgeo.zones.zones import axis_problems
+from lipgeo.zones.zones import axis_problems, has_infinite
 
 __all__ = [
     "OUTSIDE_SHARE",
@@ -78,8 +78,12 @@ def outlines_on_grid(
     given = shapely.force_2d(np.array(geometry, dtype=object))
     missing = shapely.is_missing(given)
     empty = ~missing & shapely.is_empty(given)
+    # a place that is no number has no hull, and GEOS says so by an error
+    lost = has_infinite(given)
+    _fault(faults, "areas.not_finite", lost, lines)
+    given[lost] = None
     shapes = polygon_parts(given)
-    other = ~missing & ~empty & shapely.is_missing(shapes)
+    other = ~missing & ~empty & ~lost & shapely.is_missing(shapes)
     _fault(faults, "areas.no_geometry", missing, lines)
     _fault(faults, "areas.empty_geometry", empty, lines)
     kinds = sorted({shape.geom_type for shape in given[other]})

@@ -74,7 +74,7 @@ SIDECARS = {
 }  # fmt: skip
 #: those that are nothing but a part of another; an .xml may be anything
 _BESIDE = {part: lead for lead, parts in SIDECARS.items() for part in parts if part != ".xml"}
-_ZIP_START = b"PK"
+_ZIP_START, _PARQUET = b"PK", b"PAR1"
 _FRENCH = set("àâäçéèêëîïôöùûüÿœæÀÂÇÉÈÊËÎÏÔÙÛÜŒ")
 #: what the language byte of a .dbf means where it is not the Windows code page
 _DBF_LANGUAGES = {0x01: "cp437", 0x02: "cp850"}
@@ -183,8 +183,25 @@ def on_disk(path: Path) -> Iterator[list[Dataset]]:
 
 
 def _starts_as_zip(path: Path) -> bool:
+    return _starts_with(path, _ZIP_START)
+
+
+def _starts_with(path: Path, sign: bytes) -> bool:
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
-        return file.read(2) == _ZIP_START
+        return file.read(len(sign)) == sign
+
+
+def _read_parquet(path: Path) -> gpd.GeoDataFrame:
+    """Read GeoParquet, which lipgeo writes too."""
+    with tell_damage(FileError, "readers.bad_parquet", path=path):
+        frame = gpd.read_parquet(path)
+        shapely.bounds(frame.geometry.array)
+    if frame.index.name is not None:
+        frame = frame.reset_index()
+    named = frame.active_geometry_name == "geometry"
+    return frame if named else frame.rename_geometry("geometry")
 
 
 def members(path: str | Path) -> list[str]:
@@ -502,17 +519,21 @@ def read_layer(
             raise InputError("readers.unknown_encoding", encoding=encoding) from err
     given = None if crs is None else accept_crs(crs).crs
     source = require_existing(require_path(path).expanduser())
-    with on_disk(source) as datasets:
-        for dataset in datasets:
-            require_content(dataset)
-        chosen = _choose(datasets, layer, source)
-        notes = chosen.notes
-        require_parts(chosen.dataset)
-        text, found = _choose_encoding(chosen.dataset, encoding)
-        frame, warned = _read(chosen, text)
-        notes = [*notes, *found, *warned, *_losses(chosen)]
-        if source.parent == require_path(path).expanduser().absolute():
-            notes.insert(0, _note("only_file", "note", chosen, folder=source.parent))
+    if _starts_with(source, _PARQUET):
+        chosen = _Chosen(Dataset(source.name, source), source.stem, [])
+        frame, notes = _read_parquet(source), []
+    else:
+        with on_disk(source) as datasets:
+            for dataset in datasets:
+                require_content(dataset)
+            chosen = _choose(datasets, layer, source)
+            notes = chosen.notes
+            require_parts(chosen.dataset)
+            text, found = _choose_encoding(chosen.dataset, encoding)
+            frame, warned = _read(chosen, text)
+            notes = [*notes, *found, *warned, *_losses(chosen)]
+            if source.parent == require_path(path).expanduser().absolute():
+                notes.insert(0, _note("only_file", "note", chosen, folder=source.parent))
     if not len(frame):
         raise FileError("readers.layers.no_rows", name=chosen.dataset.name, layer=chosen.layer)
     if given is not None and frame.crs is not None and not same_crs(given, frame.crs):

@@ -329,7 +329,9 @@ class StoreData:
         shapes = np.empty(len(wanted), dtype=object)
         # a few groups at a time: what is read is never held beside all that is made of it
         for part in np.array_split(order, max(1, -(-len(order) // _DECODED))):
-            shapes[part] = shapely.from_wkb(file.polygons(wanted[part]))
+            wkb = file.polygons(wanted[part])
+            with tell_damage(StoreError, "store.damaged", file=file.path):
+                shapes[part] = shapely.from_wkb(wkb)
         return shapes
 
     def children(self, level: str, rows: Rows, child: str) -> tuple[Rows, Rows]:

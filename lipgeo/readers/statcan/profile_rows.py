@@ -394,7 +394,7 @@ class Reader:
 
     def _meet(self, parsed: _Parsed, codes: Places, texts: list[bytes]) -> None:
         """Learn which characteristics the texts of a block stand for."""
-        members = [text.decode("cp1252").strip() for text in texts]
+        members = [text.decode("cp1252", errors="replace").strip() for text in texts]
         wrong = [text for text in members if not text.isdecimal() or len(text) > _LONGEST_ID]
         if wrong:
             raise TableError("readers.no_member", path=self._path, given=wrong[0])
