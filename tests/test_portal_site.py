@@ -130,7 +130,9 @@ def test_sentences_and_large_numbers_are_the_store_s(portal, site, lang):
     """What is written large or in a sentence is a value of the area or its comparator."""
     folder = site if lang == "en" else site / "fr"
     text = (folder / "west.html").read_text(encoding="utf-8")
-    large = [parsed(html.unescape(one), lang) for one in re.findall(r"<strong>(.*?)</strong>", text)]
+    large = [
+        parsed(html.unescape(one), lang) for one in re.findall(r"<strong>(.*?)</strong>", text)
+    ]
     assert large == [12345.0, 25.4]
     said = html.unescape(re.search(r"</ul>\s*<p>(.*?)</p>", text, re.S)[1])
     assert ("close to" if lang == "en" else "proche") not in said

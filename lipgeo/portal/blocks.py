@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.geography.hierarchy import fold
-from lipgeo.portal.dictionary import Dictionary
 from lipgeo.portal.areas import UNCONFIRMED
+from lipgeo.portal.dictionary import Dictionary
 from lipgeo.words import catalogue, language, number, say
 
 __all__ = ["HEADS", "AreaBlocks", "Topic", "area_blocks", "area_name", "slug_of", "topic_name"]
@@ -293,13 +293,9 @@ def _series(rows: pd.DataFrame, dictionary: Dictionary) -> list[str]:
 # ---------------------------------------------------------------------- an area
 
 
-def _comparators(
-    area: pd.Series, areas: pd.DataFrame, listed: pd.DataFrame
-) -> Iterable[pd.Series]:
+def _comparators(area: pd.Series, areas: pd.DataFrame, listed: pd.DataFrame) -> Iterable[pd.Series]:
     mine = listed[
-        listed["area_id"].isin(
-            [area["area_id"], f"{area['area_id']}@{area['definition']}", "*"]
-        )
+        listed["area_id"].isin([area["area_id"], f"{area['area_id']}@{area['definition']}", "*"])
     ]
     for named in dict.fromkeys(mine["comparator"]):
         id, _, definition = str(named).partition("@")
@@ -310,9 +306,7 @@ def _comparators(
 
 
 def _of_area(frame: pd.DataFrame, area: pd.Series) -> pd.DataFrame:
-    return frame[
-        frame["area_id"].eq(area["area_id"]) & frame["definition"].eq(area["definition"])
-    ]
+    return frame[frame["area_id"].eq(area["area_id"]) & frame["definition"].eq(area["definition"])]
 
 
 def area_blocks(
@@ -350,9 +344,7 @@ def area_blocks(
     ]
     name = area_name(area)
     parts = [(name, rows), *others]
-    whole = pd.concat(
-        [part.assign(_place=place, _at=at) for at, (place, part) in enumerate(parts)]
-    )
+    whole = pd.concat([part.assign(_place=place, _at=at) for at, (place, part) in enumerate(parts)])
     shut = area["extent_status"] in UNCONFIRMED and not (
         area["confirmed_by"] and area["confirmed_on"]
     )
