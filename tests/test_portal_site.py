@@ -10,11 +10,13 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+import toytown
 from browser import browser
 
 import lipgeo
 from lipgeo.errors import InputError, OutputError
-from lipgeo.portal.areas import new_areas
+from lipgeo.portal.areas import UNIT_COLUMNS, new_areas
+from lipgeo.portal.blocks import slug_of
 from lipgeo.portal.intake import Intake
 from lipgeo.portal.observations import make_observations
 
@@ -227,3 +229,44 @@ def test_pages_ask_for_nothing_and_pass_axe(site):
                     found[f"{folder.name}/{name}"] = [one["id"] for one in told]
     assert found == {}
     assert all(one.startswith("file:") for one in asked)
+
+
+def test_the_map_has_a_point_an_area(tmp_path):
+    """With a census each area with units is one point inside the map, named, and no outline."""
+    census = toytown.census()
+    made = lipgeo.open_portal(tmp_path / "portal", create=True)
+    ids = list(census.units("DB").index)
+    halves = {"west": ids[:4], "east": ids[-4:]}
+    units = pd.concat(
+        pd.DataFrame(
+            {"area_id": area, "definition": "main", "vintage": str(census.vintage),
+             "realisation_hash": area, "level": "DB", "unit_id": mine, "share": 1.0,
+             "population": 1000.0},
+            columns=list(UNIT_COLUMNS),
+        )
+        for area, mine in halves.items()
+    )  # fmt: skip
+    rows = make_observations(
+        {"area_id": ["west", "east"], "definition": "main", "realisation_hash": ["west", "east"],
+         "indicator": "population", "period": str(census.vintage), "value": [5000.0, 6000.0],
+         "origin": "published", "source": "Census"}
+    )  # fmt: skip
+    taken = Intake(rows, "published", areas=new_areas(["east", "west"]), units=units)
+    with made.store.locked():
+        made._write(taken, "one", licence="statcan-open")
+    site = lipgeo.build_site(made.reopen(), tmp_path / "site", census=census)
+    text = (site / "index.html").read_text("utf-8")
+    points = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)".*?<title>(.*?)</title>', text)
+    assert [one[2] for one in points] == ["east", "west"]
+    assert all(0 < float(x) < 800 and 0 < float(y) < 500 for x, y, _ in points)
+    assert len({one[:2] for one in points}) == 2
+    assert "<path" not in text
+
+
+def test_no_two_areas_share_a_page():
+    """Names that fold alike, leave the folder or are a page of the site get their own file."""
+    names = ["west", "West", "we st", "we-st", "index", "../west", "wést", "西"]
+    slugs = [slug_of(one, "main") for one in names]
+    assert len(set(slugs)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9-]+", one) for one in slugs)
+    assert "index" not in slugs

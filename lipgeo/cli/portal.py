@@ -67,7 +67,9 @@ def new(
 @app.command(help=say("cli.help_portal_add"))
 def add(
     folder: Folder,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=say("cli.arg_portal_files"))],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help=say("cli.arg_portal_files"))
+    ],
     licence: Licence = None,
     lang: o.Lang = o.LangChoice.EN,
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lipgeo.geography.hierarchy import fold
 from lipgeo.portal.areas import UNCONFIRMED
 from lipgeo.portal.dictionary import Dictionary
 from lipgeo.words import catalogue, language, number, say
@@ -40,6 +40,8 @@ _SMALL = ("fewer_than_10", "small_denominator", "small_base")
 #: told first and large, where there is a number that may stand alone
 _LEADING = ("population", "immigrants", "recent_immigrants")
 _TOLD = (*_LEADING, "npr")
+#: names of the site's own pages
+_PAGES = ("index", "releases", "methods", "glossary")
 #: percentage points between which nothing is called higher or lower: with ranges, without
 _LEAST_POINTS = 1.0
 _CLOSE_POINTS = 2.0
@@ -127,8 +129,9 @@ def slug_of(area_id: str, definition: str) -> str:
     ('ab-calgary-city', 'west')
     """
     whole = area_id if definition in ("", "main") else f"{area_id}-{definition}"
-    plain = re.sub(r"[^a-z0-9]+", "-", fold(whole)).strip("-")[:60]
-    if plain == whole:
+    bare = unicodedata.normalize("NFKD", whole).encode("ascii", "ignore").decode().lower()
+    plain = re.sub(r"[^a-z0-9]+", "-", bare).strip("-")[:60]
+    if plain == whole and plain not in _PAGES:
         return plain
     mark = hashlib.sha256(f"{area_id}@{definition}".encode()).hexdigest()[:8]
     return f"{plain}-{mark}".strip("-")
