@@ -75,7 +75,7 @@ def test_the_first_time_a_mapping_is_written_with_guesses_marked(portal, old):
         "Median household income ($)": "median_hh_income", "Number of parks": "",
     }  # fmt: skip
     assert first.loc["Population", ["census", "guess"]].tolist() == ["2006", ""]
-    assert first.loc["Immigrants (%)", ["scale", "guess"]].tolist() == ["100", ""]
+    assert first.loc["Immigrants (%)", ["scale", "guess"]].tolist() == ["1", ""]
     assert set(columns["census"]) == {"2006", "2016"}
     areas = pd.read_excel(mapping_path(old), "areas", dtype=str).fillna("").set_index("label")
     assert areas.loc[NAMES[0], ["area_id", "guess"]].tolist() == ["ab-bow-valley@main", ""]

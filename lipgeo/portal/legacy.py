@@ -227,10 +227,8 @@ def _proposed(table: _Table, dictionary: Dictionary) -> Iterable[dict[str, str]]
         largest = np.nanmax(np.abs(values), initial=0.0)
         rule = dictionary.frame.loc[code, "rule"] if code else ""
         shares = largest <= 1 and bool(np.any(np.mod(np.nan_to_num(values), 1) != 0))
-        if table.percent[heading]:
-            # a cell that shows 25 % holds 0.25
-            scale = "100"
-        elif rule == "percent" and shares:
+        # a cell that shows 25 % holds 0.25, and is read as it shows
+        if rule == "percent" and shares and not table.percent[heading]:
             scale, note, sure = "100", say("portal.note_shares"), False
         if rule == "percent" and largest * float(scale) > 100.5:
             code, note, sure = "", say("portal.note_counts"), False
