@@ -24,6 +24,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
+import pyarrow.parquet
 import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
@@ -196,6 +197,7 @@ def _starts_with(path: Path, sign: bytes) -> bool:
 def _read_parquet(path: Path) -> gpd.GeoDataFrame:
     """Read GeoParquet, which lipgeo writes too."""
     with tell_damage(FileError, "readers.bad_parquet", path=path):
+        pyarrow.parquet.read_table(path).validate(full=True)  # text that is no UTF-8
         frame = gpd.read_parquet(path)
         shapely.bounds(frame.geometry.array)
     if frame.index.name is not None:
