@@ -1,4 +1,4 @@
-"""Read service areas from any vector file, any unit list, or both.
+"""Read service areas from a file of outlines (formats: ``layers``), a unit list, or both.
 
 A person's unit list comes from a sheet or a TOML file; its columns are known by what they are
 called.

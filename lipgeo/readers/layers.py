@@ -1,4 +1,4 @@
-"""Read a layer of polygons from any vector file, as it comes.
+"""Read a layer of polygons from any vector format, its parts and the encoding of its DBF.
 
 Behind the name of a vector file lie its parts, in a folder or in a zip: they are found, brought on
 disk where a driver needs that, and missing ones are named.
