@@ -290,7 +290,7 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
 
 
 def read_crosswalk(path: str | Path) -> Crosswalk:
-    """Read a crosswalk that :func:`write_crosswalk` or :meth:`Crosswalk.save` wrote.
+    """Read a crosswalk that :func:`write_crosswalk` wrote.
 
     Raises
     ------
