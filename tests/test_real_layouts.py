@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lipgeo
-from lipgeo.errors import AreaError, FileError, TableError
+from lipgeo.errors import AreaError, CensusError, FileError, TableError
 from lipgeo.readers.areas import read_service_areas
+from lipgeo.readers.statcan.attributes import read_attributes
 from lipgeo.readers.statcan.cells import read_cells
 from lipgeo.tables.variables import find_variables, known_variables
 
@@ -156,6 +157,56 @@ def test_a_profile_of_2011_with_its_notes(tmp_path):
     assert table.frame["population"].tolist() == [62, 160]
 
 
+# ---------------------------------------------------------------------- parts of ids
+
+GEOSUITE = (
+    "DBuid,DBpop_2021,DBir_2021,PRuid,DBcode,CDcode,ADAcode,DAcode,CSDcode,CMAuid,CTname,CTcode\n"
+    "35060001001,60,,35,001,{cd},0001,0001,008,505,0001.00,0001\n"
+    "35060002001,41,,35,001,{cd},0001,0002,008,505,0001.10,0001\n"
+)
+
+
+@pytest.mark.parametrize("cd", ["06", "6"])
+def test_codes_that_are_parts_of_ids_are_put_together(tmp_path, cd):
+    """GeoSuite: no part is a number; the tract comes of its name and the metropolitan area."""
+    path = tmp_path / "DB.csv"
+    path.write_text(GEOSUITE.format(cd=cd), encoding="cp1252")
+    table = lipgeo.read_table(path)
+    assert (table.level, table.vintage, list(table.columns)) == ("DB", 2021, ["population"])
+    assert table.parents.tolist() == ["5050001.00", "5050001.10"]
+    frame = read_attributes(path).frame
+    parents = frame[["CD", "CSD", "ADA", "DA", "CT"]].iloc[1].tolist()
+    assert parents == ["3506", "3506008", "35060001", "35060002", "5050001.10"]
+
+
+def test_parts_that_contradict_the_ids_are_refused(tmp_path):
+    """Columns sorted apart are found by either reader."""
+    path = tmp_path / "DB.csv"
+    path.write_text(GEOSUITE.format(cd="20"), encoding="utf-8")
+    with pytest.raises(TableError, match="35060001001: CD 3520"):
+        lipgeo.read_table(path)
+    with pytest.raises(CensusError, match="35060001001: CD 3520"):
+        read_attributes(path)
+
+
+def test_parts_alone_are_left_out_and_named(tmp_path):
+    """Without the province a part says nothing; it is not a number for all that."""
+    path = tmp_path / "t_2021.csv"
+    path.write_text("DAUID,CSDcode,Immigrants\n35060001,8,5\n", encoding="utf-8")
+    table = lipgeo.read_table(path)
+    assert list(table.columns) == ["immigrants"]
+    assert "CSDcode" in next(f.message for f in table.notes if f.check == "parts_left")
+
+
+def test_a_unit_whose_own_id_is_in_parts(tmp_path):
+    """The parts of the rows' own ids make them; whole ids under such a header are ids."""
+    path = tmp_path / "t_2021.csv"
+    path.write_text("PRuid,CDcode,CSDcode,Immigrants\n35,6,8,5\n35,20,5,7\n", encoding="utf-8")
+    assert lipgeo.read_table(path).unit_ids.tolist() == ["3506008", "3520005"]
+    path.write_text("CSDcode,Immigrants\n3506008,5\n3520005,7\n", encoding="utf-8")
+    assert lipgeo.read_table(path).unit_ids.tolist() == ["3506008", "3520005"]
+
+
 # ---------------------------------------------------------------------- cells and tails
 
 
@@ -250,6 +301,7 @@ FILES = [
     ("layouts/symbol.csv", {}, "DA", 2021, "35060003", "population", 40),
     ("layouts/symbol_rE.csv", {"vintage": 2021}, "DA", 2021, "35060001", "immigrants", 120),
     ("layouts/wds.csv", {}, "CSD", 2021, "3506008", "Immigrant taxfilers", 1040),
+    ("layouts/DB.csv", {}, "DB", 2021, "35060001002", "population", 41),
     ("layouts/highlight_footer.csv", {}, "FSA", 2016, "A0B", "population", 200),
     ("layouts/highlight_footer2.csv", {}, "FSA", 2016, "A1P", "population", 111),
     ("layouts/98-316-2011_one_characteristic.csv", {}, "CSD", 2011, "1001105",

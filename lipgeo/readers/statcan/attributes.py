@@ -6,7 +6,7 @@ The level of its rows is found from the file; what is wrong is gathered, then ra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pandas as pd
 from lipgeo import geography
 from lipgeo.arrays import Flags
 from lipgeo.errors import CensusError, IdError, InputError, LipgeoError
+from lipgeo.readers.components import compose_ids, composing_columns
 from lipgeo.readers.statcan.columns import Column, facts, recognise
 from lipgeo.readers.statcan.raw import Raw, raw_of_frame, read_raw
 from lipgeo.readers.text import to_numbers
@@ -587,6 +588,7 @@ def from_frame(
 def _table(
     raw: Raw, name: str, said: int | None, level: str | None, mapping: Mapping[str, str] | None
 ) -> AttributeTable:
+    raw = _with_whole_ids(raw, said)
     columns = recognise(raw.columns, mapping, raw.name)
     if not columns:
         raise CensusError(
@@ -599,6 +601,34 @@ def _table(
     code = find_level(reading, None if level is None else geography.level(level).code)
     frame, names = reading.read(code)
     return AttributeTable(code, vintage, frame, names, CheckReport(reading.notes))
+
+
+def _with_whole_ids(raw: Raw, vintage: int | None) -> Raw:
+    """Return a file whose parts of ids (``CDcode`` beside ``PRuid``) stand as ids beside them."""
+    needed = composing_columns(raw.columns)
+    if not needed:
+        return raw
+    parts = raw.read([raw.columns.index(name) for name in needed])
+    parts.columns = pd.Index(needed)
+    composed, notes = compose_ids(parts, vintage, raw.name)
+    composed = composed[[name for name in composed.columns if name not in needed]]
+    columns = (*raw.columns, *composed.columns)
+
+    def read(positions: Sequence[int]) -> pd.DataFrame:
+        wanted = [at for at in positions if at < len(raw.columns)]
+        frame = raw.read(wanted)
+        places = iter(range(len(wanted)))
+        both = [
+            frame.iloc[:, next(places)]
+            if at < len(raw.columns)
+            else composed.iloc[:, at - len(raw.columns)].set_axis(frame.index)
+            for at in positions
+        ]
+        whole = pd.concat(both, axis=1) if both else frame
+        whole.attrs = frame.attrs
+        return whole
+
+    return replace(raw, columns=columns, read=read, notes=raw.notes + CheckReport(notes))
 
 
 def _vintage(raw: Raw, columns: Iterable[Column], name: str, said: int | None) -> int | None:
