@@ -207,6 +207,48 @@ def test_a_unit_whose_own_id_is_in_parts(tmp_path):
     assert lipgeo.read_table(path).unit_ids.tolist() == ["3506008", "3520005"]
 
 
+# ---------------------------------------------------------------------- another census's units
+
+
+@pytest.mark.parametrize(
+    ("name", "year", "said"),
+    [("lcsd000a19a_e.csv", 2019, None), ("lcsd000a22a_e.csv", 2022, 2021), ("csd.csv", 2019, 2021)],
+)
+def test_boundaries_between_censuses_are_told_from_those_of_a_census(tmp_path, name, year, said):
+    """An annual file is refused by its name and by its DGUIDs, whatever census is asked for."""
+    path = tmp_path / name
+    path.write_text(f"CSDUID,DGUID,CSDNAME\n3506008,{year}A00053506008,Ottawa\n", "utf-8")
+    with pytest.raises(CensusError, match=f"units of {year}, a year between censuses"):
+        read_attributes(path, vintage=said)
+
+
+def test_dguids_of_another_census_are_no_ids_of_this_one(tmp_path):
+    """Subdivisions of 2016 do not pass for those of 2021; districts of 2013 serve both."""
+    path = tmp_path / "units.csv"
+    path.write_text("CSDUID,DGUID\n3506008,2016A00053506008\n", "utf-8")
+    with pytest.raises(CensusError, match="the file is of 2016"):
+        read_attributes(path, vintage=2021)
+    path.write_text("FEDUID,DGUID\n35076,2013A000435076\n", "utf-8")
+    assert read_attributes(path, vintage=2021).frame["unit_id"].tolist() == ["35076"]
+
+
+@pytest.mark.parametrize("mark", [" ", ",", ";"])
+def test_the_correspondence_of_2011_has_no_header(tmp_path, mark):
+    """Blocks of 2011 and 2006 and the flag, one character between; other lines are refused."""
+    path = tmp_path / "2011_92-156_DB_ID.txt"
+    lines = ["3506000101", "3506000101", "1"], ["3506000103", "3506000102", "1"]
+    path.write_text("".join(mark.join(line) + "\r\n" for line in lines), "ascii")
+    links = lipgeo.read_correspondence(path)
+    assert (links.level, links.vintage, links.old_level, links.old_vintage) == (
+        "DB", 2011, "DB", 2006,
+    )  # fmt: skip
+    assert links.frame[["new_id", "old_id"]].iloc[1].tolist() == ["3506000103", "3506000102"]
+    assert not links.report.only("flags")
+    path.write_text("35060001 35060001 1\n35060002 35060002 1\n", "ascii")
+    with pytest.raises(FileError, match=r"no header.*35060001 35060001 1"):
+        lipgeo.read_correspondence(path)
+
+
 # ---------------------------------------------------------------------- cells and tails
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -599,6 +599,8 @@ def _table(
     if reading.text.empty:
         raise CensusError("readers.attributes.no_rows", name=raw.name)
     code = find_level(reading, None if level is None else geography.level(level).code)
+    if vintage is not None:
+        _require_dguids_of(reading, code, vintage)
     frame, names = reading.read(code)
     return AttributeTable(code, vintage, frame, names, CheckReport(reading.notes))
 
@@ -631,6 +633,32 @@ def _with_whole_ids(raw: Raw, vintage: int | None) -> Raw:
     return replace(raw, columns=columns, read=read, notes=raw.notes + CheckReport(notes))
 
 
+def _refuse_between(name: str, year: int) -> NoReturn:
+    """Refuse units of a year between censuses: they were renamed, merged and moved since."""
+    known = [str(vintage) for vintage in geography.vintages()]
+    raise CensusError("readers.between_censuses", name=name, year=str(year), known=known)
+
+
+def _require_dguids_of(reading: Reading, code: str, vintage: int) -> None:
+    """Refuse rows whose DGUIDs are of another year than those of the census."""
+    held = reading.own_column(code, "dguid")
+    if held is None or not geography.geography_years(code, vintage):
+        return
+    years = held[1].astype("string").str.extract(r"^(\d{4})[AS]\d{4}", expand=False).dropna()
+    for text in sorted(years.unique()):
+        of = geography.Dguid(int(text), code, "").censuses
+        if vintage in of:
+            continue
+        if not of:
+            _refuse_between(reading.raw.name, int(text))
+        raise CensusError(
+            "readers.attributes.other_vintage",
+            name=reading.raw.name,
+            said=str(vintage),
+            found=sorted(map(str, of)),
+        )
+
+
 def _vintage(raw: Raw, columns: Iterable[Column], name: str, said: int | None) -> int | None:
     """Return the census year, from the caller, the columns, the layout or the file's name."""
     # a column of ids may carry another year (that of a Representation Order)
@@ -643,6 +671,9 @@ def _vintage(raw: Raw, columns: Iterable[Column], name: str, said: int | None) -
     if match:
         # a file of a census to come is no other census's, whoever says so
         published = geography.censuses_among({2000 + int(match.group(1))})
+        # districts are called by the year of their Representation Order
+        if not published and stem[1:4] != "fed":
+            _refuse_between(raw.name, 2000 + int(match.group(1)))
         named = named or published
     elif not named:
         years = {int(text) for text in re.findall(r"(?<!\d)20\d\d(?!\d)", stem)}
