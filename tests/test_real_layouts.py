@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lipgeo
-from lipgeo.errors import AreaError, CensusError, FileError, TableError
+from lipgeo.errors import AreaError, CensusError, FileError, IdError, TableError
 from lipgeo.readers.areas import read_service_areas
 from lipgeo.readers.statcan.attributes import read_attributes
 from lipgeo.readers.statcan.cells import read_cells
@@ -247,6 +247,40 @@ def test_the_correspondence_of_2011_has_no_header(tmp_path, mark):
     path.write_text("35060001 35060001 1\n35060002 35060002 1\n", "ascii")
     with pytest.raises(FileError, match=r"no header.*35060001 35060001 1"):
         lipgeo.read_correspondence(path)
+
+
+# ---------------------------------------------------------------------- lines as an editor counts
+
+
+@pytest.mark.parametrize(
+    ("bad", "read"),
+    [
+        ("35060002,abc,c", lipgeo.read_table),
+        ("35060002,abc,c", read_attributes),
+        ("3506ZZZZ,7,c", read_attributes),
+        (",7,c", read_attributes),
+        ("35060002,7,c,9", lipgeo.read_table),
+        ("35060002,7,c,9", read_attributes),
+    ],
+)
+def test_lines_are_those_an_editor_shows(tmp_path, bad, read):
+    """Titles, empty lines and cells of two lines count, whoever reads the file."""
+    good = "".join(f"3506{at},6,d\n" for at in range(1000, 1040))
+    text = f'A title\n\nDAUID,DAPOP2021,DANAME\n35060001,5,"a\nb"\n\n{good}{bad}\n35069999,6,d\n'
+    path = tmp_path / "t_2021.csv"
+    path.write_text(text, encoding="utf-8")
+    line = text.split("\n").index(bad) + 1
+    with pytest.raises((TableError, CensusError, FileError, IdError), match=rf"\b{line}\b"):
+        read(path)
+
+
+def test_rows_of_a_workbook_are_those_excel_shows(tmp_path):
+    """Empty rows count."""
+    path = tmp_path / "t_2021.xlsx"
+    cells = [["DAUID", "DAPOP2021"], ["35060001", 5], [None, None], ["35060002", "abc"]]
+    pd.DataFrame(cells).to_excel(path, index=False, header=False)
+    with pytest.raises(CensusError, match="DAPOP2021 4: abc"):
+        read_attributes(path)
 
 
 # ---------------------------------------------------------------------- cells and tails

@@ -196,6 +196,11 @@ class Reading:
                 return column, values
         return None
 
+    def _lines(self, rows: Iterable[int]) -> list[int]:
+        """Return where rows stand in the file; it is looked at again only where one is bad."""
+        positions = [int(row) for row in rows]
+        return self.raw.lines(positions) if positions else []
+
     # -- ids -----------------------------------------------------------------------------------
 
     def ids(self, level: str, *, own: bool = False) -> pd.Series | None:
@@ -244,7 +249,8 @@ class Reading:
             if f.severity != "error"  # what is refused is raised with its rows
         ]
         if len(done.refused):
-            rows = done.refused.assign(row=done.refused["row"] + 1, column=column.name, level=level)
+            lines = self._lines(done.refused["row"])
+            rows = done.refused.assign(row=lines, column=column.name, level=level)
             self._refuse(column, level, rows.to_dict("records"), rows["reason"].unique())
         return done.ids
 
@@ -261,13 +267,8 @@ class Reading:
         if not good.all():
             rows = np.flatnonzero((where >= 0) & ~good[where])
             refused = [
-                {
-                    "row": int(row) + 1,
-                    "column": column.name,
-                    "level": level,
-                    "given": given.iloc[row],
-                }
-                for row in rows
+                {"row": line, "column": column.name, "level": level, "given": given.iloc[row]}
+                for row, line in zip(rows, self._lines(rows), strict=True)
             ]
             self._refuse(column, level, refused, [say("readers.no_dguid", level=level)])
         units = parsed["unit_id"].where(good)
@@ -297,7 +298,7 @@ class Reading:
                 "readers.no_ids", name=self.raw.name, columns=", ".join(self.raw.columns)
             )
         if not self.faults:
-            blank = [int(row) + 1 for row in np.flatnonzero(ids.isna())]
+            blank = self._lines(np.flatnonzero(ids.isna()))
             if blank:
                 rows = [{"row": row} for row in blank]
                 self.fault(CensusError, "readers.blank_ids", rows, rows=blank)
@@ -356,9 +357,10 @@ class Reading:
             if role not in ("x", "y"):
                 bad = bad | (numbers < 0)
             cells = given.to_numpy(dtype=object)
+            rows = np.flatnonzero(bad)
             unread += [
-                {"row": int(row) + 1, "column": column.name, "given": cells[row]}
-                for row in np.flatnonzero(bad)
+                {"row": line, "column": column.name, "given": cells[row]}
+                for row, line in zip(rows, self._lines(rows), strict=True)
             ]
             frame[role] = np.where(bad, np.nan, numbers)
         if unread:
@@ -395,14 +397,15 @@ class Reading:
                 held = geography.parent_ids(frame["unit_id"], level, self.year, parent)
             if given is not None and held is not None:
                 differ = given.ne(held).fillna(False).to_numpy(dtype=bool)
+                rows = np.flatnonzero(differ)
                 against += [
                     {
-                        "row": int(row) + 1,
+                        "row": line,
                         "unit_id": frame["unit_id"].iloc[row],
                         "level": parent,
                         "given": given.iloc[row],
                     }
-                    for row in np.flatnonzero(differ)
+                    for row, line in zip(rows, self._lines(rows), strict=True)
                 ]
             column = held if held is not None else given
             if column is not None:
