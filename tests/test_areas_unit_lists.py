@@ -62,6 +62,12 @@ def tracted() -> Census:
     return Census(MemoryCensus(2021, frames, geometry, {"published": known}))
 
 
+def test_a_name_without_its_level_among_others_is_refused_in_a_sentence():
+    """What has no level is a fault of its own, beside units that have one."""
+    rows = refused("Somewhere .* has none", {"west": ["CSD:3506008", "Somewhere"]})
+    assert rows["given"].tolist() == ["Somewhere"]
+
+
 # ------------------------------------------------------------------------------- taken exactly
 
 

@@ -352,9 +352,9 @@ def test_all_refused_ids_come_at_once(tmp_path):
     path.write_text(
         "DAUID,CTUID,Population\n35060001,5050171.06,5\nabc,5050171.06,6\n35060003,505.0.1,7\n"
     )
-    with pytest.raises(CensusError, match=r"2: abc.*3: 505\.0\.1") as error:
+    with pytest.raises(CensusError, match=r"3: abc.*4: 505\.0\.1") as error:
         read_attributes(path, vintage=2021)
-    assert error.value.problems["row"].tolist() == [2, 3]
+    assert error.value.problems["row"].tolist() == [3, 4]
     with pytest.raises(IdError, match="not an id of the level DA"):
         path.write_text("DAUID,Population\nabc,6\n")
         read_attributes(path, vintage=2021)
@@ -386,7 +386,7 @@ def test_cells_that_are_no_numbers_are_refused(tmp_path, cell):
     """A count is a number of zero or more, or empty: anything else is named, never dropped."""
     path = tmp_path / "t.csv"
     path.write_text(f"DAUID,Population\n35060001,5\n35060002,{cell}\n35060003,..\n")
-    with pytest.raises(CensusError, match=f"Population 2: {cell}"):
+    with pytest.raises(CensusError, match=f"Population 3: {cell}"):
         read_attributes(path, vintage=2021)
 
 
@@ -413,7 +413,7 @@ def test_several_kinds_of_fault_come_in_one_error(tmp_path):
         ("name,people\nA,1\n", {}, "no column of census ids"),
         ("GeoUID,Population\n35060001,1\n", {"vintage": 2021}, "nothing says of which level"),
         ("GeoUID,Type,Population\n35060001,DA,1\n3506,CD,2\n", {}, "of several levels.*CD, DA"),
-        ("GeoUID,Population\n35060001,1\n,2\n", {"level": "DA"}, "these rows have none: 2"),
+        ("GeoUID,Population\n35060001,1\n,2\n", {"level": "DA"}, "these rows have none: 3"),
         ("Name,Population\nA,1\n", {"level": "DA"}, "needs a column of DA ids"),
         ("35060001001,1\n35060001002,2\n", {}, "first line that names its 2 columns"),
     ],

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lipgeo
-from lipgeo.errors import AreaError, FileError, TableError
+from lipgeo.errors import AreaError, CensusError, FileError, IdError, TableError
 from lipgeo.readers.areas import read_service_areas
+from lipgeo.readers.statcan.attributes import read_attributes
 from lipgeo.readers.statcan.cells import read_cells
 from lipgeo.tables.variables import find_variables, known_variables
 
@@ -156,6 +157,132 @@ def test_a_profile_of_2011_with_its_notes(tmp_path):
     assert table.frame["population"].tolist() == [62, 160]
 
 
+# ---------------------------------------------------------------------- parts of ids
+
+GEOSUITE = (
+    "DBuid,DBpop_2021,DBir_2021,PRuid,DBcode,CDcode,ADAcode,DAcode,CSDcode,CMAuid,CTname,CTcode\n"
+    "35060001001,60,,35,001,{cd},0001,0001,008,505,0001.00,0001\n"
+    "35060002001,41,,35,001,{cd},0001,0002,008,505,0001.10,0001\n"
+)
+
+
+@pytest.mark.parametrize("cd", ["06", "6"])
+def test_codes_that_are_parts_of_ids_are_put_together(tmp_path, cd):
+    """GeoSuite: no part is a number; the tract comes of its name and the metropolitan area."""
+    path = tmp_path / "DB.csv"
+    path.write_text(GEOSUITE.format(cd=cd), encoding="cp1252")
+    table = lipgeo.read_table(path)
+    assert (table.level, table.vintage, list(table.columns)) == ("DB", 2021, ["population"])
+    assert table.parents.tolist() == ["5050001.00", "5050001.10"]
+    frame = read_attributes(path).frame
+    parents = frame[["CD", "CSD", "ADA", "DA", "CT"]].iloc[1].tolist()
+    assert parents == ["3506", "3506008", "35060001", "35060002", "5050001.10"]
+
+
+def test_parts_that_contradict_the_ids_are_refused(tmp_path):
+    """Columns sorted apart are found by either reader."""
+    path = tmp_path / "DB.csv"
+    path.write_text(GEOSUITE.format(cd="20"), encoding="utf-8")
+    with pytest.raises(TableError, match="35060001001: CD 3520"):
+        lipgeo.read_table(path)
+    with pytest.raises(CensusError, match="35060001001: CD 3520"):
+        read_attributes(path)
+
+
+def test_parts_alone_are_left_out_and_named(tmp_path):
+    """Without the province a part says nothing; it is not a number for all that."""
+    path = tmp_path / "t_2021.csv"
+    path.write_text("DAUID,CSDcode,Immigrants\n35060001,8,5\n", encoding="utf-8")
+    table = lipgeo.read_table(path)
+    assert list(table.columns) == ["immigrants"]
+    assert "CSDcode" in next(f.message for f in table.notes if f.check == "parts_left")
+
+
+def test_a_unit_whose_own_id_is_in_parts(tmp_path):
+    """The parts of the rows' own ids make them; whole ids under such a header are ids."""
+    path = tmp_path / "t_2021.csv"
+    path.write_text("PRuid,CDcode,CSDcode,Immigrants\n35,6,8,5\n35,20,5,7\n", encoding="utf-8")
+    assert lipgeo.read_table(path).unit_ids.tolist() == ["3506008", "3520005"]
+    path.write_text("CSDcode,Immigrants\n3506008,5\n3520005,7\n", encoding="utf-8")
+    assert lipgeo.read_table(path).unit_ids.tolist() == ["3506008", "3520005"]
+
+
+# ---------------------------------------------------------------------- another census's units
+
+
+@pytest.mark.parametrize(
+    ("name", "year", "said"),
+    [("lcsd000a19a_e.csv", 2019, None), ("lcsd000a22a_e.csv", 2022, 2021), ("csd.csv", 2019, 2021)],
+)
+def test_boundaries_between_censuses_are_told_from_those_of_a_census(tmp_path, name, year, said):
+    """An annual file is refused by its name and by its DGUIDs, whatever census is asked for."""
+    path = tmp_path / name
+    path.write_text(f"CSDUID,DGUID,CSDNAME\n3506008,{year}A00053506008,Ottawa\n", "utf-8")
+    with pytest.raises(CensusError, match=f"units of {year}, a year between censuses"):
+        read_attributes(path, vintage=said)
+
+
+def test_dguids_of_another_census_are_no_ids_of_this_one(tmp_path):
+    """Subdivisions of 2016 do not pass for those of 2021; districts of 2013 serve both."""
+    path = tmp_path / "units.csv"
+    path.write_text("CSDUID,DGUID\n3506008,2016A00053506008\n", "utf-8")
+    with pytest.raises(CensusError, match="the file is of 2016"):
+        read_attributes(path, vintage=2021)
+    path.write_text("FEDUID,DGUID\n35076,2013A000435076\n", "utf-8")
+    assert read_attributes(path, vintage=2021).frame["unit_id"].tolist() == ["35076"]
+
+
+@pytest.mark.parametrize("mark", [" ", ",", ";"])
+def test_the_correspondence_of_2011_has_no_header(tmp_path, mark):
+    """Blocks of 2011 and 2006 and the flag, one character between; other lines are refused."""
+    path = tmp_path / "2011_92-156_DB_ID.txt"
+    lines = ["3506000101", "3506000101", "1"], ["3506000103", "3506000102", "1"]
+    path.write_text("".join(mark.join(line) + "\r\n" for line in lines), "ascii")
+    links = lipgeo.read_correspondence(path)
+    assert (links.level, links.vintage, links.old_level, links.old_vintage) == (
+        "DB", 2011, "DB", 2006,
+    )  # fmt: skip
+    assert links.frame[["new_id", "old_id"]].iloc[1].tolist() == ["3506000103", "3506000102"]
+    assert not links.report.only("flags")
+    path.write_text("35060001 35060001 1\n35060002 35060002 1\n", "ascii")
+    with pytest.raises(FileError, match=r"no header.*35060001 35060001 1"):
+        lipgeo.read_correspondence(path)
+
+
+# ---------------------------------------------------------------------- lines as an editor counts
+
+
+@pytest.mark.parametrize(
+    ("bad", "read"),
+    [
+        ("35060002,abc,c", lipgeo.read_table),
+        ("35060002,abc,c", read_attributes),
+        ("3506ZZZZ,7,c", read_attributes),
+        (",7,c", read_attributes),
+        ("35060002,7,c,9", lipgeo.read_table),
+        ("35060002,7,c,9", read_attributes),
+    ],
+)
+def test_lines_are_those_an_editor_shows(tmp_path, bad, read):
+    """Titles, empty lines and cells of two lines count, whoever reads the file."""
+    good = "".join(f"3506{at},6,d\n" for at in range(1000, 1040))
+    text = f'A title\n\nDAUID,DAPOP2021,DANAME\n35060001,5,"a\nb"\n\n{good}{bad}\n35069999,6,d\n'
+    path = tmp_path / "t_2021.csv"
+    path.write_text(text, encoding="utf-8")
+    line = text.split("\n").index(bad) + 1
+    with pytest.raises((TableError, CensusError, FileError, IdError), match=rf"\b{line}\b"):
+        read(path)
+
+
+def test_rows_of_a_workbook_are_those_excel_shows(tmp_path):
+    """Empty rows count."""
+    path = tmp_path / "t_2021.xlsx"
+    cells = [["DAUID", "DAPOP2021"], ["35060001", 5], [None, None], ["35060002", "abc"]]
+    pd.DataFrame(cells).to_excel(path, index=False, header=False)
+    with pytest.raises(CensusError, match="DAPOP2021 4: abc"):
+        read_attributes(path)
+
+
 # ---------------------------------------------------------------------- cells and tails
 
 
@@ -250,6 +377,7 @@ FILES = [
     ("layouts/symbol.csv", {}, "DA", 2021, "35060003", "population", 40),
     ("layouts/symbol_rE.csv", {"vintage": 2021}, "DA", 2021, "35060001", "immigrants", 120),
     ("layouts/wds.csv", {}, "CSD", 2021, "3506008", "Immigrant taxfilers", 1040),
+    ("layouts/DB.csv", {}, "DB", 2021, "35060001002", "population", 41),
     ("layouts/highlight_footer.csv", {}, "FSA", 2016, "A0B", "population", 200),
     ("layouts/highlight_footer2.csv", {}, "FSA", 2016, "A1P", "population", 111),
     ("layouts/98-316-2011_one_characteristic.csv", {}, "CSD", 2011, "1001105",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import string
 import tomllib
 from pathlib import Path
@@ -122,3 +123,57 @@ def test_unknown_language_is_refused():
     """Only the catalogue's languages can be spoken."""
     with pytest.raises(ValueError, match="lang needs to be one of en, fr"):
         words.use("de")
+
+
+#: what only a program can do wrong: arguments of the wrong kind, Spark, made countries, options of
+#: functions that no command gives
+_OF_PROGRAMS = {
+    *("boundary.not_areas", "crosswalk.not_zones", "geography.type_needed", "tables.ids_not_text"),
+    *("tables.unknown_variable", "tables.not_conserved", "tables.totals_of_others"),
+    *("tables.other_level_xw", "tables.bad_table"),
+    *("zones.invalid", "zones.different"),
+}
+_PROGRAM_ROOMS = ("errors", "spark", "synthetic", "portal")
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_nobody_at_the_command_line_is_told_to_call_python(lang):
+    """An argument, a call or the problems of an error stand with the option that does the same."""
+    python = re.compile(r"(?<![-\w])\w+=(?!\w*=)|\b[\w.]+\(\)|\blipgeo\.\w+|`?\bproblems\b")
+    told = {}
+    with words.speaking(lang), words.on_command_line():
+        for key, entry in words.catalogue().items():
+            if key in _OF_PROGRAMS or key.startswith((*_PROGRAM_ROOMS, "cli.", "tables.opt_")):
+                continue
+            said = words._without_python(entry[lang])
+            said = re.sub(r"--[\w-]+ \S+|\{[^}]*\}|\w+=COL\w+", "", said)
+            if python.search(said):
+                told[key] = said
+    assert told == {}
+
+
+def test_what_stands_in_brackets_is_an_option_or_a_command():
+    """Each option that a sentence names in the place of an argument exists."""
+    options = {
+        option
+        for path in (PACKAGE / "cli").glob("*.py")
+        for option in re.findall(r'"(--[\w-]+)"', path.read_text(encoding="utf-8"))
+    }
+    named = {
+        found.split()[0]
+        for entry in words.catalogue().values()
+        for text in entry.values()
+        for found in words._BOTH.findall(text)
+        if found.startswith("--")
+    }
+    assert named <= options
+
+
+def test_both_ways_of_saying_it_are_one_on_the_command_line():
+    """A person at the command line reads the option, and a name that looks alike is left as is."""
+    values = {"name": "a level= (--level).csv", "levels": ["CD", "CSD"]}
+    with words.on_command_line():
+        said = words.say("readers.mixed_levels", **values)
+    assert said.endswith("with --level.")
+    assert "a level= (--level).csv" in said
+    assert words.say("readers.mixed_levels", **values).endswith("with level= (--level).")

@@ -222,7 +222,8 @@ def resolve(
     findings: list[Finding] = []
     listed["census_row"] = -1
     for level in listed.loc[listed["level"].notna() & ~blank, "level"].unique():
-        of_level = listed["level"].eq(level) & ~blank
+        # a unit without a level is of none: missing would spread to what is asked next
+        of_level = listed["level"].eq(level).fillna(False).astype(bool) & ~blank
         if level not in census.levels:
             held = ", ".join(census.levels)
             _fault(faults, "areas.level_not_held", listed[of_level], level=level, held=held)

@@ -68,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from lipgeo.cli.app import app
 
     try:
-        app(args=given, prog_name="lipgeo")
+        with words.on_command_line():
+            app(args=given, prog_name="lipgeo")
     except LipgeoError as error:
         if os.environ.get("LIPGEO_TRACEBACK"):
             raise

@@ -36,6 +36,7 @@ from lipgeo.readers.columns import (
     name_columns,
     only_level,
 )
+from lipgeo.readers.components import compose_ids, require_composed
 from lipgeo.readers.deliveries import read_delivery
 from lipgeo.readers.ivt import is_ivt, read_ivt
 from lipgeo.readers.long_tables import long_form, select_rows
@@ -221,12 +222,15 @@ def read_table(
     else:
         frame, turned = as_units_by_rows(frame, path.name, level=level, vintage=vintage)
         notes += turned
+    frame, composed, found = _whole_ids(frame, id, vintage, path.name)
+    notes += found
     frame, percents = _without_signs(frame)
     places = find_places(frame, path, id=id, level=level, vintage=vintage)
     kept = only_level(places.ids, places.level)
     frame = frame[kept]
     ids, found = known_units(_rows(places, kept), path)
     findings = [*notes, *places.findings, *found, *_other_levels(kept, places, path)]
+    require_composed(ids, frame[composed], places.level, places.vintage, path.name)
     numbers, symbols, found = _numbers(frame, places, held.decimal, path, beside, decimal)
     refuse_merged(held, set(numbers.columns), path)
     findings += found
@@ -255,6 +259,17 @@ def read_table(
         parents=_tracts(places, frame, there, units, first),
         notes=CheckReport(findings),
     )
+
+
+def _whole_ids(
+    frame: pd.DataFrame, id: str | None, vintage: int | None, name: str
+) -> tuple[pd.DataFrame, list[str], list[Finding]]:
+    """Return a table without parts of ids, and the columns of ids composed of them."""
+    whole, found = compose_ids(frame, vintage, name)
+    composed = [column for column in whole.columns if column not in frame.columns]
+    if id is not None and id in frame.columns and id not in whole.columns:
+        whole = whole.assign(**{id: frame[id]})  # what the user calls ids is no part of one
+    return whole, composed, found
 
 
 def _own_areas(
@@ -531,11 +546,17 @@ def _cells(
 #: columns of a data table that say where a value stands, not what it is
 _NOT_COUNTED = {"refdate", "coordinate", "coordonnee", "vector", "vecteur", "uomid", "scalarid"}
 _NOT_COUNTED |= {"decimals", "periodedereference", "dataqualityflag", "cartodbid", "objectid"}
+#: flags of reserves that were not enumerated completely
+_RESERVE = re.compile(r"(?:db|da|csd|id|ad|sdr)ir(?:20\d\d)?$")
 _NOT_COUNTED |= {"geo", "geodesc", "gnr", "gnrlf", "tnrsf", "tnrlf", "ogcfid", "globalid"}
 
 
 def _not_counted(frame: pd.DataFrame) -> list[str]:
-    return [name for name in frame.columns if fold(str(name)) in _NOT_COUNTED]
+    return [
+        name
+        for name in frame.columns
+        if fold(str(name)) in _NOT_COUNTED or _RESERVE.match(fold(str(name)))
+    ]
 
 
 def _symbol_columns(frame: pd.DataFrame) -> dict[str, str]:

@@ -6,6 +6,7 @@ Cells become numbers afterwards; those that cannot are pointed at.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +22,10 @@ from lipgeo.errors import FileError
 from lipgeo.readers.sniff import SPACES, TextForm, TextSource, name_of_source, open_bytes
 from lipgeo.report import CheckReport, finding, keep_notes
 
-__all__ = ["MISSING", "read_fixed_table", "read_text_table", "to_numbers"]
+__all__ = ["MISSING", "lines_of_rows", "read_fixed_table", "read_text_table", "to_numbers"]
+
+# outlines as text are longer than the 128 kB that csv takes for a field
+csv.field_size_limit(1 << 30)
 
 #: cells that mean "no number here"; Statistics Canada's symbols and what spreadsheets leave
 MISSING = frozenset(
@@ -289,17 +293,10 @@ def read_text_table(
             table = parse(threads=False)  # lines are only numbered by a single thread
     except (pa.ArrowInvalid, UnicodeError) as error:
         raise FileError("readers.not_a_table", name=called, reason=str(error)) from error
-    ragged = [row for row in odd if row.actual_columns > 1]
-    if ragged and _are_below(source, form, ragged):
-        ragged = []
-    if ragged:
-        raise FileError(
-            "readers.ragged",
-            [{"line": row.number, "fields": row.actual_columns} for row in ragged],
-            name=called,
-            width=form.width,
-            lines=[row.number for row in ragged],
-        )
+    ragged = _ragged(source, form) if any(row.actual_columns > 1 for row in odd) else []
+    if ragged and not _are_below(source, form, ragged[0]["line"]):
+        lines = [row["line"] for row in ragged]
+        raise FileError("readers.ragged", ragged, name=called, width=form.width, lines=lines)
     notes = [finding("readers.footnote", "note", called, name=called, text=row.text) for row in odd]
     try:
         # the tail that rows ending in a delimiter leave is no column
@@ -311,17 +308,61 @@ def read_text_table(
     return frame
 
 
-def _are_below(
-    source: TextSource,
-    form: TextForm,
-    ragged: Sequence[pyarrow.csv.InvalidRow],
-) -> bool:
+def lines_of_rows(source: TextSource, form: TextForm, rows: Iterable[int]) -> list[int]:
+    r"""Return the lines, as an editor counts them, on which rows of a text table begin.
+
+    Parameters
+    ----------
+    source, form
+        As for :func:`read_text_table` or :func:`read_fixed_table`.
+    rows
+        Positions in the frame it gave; the first is 0.
+
+    Examples
+    --------
+    >>> from lipgeo.readers.sniff import sniff
+    >>> from lipgeo.readers.text import lines_of_rows
+    >>> text = b'id,note\n1,"two\nlines"\n\n2,one\n'
+    >>> lines_of_rows(text, sniff(text), [0, 1])
+    [2, 5]
+    """
+    if form.delimiter is None:
+        with open_bytes(source) as stream:
+            lines = stream.read().decode(form.encoding, errors="replace").split("\n")
+        kept = [at for at, line in enumerate(lines, 1) if at > form.skip and line.strip(" \x1a\r")]
+        return [kept[row] for row in rows]
+    begins = [line for line, cells in _rows(source, form) if len(cells) == form.width]
+    return [begins[row] for row in rows]
+
+
+def _rows(source: TextSource, form: TextForm) -> Iterator[tuple[int, list[str]]]:
+    """Return the rows below the header with the line on which each begins, as an editor counts."""
+    with open_bytes(source) as stream:
+        text = stream.read().decode(form.encoding, errors="replace").lstrip("\ufeff")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter or ",")
+    begins = 1
+    for cells in reader:
+        if cells and begins > form.skip + form.header_lines:
+            yield begins, cells
+        begins = reader.line_num + 1
+
+
+def _ragged(source: TextSource, form: TextForm) -> list[dict[str, int]]:
+    """Return line and fields of the rows of another width; pyarrow counts rows, not lines."""
+    return [
+        {"line": line, "fields": len(cells)}
+        for line, cells in _rows(source, form)
+        if len(cells) not in (1, form.width)
+    ]
+
+
+def _are_below(source: TextSource, form: TextForm, first: int) -> bool:
     """Say whether odd lines are notes below the table: a blank line parts them from its end."""
     with open_bytes(source) as stream:
         lines = stream.read().decode(form.encoding, errors="replace").splitlines()
     # a table that breaks off has no blank line before its last one
     starts = [at for at, line in enumerate(lines) if at > form.skip and not line.strip(' ,;"')]
-    if not starts or starts[0] >= min(row.number for row in ragged):
+    if not starts or starts[0] >= first:
         return False
     below = csv.reader(
         (line for line in lines[starts[0] :] if line.strip()), delimiter=form.delimiter or ","

@@ -15,6 +15,9 @@ by its last part (:func:`name_of`). Each table has ``en`` and ``fr``; placeholde
   list counts by its length;
 * ``{x:s}`` writes a measure with three figures that count (``112,435``, ``0.00632``);
 * ``{x:pct}`` and ``{x:pct2}`` write a share as a percentage.
+
+What Python and the command line call differently stands as both: ``level= (--level)``,
+``compare() (lipgeo compare)``. On the command line only what is in brackets is said.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ __all__ = [
     "listing",
     "name_of",
     "number",
+    "on_command_line",
     "say",
     "speaking",
     "visible",
@@ -84,6 +88,43 @@ def speaking(lang: Language) -> Iterator[None]:
         yield
     finally:
         _language.set(before)
+
+
+_command_line: contextvars.ContextVar[bool] = contextvars.ContextVar("command_line", default=False)
+#: an argument, a call or an attribute of Python, and in brackets what it is on the command line
+_BOTH = re.compile(
+    r"(?:[\w.]+\((?:[^()]|\([^()]*\))*\)"
+    r"|\w+=(?:\"[^\"]*\"|'[^']*'|\{+[^}]*\}+|\w+)?"
+    r"|(?:[Tt]he error's )?`problems`(?: de l'erreur)?) "
+    r"\(((?:--|`?lipgeo )[^()]*)\)"
+)
+#: what the problems of an error hold: nobody at the command line has the error
+_PROBLEMS = re.compile(r"[;.] `?problems`? [^.]*\.")
+
+
+@contextmanager
+def on_command_line() -> Iterator[None]:
+    """Speak to somebody at the command line inside a ``with`` block: nobody calls Python there.
+
+    Examples
+    --------
+    >>> from lipgeo.words import on_command_line, say
+    >>> say("readers.mixed_levels", name="t.csv", levels=["CD", "CSD"])[-36:]
+    'Say which one with level= (--level).'
+    >>> with on_command_line():
+    ...     say("readers.mixed_levels", name="t.csv", levels=["CD", "CSD"])[-27:]
+    'Say which one with --level.'
+    """
+    before = _command_line.set(True)
+    try:
+        yield
+    finally:
+        _command_line.reset(before)
+
+
+@cache
+def _without_python(template: str) -> str:
+    return _PROBLEMS.sub(".", _BOTH.sub(r"\1", template))
 
 
 @cache
@@ -143,7 +184,10 @@ def say(key: str, /, **values: Any) -> str:
     KeyError
         The key is not in the catalogue (a programming error; the tests look for it).
     """
-    return _FORMATTER.vformat(catalogue()[key][language()], (), values)
+    template = catalogue()[key][language()]
+    if _command_line.get():
+        template = _without_python(template)
+    return _FORMATTER.vformat(template, (), values)
 
 
 @dataclass(frozen=True)
@@ -174,15 +218,19 @@ class Sentence:
 
 
 def listing(items: Any, first: int = _FIRST) -> str:
-    """Show the first members of a list and how many more there are.
+    """Show the first members of a list and how many more there are; of an empty one that it is.
 
     Examples
     --------
     >>> from lipgeo.words import listing
     >>> listing(["a", "b", "c"], first=2)
     'a, b and 1 more'
+    >>> listing([])
+    'none'
     """
     members = [visible(str(item)) for item in items]
+    if not members:
+        return say("words.none")
     shown = ", ".join(members[:first])
     more = len(members) - first
     if more <= 0:

@@ -6,10 +6,10 @@ The level of its rows is found from the file; what is wrong is gathered, then ra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ import pandas as pd
 from lipgeo import geography
 from lipgeo.arrays import Flags
 from lipgeo.errors import CensusError, IdError, InputError, LipgeoError
+from lipgeo.readers.components import compose_ids, composing_columns
 from lipgeo.readers.statcan.columns import Column, facts, recognise
 from lipgeo.readers.statcan.raw import Raw, raw_of_frame, read_raw
 from lipgeo.readers.text import to_numbers
@@ -195,6 +196,11 @@ class Reading:
                 return column, values
         return None
 
+    def _lines(self, rows: Iterable[int]) -> list[int]:
+        """Return where rows stand in the file; it is looked at again only where one is bad."""
+        positions = [int(row) for row in rows]
+        return self.raw.lines(positions) if positions else []
+
     # -- ids -----------------------------------------------------------------------------------
 
     def ids(self, level: str, *, own: bool = False) -> pd.Series | None:
@@ -243,7 +249,8 @@ class Reading:
             if f.severity != "error"  # what is refused is raised with its rows
         ]
         if len(done.refused):
-            rows = done.refused.assign(row=done.refused["row"] + 1, column=column.name, level=level)
+            lines = self._lines(done.refused["row"])
+            rows = done.refused.assign(row=lines, column=column.name, level=level)
             self._refuse(column, level, rows.to_dict("records"), rows["reason"].unique())
         return done.ids
 
@@ -260,13 +267,8 @@ class Reading:
         if not good.all():
             rows = np.flatnonzero((where >= 0) & ~good[where])
             refused = [
-                {
-                    "row": int(row) + 1,
-                    "column": column.name,
-                    "level": level,
-                    "given": given.iloc[row],
-                }
-                for row in rows
+                {"row": line, "column": column.name, "level": level, "given": given.iloc[row]}
+                for row, line in zip(rows, self._lines(rows), strict=True)
             ]
             self._refuse(column, level, refused, [say("readers.no_dguid", level=level)])
         units = parsed["unit_id"].where(good)
@@ -296,7 +298,7 @@ class Reading:
                 "readers.no_ids", name=self.raw.name, columns=", ".join(self.raw.columns)
             )
         if not self.faults:
-            blank = [int(row) + 1 for row in np.flatnonzero(ids.isna())]
+            blank = self._lines(np.flatnonzero(ids.isna()))
             if blank:
                 rows = [{"row": row} for row in blank]
                 self.fault(CensusError, "readers.blank_ids", rows, rows=blank)
@@ -355,9 +357,10 @@ class Reading:
             if role not in ("x", "y"):
                 bad = bad | (numbers < 0)
             cells = given.to_numpy(dtype=object)
+            rows = np.flatnonzero(bad)
             unread += [
-                {"row": int(row) + 1, "column": column.name, "given": cells[row]}
-                for row in np.flatnonzero(bad)
+                {"row": line, "column": column.name, "given": cells[row]}
+                for row, line in zip(rows, self._lines(rows), strict=True)
             ]
             frame[role] = np.where(bad, np.nan, numbers)
         if unread:
@@ -394,14 +397,15 @@ class Reading:
                 held = geography.parent_ids(frame["unit_id"], level, self.year, parent)
             if given is not None and held is not None:
                 differ = given.ne(held).fillna(False).to_numpy(dtype=bool)
+                rows = np.flatnonzero(differ)
                 against += [
                     {
-                        "row": int(row) + 1,
+                        "row": line,
                         "unit_id": frame["unit_id"].iloc[row],
                         "level": parent,
                         "given": given.iloc[row],
                     }
-                    for row in np.flatnonzero(differ)
+                    for row, line in zip(rows, self._lines(rows), strict=True)
                 ]
             column = held if held is not None else given
             if column is not None:
@@ -587,6 +591,7 @@ def from_frame(
 def _table(
     raw: Raw, name: str, said: int | None, level: str | None, mapping: Mapping[str, str] | None
 ) -> AttributeTable:
+    raw = _with_whole_ids(raw, said)
     columns = recognise(raw.columns, mapping, raw.name)
     if not columns:
         raise CensusError(
@@ -597,8 +602,64 @@ def _table(
     if reading.text.empty:
         raise CensusError("readers.attributes.no_rows", name=raw.name)
     code = find_level(reading, None if level is None else geography.level(level).code)
+    if vintage is not None:
+        _require_dguids_of(reading, code, vintage)
     frame, names = reading.read(code)
     return AttributeTable(code, vintage, frame, names, CheckReport(reading.notes))
+
+
+def _with_whole_ids(raw: Raw, vintage: int | None) -> Raw:
+    """Return a file whose parts of ids (``CDcode`` beside ``PRuid``) stand as ids beside them."""
+    needed = composing_columns(raw.columns)
+    if not needed:
+        return raw
+    parts = raw.read([raw.columns.index(name) for name in needed])
+    parts.columns = pd.Index(needed)
+    composed, notes = compose_ids(parts, vintage, raw.name)
+    composed = composed[[name for name in composed.columns if name not in needed]]
+    columns = (*raw.columns, *composed.columns)
+
+    def read(positions: Sequence[int]) -> pd.DataFrame:
+        wanted = [at for at in positions if at < len(raw.columns)]
+        frame = raw.read(wanted)
+        places = iter(range(len(wanted)))
+        both = [
+            frame.iloc[:, next(places)]
+            if at < len(raw.columns)
+            else composed.iloc[:, at - len(raw.columns)].set_axis(frame.index)
+            for at in positions
+        ]
+        whole = pd.concat(both, axis=1) if both else frame
+        whole.attrs = frame.attrs
+        return whole
+
+    return replace(raw, columns=columns, read=read, notes=raw.notes + CheckReport(notes))
+
+
+def _refuse_between(name: str, year: int) -> NoReturn:
+    """Refuse units of a year between censuses: they were renamed, merged and moved since."""
+    known = [str(vintage) for vintage in geography.vintages()]
+    raise CensusError("readers.between_censuses", name=name, year=str(year), known=known)
+
+
+def _require_dguids_of(reading: Reading, code: str, vintage: int) -> None:
+    """Refuse rows whose DGUIDs are of another year than those of the census."""
+    held = reading.own_column(code, "dguid")
+    if held is None or not geography.geography_years(code, vintage):
+        return
+    years = held[1].astype("string").str.extract(r"^(\d{4})[AS]\d{4}", expand=False).dropna()
+    for text in sorted(years.unique()):
+        of = geography.Dguid(int(text), code, "").censuses
+        if vintage in of:
+            continue
+        if not of:
+            _refuse_between(reading.raw.name, int(text))
+        raise CensusError(
+            "readers.attributes.other_vintage",
+            name=reading.raw.name,
+            said=str(vintage),
+            found=sorted(map(str, of)),
+        )
 
 
 def _vintage(raw: Raw, columns: Iterable[Column], name: str, said: int | None) -> int | None:
@@ -613,6 +674,9 @@ def _vintage(raw: Raw, columns: Iterable[Column], name: str, said: int | None) -
     if match:
         # a file of a census to come is no other census's, whoever says so
         published = geography.censuses_among({2000 + int(match.group(1))})
+        # districts are called by the year of their Representation Order
+        if not published and stem[1:4] != "fed":
+            _refuse_between(raw.name, 2000 + int(match.group(1)))
         named = named or published
     elif not named:
         years = {int(text) for text in re.findall(r"(?<!\d)20\d\d(?!\d)", stem)}

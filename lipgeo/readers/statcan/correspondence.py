@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Sequence
 from functools import partial, reduce
@@ -14,12 +15,17 @@ from lipgeo.crosswalk.correspondence import Correspondence
 from lipgeo.errors import FileError, require_paths, tell_damage
 from lipgeo.geography.identifiers import id_column
 from lipgeo.geography.restoring import require_ids
-from lipgeo.readers.sniff import sniff
+from lipgeo.readers.sniff import TextForm, sniff
 from lipgeo.readers.statcan.raw import open_member
-from lipgeo.readers.text import read_text_table
+from lipgeo.readers.text import read_fixed_table, read_text_table
 from lipgeo.report import CheckReport, finding, notes_of
 
 __all__ = ["read_correspondence"]
+
+#: the file of 2011 has no header: block of 2011, block of 2006, flag, one character between
+_HEADLESS = re.compile(r"\d{10}[^\d]\d{10}[^\d][1-4]\s*")
+_HEADLESS_YEARS = (2011, 2006)
+_HEADLESS_FIELDS = {"new_id": (0, 10), "old_id": (11, 10), "flag": (22, 1)}
 
 
 def read_correspondence(path: str | Path | Sequence[str | Path]) -> Correspondence:
@@ -28,8 +34,9 @@ def read_correspondence(path: str | Path | Sequence[str | Path]) -> Corresponden
     Parameters
     ----------
     path
-        A file 92-156 as published (CSV or text, zipped or not), by dissemination areas or blocks;
-        or several of consecutive censuses, in any order.
+        A file 92-156 as published (CSV or text, zipped or not), by dissemination areas or blocks,
+        the one of blocks of 2011 without a header too; or several of consecutive censuses, in any
+        order.
 
     Returns
     -------
@@ -64,6 +71,8 @@ def read_correspondence(path: str | Path | Sequence[str | Path]) -> Corresponden
 def _one(path: Path) -> Correspondence:
     opener = _opener(path)
     form = sniff(opener, name=path.name)
+    if _is_headless(form):
+        return _without_header(opener, form, path)
     places = [id_column(name) for name in form.columns]
     columns: dict[tuple[str, int], int] = {}
     for at, place in enumerate(places):
@@ -72,6 +81,8 @@ def _one(path: Path) -> Correspondence:
     years = sorted({year for _, year in columns}, reverse=True)
     old = [key for key in columns if years and key[1] == years[-1]]
     new = [key for key in columns if years and key[1] == years[0]]
+    if not form.columns:
+        raise FileError("crosswalk.headless", path=path, line=form.head[form.skip].strip())
     if len(years) != 2 or len(old) != 1:
         raise FileError("crosswalk.not_one", path=path, columns=list(form.columns))
     level = next((one for one in new if one[0] == old[0][0]), new[0])
@@ -90,32 +101,55 @@ def _one(path: Path) -> Correspondence:
         "old_id": (old[0][0], years[-1]),
         "block_id": ("DB", years[0]),
     }
+    return _linked(table, kinds, path, notes)
+
+
+def _linked(
+    table: pd.DataFrame, kinds: dict[str, tuple[str, int]], path: Path, notes: CheckReport
+) -> Correspondence:
+    """Return the links of a table with a level and a census a column of ids."""
     ids = {
         name: require_ids(table[name].astype("string"), *kinds[name])
-        for name in names
+        for name in table.columns
         if name != "flag"
     }
     frame = pd.DataFrame({name: done.ids for name, done in ids.items()})
     if "flag" in table:
         frame["flag"] = table["flag"].astype("string")
     restored = [note for done in ids.values() for note in done.report]
+    (level, year), (old_level, old_year) = kinds["new_id"], kinds["old_id"]
     said = finding(
         "crosswalk.read",
         "note",
         path.name,
-        level=level[0],
-        new=str(years[0]),
-        old=str(years[-1]),
+        level=level,
+        new=str(year),
+        old=str(old_year),
         links=len(frame),
     )
     return Correspondence(
         frame,
-        level=level[0],
-        vintage=years[0],
-        old_level=old[0][0],
-        old_vintage=years[-1],
+        level=level,
+        vintage=year,
+        old_level=old_level,
+        old_vintage=old_year,
         report=CheckReport([said, *restored, *notes]),
     )
+
+
+def _is_headless(form: TextForm) -> bool:
+    """Say whether all lines are those of the file of 2011, whatever stands between its fields."""
+    lines = [line.rstrip("\r\n") for line in form.head if line.strip()]
+    return bool(lines) and all(map(_HEADLESS.fullmatch, lines))
+
+
+def _without_header(opener: partial[BinaryIO], form: TextForm, path: Path) -> Correspondence:
+    new, old = _HEADLESS_YEARS
+    body = TextForm(form.encoding, None, ".", False, CheckReport())
+    length = max(len(line.rstrip()) for line in form.head)
+    table = read_fixed_table(opener, body, _HEADLESS_FIELDS, max(length, 23), name=path.name)
+    note = finding("crosswalk.read_headless", "note", path.name, name=path.name, new=new, old=old)
+    return _linked(table, {"new_id": ("DB", new), "old_id": ("DB", old)}, path, CheckReport([note]))
 
 
 def _is_flag(name: str) -> bool:

@@ -94,7 +94,9 @@ def read_profile(
     )
     held = [one for one in order if one in there]
     if not held:
-        raise TableError("readers.level_absent", name=paths[0].name, level=code or "-")
+        if code is None:
+            raise TableError("readers.no_rows", name=paths[0].name)
+        raise TableError("readers.level_absent", name=paths[0].name, level=code)
     # the level that a file is named for, else the finest
     named = [one for one in layouts[0].levels[-1:] if one in held and one not in _ALWAYS]
     code = code or (named or held)[0]

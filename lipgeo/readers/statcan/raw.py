@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,7 +26,7 @@ import pyogrio
 from lipgeo.errors import FileError, tell_damage
 from lipgeo.readers.sniff import TextForm, TextSource, sniff
 from lipgeo.readers.statcan.columns import Layout, layouts
-from lipgeo.readers.text import read_fixed_table, read_text_table
+from lipgeo.readers.text import lines_of_rows, read_fixed_table, read_text_table
 from lipgeo.report import CheckReport, finding
 
 __all__ = ["Raw", "extract_member", "open_member", "raw_of_frame", "read_raw"]
@@ -101,6 +101,11 @@ _TABLES = (".dbf", ".gpkg", ".shp", ".geojson", ".parquet")
 _GUIDES = re.compile(r"readme|lisez|licen[cs]e|guide|metadata|geo_starting", re.IGNORECASE)
 
 
+def _rows_from_one(rows: Iterable[int]) -> list[int]:
+    """Return numbers of rows that stand on no lines: the first is 1."""
+    return [row + 1 for row in rows]
+
+
 @dataclass(frozen=True)
 class Raw:
     """What a file holds.
@@ -119,6 +124,8 @@ class Raw:
         The census year that its layout says, ``None`` where it says none.
     notes
         What was assumed.
+    lines
+        Positions of rows, the first 0, to where they stand, as an editor or Excel counts.
     """
 
     name: str
@@ -127,6 +134,7 @@ class Raw:
     decimal: str
     vintage: int | None
     notes: CheckReport
+    lines: Callable[[Iterable[int]], list[int]] = _rows_from_one
 
 
 def read_raw(path: Path, vintage: int | None) -> Raw:
@@ -182,7 +190,11 @@ def _from_zip(path: Path, vintage: int | None) -> Raw:
             with extract_member(path, chosen.filename) as member:
                 return _by_ending(member, name, ending, vintage).read(positions)
 
-        raw = replace(raw, read=read)  # the copy read above is gone by then
+        def lines(positions: Iterable[int]) -> list[int]:
+            with extract_member(path, chosen.filename) as member:
+                return _by_ending(member, name, ending, vintage).lines(positions)
+
+        raw = replace(raw, read=read, lines=lines)  # the copy read above is gone by then
     others = [member.filename for member in tables if member is not chosen]
     if others:
         note = finding(
@@ -231,7 +243,8 @@ def _from_text(source: TextSource, name: str, vintage: int | None) -> Raw:
         frame.columns = pd.Index([columns[at] for at in wanted])
         return frame
 
-    return Raw(name, tuple(columns), read, form.decimal, found, notes)
+    lines = partial(lines_of_rows, source, form)
+    return Raw(name, tuple(columns), read, form.decimal, found, notes, lines)
 
 
 def _headless_layout(form: TextForm) -> Layout | None:
@@ -320,7 +333,8 @@ def _from_fixed(source: TextSource, name: str, form: TextForm, fixed: _Fixed) ->
         return read_fixed_table(source, body, fields, length, name=name)
 
     said = [note for note in form.notes if note.check in ("encoding", "odd_bytes")]
-    return Raw(name, columns, read, ".", year, CheckReport([*said, *notes]))
+    lines = partial(lines_of_rows, source, body)
+    return Raw(name, columns, read, ".", year, CheckReport([*said, *notes]), lines)
 
 
 # -- workbooks and tables ----------------------------------------------------------------------
@@ -347,13 +361,23 @@ def _from_workbook(path: Path, name: str) -> Raw:
         frame.columns = pd.Index([columns[at] for at in wanted])
         return frame
 
+    def lines(positions: Iterable[int]) -> list[int]:
+        with _rows(path, numbered=True) as (_, rows):
+            numbers = [int(row[0]) for row in rows][1:]  # type: ignore[call-overload]
+        return [numbers[at] for at in positions]
+
     notes = CheckReport([finding("readers.sheet", "note", name, name=name, sheet=sheet)])
-    return Raw(name, columns, read, ".", None, notes)
+    return Raw(name, columns, read, ".", None, notes, lines)
 
 
 @contextmanager
-def _rows(path: Path) -> Iterator[tuple[str, Iterator[tuple[object, ...]]]]:
-    """Name of the first sheet with more than a line, and its rows that hold anything."""
+def _rows(
+    path: Path, *, numbered: bool = False
+) -> Iterator[tuple[str, Iterator[tuple[object, ...]]]]:
+    """Name of the first sheet with more than a line, and its rows that hold anything.
+
+    With ``numbered`` a row's number in the sheet stands before its cells.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # styles it does not know are no matter here
@@ -365,8 +389,9 @@ def _rows(path: Path) -> Iterator[tuple[str, Iterator[tuple[object, ...]]]]:
             (page for page in book.worksheets if page.max_row is None or page.max_row > 1),
             book.worksheets[0],
         )
-        rows = page.iter_rows(values_only=True)
-        yield page.title, (row for row in rows if any(cell is not None for cell in row))
+        rows = enumerate(page.iter_rows(values_only=True), 1)
+        held = ((at, row) for at, row in rows if any(cell is not None for cell in row))
+        yield page.title, ((at, *row) if numbered else row for at, row in held)
     finally:
         book.close()
 
