@@ -12,6 +12,7 @@ from lipgeo.cli import census, registry
 from lipgeo.cli import options as o
 from lipgeo.cli import order as orders
 from lipgeo.cli.areas import read_areas
+from lipgeo.cli.groups import WorkOrder
 from lipgeo.cli.reporting import (
     exit_status,
     print_areas,
@@ -29,7 +30,8 @@ app = typer.Typer(
     help=say("cli.app"),
     epilog=say("cli.app_epilog"),
     no_args_is_help=True,
-    add_completion=False,
+    cls=WorkOrder,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
