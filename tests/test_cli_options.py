@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from typing import Annotated
 
 import pytest
@@ -110,3 +111,13 @@ def test_the_shell_completes_commands_options_and_choices(typed, completed):
     assert shown.stdout.split() == completed, shown.stderr
     script = run("--show-completion", "bash")
     assert "_LIPGEO_COMPLETE" in script.stdout
+
+
+def test_variables_are_searched_from_the_command_line():
+    """A word finds, a slip finds the nearest, JSON has the same; nothing found is status 1."""
+    found = CliRunner().invoke(app, ["variables", "refugee", "--json"])
+    assert [one["variable"] for one in json.loads(found.output)] == ["refugees"]
+    assert "immigrants" in CliRunner().invoke(app, ["variables", "imigrants"]).output
+    nothing = run("variables", "qqqqqq")
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert "qqqqqq" in nothing.stderr

@@ -21,6 +21,7 @@ from lipgeo.cli.reporting import (
     print_json,
     progress,
 )
+from lipgeo.cli.variables import variables
 from lipgeo.cli.weight import compare, weight
 from lipgeo.words import say
 
@@ -43,6 +44,7 @@ app.command(help=say("cli.help_template"))(registry.template)
 for _command in (orders.order, orders.verify, orders.diff):
     app.command(help=say(f"cli.help_{_command.__name__}"))(_command)
 
+app.command(help=say("cli.help_variables"))(variables)
 app.command(help=say("tables.help"))(compare)
 app.command("weight", help=say("cli.help_weight"))(weight)
 app.command("estimate", help=say("cli.help_weight"), hidden=True)(weight)
