@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -249,15 +249,23 @@ def preview(
     beside: Annotated[
         Path | None, typer.Option("--beside", metavar="BUILD_DIR", help=say("cli.opt_beside"))
     ] = None,
+    numbers: Annotated[
+        Path | None, typer.Option("--numbers", metavar="FILE", help=say("cli.opt_numbers"))
+    ] = None,
+    variable: Annotated[
+        str | None, typer.Option("--variable", metavar="NAME", help=say("cli.opt_variable"))
+    ] = None,
     title: Annotated[str | None, typer.Option("--title", help=say("cli.opt_title"))] = None,
     date: Annotated[str | None, typer.Option("--date", help=say("cli.opt_date"))] = None,
     basemap: Annotated[bool, typer.Option("--basemap", help=say("cli.opt_basemap"))] = False,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
+    from lipgeo.errors import InputError
     from lipgeo.files import require_free_file
     from lipgeo.maps.preview import PAGE_ENDINGS
     from lipgeo.maps.preview import preview as draw
+    from lipgeo.readers.numbers import read_numbers
     from lipgeo.store.results import read_build
 
     pictures = {name: path for name, path in (("png", png), ("pdf", pdf)) if path}
@@ -269,16 +277,21 @@ def preview(
         pictures.setdefault(asked, out)
     for name, path in pictures.items():
         require_free_file(path, replace=replace, endings=[f".{name}"])
+    if variable is not None and numbers is None:
+        raise InputError("cli.variable_needs_numbers")
     fitted = read_build(build_dir)
+    shown: Any = None if numbers is None else read_numbers(numbers, vintage=fitted.vintage)
     written = {}
     if page_wanted:
         other = read_build(beside) if beside else None
-        page = draw(fitted, beside=other, title=title, basemap=basemap)
+        page = draw(
+            fitted, beside=other, estimates=shown, variable=variable, title=title, basemap=basemap
+        )
         written["map"] = page.save(out, replace=replace)
         for note in page.notes:
             print(note, file=sys.stderr)
     if pictures:
-        sheet = fitted.plot(title=title, date=date)
+        sheet = fitted.plot(estimates=shown, variable=variable, title=title, date=date)
         for name, path in pictures.items():
             written[name] = sheet.save(path, kind=name, replace=replace)
     if as_json:
