@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import json
 from typing import Annotated
 
 import pytest
 import typer
+from commands import run
 from typer.testing import CliRunner
 
+from lipgeo import words
 from lipgeo.cli import options
 from lipgeo.cli.app import app
+from lipgeo.cli.groups import GROUPS
 from lipgeo.readers.areas import read_service_areas
 
 READERS = ("check", "build", "weight", "compare")
@@ -50,3 +54,70 @@ def test_a_new_option_is_one_line(monkeypatch):
     assert shown.exit_code == 0, shown.output
     rest = dict.fromkeys(("name_en", "name_fr", "crs", "layer", "encoding", "as_one", "group_by"))
     assert got == {"areas": "a.gpkg", "last": 2, "sheet": "S", "id": "WARD", **rest}
+
+
+def _walk(command, words=()):
+    """Return every command, by its words."""
+    found = {words: command}
+    for name, one in getattr(command, "commands", {}).items():
+        found |= _walk(one, (*words, name))
+    return found
+
+
+def test_commands_are_grouped_in_the_order_of_the_work():
+    """Each command stands in one group; help lists them as the work goes, summaries whole."""
+    top = typer.main.get_command(app)
+    listed = [name for names in GROUPS.values() for name in names]
+    shown = {name for name, one in top.commands.items() if not one.hidden}
+    assert len(listed) == len(set(listed))
+    assert shown - set(listed) == set()
+    text = " ".join(CliRunner().invoke(app, ["--help"]).output.split())
+    heads = [words.say(f"cli.group_{group}") for group in GROUPS]
+    heads = [head for head, names in zip(heads, GROUPS.values(), strict=True) if shown & set(names)]
+    places = [text.index(head) for head in heads]
+    assert places == sorted(places)
+    summaries = [f"{name} {top.commands[name].help}" for name in listed if name in shown]
+    places = [text.index(" ".join(one.split())) for one in summaries]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_help_answers_to_both_its_names_everywhere(word):
+    """``-h`` is help of every command, and no command means something else by it."""
+    for parts, command in _walk(typer.main.get_command(app)).items():
+        shown = CliRunner().invoke(app, [*parts, word])
+        assert shown.exit_code == 0, parts
+        assert "Usage" in shown.output
+        assert "-h" not in [name for one in command.params for name in one.opts]
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("lipgeo pre", ["preview"]),
+        ("lipgeo census ta", ["table"]),
+        ("lipgeo build --thr", ["--threshold"]),
+        ("lipgeo build --rule maj", ["majority"]),
+    ],
+)
+def test_the_shell_completes_commands_options_and_choices(typed, completed):
+    """What a shell asks for after the Tab key is answered."""
+    asked = {
+        "_LIPGEO_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(typed.count(" ")),
+    }
+    shown = run(env=asked)
+    assert shown.stdout.split() == completed, shown.stderr
+    script = run("--show-completion", "bash")
+    assert "_LIPGEO_COMPLETE" in script.stdout
+
+
+def test_variables_are_searched_from_the_command_line():
+    """A word finds, a slip finds the nearest, JSON has the same; nothing found is status 1."""
+    found = CliRunner().invoke(app, ["variables", "refugee", "--json"])
+    assert [one["variable"] for one in json.loads(found.output)] == ["refugees"]
+    assert "immigrants" in CliRunner().invoke(app, ["variables", "imigrants"]).output
+    nothing = run("variables", "qqqqqq")
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert "qqqqqq" in nothing.stderr

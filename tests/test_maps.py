@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 
@@ -43,8 +44,9 @@ def layers(fitted, **options):
 class Numbers:
     """Estimates of the toy town's three areas."""
 
-    def __init__(self, *names, basis="union"):
+    def __init__(self, *names, basis="union", **columns):
         self.variables = {}
+        self.sources = pd.DataFrame({"file": pd.Series(["98-401-X2021006.csv"], dtype="string")})
         one = pd.DataFrame(
             {
                 "area_id": ["1", "2", "3"],
@@ -56,6 +58,7 @@ class Numbers:
                 "observed_share": [1.0, 0.1, 0.9],
                 "flag": ["", "too_little_observed", "partly_observed;other_basis"],
                 "basis": basis,
+                **columns,
             }
         )
         self.frame = pd.concat([one.assign(variable=name) for name in names], ignore_index=True)
@@ -182,8 +185,8 @@ def test_a_variable_falls_into_classes(town):
     shown = layers(town, estimates=Numbers("immigrants"))
     said = [meaning for _, meaning in shown["value"].classes]
     assert said == [
-        "Immigrants: 40 to 40 (areas: 1)",
-        "Immigrants: 100 to 100 (areas: 1)",
+        "Immigrants: 40 (areas: 1)",
+        "Immigrants: 100 (areas: 1)",
         "Immigrants: suppressed or not known, or only a range (areas: 1)",
     ]
     assert shown["value"].member.tolist() == [1, 2, 0]
@@ -197,10 +200,57 @@ def test_a_variable_falls_into_classes(town):
     assert shapely.area(drawn["value"].shapes).sum() < shapely.area(shown["value"].shapes).sum()
 
 
+def test_counts_are_circles_as_large_as_they_are(town):
+    """Surfaces go with the counts, each circle where its area is; what is missing has none."""
+    shown = layers(town, estimates=Numbers("immigrants", rule="count"))
+    circles = shown["circles"]
+    large, small = shapely.area(circles.shapes)
+    assert large / small == pytest.approx(100 / 40, rel=1e-3)
+    assert (
+        circles.title == "Immigrants, from 40 to 100: the surface of a circle goes with the number"
+    )
+    held = shown["value"].shapes[[0, 2]]
+    assert shapely.intersects(held, shapely.centroid(circles.shapes)).all()
+    assert [meaning for _, meaning in shown["value"].classes][1:] == [
+        "Immigrants: suppressed or not known, or only a range (areas: 1)"
+    ]
+    assert shown["value"].member.tolist() == [0, 1, 0]
+    order = list(shown)
+    assert order.index("flagged") < order.index("circles")
+
+
+@pytest.mark.parametrize(
+    ("basis", "words"),
+    [
+        ("drawn", "areas as drawn"),
+        ("union", "whole census units put together"),
+        (["drawn", "drawn", "union"], "Listed areas"),
+        ("", "Estimates for the areas on the map."),
+    ],
+)
+def test_the_heading_of_numbers_says_what_they_are_of(town, basis, words, monkeypatch):
+    """The subtitle goes by the basis, the source by the table, and what is off is in no legend."""
+    made = scene.scene_of(town, Numbers("low_income_pct", basis=basis, rule="percent"))
+    assert words in made.notice
+    assert made.heading == "Low_income_pct: 3 service areas, 2021 Census"
+    assert "stand in for the area as drawn" not in made.notice
+    assert "made by lipgeo from 98-401-X2021006.csv" in made.source  # a made census's own
+    monkeypatch.setitem(town.meta, "made", False)
+    source = scene.scene_of(town, Numbers("one")).source
+    assert "Census Profile, 2021 Census (98-401-X2021006.csv)" in source
+    assert not {"Units wholly inside", "Land and people left out"} & {m for _, m in made.legend}
+    assert any(meaning.endswith("40.0% (areas: 1)") for _, meaning in made.legend)
+    assert ("1", "100.0%", "90.0% to 110.0%") in [label.lines for label in made.labels]
+    page = lipgeo.preview(town, estimates=Numbers("x", basis=basis, rule="percent")).html
+    assert html.escape(made.notice, quote=False) in page.replace("&#39;", "'")
+
+
 def test_numbers_that_do_not_fit_are_refused(town):
     """No variable named where there are two, one that is not held, other areas, two fits."""
     with pytest.raises(InputError, match=r"none was given\. They hold: one, two"):
         lipgeo.preview(town, estimates=Numbers("one", "two"))
+    with pytest.raises(InputError, match=r"onne was given\. Nearest: one\."):
+        lipgeo.preview(town, estimates=Numbers("one", "two"), variable="onne")
     with pytest.raises(InputError, match="three was given"):
         lipgeo.preview(town, estimates=Numbers("one", "two"), variable="three")
     other = Numbers("one")

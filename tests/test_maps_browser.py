@@ -62,6 +62,7 @@ class Numbers:
 
     def __init__(self, values, flags, basis="union"):
         self.variables = {}
+        self.sources = pd.DataFrame({"file": ["table.csv"]})
         count = len(values)
         value = pd.Series(values, dtype="float64")
         self.frame = pd.DataFrame(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 
-from lipgeo import CensusTable
+from lipgeo import CensusTable, Zones, build_crosswalk, weight_table
 from lipgeo.errors import TableError
 from lipgeo.tables import (
     Variable,
     find_variables,
     known_variables,
     missing_symbols,
+    search_variables,
     variable,
 )
 from lipgeo.words import speaking
@@ -243,3 +245,35 @@ def test_an_id_with_other_words_is_not_believed():
     assert found.loc["immigrants", "id"] == "1536"
     assert found.loc["born_asia", "id"] == "1592"
     assert found.loc["recent_born_asia", "id"] == "1647"
+
+
+def test_the_dictionary_is_searched_by_words_of_either_language():
+    """All words must be there, in any order; nothing gives all; a slip gives the nearest."""
+    assert [one.name for one in search_variables("income AFTER-tax")] == ["median_after_tax_income"]
+    assert [one.name for one in search_variables("refugies")] == ["refugees"]
+    assert [one.name for one in search_variables()] == list(known_variables())
+    assert "immigrants" in [one.name for one in search_variables("imigrants")]
+    assert search_variables("qqqqqq") == []
+
+
+def test_names_that_nobody_knows_are_told_at_once_with_the_nearest():
+    """Every door that takes names of variables says all wrong ones, and what the table has."""
+    table = made(
+        {"population": [10, 20], "immigrants": [5, 5], "immigrant_status_total": [10, 10]}, IDS[:2]
+    )
+    ground = Zones(IDS[:2], [shapely.box(at, 0, at + 1, 1) for at in (0, 1)], "EPSG:3347")
+    whole = Zones(["all"], [shapely.box(0, 0, 2, 1)], "EPSG:3347")
+    crosswalk = build_crosswalk(ground, whole)
+    table = CensusTable(table.frame, table.variables, level=None, vintage=None)
+    with pytest.raises(TableError) as told:
+        weight_table(table, crosswalk, variables=["imigrants_pct", "population", "incom"])
+    said = str(told.value)
+    assert "imigrants_pct, incom" in said
+    assert "immigrants_pct" in said
+    assert "The table has population, immigrants" in said
+    assert [one["variable"] for one in told.value.problems.to_dict("records")] == [
+        "imigrants_pct",
+        "incom",
+    ]
+    with pytest.raises(TableError, match="immigrants"):
+        variable("imigrants")

@@ -78,6 +78,12 @@ def name_nearest(missing: Iterable[str], known: Iterable[str]) -> str:
     >>> name_nearest(["ward_no"], ["label"])
     ''
     """
+    found = nearest_words(missing, known)
+    return say("areas.nearest", near=found) if found else ""
+
+
+def nearest_words(missing: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the known words nearest to the missing ones, at most two to each, each once."""
     folded: dict[str, str] = {}
     for word in known:
         folded.setdefault(fold(word), word)
@@ -86,7 +92,7 @@ def name_nearest(missing: Iterable[str], known: Iterable[str]) -> str:
         for word in missing
         for match in difflib.get_close_matches(fold(word), folded, n=2, cutoff=0.6)
     ]
-    return say("areas.nearest", near=list(dict.fromkeys(found))) if found else ""
+    return list(dict.fromkeys(found))
 
 
 def obvious_id(data: pd.DataFrame) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from lipgeo.cli import census, portal, registry
 from lipgeo.cli import options as o
 from lipgeo.cli import order as orders
 from lipgeo.cli.areas import read_areas
+from lipgeo.cli.groups import WorkOrder
 from lipgeo.cli.reporting import (
     exit_status,
     print_areas,
@@ -20,6 +21,7 @@ from lipgeo.cli.reporting import (
     print_json,
     progress,
 )
+from lipgeo.cli.variables import variables
 from lipgeo.cli.weight import compare, weight
 from lipgeo.words import say
 
@@ -29,7 +31,8 @@ app = typer.Typer(
     help=say("cli.app"),
     epilog=say("cli.app_epilog"),
     no_args_is_help=True,
-    add_completion=False,
+    cls=WorkOrder,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -42,6 +45,7 @@ app.command(help=say("cli.help_template"))(registry.template)
 for _command in (orders.order, orders.verify, orders.diff):
     app.command(help=say(f"cli.help_{_command.__name__}"))(_command)
 
+app.command(help=say("cli.help_variables"))(variables)
 app.command(help=say("tables.help"))(compare)
 app.command("weight", help=say("cli.help_weight"))(weight)
 app.command("estimate", help=say("cli.help_weight"), hidden=True)(weight)
@@ -246,15 +250,23 @@ def preview(
     beside: Annotated[
         Path | None, typer.Option("--beside", metavar="BUILD_DIR", help=say("cli.opt_beside"))
     ] = None,
+    numbers: Annotated[
+        Path | None, typer.Option("--numbers", metavar="FILE", help=say("cli.opt_numbers"))
+    ] = None,
+    variable: Annotated[
+        str | None, typer.Option("--variable", metavar="NAME", help=say("cli.opt_variable"))
+    ] = None,
     title: Annotated[str | None, typer.Option("--title", help=say("cli.opt_title"))] = None,
     date: Annotated[str | None, typer.Option("--date", help=say("cli.opt_date"))] = None,
     basemap: Annotated[bool, typer.Option("--basemap", help=say("cli.opt_basemap"))] = False,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
+    from lipgeo.errors import InputError
     from lipgeo.files import require_free_file
     from lipgeo.maps.preview import PAGE_ENDINGS
     from lipgeo.maps.preview import preview as draw
+    from lipgeo.readers.numbers import read_numbers
     from lipgeo.store.results import read_build
 
     pictures = {name: path for name, path in (("png", png), ("pdf", pdf)) if path}
@@ -266,16 +278,21 @@ def preview(
         pictures.setdefault(asked, out)
     for name, path in pictures.items():
         require_free_file(path, replace=replace, endings=[f".{name}"])
+    if variable is not None and numbers is None:
+        raise InputError("cli.variable_needs_numbers")
     fitted = read_build(build_dir)
+    shown: Any = None if numbers is None else read_numbers(numbers, vintage=fitted.vintage)
     written = {}
     if page_wanted:
         other = read_build(beside) if beside else None
-        page = draw(fitted, beside=other, title=title, basemap=basemap)
+        page = draw(
+            fitted, beside=other, estimates=shown, variable=variable, title=title, basemap=basemap
+        )
         written["map"] = page.save(out, replace=replace)
         for note in page.notes:
             print(note, file=sys.stderr)
     if pictures:
-        sheet = fitted.plot(title=title, date=date)
+        sheet = fitted.plot(estimates=shown, variable=variable, title=title, date=date)
         for name, path in pictures.items():
             written[name] = sheet.save(path, kind=name, replace=replace)
     if as_json:

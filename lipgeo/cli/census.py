@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lipgeo.cli import options as o
+from lipgeo.cli.groups import WholeSummaries
 from lipgeo.cli.options import is_there
 from lipgeo.cli.reporting import (
     exit_status,
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-table_app = typer.Typer(help=say("store.help"), no_args_is_help=True, rich_markup_mode=None)
+table_app = typer.Typer(
+    help=say("store.help"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
+)
 
 
 @table_app.command("add", help=say("store.help_add"))
@@ -75,7 +78,9 @@ def list_tables(
 
 DEFAULT_DOWNLOADS = Path("lipgeo-downloads")
 
-app = typer.Typer(help=say("cli.help_census"), no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help=say("cli.help_census"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
+)
 app.add_typer(table_app, name="table")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lipgeo.cli import options as o
+from lipgeo.cli.groups import WholeSummaries
 from lipgeo.cli.options import is_there
 from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
 from lipgeo.words import say
@@ -30,7 +31,9 @@ __all__ = [
     "template",
 ]
 
-app = typer.Typer(help=say("cli.help_registry"), no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help=say("cli.help_registry"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
+)
 
 _Folder = Annotated[
     Path | None, typer.Option("--registry", metavar="DIR", help=say("cli.opt_registry"))

@@ -152,10 +152,19 @@ def _decimals(values: pd.DataFrame) -> int:
 
 
 def value_text(estimates: pd.DataFrame) -> Callable[[Any], str]:
-    """Return how numbers of one variable are written: as fine as their size asks."""
+    """Return how numbers of one variable are written: as fine as their size asks, percent as %."""
     # of a median only the range may be known
     decimals = _decimals(estimates[["value", "lower", "upper"]])
-    return lambda value: say("maps.missing") if pd.isna(value) else number(float(value), decimals)
+    percent = "rule" in estimates and estimates["rule"].eq("percent").any()
+
+    def write(value: Any) -> str:
+        if pd.isna(value):
+            return say("maps.missing")
+        if percent:
+            return say("maps.percent", value=number(float(value), min(max(decimals, 1), 2)))
+        return number(float(value), decimals)
+
+    return write
 
 
 def _ranges(lower: pd.Series, upper: pd.Series, write: Callable[[Any], str]) -> list[str | None]:
@@ -178,7 +187,12 @@ def estimate_cards(estimates: pd.DataFrame, labels: pd.Series) -> Cards:
                 estimates["likely_lower"], estimates["likely_upper"], write
             ),
             say("maps.certain"): _ranges(estimates["lower"], estimates["upper"], write),
-            say("maps.observed"): _shares(estimates["observed_share"]),
+            say("maps.observed"): [
+                None if pd.isna(share) else text
+                for share, text in zip(
+                    estimates["observed_share"], _shares(estimates["observed_share"]), strict=True
+                )
+            ],
             say("maps.code"): _text(estimates["area_id"]),
             say("maps.flags"): _flags(estimates["flag"]),
         }

@@ -91,6 +91,8 @@ STYLES = {
     "inside": Style("#1b4f72", 0.6, fill="#0072B2", opacity=0.35),
     "straddling": Style("#7A5200", 0.8, fill="#E69F00", opacity=0.35, pattern="cut"),
     "omitted": Style("#444444", 0.8, dash=(2, 3), fill="#FFFFFF", opacity=0.6, pattern="out"),
+    "ground": Style("#555555", 1.0, fill="#f2f2f2", opacity=0.9),
+    "circles": Style("#08306b", 1.0, fill="#2c7fb8", opacity=0.65),
     "flagged": Style("#000000", 1.0, pattern="flag"),
     "union": Style("#08306b", 2.4),
     "drawn": Style("#D55E00", 2.2, dash=(8, 5)),

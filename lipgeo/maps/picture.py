@@ -239,7 +239,7 @@ def _words(
         else say("maps.census_of", vintage=str(vintage))
     )
     heading = textwrap.shorten(title or scene.heading, 110, placeholder=" …")
-    notice = " ".join([say("maps.notice"), *scene.notes])
+    notice = " ".join([scene.notice, *scene.notes])
     foot = "\n".join([when, textwrap.fill(scene.source, 180), say("maps.made_with_paper")])
     for y, size, words, place in (
         (0.965, 14, heading, "top"),

@@ -302,7 +302,9 @@ def preview(
     beside
         Another fit, or another vintage, on a second map that moves with the first.
     estimates
-        Weighted variables (``est`` of :func:`lipgeo.weight_table`) to colour the areas by.
+        Weighted variables to show in the areas: what :func:`lipgeo.weight_table` gave, or
+        :func:`lipgeo.readers.numbers.read_numbers` of a file of them. A count is a circle as large
+        as it is; a percentage, rate, average or median colours its area.
     variable
         Which of them; not needed where there is one.
     title
@@ -347,5 +349,6 @@ def preview(
     if beside is not None and not title:
         heading = say("maps.two", first=scenes[0].fit, second=scenes[1].fit)
     notes = tuple(dict.fromkeys(note for scene in scenes for note in scene.notes))
-    said = (say("maps.notice"), *notes, *([say("maps.asks_network")] if basemap else []))
+    notices = dict.fromkeys(scene.notice for scene in scenes)
+    said = (*notices, *notes, *([say("maps.asks_network")] if basemap else []))
     return PreviewMap(page_of(scenes, title=heading, notes=said, basemap=basemap), notes)

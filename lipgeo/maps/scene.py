@@ -5,6 +5,7 @@ A page and a sheet of paper draw the same scene, so they cannot disagree.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from lipgeo.areas.fields import name_nearest
 from lipgeo.arrays import Shapes
 from lipgeo.errors import InputError
 from lipgeo.maps import cards
@@ -46,6 +48,10 @@ _WEIGHTY = (
     "shared_by_area",
     "zero_may_be_suppression",
 )
+#: least and greatest radius of the largest circle, as parts of the map's width
+_CIRCLES = (0.015, 0.06)
+#: how files of the Census Profile are called as published
+_PROFILE = re.compile(r"98-(?:401|316)-X", re.IGNORECASE)
 #: areas above which their outlines are drawn finer, or they would hide the units
 _CROWDED = 40
 #: somewhere near Ottawa: what an empty map shows
@@ -112,6 +118,8 @@ class Scene:
         West, south, east, north of the areas, EPSG:3347.
     detail_m
         Detail that was kept, in metres.
+    notice
+        What the shapes stand for, and the numbers where there are any.
     notes
         What was left out of the picture.
     source
@@ -126,6 +134,7 @@ class Scene:
     table: cards.Cards
     bounds: npt.NDArray[np.float64]
     detail_m: float
+    notice: str
     notes: tuple[str, ...]
     source: str
     crs: Any
@@ -165,12 +174,14 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
         layers += _pieces(
             units[out], shapes[out], drawn[owner[out]], labels, detail_m, shown=estimates is None
         )
-    numbers = None
+    numbers, title, places = None, "", None
     union_shown = drawn_shown = True
     if estimates is not None:
         numbers, title = _one_variable(estimates, variable, areas)
         basis = numbers["basis"].eq("union").to_numpy() | ~has_shape(drawn)
-        layers += _class_layers(numbers, np.where(basis, whole, drawn), labels, title)
+        places = np.where(basis, whole, drawn)
+        draw = _circle_layers if _is_count(numbers) else _class_layers
+        layers += draw(numbers, places, labels, title)
         union_shown, drawn_shown = bool(basis.any()), not basis.all()
     held = has_shape(whole)
     said = cards.area_cards(areas[held], labels)
@@ -181,26 +192,35 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
     if len(areas) > _CROWDED:
         layers = [_finer(layer) for layer in layers]
     heading = say(
-        "maps.title" if len(areas) > 1 else "maps.title_one",
+        ("maps.title" if numbers is None else "maps.title_numbers")
+        + ("" if len(areas) > 1 else "_one"),
         areas=len(areas),
         name=" ".join(cards.area_names(areas, labels)),
         vintage=str(boundaries.vintage),
         unit=boundaries.meta["unit"],
+        title=title,
     )
     notes = (say("maps.too_many", units=len(units), limit=UNIT_LIMIT),) if too_many else ()
     return Scene(
-        heading=heading if numbers is None else f"{title}. {heading}",
+        heading=heading,
         fit=_fit(boundaries),
         layers=tuple(layers),
-        labels=_labels(boundaries, areas, np.where(held, drawn, whole), labels, numbers),
-        legend=tuple(_legend(layers)),
+        labels=_labels(
+            boundaries,
+            areas,
+            np.where(held, drawn, whole) if places is None else places,
+            labels,
+            numbers,
+        ),
+        legend=tuple(_legend([one for one in layers if numbers is None or one.shown])),
         table=cards.area_cards(areas, labels)
         if numbers is None
         else cards.estimate_cards(numbers, labels),
         bounds=bounds,
         detail_m=detail_m,
+        notice=say("maps.notice") if numbers is None else _what_numbers_are_of(numbers),
         notes=notes,
-        source=_source(boundaries),
+        source=_source(boundaries, None if estimates is None else estimates.sources),
         crs=areas.crs,
     )
 
@@ -270,7 +290,9 @@ def _one_variable(
     if variable is None and len(names) == 1:
         variable = str(names[0])
     if variable not in names:
-        raise InputError("maps.which_variable", given=variable or say("maps.none"), held=names)
+        near = name_nearest([variable], map(str, names)) if variable else ""
+        given = variable or say("maps.none")
+        raise InputError("maps.which_variable", given=given, held=names, near=near)
     found = frame[frame["variable"].eq(variable)].set_index("area_id")
     known = areas["area_id"].isin(found.index)
     if not known.any():
@@ -280,6 +302,66 @@ def _one_variable(
     known_as = estimates.variables.get(variable)
     name = getattr(known_as, f"name_{language()}", "") or str(variable)
     return rows, name[:1].upper() + name[1:]
+
+
+def _is_count(numbers: pd.DataFrame) -> bool:
+    return "rule" in numbers and bool(numbers["rule"].eq("count").any())
+
+
+def _what_numbers_are_of(numbers: pd.DataFrame) -> str:
+    """Say what the numbers are of: areas as drawn, unions of units, or each where it applies."""
+    known = set(numbers.loc[numbers["value"].notna(), "basis"].dropna()) & {"drawn", "union"}
+    if not known:
+        return say("maps.numbers")
+    return say(f"maps.numbers_{'both' if len(known) > 1 else known.pop()}")
+
+
+def _circle_layers(
+    numbers: pd.DataFrame, shapes: Shapes, labels: pd.Series, title: str
+) -> list[Layer]:
+    """Return a circle an area, as large as its count, over areas that all look alike.
+
+    Colour would say of a count mostly how large its area is.
+    """
+    values = numbers["value"].to_numpy(np.float64)
+    held = has_shape(shapes)
+    missing = np.isnan(values)
+    write = cards.value_text(numbers)
+    ground: list[tuple[Style, str]] = [(STYLES["ground"], say("maps.layer_ground"))]
+    if missing.any():
+        said = say("maps.no_value", title=title, count=int(missing.sum()))
+        ground.append((NO_VALUE, said))
+    made = [
+        Layer(
+            "value", say("maps.layer_ground"), shapes[held],
+            cards.estimate_cards(numbers[held], labels), STYLES["ground"],
+            tuple(ground), missing[held].astype(np.int64),
+        )
+    ]  # fmt: skip
+    # strokes lie on the ground, the circles over them
+    made += _flagged_layer(numbers, shapes, missing)
+    some = held & ~missing & (values > 0)
+    if some.any():
+        said = say(
+            "maps.circles", title=title, low=write(values[some].min()),
+            high=write(values[some].max()),
+        )  # fmt: skip
+        circles = _circles(shapes[some], values[some])
+        # the largest first, or it would hide the others
+        order = np.argsort(-values[some], kind="stable")
+        said_of = cards.estimate_cards(numbers[some].iloc[order], labels)
+        made.append(Layer("circles", said, circles[order], said_of, STYLES["circles"]))
+    return made
+
+
+def _circles(shapes: Shapes, values: npt.NDArray[np.float64]) -> Shapes:
+    """Return circles in the areas, their areas in proportion to the values."""
+    west, south, east, north = shapely.total_bounds(shapes)
+    typical = float(np.sqrt(np.median(shapely.area(shapes))))
+    width = max(east - west, north - south)
+    largest = float(np.clip(0.5 * typical, _CIRCLES[0] * width, _CIRCLES[1] * width))
+    radii = largest * np.sqrt(values / values.max())
+    return np.asarray(shapely.buffer(shapely.point_on_surface(shapes), radii), dtype=object)
 
 
 def _class_layers(
@@ -295,28 +377,32 @@ def _class_layers(
     member = np.full(len(values), len(used), dtype=np.int64)
     member[~missing] = place
     write = cards.value_text(numbers)
-    classes = [
-        (
-            class_style(k, len(used)),
-            say(
-                "maps.class", title=title, count=int((place == k).sum()),
-                low=write(known[place == k].min()), high=write(known[place == k].max()),
-            ),
-        )
-        for k in range(len(used))
-    ]  # fmt: skip
+    classes = []
+    for k in range(len(used)):
+        mine = known[place == k]
+        low, high = write(mine.min()), write(mine.max())
+        key = "maps.class" if low != high else "maps.class_one"
+        meaning = say(key, title=title, count=len(mine), low=low, high=high)
+        classes.append((class_style(k, len(used)), meaning))
     if missing.any():
         said = say("maps.no_value", title=title, count=int(missing.sum()))
         classes.append((NO_VALUE, said))
     held = has_shape(shapes)
     said_of = cards.estimate_cards(numbers[held], labels)
     made = [Layer("value", title, shapes[held], said_of, NO_VALUE, tuple(classes), member[held])]
+    return [*made, *_flagged_layer(numbers, shapes, missing)]
+
+
+def _flagged_layer(
+    numbers: pd.DataFrame, shapes: Shapes, missing: npt.NDArray[np.bool_]
+) -> list[Layer]:
+    """Return strokes over the areas whose numbers are to be read with care."""
     weighty = numbers["flag"].fillna("").str.split(";").map(lambda f: any(w in f for w in _WEIGHTY))
-    marked = held & weighty.to_numpy(dtype=bool) & ~missing
-    if marked.any():
-        said = say("maps.layer_flagged", count=int(marked.sum()))
-        made.append(Layer("flagged", said, shapes[marked], None, STYLES["flagged"]))
-    return made
+    marked = has_shape(shapes) & weighty.to_numpy(dtype=bool) & ~missing
+    if not marked.any():
+        return []
+    said = say("maps.layer_flagged", count=int(marked.sum()))
+    return [Layer("flagged", said, shapes[marked], None, STYLES["flagged"])]
 
 
 def _labels(
@@ -385,7 +471,17 @@ def _fit(boundaries: Boundaries) -> str:
     )
 
 
-def _source(boundaries: Boundaries) -> str:
+def _source(boundaries: Boundaries, tables: pd.DataFrame | None) -> str:
+    """Say whose boundaries these are, and from which tables the numbers were made."""
+    vintage = str(boundaries.vintage)
     if boundaries.meta.get("made"):
-        return say("maps.attribution_made")
-    return say("maps.attribution", vintage=str(boundaries.vintage))
+        said = say("maps.attribution_made")
+    else:
+        said = say("maps.attribution", vintage=vintage)
+    files = [] if tables is None else list(dict.fromkeys(tables["file"].dropna().astype(str)))
+    if not files:
+        return said
+    # the catalogue number of the Census Profile; a made one is nobody's
+    published = any(_PROFILE.match(name) for name in files) and not boundaries.meta.get("made")
+    kind = "maps.numbers_of_profile" if published else "maps.numbers_of"
+    return f"{say(kind, vintage=vintage, files=files)} {said}"

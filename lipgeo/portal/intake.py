@@ -601,19 +601,15 @@ def _measured(table: CensusTable, dictionary: Dictionary) -> Iterable[tuple[str,
             if one.name.startswith(_OF_INDICATOR):
                 yield one.name.removeprefix(_OF_INDICATOR), one
         return
-    from lipgeo.errors import TableError
-    from lipgeo.tables.variables import resolve_variable
+    from lipgeo.tables.variables import look_up_variable
 
     for code, name in dictionary.frame["variable"].items():
-        if not name:
+        found = look_up_variable(str(name), table.variables, table.vintage) if name else None
+        if found is None:
             continue
-        try:
-            one = resolve_variable(str(name), table.variables, table.vintage)
-        except TableError:
-            continue
-        needed = [one.numerator or one.name, *([one.denominator] if one.is_ratio else [])]
+        needed = [found.numerator or found.name, *([found.denominator] if found.is_ratio else [])]
         if set(needed) <= held:
-            yield str(code), one
+            yield str(code), found
 
 
 def _published_value(table: CensusTable, one: Variable, at: Any) -> dict[str, Any]:

@@ -174,13 +174,15 @@ def require_free_estimates(path: str | Path, *, replace: bool = False) -> Path:
 def _write_shapes(
     estimates: Estimates, target: Path, names: pd.Series | None, shapes: gpd.GeoSeries | None
 ) -> None:
-    """Write areas with their shapes: ``area_id, area_name``, each variable and its likely range."""
+    """Write areas with their shapes: id, name, basis, each variable and its likely range."""
     ids = estimates.area_ids
     held = None if shapes is None else shapes.reindex(ids)
     bare = ids if held is None else list(held.index[held.isna() | held.is_empty])
     if held is None or bare:
         raise OutputError("store.no_shapes", path=target, areas=bare)
     frame = _name_areas(pd.DataFrame({"area_id": ids}), names)
+    basis = estimates.frame.drop_duplicates("area_id").set_index("area_id")["basis"]
+    frame["basis"] = basis.loc[ids].to_numpy()
     parts = {"": "value", "_likely_lower": "likely_lower", "_likely_upper": "likely_upper"}
     for ending, column in parts.items():
         wide = estimates.wide(column).loc[ids]

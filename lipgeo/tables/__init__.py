@@ -14,6 +14,7 @@ from lipgeo.tables.variables import (
     find_variables,
     known_variables,
     missing_symbols,
+    search_variables,
     variable,
 )
 from lipgeo.tables.weight import weight_table
@@ -33,6 +34,7 @@ __all__ = [
     "known_variables",
     "missing_symbols",
     "residuals",
+    "search_variables",
     "variable",
     "weight_areas",
     "weight_table",

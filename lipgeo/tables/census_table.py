@@ -118,6 +118,12 @@ class CensusTable(Shown):
         self._parents = _align(parents, index, "string")
         self.notes = CheckReport() if notes is None else notes
 
+    def __getstate__(self) -> dict[str, Any]:  # a read-only view of a dict cannot be pickled
+        return {**self.__dict__, "variables": dict(self.variables)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, variables=MappingProxyType(state["variables"]))
+
     @property
     def frame(self) -> pd.DataFrame:
         """Values; a copy."""

@@ -66,6 +66,8 @@ class LongTable:
         What had to be assumed.
     guard
         Called before anything is read; raises where what was opened is no longer there.
+    reopen
+        Opens the same table in another process; without it the table cannot be pickled.
 
     Attributes
     ----------
@@ -95,9 +97,11 @@ class LongTable:
         parents: pd.Series | None = None,
         notes: CheckReport | None = None,
         guard: Callable[[], None] | None = None,
+        reopen: Callable[[], LongTable] | None = None,
     ) -> None:
         self._cells = cells
         self._guard = guard
+        self._reopen = reopen
         self._columns = dict(columns)
         self._ranges = ranges
         self.units = units
@@ -148,9 +152,21 @@ class LongTable:
             "parents": self.parents,
             "notes": self.notes,
             "guard": self._guard,
+            "reopen": self._reopen,
             **changed,
         }
         return LongTable(self._cells, **given)
+
+    def __copy__(self) -> LongTable:
+        return self._again()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LongTable:  # the stored cells never change
+        return self._again()
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a worker process opens the files anew
+        if self._reopen is None:
+            raise TableError("tables.engine_stays")
+        return _open_again, (self._reopen, dict(self.variables), self.parents)
 
     def part(self, names: Sequence[str]) -> CensusTable:
         """Read some columns into memory.
@@ -319,6 +335,12 @@ class LongTable:
             ruled=len(self.variables),
         )
         return f"<{summary}>"
+
+
+def _open_again(
+    reopen: Callable[[], LongTable], variables: Mapping[str, Variable], parents: pd.Series
+) -> LongTable:
+    return reopen()._again(variables=variables, parents=parents)
 
 
 #: what can be weighted

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from lipgeo.areas.fields import name_nearest, nearest_words
 from lipgeo.census.data import COUNTS, Measure
 from lipgeo.errors import TableError
 from lipgeo.facts import fact_table
@@ -54,6 +55,7 @@ _FACTS = (
     "rounding",
     "sampled",
 )
+_WORD = re.compile(r"\w{4,}")
 _PER = {"percent": 100.0}
 #: what a count counts that its unit's own people, households or dwellings cannot exceed
 _COUNTED = {
@@ -304,31 +306,118 @@ def variable(name: str, vintage: int | None = None) -> Variable:
     Raises
     ------
     TableError
-        The dictionary does not know it.
+        The dictionary does not know it; the message names the nearest.
     """
     known = known_variables(vintage)
-    if name in known:
-        return known[name]
-    whole = known.get(name.removesuffix(PERCENT))
-    if name.endswith(PERCENT) and whole is not None and _can_be_percent(whole):
-        return percentage(whole)
-    raise TableError("tables.unknown_variable", [{"variable": name}], variables=[name])
+    one = _variable_among(name, known)
+    if one is None:
+        raise TableError(
+            "tables.unknown_variable",
+            [{"variable": name}],
+            variables=[name],
+            near=name_nearest([name], _names_of(known)),
+        )
+    return one
 
 
-def resolve_variable(name: str, known: Mapping[str, Variable], vintage: int | None) -> Variable:
-    """Return what a name asks for: a variable of the table, its percentage, or the dictionary's.
+def look_up_variable(
+    name: str, known: Mapping[str, Variable], vintage: int | None
+) -> Variable | None:
+    """Return what a name asks for: a variable of a table, its percentage, or the dictionary's.
+
+    ``None`` where neither knows it.
+    """
+    one = _variable_among(name, known)
+    return _variable_among(name, known_variables(vintage)) if one is None else one
+
+
+def resolve_variables(
+    names: Iterable[str],
+    known: Mapping[str, Variable],
+    columns: Iterable[str],
+    vintage: int | None,
+) -> dict[str, Variable]:
+    """Return what each name asks for, see :func:`look_up_variable`.
 
     Raises
     ------
     TableError
-        Neither knows it.
+        Neither table nor dictionary know some of them; all are named, with the nearest.
     """
+    found = {name: look_up_variable(name, known, vintage) for name in names}
+    lost = [name for name, one in found.items() if one is None]
+    if lost:
+        held = list(columns)
+        near = [*held, *_names_of(known), *_names_of(known_variables(vintage))]
+        raise TableError(
+            "tables.variables_nowhere",
+            [{"variable": name} for name in lost],
+            variables=lost,
+            near=name_nearest(lost, near),
+            columns=held,
+        )
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def search_variables(words: str = "", vintage: int | None = None) -> list[Variable]:
+    """Search the dictionary by name or label, in English or French.
+
+    Parameters
+    ----------
+    words
+        Words that must all stand in the name or one label; accents, case and order do not matter.
+        Nothing gives the whole dictionary.
+    vintage
+        Census year; the newest where not given.
+
+    Returns
+    -------
+    list of Variable
+        In the order of the dictionary; where nothing has all the words, the nearest by name.
+
+    Examples
+    --------
+    >>> from lipgeo.tables.variables import search_variables
+    >>> [one.name for one in search_variables("réfugiés")]
+    ['refugees']
+    >>> [one.name for one in search_variables("imigrants")][:3]
+    ['immigrant_status_total', 'non_immigrants', 'immigrants']
+    """
+    known = known_variables(vintage)
+    wanted = [fold(word) for word in words.split()]
+    found = [
+        one
+        for one in known.values()
+        if any(
+            all(word in fold(text) for word in wanted)
+            for text in (one.name, one.name_en, one.name_fr)
+        )
+    ]
+    if found:
+        return found
+    near = nearest_words([words], [*known, *_words_of(known)])
+    return [one for one in known.values() if {one.name, *_words_of({"": one})} & set(near)]
+
+
+def _words_of(known: Mapping[str, Variable]) -> list[str]:
+    """Return the words of labels that are long enough to be looked for."""
+    texts = (f"{one.name_en} {one.name_fr}" for one in known.values())
+    return list(dict.fromkeys(word for text in texts for word in _WORD.findall(text)))
+
+
+def _names_of(known: Mapping[str, Variable]) -> list[str]:
+    """Return names, those of percentages too."""
+    return [*known, *(name + PERCENT for name, one in known.items() if _can_be_percent(one))]
+
+
+def _variable_among(name: str, known: Mapping[str, Variable]) -> Variable | None:
+    """Return a variable by its name, or a count as a percentage; ``None`` where it is neither."""
     if name in known:
         return known[name]
     whole = known.get(name.removesuffix(PERCENT))
     if name.endswith(PERCENT) and whole is not None and _can_be_percent(whole):
         return percentage(whole)
-    return variable(name, vintage)
+    return None
 
 
 def _can_be_percent(one: Variable) -> bool:

@@ -31,7 +31,7 @@ from lipgeo.tables.long_table import AnyTable, LongTable
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.results import Outcome, ResultSums, outcome_of, sums_of
 from lipgeo.tables.sums import TableSums
-from lipgeo.tables.variables import Variable, resolve_variable
+from lipgeo.tables.variables import Variable, resolve_variables
 from lipgeo.zones.validity import SLIVER_SHARE
 
 __all__ = ["ResultBlock", "calculate_block", "weight_table"]
@@ -307,10 +307,11 @@ def _choose_variables(
     held = set(table.columns)
     chosen: dict[str, Variable] = {}
     lacking: dict[str, list[str]] = {"no_rule": [], "no_part": []}
+    texts = [str(name) for name in names if not isinstance(name, Variable)]
+    elsewhere = [name for name in texts if name not in table.variables and name not in held]
+    others = resolve_variables(elsewhere, table.variables, table.columns, table.vintage)
     for name in names:
-        one = name if isinstance(name, Variable) else table.variables.get(name)
-        if one is None and asked is not None and name not in held:
-            one = resolve_variable(str(name), table.variables, table.vintage)
+        one = name if isinstance(name, Variable) else table.variables.get(name, others.get(name))
         if one is None:
             lacking["no_rule"].append(str(name))
         elif asked is None and not held.issuperset(

@@ -20,7 +20,7 @@ from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.hidden import Hidden
 from lipgeo.tables.long_table import AnyTable, LongTable
-from lipgeo.tables.variables import Variable, resolve_variable
+from lipgeo.tables.variables import Variable, resolve_variables
 from lipgeo.tables.weight import MIN_OBSERVED, weight_table
 from lipgeo.zones.validity import SLIVER_SHARE
 
@@ -169,13 +169,12 @@ def _common(
 def _weights(table: AnyTable, asked: Sequence[str | Variable] | None) -> list[str]:
     """Return the weights that the variables go by, people first."""
     names = list(table.variables) if asked is None else asked
-    found = []
-    for name in names:
-        one = name if isinstance(name, Variable) else table.variables.get(str(name))
-        if one is None and isinstance(name, str) and name not in table.columns:
-            one = resolve_variable(name, table.variables, table.vintage)
-        if one is not None:
-            found.append(one.basis)
+    texts = [str(name) for name in names if not isinstance(name, Variable)]
+    lost = [name for name in texts if name not in table.variables and name not in table.columns]
+    others = resolve_variables(lost, table.variables, table.columns, table.vintage)
+    known = {**table.variables, **others}
+    given = (name if isinstance(name, Variable) else known.get(str(name)) for name in names)
+    found = [one.basis for one in given if one is not None]
     return [*dict.fromkeys(["population", *found])]
 
 

@@ -8,6 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,10 @@ def open_table(
     columns = {name: at for name, at in columns.items() if at[1] == _TOTAL or told[name]}
     parts = _parts(folder, manifest, code)
 
+    reopen = partial(
+        open_table, Path(store).resolve(), folder.name, level=code, vintage=manifest["vintage"]
+    )
+
     def guard() -> None:
         if read_manifest(folder, TABLE) != manifest:
             raise StoreError("store.tables.replaced", name=folder.name)
@@ -154,6 +159,7 @@ def open_table(
         variables=_variables(columns, manifest["vintage"]),
         ranges=ranges,
         guard=guard,
+        reopen=None if engine is not None else reopen,
         level=code,
         vintage=manifest["vintage"],
         sources=pd.DataFrame(manifest["sources"])[["file", "sha256"]].astype("string"),
