@@ -212,7 +212,9 @@ def withdraw(
 
 @app.command(help=say("cli.help_portal_indicators"))
 def indicators(
-    word: Annotated[str | None, typer.Argument(metavar="WORD", help=say("cli.arg_indicator_word"))] = None,
+    word: Annotated[
+        str | None, typer.Argument(metavar="WORD", help=say("cli.arg_indicator_word"))
+    ] = None,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
