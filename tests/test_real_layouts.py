@@ -140,6 +140,49 @@ def test_where_on_a_plain_table_is_refused(tmp_path):
         lipgeo.read_table(path, where={"Sex": "Total"})
 
 
+CROSSED = (
+    '"CENSUS_YEAR","GEO_CODE (POR)","GEO_LEVEL","GEO_NAME","GNR","ALT_GEO_CODE","DIM: Age (3)",'
+    '"Member ID: Age (3)","Dim: Sex (3): Member ID: [1]: Total - Sex"\n'
+)
+
+
+def _crossed(path, codes):
+    rows = [f'2016,"{code}","1","n",4.0,"{code}","Total - Age",1,{at}' for at, code in codes]
+    path.write_text(CROSSED + "\n".join(rows) + "\n", encoding="utf-8-sig")
+    return path
+
+
+def test_tracts_of_cross_tabulations_get_their_point_back(tmp_path):
+    """Nine digits are a tract, alone and among rows of other levels."""
+    codes = [(1, "01"), (2, "505"), (3, "505000100"), (4, "505012504")]
+    for held, level in ((codes, "CT"), (codes[2:], None)):
+        table = lipgeo.read_table(_crossed(tmp_path / "98-400.csv", held), level=level)
+        assert table.level == "CT"
+        assert table.frame["Total - Sex"].to_dict() == {"5050001.00": 3, "5050125.04": 4}
+
+
+def test_a_cross_tabulation_of_several_levels_asks_for_one(tmp_path):
+    """The message names what the ids may be, not ids that are none."""
+    path = _crossed(tmp_path / "98-400.csv", [(1, "01"), (2, "35"), (3, "3506"), (4, "3506008")])
+    with pytest.raises(TableError, match=r"35 \(PR\), 3506 \(.*CD.*3506008 \(CSD / CCS\)"):
+        lipgeo.read_table(path)
+    assert lipgeo.read_table(path, level="CD").unit_ids.tolist() == ["3506"]
+
+
+def test_the_flag_of_a_suppressed_value_is_x(tmp_path):
+    """The CSV of the profile's API leaves a suppressed value empty, with the flag 6."""
+    path = tmp_path / "sdmx.csv"
+    path.write_text(
+        "DATAFLOW,TIME_PERIOD,REF_AREA,GENDER,CHARACTERISTIC,STATISTIC,OBS_VALUE,FLAG\n"
+        "D,2021,2021A00053506008,1,1,1,1016,\n"
+        "D,2021,2021A00053502036,1,1,1,,6\n",
+        encoding="utf-8",
+    )
+    table = lipgeo.read_table(path)
+    assert table.symbols["1"].tolist() == ["", "x"]
+    assert np.isnan(table.frame["1"].iloc[1])
+
+
 def test_a_profile_of_2011_with_its_notes(tmp_path):
     """Title above, notes below, the level from the header; one column a characteristic."""
     path = tmp_path / "98-316-XWE2011001-301.CSV"

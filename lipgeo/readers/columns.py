@@ -397,17 +397,21 @@ def _id_column(  # noqa: PLR0917
         return min(levelled)[2]
     for name in columns:
         text = frame[name].astype("string")
-        if text.str.fullmatch(r"\d{4}[AS]\d{4}.+").fillna(False).mean() > _TOO_MANY:
+        if _most(text.str.fullmatch(r"\d{4}[AS]\d{4}.+")):
             return name
     # labels stand first, or under a header that says so; numbers elsewhere are no codes
     for at, name in enumerate(columns):
         text = frame[name].astype("string")
-        labelled = folded[name] in _LABELS or (
-            at == 0 and text.str.contains(r"[A-Za-z(]").mean() > _TOO_MANY
-        )
+        labelled = folded[name] in _LABELS or (at == 0 and _most(text.str.contains(r"[A-Za-z(]")))
         if labelled and are_coded(text, level, vintage):
             return name
     raise TableError("readers.no_geography", name=path.name, columns=columns)
+
+
+def _most(marks: pd.Series) -> bool:
+    """Whether most cells that hold something are marked; of none, none are."""
+    held = marks.dropna()
+    return len(held) > 0 and bool(held.mean() > _TOO_MANY)
 
 
 def _levels_in(values: pd.Series) -> set[str]:
@@ -506,13 +510,44 @@ def _level(  # noqa: PLR0917
         return held.pop()
     if id is not None and geography.fold(id) not in _CODES:
         return None  # four digits fit five levels and anybody's own numbering
+    ids = _with_points(ids)
     fitting = _levels_of_form(ids, vintage)
     if len(fitting) == 1 and all(map(_is_telling, fitting)):
         return fitting.pop()
     if not fitting:
         shown = ids.dropna().unique()
+        several = _levels_by_form(ids, vintage)
+        if len(several) > 1:
+            told = [f"{id} ({' / '.join(levels)})" for id, levels in several.items()]
+            raise TableError("readers.several_forms", name=path.name, column=column, ids=told)
         raise TableError("readers.no_level", name=path.name, column=column, ids=list(shown))
     raise TableError("readers.unclear_level", name=path.name, column=column, levels=sorted(fitting))
+
+
+def _with_points(ids: pd.Series) -> pd.Series:
+    """Return ids with the point back in tracts of nine digits: no other level has as many."""
+    return ids.str.replace(r"^(\d{7})(\d{2})$", r"\1.\2", regex=True)
+
+
+#: Canada, in a column of codes of several levels
+_COUNTRY = ("01", "1")
+
+
+def _levels_by_form(ids: pd.Series, vintage: int | None) -> dict[str, list[str]]:
+    """Return the levels that ids of each length may be of, by an example; empty where one is none.
+
+    A table of several levels says in its codes what it holds, not which is wanted.
+    """
+    there = ids.dropna()
+    there = there[~there.isin(_COUNTRY)]
+    found: dict[str, list[str]] = {}
+    for _, alike in there.groupby(there.str.len(), sort=True):
+        of_form = _levels_of_form(alike, vintage)
+        if not of_form:
+            return {}
+        order = [one.code for one in geography.all_levels() if one.code in of_form]
+        found[str(alike.iloc[0])] = order
+    return found
 
 
 def _is_telling(code: str) -> bool:
