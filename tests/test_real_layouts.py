@@ -341,6 +341,7 @@ def test_dguids_of_another_census_are_no_ids_of_this_one(tmp_path):
     path.write_text("CSDUID,DGUID\n3506008,2016A00053506008\n", "utf-8")
     with pytest.raises(CensusError, match="the file is of 2016"):
         read_attributes(path, vintage=2021)
+    assert read_attributes(path).vintage == 2016
     path.write_text("FEDUID,DGUID\n35076,2013A000435076\n", "utf-8")
     assert read_attributes(path, vintage=2021).frame["unit_id"].tolist() == ["35076"]
 

@@ -659,6 +659,10 @@ def _table(
     if reading.text.empty:
         raise CensusError("readers.attributes.no_rows", name=raw.name)
     code = find_level(reading, None if level is None else geography.level(level).code)
+    if vintage is None:
+        told = _census_of_dguids(reading, code)
+        if told is not None:  # forms of ids are those of a census
+            return _table(raw, name, told, level, mapping)
     _leave_other_levels(reading, code)
     if vintage is not None:
         _require_dguids_of(reading, code, vintage)
@@ -700,18 +704,33 @@ def _refuse_between(name: str, year: int) -> NoReturn:
     raise CensusError("readers.between_censuses", name=name, year=str(year), known=known)
 
 
+def _years_of_dguids(reading: Reading, code: str) -> list[int]:
+    """Return the years of the rows' own DGUIDs."""
+    held = reading.own_column(code, "dguid")
+    if held is None:
+        return []
+    years = held[1].astype("string").str.extract(r"^(\d{4})[AS]\d{4}", expand=False).dropna()
+    return sorted(map(int, years.unique()))
+
+
+def _census_of_dguids(reading: Reading, code: str) -> int | None:
+    """Return the one census whose geography all DGUIDs are of; ``None`` where it is not one."""
+    years = _years_of_dguids(reading, code)
+    found = [set(geography.Dguid(year, code, "").censuses) for year in years]
+    both = set.intersection(*found) if found else set()
+    return both.pop() if len(both) == 1 else None
+
+
 def _require_dguids_of(reading: Reading, code: str, vintage: int) -> None:
     """Refuse rows whose DGUIDs are of another year than those of the census."""
-    held = reading.own_column(code, "dguid")
-    if held is None or not geography.geography_years(code, vintage):
+    if not geography.geography_years(code, vintage):
         return
-    years = held[1].astype("string").str.extract(r"^(\d{4})[AS]\d{4}", expand=False).dropna()
-    for text in sorted(years.unique()):
-        of = geography.Dguid(int(text), code, "").censuses
+    for year in _years_of_dguids(reading, code):
+        of = geography.Dguid(year, code, "").censuses
         if vintage in of:
             continue
         if not of:
-            _refuse_between(reading.raw.name, int(text))
+            _refuse_between(reading.raw.name, year)
         raise CensusError(
             "readers.attributes.other_vintage",
             name=reading.raw.name,
