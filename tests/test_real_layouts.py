@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import zipfile
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lipgeo
 from lipgeo.errors import AreaError, CensusError, FileError, IdError, TableError
-from lipgeo.readers.areas import read_service_areas
+from lipgeo.readers.areas import list_of_sheet, read_service_areas
+from lipgeo.readers.sheets import read_sheet
 from lipgeo.readers.statcan.attributes import read_attributes
 from lipgeo.readers.statcan.cells import read_cells
+from lipgeo.report import notes_of
 from lipgeo.tables.variables import find_variables, known_variables
+
+_ASKED = ("id", "name_en", "name_fr", "group_by", "as_one")
 
 # ---------------------------------------------------------------------- no guesses
 
@@ -140,6 +146,49 @@ def test_where_on_a_plain_table_is_refused(tmp_path):
         lipgeo.read_table(path, where={"Sex": "Total"})
 
 
+CROSSED = (
+    '"CENSUS_YEAR","GEO_CODE (POR)","GEO_LEVEL","GEO_NAME","GNR","ALT_GEO_CODE","DIM: Age (3)",'
+    '"Member ID: Age (3)","Dim: Sex (3): Member ID: [1]: Total - Sex"\n'
+)
+
+
+def _crossed(path, codes):
+    rows = [f'2016,"{code}","1","n",4.0,"{code}","Total - Age",1,{at}' for at, code in codes]
+    path.write_text(CROSSED + "\n".join(rows) + "\n", encoding="utf-8-sig")
+    return path
+
+
+def test_tracts_of_cross_tabulations_get_their_point_back(tmp_path):
+    """Nine digits are a tract, alone and among rows of other levels."""
+    codes = [(1, "01"), (2, "505"), (3, "505000100"), (4, "505012504")]
+    for held, level in ((codes, "CT"), (codes[2:], None)):
+        table = lipgeo.read_table(_crossed(tmp_path / "98-400.csv", held), level=level)
+        assert table.level == "CT"
+        assert table.frame["Total - Sex"].to_dict() == {"5050001.00": 3, "5050125.04": 4}
+
+
+def test_a_cross_tabulation_of_several_levels_asks_for_one(tmp_path):
+    """The message names what the ids may be, not ids that are none."""
+    path = _crossed(tmp_path / "98-400.csv", [(1, "01"), (2, "35"), (3, "3506"), (4, "3506008")])
+    with pytest.raises(TableError, match=r"35 \(PR\), 3506 \(.*CD.*3506008 \(CSD / CCS\)"):
+        lipgeo.read_table(path)
+    assert lipgeo.read_table(path, level="CD").unit_ids.tolist() == ["3506"]
+
+
+def test_the_flag_of_a_suppressed_value_is_x(tmp_path):
+    """The CSV of the profile's API leaves a suppressed value empty, with the flag 6."""
+    path = tmp_path / "sdmx.csv"
+    path.write_text(
+        "DATAFLOW,TIME_PERIOD,REF_AREA,GENDER,CHARACTERISTIC,STATISTIC,OBS_VALUE,FLAG\n"
+        "D,2021,2021A00053506008,1,1,1,1016,\n"
+        "D,2021,2021A00053502036,1,1,1,,6\n",
+        encoding="utf-8",
+    )
+    table = lipgeo.read_table(path)
+    assert table.symbols["1"].tolist() == ["", "x"]
+    assert np.isnan(table.frame["1"].iloc[1])
+
+
 def test_a_profile_of_2011_with_its_notes(tmp_path):
     """Title above, notes below, the level from the header; one column a characteristic."""
     path = tmp_path / "98-316-XWE2011001-301.CSV"
@@ -155,6 +204,70 @@ def test_a_profile_of_2011_with_its_notes(tmp_path):
     table = lipgeo.read_table(path)
     assert (table.level, table.vintage) == ("CSD", 2011)
     assert table.frame["population"].tolist() == [62, 160]
+
+
+# ---------------------------------------------------------------------- files of several levels
+
+SEVERAL = {
+    "by DGUID": (
+        "DGUID,GEO,Population\n2021A000011124,Canada,9\n2021A000235,Ontario,8\n"
+        "2021A00033506,Ottawa,7\n2021A00053506008,Ottawa,5\n2021A00053502036,Rockland,2\n"
+    ),
+    "by a column": (
+        "GeoUID,Type,Population\n01,Canada,9\n35,PR,8\n3506,CD,7\n3506008,CSD,5\n3502036,CSD,2\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", SEVERAL.values(), ids=SEVERAL)
+def test_a_census_file_of_several_levels_gives_the_one_wanted(tmp_path, text):
+    """The rows of the level asked for are taken, the others counted; unasked, the message asks."""
+    path = tmp_path / "t_2021.csv"
+    path.write_text(text, encoding="utf-8")
+    table = read_attributes(path, level="CSD")
+    assert table.frame["unit_id"].tolist() == ["3506008", "3502036"]
+    assert table.frame["population"].tolist() == [5, 2]
+    assert "3 rows of other levels than CSD" in table.notes.only("other_levels").findings[0].message
+    with pytest.raises(CensusError, match=r"several levels.*CAN, CD, CSD, PR.*\(--level\)"):
+        read_attributes(path)
+    with pytest.raises(CensusError, match=r"no rows of the level wanted \(DA\)"):
+        read_attributes(path, level="DA")
+    path.write_text(text.replace(",2\n", ",two\n"), encoding="utf-8")
+    with pytest.raises(CensusError, match="Population 6: two"):
+        read_attributes(path, level="CSD")
+
+
+def test_a_store_takes_the_polygons_of_the_level_wanted(tmp_path):
+    """Rows of a layer that are of other levels bring no polygons."""
+    layer = gpd.GeoDataFrame(
+        {"DGUID": ["2021A00033506", "2021A00053506008"], "CDNAME": ["Ottawa", "Ottawa"]},
+        geometry=[
+            shapely.box(7.4e6, 1.4e6, 7.5e6, 1.5e6),
+            shapely.box(7.4e6, 1.4e6, 7.41e6, 1.41e6),
+        ],
+        crs=3347,
+    )
+    layer.to_file(tmp_path / "units_2021.gpkg")
+    report = lipgeo.add_census(tmp_path / "store", tmp_path / "units_2021.gpkg", level="CSD")
+    assert report.only("other_levels")
+    zones = lipgeo.open_census(tmp_path / "store").zones("CSD")
+    assert zones.frame.geometry.area.round(-5).tolist() == [1e8]
+
+
+# ---------------------------------------------------------------------- unit lists
+
+
+def test_columns_of_a_unit_list_that_were_not_used_are_named(tmp_path):
+    """A person sees which columns changed nothing; those that did are not among them."""
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "area_id,unit,province,households,remark,empty\nw,CSD:3506008,,5,near,\n", encoding="utf-8"
+    )
+    notes = notes_of(list_of_sheet(read_sheet(path), path, 2021, **dict.fromkeys(_ASKED)))
+    assert notes.only("unused_columns").findings[0].message.endswith("used: households, remark.")
+    path.write_text("area,CSDUID,CSDNAME\nw,3506008,Ottawa\n", encoding="utf-8")
+    notes = notes_of(list_of_sheet(read_sheet(path), path, 2021, **dict.fromkeys(_ASKED)))
+    assert notes.only("unused_columns").findings[0].message.endswith("used: CSDNAME.")
 
 
 # ---------------------------------------------------------------------- parts of ids
@@ -228,6 +341,7 @@ def test_dguids_of_another_census_are_no_ids_of_this_one(tmp_path):
     path.write_text("CSDUID,DGUID\n3506008,2016A00053506008\n", "utf-8")
     with pytest.raises(CensusError, match="the file is of 2016"):
         read_attributes(path, vintage=2021)
+    assert read_attributes(path).vintage == 2016
     path.write_text("FEDUID,DGUID\n35076,2013A000435076\n", "utf-8")
     assert read_attributes(path, vintage=2021).frame["unit_id"].tolist() == ["35076"]
 

@@ -110,8 +110,11 @@ def list_of_sheet(
         if asked["area_id"] is None and fold(found["area_id"]) != fold("area_id"):
             column = found["area_id"]
             notes.append(finding("areas.id_taken", "note", column, column=column))
+    used = set(found.values())
     if not {"unit", "unit_id", "unit_name"} & set(found):
-        notes += _by_column(frame, units, vintage)
+        by_column = _by_column(frame, units, vintage)
+        used |= {note.subject for note in by_column}
+        notes += by_column
     for role in ("level", "unit", "unit_id", "unit_name", "province", *TEXTS):
         if role in found:
             units[role] = frame[found[role]]
@@ -130,6 +133,9 @@ def list_of_sheet(
         for role, column in taken.items()
         if role != "area_id" and asked.get(role) is None
     ]
+    unused = [str(name) for name in frame if str(name) not in used and frame[name].notna().any()]
+    if unused:
+        notes.append(finding("readers.unused_columns", "note", path.name, columns=unused))
     keep_notes(units, CheckReport(notes))
     return units
 

@@ -510,13 +510,44 @@ def _level(  # noqa: PLR0917
         return held.pop()
     if id is not None and geography.fold(id) not in _CODES:
         return None  # four digits fit five levels and anybody's own numbering
+    ids = _with_points(ids)
     fitting = _levels_of_form(ids, vintage)
     if len(fitting) == 1 and all(map(_is_telling, fitting)):
         return fitting.pop()
     if not fitting:
         shown = ids.dropna().unique()
+        several = _levels_by_form(ids, vintage)
+        if len(several) > 1:
+            told = [f"{id} ({' / '.join(levels)})" for id, levels in several.items()]
+            raise TableError("readers.several_forms", name=path.name, column=column, ids=told)
         raise TableError("readers.no_level", name=path.name, column=column, ids=list(shown))
     raise TableError("readers.unclear_level", name=path.name, column=column, levels=sorted(fitting))
+
+
+def _with_points(ids: pd.Series) -> pd.Series:
+    """Return ids with the point back in tracts of nine digits: no other level has as many."""
+    return ids.str.replace(r"^(\d{7})(\d{2})$", r"\1.\2", regex=True)
+
+
+#: Canada, in a column of codes of several levels
+_COUNTRY = ("01", "1")
+
+
+def _levels_by_form(ids: pd.Series, vintage: int | None) -> dict[str, list[str]]:
+    """Return the levels that ids of each length may be of, by an example; empty where one is none.
+
+    A table of several levels says in its codes what it holds, not which is wanted.
+    """
+    there = ids.dropna()
+    there = there[~there.isin(_COUNTRY)]
+    found: dict[str, list[str]] = {}
+    for _, alike in there.groupby(there.str.len(), sort=True):
+        of_form = _levels_of_form(alike, vintage)
+        if not of_form:
+            return {}
+        order = [one.code for one in geography.all_levels() if one.code in of_form]
+        found[str(alike.iloc[0])] = order
+    return found
 
 
 def _is_telling(code: str) -> bool:

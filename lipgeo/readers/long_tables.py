@@ -202,6 +202,10 @@ def select_rows(
         names the dimensions and their members.
     """
     columns = dict(form.dimensions)
+    if fold(form.values[0]) == "obsvalue":
+        flags = facts()["sdmx_flags"]
+        given = {mark: frame[mark].astype("string").str.strip() for mark in form.symbols.values()}
+        frame = frame.assign(**{mark: text.replace(flags) for mark, text in given.items()})
     if level is not None:
         # rows of other levels may have other members; without a level the next step asks for it
         frame = frame[_of_level(frame[form.unit], level)]
@@ -318,7 +322,9 @@ def _of_level(ids: pd.Series, name: str) -> Any:
     held = ids.astype("string").str.extract(r"^\d{4}([AS]\d{4})")[0]
     if held.notna().any():
         return held.isin(schemas).to_numpy(dtype=bool)
-    fits = [are_ids(ids.astype("string"), found, year) for year in vintages()
+    # tracts come without their point
+    text = ids.astype("string").str.replace(r"^(\d{7})(\d{2})$", r"\1.\2", regex=True)
+    fits = [are_ids(text, found, year) for year in vintages()
             if found.code in levels(year)]  # fmt: skip
     return pd.concat(fits, axis=1).any(axis=1).to_numpy(dtype=bool)
 

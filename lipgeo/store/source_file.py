@@ -187,7 +187,7 @@ def read_source_file(
             ImportFinding("outlines_left_out", "note", path.name, "store.outlines_left_out")
         )
     if polygons is not None:
-        source.polygons = _polygons(source, table.frame["unit_id"], polygons)
+        source.polygons = _polygons(source, table.frame["unit_id"], polygons.iloc[table.rows])
     frame = _once(source, table.level, _drop_empty_columns(table.frame))
     source.pieces.append(Piece(sha256, path.name, role, table.level, frame))
     kind = "named" if role != "published" else role

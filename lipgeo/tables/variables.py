@@ -2,7 +2,8 @@
 
 The dictionary is ``variables.toml`` beside this module. What it says of a characteristic carries
 its certainty: ``verified`` where its id was checked against a published file, ``by name`` where
-only the words of its row are known, and they may be worded otherwise in the file at hand.
+only the words of its row are known, and they may be worded otherwise in the file at hand;
+``unverified`` where no file of that census has been seen.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 Rule = Literal["count", "rate", "percent", "average", "median", "index"]
-Known = Literal["verified", "by name"]
+Known = Literal["verified", "by name", "unverified"]
 
 #: symbols that stand where there is no value; others (``E``, ``r``) stand beside one
 MISSING = ("x", "F", "..", "...")
@@ -101,7 +102,7 @@ class Characteristic:
     heading
         Words of the total it stands under, empty where it is not under one.
     certainty
-        ``verified`` (the id was checked against the file) or ``by name``.
+        ``verified`` (the id was checked against the file), ``by name`` or ``unverified``.
     """
 
     vintage: int
@@ -249,10 +250,15 @@ def _characteristics(
                 id=id,
                 name=name or heading,
                 heading=heading if name else "",
-                certainty="verified" if id is not None else "by name",
+                certainty="verified" if id is not None else _certainty(year),
             )
         )
     return tuple(found)
+
+
+def _certainty(year: int) -> Known:
+    """Return how sure the words of a row are in a census: of some no file has been seen."""
+    return "unverified" if year in _file()["unverified"] else "by name"
 
 
 @cache
@@ -514,7 +520,8 @@ def find_variables(characteristics: pd.DataFrame, vintage: int) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a variable found: ``variable, id, name`` (as in the file), ``row`` (position) and
-        ``certainty`` (``verified`` or ``by name``). Variables not found are not in it.
+        ``certainty`` (``verified``, ``by name`` or ``unverified``). Variables not found are left
+        out.
     """
     ids = characteristics["id"].astype("string").str.strip()
     keys = np.array([_row_key(name) for name in characteristics["name"]], dtype=object)
@@ -547,11 +554,11 @@ def _place_of(
             return int(at[0]), "verified"
     if not place.heading:
         at = np.flatnonzero(keys == words)
-        return (int(at[0]), "by name") if len(at) else None
+        return (int(at[0]), _certainty(place.vintage)) if len(at) else None
     for head in np.flatnonzero(keys == _row_key(place.heading)):
         later = starts[starts > head]
         end = later[0] if len(later) else len(keys)
         at = head + 1 + np.flatnonzero(keys[head + 1 : end] == words)
         if len(at):
-            return int(at[0]), "by name"
+            return int(at[0]), _certainty(place.vintage)
     return None

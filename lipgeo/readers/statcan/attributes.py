@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from lipgeo import geography
 from lipgeo.arrays import Flags
 from lipgeo.errors import CensusError, IdError, InputError, LipgeoError
+from lipgeo.geography.dguids import level_of
 from lipgeo.readers.components import compose_ids, composing_columns
 from lipgeo.readers.statcan.columns import Column, facts, recognise
 from lipgeo.readers.statcan.raw import Raw, raw_of_frame, read_raw
@@ -64,32 +66,76 @@ def find_level(reading: Reading, said: str | None) -> str:
     return found
 
 
+#: what stands for Canada in a column of levels
+_COUNTRY = ("country", "pays", "canada")
+
+
 def _level_of_rows(reading: Reading) -> str | None:
-    kinds, column = reading.values("", "level"), reading.column("", "level")
-    if kinds is None or column is None:
-        return None
-    try:
-        found: set[str] = {geography.level(str(kind)).code for kind in kinds.dropna().unique()}
-    except InputError:  # a column of that name that holds something else
-        return None
+    kinds = _kinds_of_rows(reading)
+    return None if kinds is None else _only_one(reading, kinds, "level")
+
+
+def _level_of_dguids(reading: Reading) -> str | None:
+    kinds = _kinds_of_dguids(reading)
+    return None if kinds is None else _only_one(reading, kinds, "dguid")
+
+
+def _only_one(reading: Reading, kinds: pd.Series, role: str) -> str | None:
+    """Return the one level of the rows; ask where there are several."""
+    found, column = sorted(kinds.dropna().unique()), reading.column("", role)
     if len(found) > 1:
         raise CensusError(
             "readers.several_levels",
             name=reading.raw.name,
-            column=column.name,
-            levels=sorted(found),
+            column=column.name if column else "",
+            levels=found,
         )
-    return next(iter(found), None)
+    return str(found[0]) if found else None
 
 
-def _level_of_dguids(reading: Reading) -> str | None:
+def _kinds_of_rows(reading: Reading) -> pd.Series | None:
+    """Return the level of each row by the column that names it, missing where it names none."""
+    kinds = reading.values("", "level")
+    if kinds is None:
+        return None
+    try:
+        codes = {
+            kind: "CAN"
+            if geography.fold(str(kind)) in _COUNTRY
+            else geography.level(str(kind)).code
+            for kind in kinds.dropna().unique()
+        }
+    except InputError:  # a column of that name that holds something else
+        return None
+    return kinds.map(codes)
+
+
+def _kinds_of_dguids(reading: Reading) -> pd.Series | None:
+    """Return the level of each row by its DGUID, missing where it is none."""
     given = reading.values("", "dguid")
     if given is None or given.isna().all():
         return None
-    try:
-        return str(geography.parse_dguids(given.dropna().head(1))["level"].iloc[0])
-    except IdError:
-        return None
+    heads = given.astype("string").str.extract(r"^(\d{4}[AS]\d{4}).", expand=False)
+    codes: dict[str, str] = {}
+    for head in heads.dropna().unique():
+        found = level_of(head[4:], int(head[:4]))
+        if found is not None:
+            codes[head] = found[0]
+    return heads.map(codes)
+
+
+def _leave_other_levels(reading: Reading, code: str) -> None:
+    """Leave out the rows that say they are of another level, and count them."""
+    for kinds in (_kinds_of_rows(reading), _kinds_of_dguids(reading)):
+        if kinds is None:
+            continue
+        others = (kinds.notna() & kinds.ne(code)).to_numpy(dtype=bool)
+        if not others.any():
+            continue
+        if others.all():
+            raise CensusError("readers.level_absent", name=reading.raw.name, level=code)
+        reading.keep(~others)
+        reading.note("other_levels", value=int(others.sum()), count=int(others.sum()), level=code)
 
 
 def _level_of_name(reading: Reading) -> str | None:
@@ -136,6 +182,8 @@ class Reading:
         self.text = raw.read([column.at for column in self.columns])
         self.text.columns = pd.RangeIndex(self.text.shape[1])
         self.notes: list[Finding] = [*raw.notes, *notes_of(self.text)]
+        #: positions in the file of the rows that are looked at
+        self.rows = np.arange(len(self.text))
         self.faults = Faults()
         self._last: tuple[type[LipgeoError], str, dict[str, Any]] | None = None
         #: the year whose forms the ids must have; the latest form where no year is known
@@ -155,6 +203,11 @@ class Reading:
         length = blocks.astype("string").str.len().median()
         fitting = [year for year in years if geography.id_length("DB", year) == length]
         return (fitting or years)[-1]
+
+    def keep(self, wanted: Flags) -> None:
+        """Look at some rows only."""
+        self.text = self.text[wanted].reset_index(drop=True)
+        self.rows = self.rows[wanted]
 
     def note(self, check: str, severity: Severity = "note", **values: Any) -> None:
         """Add a finding; its sentence is ``attributes.<check>``."""
@@ -198,7 +251,7 @@ class Reading:
 
     def _lines(self, rows: Iterable[int]) -> list[int]:
         """Return where rows stand in the file; it is looked at again only where one is bad."""
-        positions = [int(row) for row in rows]
+        positions = [int(self.rows[row]) for row in rows]
         return self.raw.lines(positions) if positions else []
 
     # -- ids -----------------------------------------------------------------------------------
@@ -477,6 +530,9 @@ class AttributeTable:
         name_fr, unit_type, dguid`` (text), ``x, y`` (float64) that it gives; one row a parent.
     notes
         What was assumed, restored and left out.
+    rows
+        Positions in the file of the rows of ``frame``, the first 0: a file of several levels has
+        others.
     """
 
     level: str
@@ -484,6 +540,7 @@ class AttributeTable:
     frame: pd.DataFrame
     names: dict[str, pd.DataFrame]
     notes: CheckReport
+    rows: npt.NDArray[np.int64]
 
     def __repr__(self) -> str:
         parents = ", ".join(self.names) or "-"
@@ -602,10 +659,15 @@ def _table(
     if reading.text.empty:
         raise CensusError("readers.attributes.no_rows", name=raw.name)
     code = find_level(reading, None if level is None else geography.level(level).code)
+    if vintage is None:
+        told = _census_of_dguids(reading, code)
+        if told is not None:  # forms of ids are those of a census
+            return _table(raw, name, told, level, mapping)
+    _leave_other_levels(reading, code)
     if vintage is not None:
         _require_dguids_of(reading, code, vintage)
     frame, names = reading.read(code)
-    return AttributeTable(code, vintage, frame, names, CheckReport(reading.notes))
+    return AttributeTable(code, vintage, frame, names, CheckReport(reading.notes), reading.rows)
 
 
 def _with_whole_ids(raw: Raw, vintage: int | None) -> Raw:
@@ -642,18 +704,33 @@ def _refuse_between(name: str, year: int) -> NoReturn:
     raise CensusError("readers.between_censuses", name=name, year=str(year), known=known)
 
 
+def _years_of_dguids(reading: Reading, code: str) -> list[int]:
+    """Return the years of the rows' own DGUIDs."""
+    held = reading.own_column(code, "dguid")
+    if held is None:
+        return []
+    years = held[1].astype("string").str.extract(r"^(\d{4})[AS]\d{4}", expand=False).dropna()
+    return sorted(map(int, years.unique()))
+
+
+def _census_of_dguids(reading: Reading, code: str) -> int | None:
+    """Return the one census whose geography all DGUIDs are of; ``None`` where it is not one."""
+    years = _years_of_dguids(reading, code)
+    found = [set(geography.Dguid(year, code, "").censuses) for year in years]
+    both = set.intersection(*found) if found else set()
+    return both.pop() if len(both) == 1 else None
+
+
 def _require_dguids_of(reading: Reading, code: str, vintage: int) -> None:
     """Refuse rows whose DGUIDs are of another year than those of the census."""
-    held = reading.own_column(code, "dguid")
-    if held is None or not geography.geography_years(code, vintage):
+    if not geography.geography_years(code, vintage):
         return
-    years = held[1].astype("string").str.extract(r"^(\d{4})[AS]\d{4}", expand=False).dropna()
-    for text in sorted(years.unique()):
-        of = geography.Dguid(int(text), code, "").censuses
+    for year in _years_of_dguids(reading, code):
+        of = geography.Dguid(year, code, "").censuses
         if vintage in of:
             continue
         if not of:
-            _refuse_between(reading.raw.name, int(text))
+            _refuse_between(reading.raw.name, year)
         raise CensusError(
             "readers.attributes.other_vintage",
             name=reading.raw.name,

@@ -16,15 +16,15 @@ from lipgeo.errors import FileError, require_paths, tell_damage
 from lipgeo.geography.identifiers import id_column
 from lipgeo.geography.restoring import require_ids
 from lipgeo.readers.sniff import TextForm, sniff
+from lipgeo.readers.statcan.columns import facts
 from lipgeo.readers.statcan.raw import open_member
 from lipgeo.readers.text import read_fixed_table, read_text_table
 from lipgeo.report import CheckReport, finding, notes_of
 
 __all__ = ["read_correspondence"]
 
-#: the file of 2011 has no header: block of 2011, block of 2006, flag, one character between
+#: one file has no header: newer block, older block, flag, one character between
 _HEADLESS = re.compile(r"\d{10}[^\d]\d{10}[^\d][1-4]\s*")
-_HEADLESS_YEARS = (2011, 2006)
 _HEADLESS_FIELDS = {"new_id": (0, 10), "old_id": (11, 10), "flag": (22, 1)}
 
 
@@ -138,13 +138,13 @@ def _linked(
 
 
 def _is_headless(form: TextForm) -> bool:
-    """Say whether all lines are those of the file of 2011, whatever stands between its fields."""
+    """Say whether all lines are those of the file without header, whatever parts its fields."""
     lines = [line.rstrip("\r\n") for line in form.head if line.strip()]
     return bool(lines) and all(map(_HEADLESS.fullmatch, lines))
 
 
 def _without_header(opener: partial[BinaryIO], form: TextForm, path: Path) -> Correspondence:
-    new, old = _HEADLESS_YEARS
+    new, old = facts()["headless_correspondence"]["vintages"]
     body = TextForm(form.encoding, None, ".", False, CheckReport())
     length = max(len(line.rstrip()) for line in form.head)
     table = read_fixed_table(opener, body, _HEADLESS_FIELDS, max(length, 23), name=path.name)
