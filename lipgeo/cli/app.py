@@ -13,6 +13,7 @@ from lipgeo.cli import options as o
 from lipgeo.cli import order as orders
 from lipgeo.cli.areas import read_areas
 from lipgeo.cli.groups import WorkOrder
+from lipgeo.cli.make import make
 from lipgeo.cli.reporting import (
     exit_status,
     print_areas,
@@ -44,6 +45,7 @@ app.command(help=say("cli.help_template"))(registry.template)
 for _command in (orders.order, orders.verify, orders.diff):
     app.command(help=say(f"cli.help_{_command.__name__}"))(_command)
 
+app.command(help=say("cli.help_make"))(make)
 app.command(help=say("cli.help_variables"))(variables)
 app.command(help=say("tables.help"))(compare)
 app.command("weight", help=say("cli.help_weight"))(weight)
