@@ -111,6 +111,25 @@ def test_one_command_makes_build_order_and_map(place, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_a_list_of_units_is_areas_for_every_command(place, tmp_path):
+    """Build, check, need and make take units as they take a file; wrong ones are told."""
+    unit = f"DA:{toytown.DA_IDS['P']}"
+    store = ("--store", place / "store")
+    made = run("build", unit, "--as-one", "p", "--as-one-name-en", "Place P", *store,
+               "--out", tmp_path / "p", "--json")  # fmt: skip
+    assert made.returncode in (0, 1), made.stderr
+    (area,) = json.loads(made.stdout)["areas"]
+    assert (area["area_id"], area["unit_count"], area["misfit_share"]) == ("p", 1, 0.0)
+    assert "Place P" in run("make", unit, "--as-one", "p", "--as-one-name-en", "Place P", *store,
+                            "--keep", "p", "--out", tmp_path / "m").stdout  # fmt: skip
+    assert run("check", unit, *store).returncode == 0
+    wrong = run("check", "DA:35060999", *store)
+    assert wrong.returncode == 1
+    assert "35060999" in wrong.stderr
+    needed = json.loads(run("census", "need", unit, "--store", tmp_path / "no", "--json").stdout)
+    assert "lda_000b21a_e.zip" in [one["file"] for one in needed]
+
+
 def test_results_are_not_written_over(place, tmp_path):
     """A second build into the same folder is refused with status 2 and no traceback."""
     call = ("build", place / "areas.gpkg", "--id", "area_id", "--store", place / "store", "--out")
