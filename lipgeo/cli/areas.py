@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lipgeo.cli.options import Reading, is_there
 from lipgeo.cli.registry import registered_areas
+from lipgeo.cli.reporting import open_store
 from lipgeo.errors import AreaError, CRSError, LipgeoError, ZoneError
 from lipgeo.report import CheckReport, finding, finding_of, notes_of
 
@@ -118,12 +119,11 @@ def check_areas(path: str, store: Path, vintage: int | None, reading: Reading) -
     """
     from lipgeo.readers.areas import form_of, read_service_areas
     from lipgeo.readers.layers import read_layer
-    from lipgeo.store.read import open_census
     from lipgeo.zones.zones import check_layer
 
     report = CheckReport()
     if listed_units(path) is not None:
-        opened = open_census(store, vintage)
+        opened = open_store(store, vintage)
         try:
             listed = read_areas(path, opened, reading)
         except AreaError as error:
@@ -137,7 +137,7 @@ def check_areas(path: str, store: Path, vintage: int | None, reading: Reading) -
             return _as_findings(error)
         rows = frame.set_axis(range(1, len(frame) + 1))  # the first is 1, as elsewhere
         report += notes_of(frame) + check_layer(rows, _id_of(rows, reading))
-    census = open_census(store, vintage) if is_there(store) else None
+    census = open_store(store, vintage) if is_there(store) else None
     if census is None:
         report += CheckReport([finding("cli.no_store", "note", store, store=store)])
     try:

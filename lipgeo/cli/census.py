@@ -116,7 +116,7 @@ def _needed_files(
         named = registered_levels(areas) or named_levels(areas, year)
     if named is None and not is_there(areas):
         raise FileError("readers.layers.missing", path=areas)
-    levels = named if named is not None else ("DA", "DB") if unit == "mixed" else (unit,)
+    levels = named if named is not None else ("DA", "DB") if unit.casefold() == "mixed" else (unit,)
     return need(levels, year, by, have, lang, drawn=named is None)
 
 

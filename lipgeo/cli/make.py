@@ -9,7 +9,14 @@ import typer
 
 from lipgeo.cli import options as o
 from lipgeo.cli.areas import read_areas
-from lipgeo.cli.reporting import exit_status, print_areas, print_findings, print_json, progress
+from lipgeo.cli.reporting import (
+    exit_status,
+    open_store,
+    print_areas,
+    print_findings,
+    print_json,
+    progress,
+)
 from lipgeo.words import say
 
 __all__ = ["make"]
@@ -61,7 +68,6 @@ def make(
     from lipgeo.order.manifest import checks_path, read_checks
     from lipgeo.order.package import write_order
     from lipgeo.report import CheckReport
-    from lipgeo.store.read import open_census
     from lipgeo.store.results import write_build
 
     # it says what it is, that a later one may take its place
@@ -69,7 +75,7 @@ def make(
     target = require_free(out, form, replace=replace)
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
-        census = open_census(store, vintage)
+        census = open_store(store, vintage, quiet=quiet)
         given = read_areas(areas, census, reading, draft=draft)
         show(say("cli.step_read"), 1.0)
         show(say("cli.step_fit"), 0.0)
