@@ -22,7 +22,9 @@ from lipgeo.order.diff import diff_orders as diff_orders
 from lipgeo.order.package import write_order as write_order
 from lipgeo.order.verify import verify_order as verify_order
 from lipgeo.portal.dictionary import indicators as indicators
+from lipgeo.portal.fast_facts import write_facts as write_facts
 from lipgeo.portal.portal import open_portal as open_portal
+from lipgeo.portal.site import build_site as build_site
 from lipgeo.readers.areas import read_service_areas as read_service_areas
 from lipgeo.readers.layers import read_layer as read_layer
 from lipgeo.readers.statcan.correspondence import read_correspondence as read_correspondence
@@ -70,6 +72,7 @@ __all__ = [
     "add_census",
     "add_table",
     "build_crosswalk",
+    "build_site",
     "calibrate",
     "compare",
     "compile_set",
@@ -103,6 +106,7 @@ __all__ = [
     "words",
     "write_build",
     "write_crosswalk",
+    "write_facts",
     "write_order",
     "write_set",
     "write_template",

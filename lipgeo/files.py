@@ -214,6 +214,7 @@ _VERSION_KEYS = {
     "set": "set_version",
     "demo": "demo_version",
     "make": "make_version",
+    "site": "site_version",
 }
 #: what the folder is, and the sum of the manifest itself; a manifest has both or, if it is older
 #: than they are, neither: so a damaged key of one does not hide behind the other

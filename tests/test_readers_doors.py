@@ -19,6 +19,7 @@ import lipgeo
 from lipgeo.errors import AreaError, FileError, TableError, ZoneError
 from lipgeo.readers.controls import read_controls
 from lipgeo.readers.sheets import read_sheet
+from lipgeo.report import notes_of
 
 _IDS = ["35060001", "35060002", "35060003"]
 
@@ -160,7 +161,7 @@ def test_infinite_coordinates_are_refused_at_every_door(tmp_path: Path) -> None:
     broken = shapely.Polygon([(75e5, 12e5), (76e5, 12e5), (np.inf, np.inf), (75e5, 13e5)])
     layer = _layer(broken)
     layer.to_file(tmp_path / "a.gpkg")
-    with pytest.raises(AreaError, match="finite"):
+    with pytest.raises(AreaError, match="infinite"):
         lipgeo.ServiceAreas.from_frame(layer, id="id")
     with pytest.raises(ZoneError, match="finite"):
         lipgeo.Zones.from_frame(layer, id="id")
@@ -189,3 +190,143 @@ def test_a_name_too_long_is_a_sentence(tmp_path: Path) -> None:
         )  # fmt: skip
         assert done.returncode == 2, call
         assert "Traceback" not in done.stderr
+
+
+_VRT = """<OGRVRTDataSource><OGRVRTLayer name="secret"><SrcDataSource>{path}</SrcDataSource>
+</OGRVRTLayer></OGRVRTDataSource>"""
+_STREAM = '{{"type": "gdal_streamed_alg", "command_line": "gdal vector pipeline ! read {path}"}}'
+_LINK = (
+    '{{"type": "FeatureCollection", "crs": {{"type": "link", "properties": {{"href": "{path}"}}}},'
+    ' "features": []}}'
+)
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".json", ".kml", ".gml", ".gpkg", ".fgb", ".tab"])
+@pytest.mark.parametrize("content", [_VRT, _STREAM, _LINK], ids=["vrt", "streamed", "link"])
+def test_a_file_that_sends_elsewhere_is_not_followed(
+    tmp_path: Path, suffix: str, content: str
+) -> None:
+    """GDAL opens by content; nothing reaches it that would read another file or an address."""
+    secret = tmp_path / "inside" / "secret.gpkg"
+    secret.parent.mkdir()
+    _layer(shapely.box(75e5, 12e5, 76e5, 13e5)).to_file(secret)
+    path = tmp_path / f"a{suffix}"
+    path.write_text(content.format(path=secret), encoding="utf-8")
+    for beside in (".dat", ".map", ".id") if suffix == ".tab" else ():
+        path.with_suffix(beside).write_bytes(b"x")
+    with pytest.raises(FileError):
+        lipgeo.read_layer(path)
+
+
+@pytest.mark.parametrize("label", ["ISO88591", "LDID/87", "1252", "bogus"])
+def test_bytes_decide_over_the_cpg(tmp_path: Path, label: str) -> None:
+    """UTF-8 under another label is UTF-8, and it is said."""
+    path = tmp_path / "c.shp"
+    _layer(shapely.box(75e5, 12e5, 76e5, 13e5), name=["Québec"]).to_file(path, encoding="utf-8")
+    path.with_suffix(".cpg").write_text(label)
+    frame = lipgeo.read_layer(path)
+    assert frame["name"].tolist() == ["Québec"]
+    assert "encoding" in [one.check for one in notes_of(frame)]
+
+
+def test_a_mac_wrote_it(tmp_path: Path) -> None:
+    """Text in Mac OS Roman without a label is French again."""
+    path = tmp_path / "m.shp"
+    _layer(shapely.box(75e5, 12e5, 76e5, 13e5), name=["Québec"]).to_file(path, encoding="cp1252")
+    path.with_suffix(".cpg").unlink()
+    table = path.with_suffix(".dbf")
+    table.write_bytes(table.read_bytes().replace("é".encode("cp1252"), "é".encode("mac_roman")))
+    assert lipgeo.read_layer(path)["name"].tolist() == ["Québec"]
+
+
+def test_a_table_shorter_than_its_shapes_is_refused(tmp_path: Path) -> None:
+    """GDAL would give the fewer, without a word."""
+    box = shapely.box(75e5, 12e5, 76e5, 13e5)
+    both = gpd.GeoDataFrame({"id": ["A", "B"]}, geometry=[box, box], crs=3347)
+    both.to_file(tmp_path / "two.shp")
+    both.iloc[:1].to_file(tmp_path / "one.shp")
+    (tmp_path / "two.dbf").write_bytes((tmp_path / "one.dbf").read_bytes())
+    with pytest.raises(FileError, match="1 rows"):
+        lipgeo.read_layer(tmp_path / "two.shp")
+
+
+def _kml(name: str, west: float, extra: str = "") -> str:
+    ring = f"{west},45 {west + 0.1},45 {west + 0.1},45.1 {west},45.1 {west},45"
+    return (
+        '<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
+        f"<Placemark><name>{name}</name><Polygon><outerBoundaryIs><LinearRing><coordinates>{ring}"
+        f"</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark>{extra}</Document></kml>"
+    )
+
+
+def test_an_archive_of_two_documents_asks_which(tmp_path: Path) -> None:
+    """Neither of two areas in a KMZ is lost unsaid."""
+    path = tmp_path / "two.kmz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.kml", _kml("North", -76))
+        archive.writestr("b.kml", _kml("South", -75))
+    with pytest.raises(FileError, match=r"a\.kml.*b\.kml"):
+        lipgeo.read_layer(path)
+    assert lipgeo.read_layer(path, layer="b.kml")["Name"].tolist() == ["South"]
+
+
+def test_what_a_file_says_is_missing_is_said(tmp_path: Path) -> None:
+    """A link in a KML, and a server's limit in a GeoJSON."""
+    link = "<NetworkLink><Link><href>s.kml</href></Link></NetworkLink>"
+    (tmp_path / "a.kml").write_text(_kml("North", -76, link))
+    assert "linked" in [one.check for one in notes_of(lipgeo.read_layer(tmp_path / "a.kml"))]
+    path = tmp_path / "a.geojson"
+    _layer(shapely.box(75e5, 12e5, 76e5, 13e5)).to_crs(4326).to_file(path)
+    path.write_text(path.read_text().replace("{", '{"exceededTransferLimit": true, ', 1))
+    assert "limit" in [one.check for one in notes_of(lipgeo.read_layer(path))]
+
+
+def test_each_column_has_its_own_decimal_mark(tmp_path: Path) -> None:
+    """The points of tract ids do not outvote the comma of a rate; and the mark can be said."""
+    path = tmp_path / "c.csv"
+    path.write_text("SRIDU;Population;Taux\n5050001.00;100;12,5\n5050002.00;200;13,5\n")
+    frame = lipgeo.read_table(path, level="CT", vintage=2021).frame
+    assert frame["Taux"].tolist() == [12.5, 13.5]
+    path.write_text("ADIDU;Population\n35060001;1,234\n35060002;2,345\n")
+    read = {
+        mark: lipgeo.read_table(path, vintage=2021, decimal=mark).frame["population"].tolist()
+        for mark in (".", ",")
+    }
+    assert read == {".": [1234.0, 2345.0], ",": [1.234, 2.345]}
+
+
+def test_parts_above_their_whole_and_nines_are_said(tmp_path: Path) -> None:
+    """Three times more immigrants than people, and 999999999 for nothing."""
+    path = tmp_path / "w.csv"
+    path.write_text(
+        "DAUID,Population,Immigrants\n35060001,100,300\n35060002,100,999999999\n35060003,100,105\n"
+    )
+    table = lipgeo.read_table(path, vintage=2021)
+    said = {one.check: one.message for one in table.notes if one.severity == "warning"}
+    assert "35060002" in said["sentinels"]
+    assert "35060001" in said["above_whole"]
+    assert "35060003" not in said["above_whole"]
+
+
+@pytest.mark.parametrize(
+    ("other", "count"),
+    [("Montre\u0301al", 1), ("Montréal\u200b", 1), (" Montr\u00e9al ", 1), ("montréal", 2)],
+)
+def test_ids_that_look_alike_are_one_or_said(other: str, count: int) -> None:
+    """Composed and decomposed accents are one id; capitals alone are said."""
+    box = [shapely.box(75e5 + n, 12e5, 75e5 + n + 1e4, 13e5) for n in (0, 2e4)]
+    layer = gpd.GeoDataFrame({"id": ["Montréal", other]}, geometry=box, crs=3347)
+    areas = lipgeo.ServiceAreas.from_frame(layer, group_by="id")
+    assert len(areas.ids) == count
+    assert other.strip() == "Montréal" or [
+        one for one in areas.report if one.check in ("tidy_ids", "look_alike_ids")
+    ]
+
+
+def test_geoparquet_is_read_as_table_and_as_areas(tmp_path: Path) -> None:
+    """What lipgeo writes it reads."""
+    layer = _layer(shapely.box(75e5, 12e5, 76e5, 13e5), DAUID=[_IDS[0]], Population=[5.0])
+    layer.to_parquet(tmp_path / "a.parquet")
+    assert lipgeo.read_service_areas(tmp_path / "a.parquet", id="id").ids.tolist() == ["A"]
+    table = lipgeo.read_table(tmp_path / "a.parquet", vintage=2021)
+    assert table.frame["population"].tolist() == [5.0]

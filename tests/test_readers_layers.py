@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import pyogrio
 import pytest
 import shapely
@@ -206,10 +207,10 @@ def test_several_files_in_a_zip(tmp_path, shapefile):
 
 
 def test_a_table_is_no_layer(tmp_path):
-    """A CSV opens, and has no polygons."""
-    (tmp_path / "t.csv").write_text("id,name\n1,a\n")
+    """A GeoPackage of a table opens, and has no polygons."""
+    pyogrio.write_dataframe(pd.DataFrame({"id": [1]}), tmp_path / "t.gpkg")
     with pytest.raises(FileError, match=r"layer of polygons was needed.*only tables: t"):
-        read_layer(tmp_path / "t.csv")
+        read_layer(tmp_path / "t.gpkg")
 
 
 def test_no_rows(tmp_path):

@@ -130,6 +130,10 @@ def _identifies(values: pd.Series) -> bool:
     return bool(values.is_unique)
 
 
+#: characters without a width: two ids that differ by them look the same
+_UNSEEN = "[\u00ad\u200b-\u200f\u2060\ufeff]"
+
+
 def text_ids(values: pd.Series, column: str) -> tuple[pd.Series, list[Finding]]:
     """Return ids as text: stripped, whole numbers without their ``.0``, missing where blank.
 
@@ -140,15 +144,39 @@ def text_ids(values: pd.Series, column: str) -> tuple[pd.Series, list[Finding]]:
     list of Finding
         A note where ``3002.0`` became ``3002``.
     """
-    text = values.astype("string").str.strip().replace("", pd.NA)
+    given = values.astype("string").str.strip().replace("", pd.NA)
+    text, notes = _tidy(given, column)
     pointed = text.str.fullmatch(r"\d+\.0+").fillna(False).astype(bool)
     # "5.0" is a name beside "5.1": only a column of nothing but whole numbers is restored
     if not pointed.any() or not text[~pointed].dropna().str.fullmatch(r"\d+").all():
-        return text, []
+        return text, notes
     restored = text.str.replace(r"\.0+$", "", regex=True)
     came, now = text[pointed].iloc[0], restored[pointed].iloc[0]
     note = finding("areas.whole_ids", "note", column, column=column, came=came, id=now)
-    return restored, [note]
+    return restored, [*notes, note]
+
+
+def _tidy(given: pd.Series, column: str) -> tuple[pd.Series, list[Finding]]:
+    """Write ids that look the same in one way, and say which did and which still look alike."""
+    shown = given.str.normalize("NFC").str.replace(_UNSEEN, "", regex=True)
+    shown = shown.str.replace(r"\s+", " ", regex=True).str.strip().replace("", pd.NA)
+    notes = []
+    changed = given[(given != shown).fillna(False)].unique()
+    if len(changed):
+        merged = shown.nunique() < given.nunique()
+        notes.append(
+            finding(
+                "areas.tidy_ids", "warning" if merged else "note", column,
+                column=column, ids=list(shown[given.isin(changed)].unique()),
+            )
+        )  # fmt: skip
+    ids = pd.Series(shown.dropna().unique(), dtype="string")
+    alike = ids[ids.str.casefold().duplicated(keep=False)]
+    if len(alike):
+        notes.append(
+            finding("areas.look_alike_ids", "warning", column, column=column, ids=list(alike))
+        )
+    return shown, notes
 
 
 def id_faults(

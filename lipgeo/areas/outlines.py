@@ -78,11 +78,12 @@ def outlines_on_grid(
     given = shapely.force_2d(np.array(geometry, dtype=object))
     missing = shapely.is_missing(given)
     empty = ~missing & shapely.is_empty(given)
-    infinite = has_infinite(given)
-    _fault(faults, "areas.not_finite", infinite, lines)
-    given[infinite] = None  # told already, and nothing that measures takes them
+    # a place that is no number has no hull, and GEOS says so by an error
+    lost = has_infinite(given)
+    _fault(faults, "areas.not_finite", lost, lines)
+    given[lost] = None
     shapes = polygon_parts(given)
-    other = ~missing & ~empty & ~infinite & shapely.is_missing(shapes)
+    other = ~missing & ~empty & ~lost & shapely.is_missing(shapes)
     _fault(faults, "areas.no_geometry", missing, lines)
     _fault(faults, "areas.empty_geometry", empty, lines)
     kinds = sorted({shape.geom_type for shape in given[other]})

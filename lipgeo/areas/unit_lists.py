@@ -354,9 +354,9 @@ def _names(
     faults: Faults,
 ) -> None:
     """Look names up; a name that several units bear is refused with its candidates."""
-    for place in np.flatnonzero(these):
+    for place in np.flatnonzero(these.fillna(False).to_numpy(dtype=bool)):
         entry = listed.iloc[[place]]
-        name, province = entry["unit_id"].iloc[0], entry["province"].iloc[0]
+        name, province = entry["unit_id"].iloc[0], entry["province"].fillna("").iloc[0]
         try:
             found = census.find(name, level=level, province=province or None)
         except InputError as error:  # the province is none of the thirteen

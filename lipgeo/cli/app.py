@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lipgeo.cli import census, registry
+from lipgeo.cli import census, portal, registry
 from lipgeo.cli import options as o
 from lipgeo.cli import order as orders
 from lipgeo.cli.areas import read_areas
@@ -40,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(census.app, name="census")
 app.add_typer(registry.app, name="registry")
+app.add_typer(portal.app, name="portal")
 app.command(help=say("cli.help_gaps"))(registry.gaps)
 app.command("compile", help=say("cli.help_compile"))(registry.compile_)
 app.command(help=say("cli.help_template"))(registry.template)

@@ -252,6 +252,12 @@ def weight(
     table_id: Annotated[
         str | None, typer.Option("--table-id", metavar="COLUMN", help=say("cli.opt_table_id"))
     ] = None,
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", metavar="NAME", help=say("cli.opt_sheet"))
+    ] = None,
+    decimal: Annotated[
+        str | None, typer.Option("--decimal", metavar="MARK", help=say("cli.opt_decimal"))
+    ] = None,
     where: Annotated[
         list[str] | None,
         typer.Option("--where", metavar="DIMENSION=MEMBER", help=say("cli.opt_where")),
@@ -290,7 +296,9 @@ def weight(
             xw = fitted.membership if basis is BasisChoice.UNION else fitted.crosswalk
             tables = _open_stored_tables(
                 table, store, level or xw.source_level, xw.vintage, ()
-            ) or _tables(table, level or xw.source_level, xw.vintage, (), table_id, chosen)
+            ) or _tables(
+                table, level or xw.source_level, xw.vintage, (), table_id, chosen, sheet, decimal
+            )
             labels = fitted.service_areas.labels
             shapes = fitted.areas.set_index("area_id").geometry
             if basis is BasisChoice.DRAWN:  # a list is its union
@@ -312,7 +320,7 @@ def weight(
             )
             listed = [one for one in given.units["level"].unique() if one in census.levels]
             tables = _open_stored_tables(table, store, level, census.vintage, listed) or _tables(
-                table, level, census.vintage, listed, table_id, chosen
+                table, level, census.vintage, listed, table_id, chosen, sheet, decimal
             )
             shapes = given.frame.geometry
             labels, drafted = given.labels, given.report.only("draft")
@@ -385,6 +393,8 @@ def _tables(
     listed: Sequence[str],
     id: str | None,
     where: Mapping[str, str],
+    sheet: str | None,
+    decimal: str | None,
 ) -> list[AnyTable]:
     """Read the table, and its rows of the levels that areas list where it has them."""
     from lipgeo.errors import TableError
@@ -393,7 +403,8 @@ def _tables(
     from lipgeo.readers.tables import read_table
 
     if len(paths) == 1 and not is_profile(paths[0]):
-        return [read_table(paths[0], id=id, level=level, vintage=vintage, where=where)]
+        given = {"sheet": sheet, "decimal": decimal}
+        return [read_table(paths[0], id=id, level=level, vintage=vintage, where=where, **given)]
     first = read_profile(list(paths), level=level)
     tables: list[AnyTable] = [first]
     for other in listed:

@@ -1,4 +1,4 @@
-"""Read service areas from any vector file, any unit list, or both.
+"""Read service areas from a file of outlines (formats: ``layers``), a unit list, or both.
 
 A person's unit list comes from a sheet or a TOML file; its columns are known by what they are
 called.
@@ -314,8 +314,8 @@ def _toml_problems(content: dict[str, Any], areas: dict[str, Any]) -> list[dict[
 
 #: the files service areas come in, by suffix, and how each is read: a format is an entry here
 AREA_FORMATS: dict[str, Form] = {
-    **dict.fromkeys((*LAYER_FORMATS, ".zip"), "layer"),
-    **dict.fromkeys((".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls"), "sheet"),
+    **dict.fromkeys((*LAYER_FORMATS, ".zip", ".parquet", ".geoparquet"), "layer"),
+    **dict.fromkeys((".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".ods"), "sheet"),
     ".toml": "toml",
 }
 #: what a table of MapInfo begins with; any other .tab is text between tabs

@@ -397,17 +397,21 @@ def _id_column(  # noqa: PLR0917
         return min(levelled)[2]
     for name in columns:
         text = frame[name].astype("string")
-        if text.str.fullmatch(r"\d{4}[AS]\d{4}.+").fillna(False).mean() > _TOO_MANY:
+        if _most(text.str.fullmatch(r"\d{4}[AS]\d{4}.+")):
             return name
     # labels stand first, or under a header that says so; numbers elsewhere are no codes
     for at, name in enumerate(columns):
         text = frame[name].astype("string")
-        labelled = folded[name] in _LABELS or (
-            at == 0 and text.str.contains(r"[A-Za-z(]").mean() > _TOO_MANY
-        )
+        labelled = folded[name] in _LABELS or (at == 0 and _most(text.str.contains(r"[A-Za-z(]")))
         if labelled and are_coded(text, level, vintage):
             return name
     raise TableError("readers.no_geography", name=path.name, columns=columns)
+
+
+def _most(marks: pd.Series) -> bool:
+    """Whether most cells that hold something are marked; of none, none are."""
+    held = marks.dropna()
+    return len(held) > 0 and bool(held.mean() > _TOO_MANY)
 
 
 def _levels_in(values: pd.Series) -> set[str]:

@@ -1,4 +1,4 @@
-"""Read a layer of polygons from any vector file, as it comes.
+"""Read a layer of polygons from any vector format, its parts and the encoding of its DBF.
 
 Behind the name of a vector file lie its parts, in a folder or in a zip: they are found, brought on
 disk where a driver needs that, and missing ones are named.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import difflib
 import lzma
+import re
 import shutil
 import tempfile
 import warnings
@@ -23,6 +24,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
+import pyarrow.parquet
 import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
@@ -39,7 +41,9 @@ __all__ = [
     "Dataset",
     "members",
     "on_disk",
+    "one_byte_encoding",
     "read_layer",
+    "require_content",
     "require_existing",
     "require_parts",
     "sniff_dbf",
@@ -71,7 +75,8 @@ SIDECARS = {
 }  # fmt: skip
 #: those that are nothing but a part of another; an .xml may be anything
 _BESIDE = {part: lead for lead, parts in SIDECARS.items() for part in parts if part != ".xml"}
-_ZIP_START = b"PK"
+_ZIP_START, _PARQUET = b"PK", b"PAR1"
+_FRENCH = set("àâäçéèêëîïôöùûüÿœæÀÂÇÉÈÊËÎÏÔÙÛÜŒ")
 #: what the language byte of a .dbf means where it is not the Windows code page
 _DBF_LANGUAGES = {0x01: "cp437", 0x02: "cp850"}
 
@@ -155,7 +160,7 @@ def on_disk(path: Path) -> Iterator[list[Dataset]]:
         The zip is truncated, locked by a password or holds no vector file; or there is no room.
     """
     suffix = path.suffix.lower()
-    zipped = path.is_file() and suffix != ".kmz" and _starts_as_zip(path)
+    zipped = path.is_file() and _starts_as_zip(path)
     if suffix == ".zip" and not zipped:
         raise FileError("readers.not_a_zip", path=str(path))
     if suffix == ".kmz" and not zipfile.is_zipfile(path):
@@ -179,8 +184,26 @@ def on_disk(path: Path) -> Iterator[list[Dataset]]:
 
 
 def _starts_as_zip(path: Path) -> bool:
+    return _starts_with(path, _ZIP_START)
+
+
+def _starts_with(path: Path, sign: bytes) -> bool:
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
-        return file.read(2) == _ZIP_START
+        return file.read(len(sign)) == sign
+
+
+def _read_parquet(path: Path) -> gpd.GeoDataFrame:
+    """Read GeoParquet, which lipgeo writes too."""
+    with tell_damage(FileError, "readers.bad_parquet", path=path):
+        pyarrow.parquet.read_table(path).validate(full=True)  # text that is no UTF-8
+        frame = gpd.read_parquet(path)
+        shapely.bounds(frame.geometry.array)
+    if frame.index.name is not None:
+        frame = frame.reset_index()
+    named = frame.active_geometry_name == "geometry"
+    return frame if named else frame.rename_geometry("geometry")
 
 
 def members(path: str | Path) -> list[str]:
@@ -307,10 +330,21 @@ def require_parts(dataset: Dataset) -> None:
             raise FileError(key, name=dataset.name)
         for part in (".shp", ".shx", ".dbf"):
             _require_whole(beside.get(part, path), dataset)
+        _require_equal_rows(beside, dataset)
     elif path.suffix.lower() == ".gpkg":
         _require_whole(path, dataset)
     elif missing:
         raise FileError("readers.no_part", name=dataset.name, parts=missing)
+
+
+def _require_equal_rows(beside: dict[str, Path], dataset: Dataset) -> None:
+    """Raise where the table of a shapefile has not one row a shape: GDAL reads the fewer."""
+    with beside[".dbf"].open("rb") as file:
+        rows = _dbf_shape(file.read(32))[0]
+    with beside[".shx"].open("rb") as file:
+        shapes = max(0, (2 * int.from_bytes(file.read(28)[24:28], "big") - 100) // 8)
+    if rows != shapes:
+        raise FileError("readers.other_rows", name=dataset.name, rows=rows, shapes=shapes)
 
 
 def _sibling_files(path: Path) -> dict[str, Path]:
@@ -366,8 +400,8 @@ def sniff_dbf(dataset: Dataset) -> tuple[str | None, bool, str | None]:
     Returns
     -------
     encoding
-        ``utf-8``, ``cp1252`` or an older code page; ``None`` when it is no shapefile or all text
-        is plain ASCII, so that it does not matter.
+        ``utf-8``, ``cp1252``, ``mac_roman`` or an older code page; ``None`` when it is no shapefile
+        or all text is plain ASCII, so that it does not matter.
     declared
         Whether the file's ``.cpg`` says so; if not, it is an assumption.
     wrong
@@ -383,12 +417,36 @@ def sniff_dbf(dataset: Dataset) -> tuple[str | None, bool, str | None]:
     declared = ""
     if ".cpg" in beside:
         declared = beside[".cpg"].read_text(encoding="ascii", errors="replace").strip()
+    valid = _is_utf8(text)
     if not declared:
-        assumed = "utf-8" if _is_utf8(text) else _DBF_LANGUAGES.get(int(raw[29]), "cp1252")
+        assumed = "utf-8" if valid else _DBF_LANGUAGES.get(int(raw[29]), one_byte_encoding(text))
         return assumed, False, None
-    if declared.upper().replace("-", "") in ("UTF8", "65001") and not _is_utf8(text):
-        return "cp1252", False, declared
+    says_utf8 = declared.upper().replace("-", "") in ("UTF8", "65001")
+    # bytes above 127 that form UTF-8 are UTF-8, whatever the label
+    if valid and not says_utf8:
+        return "utf-8", False, declared
+    if says_utf8 and not valid:
+        return one_byte_encoding(text), False, declared
     return None, True, None
+
+
+def one_byte_encoding(text: npt.NDArray[np.uint8]) -> str:
+    """Return Windows-1252, or Mac OS Roman where that alone makes French of the bytes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lipgeo.readers.layers import one_byte_encoding
+    >>> [one_byte_encoding(np.frombuffer("Québec".encode(one), np.uint8))
+    ...  for one in ("cp1252", "mac_roman")]
+    ['cp1252', 'mac_roman']
+    """
+    high = text[text >= 0x80].tobytes()
+    french = {
+        name: sum(letter in _FRENCH for letter in high.decode(name, errors="replace"))
+        for name in ("cp1252", "mac_roman")
+    }
+    return "mac_roman" if french["mac_roman"] > french["cp1252"] else "cp1252"
 
 
 def _is_utf8(text: npt.NDArray[np.uint8]) -> bool:
@@ -463,15 +521,21 @@ def read_layer(
             raise InputError("readers.unknown_encoding", encoding=encoding) from err
     given = None if crs is None else accept_crs(crs).crs
     source = require_existing(require_path(path).expanduser())
-    with on_disk(source) as datasets:
-        chosen = _choose(datasets, layer, source)
-        notes = chosen.notes
-        require_parts(chosen.dataset)
-        text, found = _choose_encoding(chosen.dataset, encoding)
-        frame, warned = _read(chosen, text)
-        notes = [*notes, *found, *warned]
-        if source.parent == require_path(path).expanduser().absolute():
-            notes.insert(0, _note("only_file", "note", chosen, folder=source.parent))
+    if _starts_with(source, _PARQUET):
+        chosen = _Chosen(Dataset(source.name, source), source.stem, [])
+        frame, notes = _read_parquet(source), []
+    else:
+        with on_disk(source) as datasets:
+            for dataset in datasets:
+                require_content(dataset)
+            chosen = _choose(datasets, layer, source)
+            notes = chosen.notes
+            require_parts(chosen.dataset)
+            text, found = _choose_encoding(chosen.dataset, encoding)
+            frame, warned = _read(chosen, text)
+            notes = [*notes, *found, *warned, *_losses(chosen)]
+            if source.parent == require_path(path).expanduser().absolute():
+                notes.insert(0, _note("only_file", "note", chosen, folder=source.parent))
     if not len(frame):
         raise FileError("readers.layers.no_rows", name=chosen.dataset.name, layer=chosen.layer)
     if given is not None and frame.crs is not None and not same_crs(given, frame.crs):
@@ -488,6 +552,78 @@ def read_layer(
     result = frame.drop(columns="geometry").set_geometry(shapes, crs=accepted)
     keep_notes(result, CheckReport(notes))
     return result
+
+
+#: what a file that GDAL may open holds in its head, by suffix; beside it there is nothing
+_CONTENT: dict[str, re.Pattern[bytes]] = {
+    ".shp": re.compile(rb"\A\x00\x00\x27\x0a"),
+    ".gpkg": re.compile(rb"\ASQLite format 3\0"),
+    ".geojson": re.compile(rb"\A(\xef\xbb\xbf)?\s*[{\[\x1e]"),
+    ".json": re.compile(rb"\A(\xef\xbb\xbf)?\s*[{\[\x1e]"),
+    ".kml": re.compile(rb"<(\w+:)?kml\b"),
+    ".gml": re.compile(rb"opengis\.net/gml"),
+    ".fgb": re.compile(rb"\Afgb"),
+    ".tab": re.compile(rb"\A(\xef\xbb\xbf)?\s*!table", re.IGNORECASE),
+    ".mif": re.compile(rb"\A(\xef\xbb\xbf)?\s*version", re.IGNORECASE),
+}
+#: what makes GDAL open another file, or an address, whatever the name says
+_ELSEWHERE = re.compile(
+    rb"<OGR(VRT|WFS)\w*|<VRTDataset|gdal_streamed_alg|WFS_Capabilities|<OGRWFSDataSource"
+    rb"|\"type\"\s*:\s*\"link\"|\bopen\s+table\s+\"|/vsi(curl|s3|gs|az|swift|hdfs|webhdfs|sub)",
+    re.IGNORECASE,
+)
+_HEAD = 1 << 16
+
+
+def require_content(dataset: Dataset) -> None:
+    """Raise unless a file is what its name says, and sends GDAL nowhere else.
+
+    GDAL opens by content: a ``.geojson`` that holds an OGR VRT would read other files of this
+    machine, or ask an address. So nothing is handed to it but one of the formats of
+    :data:`LAYER_FORMATS`, recognised by its own first bytes.
+
+    Raises
+    ------
+    FileError
+        The content is of another format, or refers to other files or addresses.
+    """
+    path = dataset.path
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        if not any(entry.suffix.lower() == ".gdbtable" for entry in path.iterdir()):
+            raise _not_its_content(dataset)
+        return
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    # UTF-16 is text as well
+    plain = head.replace(b"\0", b"") if head[:2] in (b"\xff\xfe", b"\xfe\xff") else head
+    plain = plain.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
+    if suffix not in (".shp", ".gpkg", ".fgb") and (found := _ELSEWHERE.search(plain)):
+        word = found.group(0).decode("ascii", errors="replace")
+        raise FileError("readers.elsewhere", name=dataset.name, word=word)
+    if suffix in _CONTENT and not _CONTENT[suffix].search(plain):
+        raise _not_its_content(dataset)
+    if suffix not in LAYER_FORMATS and suffix not in _BESIDE:
+        raise _not_its_content(dataset)
+
+
+def _not_its_content(dataset: Dataset) -> FileError:
+    reason = say("readers.other_content", suffix=dataset.path.suffix.lower() or "-")
+    return FileError("readers.not_vector", path=dataset.name, reason=reason)
+
+
+def _losses(chosen: _Chosen) -> list[Finding]:
+    """Say what a file itself tells is not in it: a server's limit, places linked to."""
+    suffix = chosen.dataset.path.suffix.lower()
+    if suffix not in (".json", ".geojson", ".kml"):
+        return []
+    content = chosen.dataset.path.read_bytes()
+    found = []
+    if suffix == ".kml" and b"<NetworkLink" in content:
+        found.append(_note("linked", "warning", chosen))
+    if suffix != ".kml" and re.search(rb'"exceededTransferLimit"\s*:\s*true', content):
+        found.append(_note("limit", "warning", chosen))
+    return found
 
 
 @dataclass(frozen=True)
@@ -525,6 +661,9 @@ def _choose(datasets: list[Dataset], layer: str | None, source: Path) -> _Chosen
         fits = [(dataset, str(name)) for dataset, name, kind in held if kind is not None]
         if not fits:
             raise FileError("readers.a_table", path=str(source), layers=shown)
+    if len(fits) > 1 and source.suffix.lower() == ".kmz":
+        # a document of nothing but links to the others in the archive
+        fits = [one for one in fits if _has_features(*one)] or fits
     if len(fits) > 1:
         titles = [f"{dataset.name}: {name}" if several else name for dataset, name in fits]
         raise FileError("readers.several", path=str(source), layers=titles)
@@ -533,6 +672,13 @@ def _choose(datasets: list[Dataset], layer: str | None, source: Path) -> _Chosen
     if layer is None and len(held) > 1:
         chosen.notes.append(_note("layer", "note", chosen, layer=name, layers=shown))
     return chosen
+
+
+def _has_features(dataset: Dataset, layer: str) -> bool:
+    with tell_damage(FileError, "readers.damaged", name=dataset.name):
+        return bool(
+            pyogrio.read_info(dataset.path, layer=layer, force_feature_count=True)["features"]
+        )
 
 
 def _layers(dataset: Dataset, source: Path, alone: bool) -> list[tuple[str, str | None]]:
@@ -565,9 +711,13 @@ def _read(chosen: _Chosen, encoding: str | None) -> tuple[gpd.GeoDataFrame, list
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
         try:
-            frame = pyogrio.read_dataframe(
-                chosen.dataset.path, layer=chosen.layer, encoding=encoding
-            )
+            # GDAL does not know the Mac's: its bytes are taken as Latin-1, then for what they are
+            asked = "ISO-8859-1" if encoding == "mac_roman" else encoding
+            frame = pyogrio.read_dataframe(chosen.dataset.path, layer=chosen.layer, encoding=asked)
+            if encoding == "mac_roman":
+                frame = frame.rename(columns=_from_mac)
+                for column in frame.select_dtypes(include=["object", "string"]).columns:
+                    frame[column] = frame[column].map(_from_mac)
         except UnicodeDecodeError as err:
             tried = encoding or err.encoding
             raise FileError("readers.layers.wrong_encoding", name=name, encoding=tried) from err
@@ -579,6 +729,11 @@ def _read(chosen: _Chosen, encoding: str | None) -> tuple[gpd.GeoDataFrame, list
         raise FileError("readers.a_table", path=name, layers=[chosen.layer])
     said = dict.fromkeys(str(warning.message) for warning in caught)
     return frame, [_note("gdal", "warning", chosen, reason=reason) for reason in said]
+
+
+def _from_mac(value: Any) -> Any:
+    """Return a text that was read as Latin-1 as Mac OS Roman; anything else as it is."""
+    return value.encode("latin-1").decode("mac_roman") if isinstance(value, str) else value
 
 
 def _reason(err: BaseException) -> str:

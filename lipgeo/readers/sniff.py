@@ -18,7 +18,15 @@ from lipgeo.errors import FileError
 from lipgeo.report import CheckReport, Finding, Severity, finding
 from lipgeo.words import Sentence, say
 
-__all__ = ["SPACES", "TextForm", "TextSource", "name_of_source", "open_bytes", "sniff"]
+__all__ = [
+    "SPACES",
+    "TextForm",
+    "TextSource",
+    "decimal_mark",
+    "name_of_source",
+    "open_bytes",
+    "sniff",
+]
 
 #: a path, the bytes themselves, or a function that opens them anew (a member of a zip)
 TextSource = str | Path | bytes | Callable[[], BinaryIO]
@@ -191,7 +199,7 @@ def sniff(source: TextSource, *, name: str | None = None) -> TextForm:
     header = _is_header(body)
     columns = tuple(_clean(cell) for cell in body[0]) if header else ()
     note("header", columns=columns) if header else note("no_header", width=width)
-    decimal, doubtful = _decimal(body[1:] if header else body)
+    decimal, doubtful = decimal_mark(body[1:] if header else body)
     if decimal == ",":
         note("decimal_comma")
     if doubtful:
@@ -331,7 +339,7 @@ def _show(delimiter: str) -> str:
     return say("readers.tab") if delimiter == "\t" else delimiter
 
 
-def _decimal(body: Sequence[Sequence[str]]) -> tuple[Literal[".", ","], list[str]]:
+def decimal_mark(body: Sequence[Sequence[str]]) -> tuple[Literal[".", ","], list[str]]:
     """Return the decimal mark, and cells that could be read either way when nothing decides."""
     comma, point, either = 0, 0, []
     for row in body:

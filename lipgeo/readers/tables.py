@@ -41,12 +41,13 @@ from lipgeo.readers.ivt import is_ivt, read_ivt
 from lipgeo.readers.long_tables import long_form, select_rows
 from lipgeo.readers.own_areas import is_table_of_areas, table_of_areas
 from lipgeo.readers.sheets import Sheet, read_sheet, refuse_merged
-from lipgeo.readers.sniff import sniff
+from lipgeo.readers.sniff import decimal_mark, sniff
 from lipgeo.readers.statcan.cells import read_cells
 from lipgeo.readers.statcan.profile import read_profile
 from lipgeo.readers.statcan.profile_files import is_profile
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.tables.census_table import CensusTable
+from lipgeo.tables.variables import known_variables
 
 __all__ = ["as_units_by_rows", "read_table"]
 
@@ -116,6 +117,13 @@ def _unique(labels: list[str]) -> list[str]:
 
 #: columns of symbols: "immigrants_symbol", "immigrants (symbole)"
 _SYMBOL_ENDINGS = ("symbol", "symbole", "symbols", "symboles", "flag", "indicateur")
+#: cells of a column looked at for its decimal mark
+_SAMPLE = 2_000
+_NINES_FROM = 99_999
+#: what systems write for nothing where a number is asked for: nines, all of them
+_NINES = re.compile(r"9{5,}")
+#: by how much random rounding may lift a part above its whole
+_ROUNDING = 10
 #: files of a zip that are no table
 _ASIDE = ("metadata", "metadonnees", "_meta", "readme", "lisez", "geo_starting", "__macosx")
 _IN_NAME = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
@@ -129,6 +137,7 @@ def read_table(
     vintage: int | None = None,
     sheet: str | None = None,
     encoding: str | None = None,
+    decimal: str | None = None,
     where: Mapping[str, str] | None = None,
 ) -> CensusTable:
     r"""Read a census table: what people keep, what Beyond 20/20 exports, ``.ivt`` and Parquet.
@@ -152,6 +161,8 @@ def read_table(
         Worksheet.
     encoding
         Encoding of a text, where the one found is wrong.
+    decimal
+        Decimal mark, ``"."`` or ``","``, where the one found, column by column, is wrong.
     where
         Which member of a dimension of a long table is wanted: ``{"Sex": "Total"}``. "Total" means
         the one total of a dimension, whatever its words.
@@ -216,7 +227,7 @@ def read_table(
     frame = frame[kept]
     ids, found = known_units(_rows(places, kept), path)
     findings = [*notes, *places.findings, *found, *_other_levels(kept, places, path)]
-    numbers, symbols, found = _numbers(frame, places, held.decimal, path, beside)
+    numbers, symbols, found = _numbers(frame, places, held.decimal, path, beside, decimal)
     refuse_merged(held, set(numbers.columns), path)
     findings += found
     named: dict[str, str] = {}
@@ -233,6 +244,7 @@ def read_table(
     findings += found
     if not len(numbers):
         raise TableError("readers.no_rows", name=path.name)
+    findings += _implausible(numbers[first], places.vintage, path.name)
     return CensusTable(
         numbers[first],
         level=places.level,
@@ -318,7 +330,7 @@ def _plain_file(path: Path) -> Iterator[Path]:
         archive = zipfile.ZipFile(path)
     with archive:
         names = archive.namelist()
-        if "[Content_Types].xml" in names:
+        if "[Content_Types].xml" in names or "mimetype" in names:  # a workbook, an OpenDocument
             yield path
             return
         tables = [
@@ -331,7 +343,11 @@ def _plain_file(path: Path) -> Iterator[Path]:
             raise FileError("readers.tables_in_zip", path=path, tables=tables)
         with tempfile.TemporaryDirectory() as folder:
             inner = Path(folder, Path(tables[0]).name)
-            with archive.open(tables[0]) as source, inner.open("wb") as target:
+            with (
+                tell_damage(FileError, "readers.broken_zip", path=path),
+                archive.open(tables[0]) as source,
+                inner.open("wb") as target,
+            ):
                 shutil.copyfileobj(source, target)
             yield inner
 
@@ -350,6 +366,34 @@ def _without_signs(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return frame, percents
 
 
+def _implausible(numbers: pd.DataFrame, vintage: int | None, name: str) -> list[Finding]:
+    """Say parts above their whole by more than rounding, and nines that stand for nothing."""
+    known = known_variables(vintage)
+    found = []
+    for column in numbers.columns:
+        values = numbers[column]
+        large = values[values.abs() >= _NINES_FROM]
+        nines = large[large.abs().map(lambda one: bool(_NINES.fullmatch(f"{one:.0f}")))]
+        if len(nines):
+            units = list(map(str, nines.index))
+            found.append(finding("readers.sentinels", "warning", name, column=column, units=units))
+        part = known.get(column)
+        if part is None or part.rule != "count":
+            continue
+        wholes = {part.denominator, "population" if part.basis == "population" else part.basis}
+        for whole in sorted(one for one in wholes if one in set(numbers) - {column} and one):
+            above = values > numbers[whole] + _ROUNDING
+            if above.any():
+                units = list(map(str, numbers.index[above]))
+                found.append(
+                    finding(
+                        "readers.above_whole", "warning", name,
+                        part=column, whole=whole, units=units, value=len(units),
+                    )
+                )  # fmt: skip
+    return found
+
+
 def sources_of(paths: list[Path]) -> pd.DataFrame:
     """Return ``file, sha256`` of files read."""
     hashes = [sha256_of(path) for path in paths]
@@ -365,9 +409,13 @@ def _read(path: Path, sheet: str | None, encoding: str | None) -> Sheet:
             held = pyarrow.parquet.ParquetFile(path)
             # outlines (GeoParquet) are no column of a table
             plain = [f.name for f in held.schema_arrow if not pa.types.is_binary(f.type)]
-            table = held.read(plain)
-            table.validate(full=True)  # text that is no text
-            frame = table.to_pandas()
+            twice = sorted({str(name) for name in plain if plain.count(name) > 1})
+            if twice:
+                problems = [{"column": name} for name in twice]
+                raise TableError("readers.columns_twice", problems, name=path.name, columns=twice)
+            read = held.read(plain)
+            read.validate(full=True)  # text that is no UTF-8 is found here, not by who uses it
+            frame = read.to_pandas()
         if frame.index.name is not None or frame.index.nlevels > 1:
             frame = frame.reset_index()
         frame.columns = [str(name) for name in frame.columns]
@@ -387,12 +435,13 @@ def _rows(places: Places, kept: pd.Series) -> Places:
     return Places(places.column, places.level, places.vintage, places.ids[kept])
 
 
-def _numbers(
+def _numbers(  # noqa: PLR0917
     frame: pd.DataFrame,
     places: Places,
     decimal: str,
     path: Path,
     beside: Mapping[str, str] | None = None,
+    decimal_given: str | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[Finding]]:
     """Return numbers and symbols of the columns that hold numbers, and which do not.
 
@@ -407,6 +456,11 @@ def _numbers(
     if not names:
         raise TableError("readers.no_numbers", name=path.name, columns=list(frame.columns))
     values, marks, unread = _cells(frame[names], decimal)
+    for at, name in enumerate(names):
+        # each column has its own mark: the points of tract ids say nothing of a rate
+        own = _decimal_of(frame[name], decimal) if decimal_given is None else decimal_given
+        if own != decimal:
+            values[:, at], marks[:, at], unread[:, at] = read_cells(frame[name], own)
     nothing = pd.Series(pd.NA, index=frame.index, dtype="string")
     for at, name in enumerate(names):
         if name in beside:
@@ -437,6 +491,18 @@ def _numbers(
     symbols = pd.DataFrame(marks, index=frame.index, columns=kept)
     symbols = symbols.loc[:, (marks != "").any(axis=0)]
     return pd.DataFrame(values[:, ~texts], index=frame.index, columns=kept), symbols, notes
+
+
+def _decimal_of(cells: pd.Series, usual: str) -> str:
+    """Return the decimal mark of one column; the file's usual one where nothing decides."""
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        return usual
+    text = cells.astype("string").dropna()
+    marked = text[text.str.contains(",", regex=False)]
+    if not len(marked):
+        return usual
+    mark, doubtful = decimal_mark([list(text.unique()[:_SAMPLE])])
+    return usual if doubtful else mark
 
 
 def _cells(

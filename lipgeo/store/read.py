@@ -40,7 +40,7 @@ from lipgeo.census.data import (
     expand,
     require_membership,
 )
-from lipgeo.errors import MissingLevelError, StoreError, require_path
+from lipgeo.errors import MissingLevelError, StoreError, require_path, tell_damage
 from lipgeo.files import MANIFEST, read_manifest
 from lipgeo.geography.hierarchy import censuses_among, require_vintage
 from lipgeo.report import CheckReport, finding
@@ -296,7 +296,8 @@ class StoreData:
         """Attributes of a level, or of some rows of it."""
         wanted = self.columns(level) if columns is None else tuple(columns)
         table = self._file(level).read(wanted, rows)
-        frame = {name: _series(name, table.column(name)) for name in wanted}
+        with tell_damage(StoreError, "store.damaged", file=self._file(level).path):
+            frame = {name: _series(name, table.column(name)) for name in wanted}
         return pd.DataFrame(frame, columns=pd.Index(wanted), copy=False)
 
     def group_boxes(self, level: str) -> tuple[Rows, npt.NDArray[np.float64]]:
@@ -337,7 +338,9 @@ class StoreData:
         shapes = np.empty(len(wanted), dtype=object)
         # a few groups at a time: what is read is never held beside all that is made of it
         for part in np.array_split(order, max(1, -(-len(order) // _DECODED))):
-            shapes[part] = shapely.from_wkb(file.polygons(wanted[part]))
+            wkb = file.polygons(wanted[part])
+            with tell_damage(StoreError, "store.damaged", file=file.path):
+                shapes[part] = shapely.from_wkb(wkb)
         return shapes
 
     def children(self, level: str, rows: Rows, child: str) -> tuple[Rows, Rows]:
@@ -428,7 +431,7 @@ class _LevelFile:
             metadata = self._parquet.metadata
             if metadata.num_rows != self.rows:
                 raise StoreError("store.changed", file=path)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, pa.ArrowException, UnicodeError) as error:
             if isinstance(error, StoreError):
                 raise
             raise StoreError("store.damaged", file=path, reason=str(error)) from error

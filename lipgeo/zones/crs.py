@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 import shapely
-from pyproj.exceptions import CRSError as ProjError
+from pyproj.exceptions import ProjError
 
 from lipgeo.arrays import Floats, Shapes
 from lipgeo.errors import CRSError, DatumError, tell_damage

@@ -36,6 +36,8 @@ from lipgeo.words import say
 
 __all__ = ["Characteristics", "Place", "Reader", "Rows", "Unread", "Values"]
 
+#: digits an id of a characteristic may have
+_LONGEST_ID = 18
 #: places in an array
 Places = npt.NDArray[np.intp]
 #: blocks parsed at a time
@@ -392,8 +394,8 @@ class Reader:
 
     def _meet(self, parsed: _Parsed, codes: Places, texts: list[bytes]) -> None:
         """Learn which characteristics the texts of a block stand for."""
-        members = [text.decode("cp1252").strip() for text in texts]
-        wrong = [text for text in members if not text.isdecimal()]
+        members = [text.decode("cp1252", errors="replace").strip() for text in texts]
+        wrong = [text for text in members if not text.isdecimal() or len(text) > _LONGEST_ID]
         if wrong:
             raise TableError("readers.no_member", path=self._path, given=wrong[0])
         ids = [int(text) for text in members]

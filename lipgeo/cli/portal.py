@@ -1,0 +1,234 @@
+"""Define the commands of a portal: make, take in, check, build, tell, take back."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lipgeo.cli import options as o
+from lipgeo.cli.groups import WholeSummaries
+from lipgeo.cli.reporting import (
+    exit_status,
+    open_store,
+    print_findings,
+    print_frame,
+    print_json,
+)
+from lipgeo.words import Language, say
+
+if TYPE_CHECKING:
+    from lipgeo.census.census import Census
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help=say("cli.portal"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
+)
+
+
+class AudienceChoice(StrEnum):
+    """Who reads it."""
+
+    PUBLIC = "public"
+    MEMBERS = "members"
+
+
+class FactsLang(StrEnum):
+    """Languages of Fast Facts."""
+
+    EN = "en"
+    FR = "fr"
+    BOTH = "both"
+
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help=say("cli.arg_portal"))]
+Audience = Annotated[AudienceChoice, typer.Option("--audience", help=say("cli.opt_audience"))]
+Licence = Annotated[str | None, typer.Option("--licence", help=say("cli.opt_licence"))]
+Store = Annotated[
+    Path | None, typer.Option("--store", metavar="DIR", help=say("cli.opt_portal_store"))
+]
+
+
+def _census(store: Path | None, vintage: int | None) -> Census | None:
+    return None if store is None else open_store(store, vintage)
+
+
+@app.command(help=say("cli.help_portal_new"))
+def new(
+    folder: Folder,
+    areas: Annotated[str, typer.Option("--areas", help=say("cli.opt_portal_areas"))] = "",
+    lang: o.Lang = o.LangChoice.EN,
+) -> None:
+    from lipgeo.errors import OutputError
+    from lipgeo.portal.book import BOOK
+    from lipgeo.portal.portal import open_portal
+
+    if (folder / BOOK).exists():
+        raise OutputError("files.exists", path=folder)
+    print(repr(open_portal(folder, create=True, areas=areas)))
+
+
+@app.command(help=say("cli.help_portal_add"))
+def add(
+    folder: Folder,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help=say("cli.arg_portal_files"))
+    ],
+    licence: Licence = None,
+    lang: o.Lang = o.LangChoice.EN,
+) -> None:
+    from lipgeo.portal.portal import open_portal
+
+    portal = open_portal(folder)
+    for file in files:
+        release = portal.add(file, licence=licence)
+        print(say("cli.portal_taken", file=file, release=release))
+
+
+@app.command(help=say("cli.help_portal_receive"))
+def receive(
+    folder: Folder,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=say("cli.arg_delivery"))],
+    order: Annotated[Path, typer.Option("--order", metavar="DIR", help=say("cli.opt_order"))],
+    table: Annotated[str | None, typer.Option("--table", help=say("cli.opt_table"))] = None,
+    accept: Annotated[
+        Path | None, typer.Option("--accept", metavar="FILE", help=say("cli.opt_accept"))
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=say("cli.opt_dry_run"))] = False,
+    licence: Licence = None,
+    lang: o.Lang = o.LangChoice.EN,
+) -> None:
+    from lipgeo.portal.portal import open_portal
+
+    receipt = open_portal(folder).receive(
+        file, order=order, table=table, accept=accept, dry_run=dry_run, licence=licence or ""
+    )
+    print_findings(receipt.report)
+    if receipt.release is not None:
+        print(say("cli.portal_taken", file=file, release=receipt.release))
+    elif not dry_run:
+        signed = file.with_name(f"{file.stem}.findings.csv")
+        receipt.write(signed)
+        print(say("cli.portal_sign", path=signed))
+    waits = receipt.release is None and not dry_run
+    raise typer.Exit(1 if waits else exit_status(receipt.report))
+
+
+@app.command(help=say("cli.help_portal_update"))
+def update(
+    folder: Folder,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="SITE", help=say("cli.opt_portal_site"))
+    ] = None,
+    lang: o.Lang = o.LangChoice.EN,
+) -> None:
+    from lipgeo.portal.portal import Portal
+    from lipgeo.portal.site import build_site
+    from lipgeo.portal.update import update_portal
+
+    target = folder / "site" if out is None else out
+
+    def make(portal: Portal) -> str:
+        return say("cli.portal_built", path=build_site(portal, target, replace=True))
+
+    done = update_portal(folder, build=make)
+    print(*done.lines, sep="\n")
+    raise typer.Exit(0 if done.ok else 1)
+
+
+@app.command(help=say("cli.help_portal_check"))
+def check(
+    folder: Folder,
+    audience: Audience = AudienceChoice.PUBLIC,
+    store: Store = None,
+    vintage: o.Vintage = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    from lipgeo.portal.portal import open_portal
+
+    report = open_portal(folder).check(audience.value, census=_census(store, vintage))
+    if as_json:
+        print_json({"folder": folder, "findings": report.to_records()})
+    else:
+        print_findings(report)
+        print(say("cli.checked", areas=folder, findings=len(report)))
+    raise typer.Exit(exit_status(report))
+
+
+@app.command(help=say("cli.help_portal_build"))
+def build(
+    folder: Folder,
+    out: o.Out,
+    audience: Audience = AudienceChoice.PUBLIC,
+    replace: o.Replace = False,
+    store: Store = None,
+    vintage: o.Vintage = None,
+    lang: o.Lang = o.LangChoice.EN,
+) -> None:
+    from lipgeo.portal.portal import open_portal
+    from lipgeo.portal.site import build_site
+
+    census = _census(store, vintage)
+    portal = open_portal(folder)
+    path = build_site(portal, out, audience.value, census=census, replace=replace)
+    print(say("cli.portal_built", path=path))
+
+
+@app.command(help=say("cli.help_portal_facts"))
+def facts(
+    folder: Folder,
+    area: Annotated[str, typer.Argument(metavar="AREA", help=say("cli.arg_portal_area"))],
+    out: o.Out,
+    audience: Audience = AudienceChoice.PUBLIC,
+    replace: o.Replace = False,
+    lang: Annotated[FactsLang, typer.Option("--lang", help=say("cli.opt_facts_lang"))] = (
+        FactsLang.EN
+    ),
+) -> None:
+    from lipgeo.portal.fast_facts import write_facts
+    from lipgeo.portal.portal import open_portal
+
+    portal = open_portal(folder)
+    both: tuple[Language, ...] = ("en", "fr")
+    for one in both:
+        if lang.value not in (one, "both"):
+            continue
+        path = out.with_name(f"{out.stem}-{one}{out.suffix}") if lang.value == "both" else out
+        told = write_facts(portal, area, path, lang=one, audience=audience.value, replace=replace)
+        print(say("cli.portal_built", path=told))
+
+
+@app.command(help=say("cli.help_portal_withdraw"))
+def withdraw(
+    folder: Folder,
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help=say("cli.arg_release"))],
+    reason: Annotated[str, typer.Option("--reason", help=say("cli.opt_reason"))],
+    lang: o.Lang = o.LangChoice.EN,
+) -> None:
+    from lipgeo.portal.portal import open_portal
+
+    made = open_portal(folder).withdraw(release, reason=reason)
+    print(say("cli.portal_withdrawn", release=release))
+    if len(made):
+        print_frame(made, say("cli.portal_made_with"))
+
+
+@app.command(help=say("cli.help_portal_indicators"))
+def indicators(
+    word: Annotated[str | None, typer.Argument(metavar="WORD", help=say("cli.arg_word"))] = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    from lipgeo.portal.dictionary import indicators as listed
+
+    frame = listed(word)
+    if "code" not in frame:
+        frame = frame.reset_index()
+    if as_json:
+        print_json(frame.to_dict("records"))
+    else:
+        print_frame(frame[["code", "topic", f"name_{lang.value}"]])
