@@ -213,6 +213,7 @@ _VERSION_KEYS = {
     "order": "order_version",
     "set": "set_version",
     "demo": "demo_version",
+    "make": "make_version",
     "site": "site_version",
 }
 #: what the folder is, and the sum of the manifest itself; a manifest has both or, if it is older
@@ -234,7 +235,7 @@ class FolderFormat:
     Attributes
     ----------
     name
-        ``census, table, build, order, set`` or ``demo``.
+        ``census, table, build, order, set, demo`` or ``make``.
     version
         Raised whenever an older lipgeo could no longer read what is written.
     error

@@ -10,9 +10,10 @@ import toytown
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lipgeo import ServiceAreas, fit_boundaries, synthetic
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.census.data import child_index, expand, hierarchical_order, hilbert
-from lipgeo.errors import MissingLevelError, UnknownUnitError
+from lipgeo.errors import InputError, MissingLevelError, UnknownUnitError
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +193,26 @@ def test_children_against_a_slow_loop(parents: list[int], rows: list[int]):
         if parent == row and parent < 5
     ]
     assert list(zip(owner.tolist(), child.tolist(), strict=True)) == slow
+
+
+def test_levels_go_by_code_or_name_in_any_case(tmp_path):
+    """Every door that takes a level takes ``da``, ``DA`` and its names; what is none is told."""
+    census = synthetic.census(blocks=600, seed=3)
+    areas = ServiceAreas.from_frame(synthetic.service_areas(census, 1), id="area_id")
+    ids = census.ids("DA")
+    for name in ("da", "Da", "dissemination area", "aires de diffusion"):
+        assert census.zones(name).level == "DA"
+        assert census.units(name).index.equals(census.units("DA").index)
+        assert census.size(name) == len(ids)
+        assert census.rows(name, ids[:3]).tolist() == [0, 1, 2]
+        assert census.ids(name) is ids
+        assert census.counts(name).equals(census.counts("DA"))
+        assert len(census.atoms(name, census.rows("DA", ids[:1]))[0])
+        assert synthetic.table(census, name, incomes=False).frame.index.name == "unit_id"
+        assert fit_boundaries(census, areas, unit=name).meta["unit"] == "DA"
+    assert fit_boundaries(census, areas, unit="Mixed").meta["unit"] == "mixed"
+    assert synthetic.write_files(census, tmp_path, levels=["csd"])[0].name == "lcsd000b21a_e.zip"
+    with pytest.raises(InputError, match="'QQ' was given"):
+        census.zones("QQ")
+    with pytest.raises(MissingLevelError, match="needs the level FED"):
+        Census(toytown.census().data).zones("fed")

@@ -80,6 +80,56 @@ def test_build_writes_its_directory_and_prints_json_only(place, tmp_path):
     } <= {path.name for path in (tmp_path / "out").iterdir()}
 
 
+def test_one_command_makes_build_order_and_map(place, tmp_path):
+    """From file to order and map: each as its own command makes it, all or nothing, replaceable."""
+    call = ("make", place / "areas.gpkg", "--id", "area_id", "--store", place / "store")
+    call = (*call, "--unit", "DB", "--keep", "1,2,3", "--out", tmp_path / "all")
+    shown = run(*call, "--json")
+    assert shown.returncode in (0, 1), shown.stderr
+    result = json.loads(shown.stdout)
+    assert [area["area_id"] for area in result["areas"]] == list(toytown.areas()["area_id"])
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {
+        "build", "order", "map.html", "manifest.json",
+    }  # fmt: skip
+    run("build", *call[1:6], "--unit", "DB", "--out", tmp_path / "b")
+    run("order", tmp_path / "b", "--keep", "1,2,3", "--out", tmp_path / "o")
+    for name in ("send/concordance.csv", "manifest.json"):
+        made = (tmp_path / "all" / "order" / name).read_bytes()
+        assert made == (tmp_path / "o" / name).read_bytes()
+    assert run("verify", tmp_path / "all" / "order").returncode == 0
+    again = run(*call)
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "already exists" in again.stderr
+    replaced = run(*call, "--replace")
+    assert replaced.returncode in (0, 1), replaced.stderr
+    assert "Order written to" in replaced.stdout
+    assert str(tmp_path / "all" / "order" / "for-you" / "checks.json") in replaced.stderr
+    (tmp_path / "all" / "note.txt").write_text("mine")
+    assert "note.txt" in run(*call, "--replace").stderr
+    wrong = run(*call[:-1], tmp_path / "new", "--tables", "none.csv")
+    assert wrong.returncode == 2
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_list_of_units_is_areas_for_every_command(place, tmp_path):
+    """Build, check, need and make take units as they take a file; wrong ones are told."""
+    unit = f"DA:{toytown.DA_IDS['P']}"
+    store = ("--store", place / "store")
+    made = run("build", unit, "--as-one", "p", "--as-one-name-en", "Place P", *store,
+               "--out", tmp_path / "p", "--json")  # fmt: skip
+    assert made.returncode in (0, 1), made.stderr
+    (area,) = json.loads(made.stdout)["areas"]
+    assert (area["area_id"], area["unit_count"], area["misfit_share"]) == ("p", 1, 0.0)
+    assert "Place P" in run("make", unit, "--as-one", "p", "--as-one-name-en", "Place P", *store,
+                            "--keep", "p", "--out", tmp_path / "m").stdout  # fmt: skip
+    assert run("check", unit, *store).returncode == 0
+    wrong = run("check", "DA:35060999", *store)
+    assert wrong.returncode == 1
+    assert "35060999" in wrong.stderr
+    needed = json.loads(run("census", "need", unit, "--store", tmp_path / "no", "--json").stdout)
+    assert "lda_000b21a_e.zip" in [one["file"] for one in needed]
+
+
 def test_results_are_not_written_over(place, tmp_path):
     """A second build into the same folder is refused with status 2 and no traceback."""
     call = ("build", place / "areas.gpkg", "--id", "area_id", "--store", place / "store", "--out")

@@ -52,7 +52,7 @@ def test_a_new_option_is_one_line(monkeypatch):
     made.command()(command)
     shown = CliRunner().invoke(made, ["a.gpkg", "--sheet", "S", "--id", "WARD", "--last", "2"])
     assert shown.exit_code == 0, shown.output
-    rest = dict.fromkeys(("name_en", "name_fr", "crs", "layer", "encoding", "as_one", "group_by"))
+    rest = dict.fromkeys(set(known) - {"sheet", "id"})
     assert got == {"areas": "a.gpkg", "last": 2, "sheet": "S", "id": "WARD", **rest}
 
 

@@ -13,9 +13,10 @@ from toytown import DA_IDS, areas, census
 
 import lipgeo
 from lipgeo import ServiceAreas, read_service_areas
-from lipgeo.cli.areas import check_areas
-from lipgeo.errors import AreaError, CRSError, FileError
-from lipgeo.readers.areas import AREA_FORMATS, form_of, named_levels
+from lipgeo.cli.areas import check_areas, listed_units, read_areas
+from lipgeo.cli.options import READING
+from lipgeo.errors import AreaError, CRSError, FileError, InputError
+from lipgeo.readers.areas import AREA_FORMATS, form_of, named_levels, units_in_words
 from lipgeo.readers.sheets import read_sheet
 
 TOWN = census()
@@ -495,3 +496,43 @@ def test_the_front_door():
     """The reader is one of the names a notebook needs."""
     assert lipgeo.read_service_areas is read_service_areas
     assert isinstance(areas(), gpd.GeoDataFrame)
+
+
+def test_one_area_of_all_rows_has_the_name_given(tmp_path):
+    """A name in either language, of outlines and of lists; without the area's id it names none."""
+    frame = areas().assign(name_en=["a", "b", "c"])
+    frame.to_file(tmp_path / "areas.gpkg")
+    path = tmp_path / "areas.gpkg"
+    bare = read_service_areas(path, as_one="all", name_en="name_en")
+    assert "areas.names_differ" in [found.key for found in bare.report]
+    called = {"as_one_name_en": "The town", "as_one_name_fr": "La ville"}
+    one = read_service_areas(path, as_one="all", name_en="name_en", **called)
+    assert one.frame[["name_en", "name_fr"]].to_numpy().tolist() == [["The town", "La ville"]]
+    assert "areas.names_differ" not in [found.key for found in one.report]
+    units = text(tmp_path / "list.csv", f"unit\n{P}\n{Q}\n")
+    assert take(units, as_one="all", **called).frame["name_fr"].tolist() == ["La ville"]
+    with pytest.raises(AreaError, match="--as-one my-area"):
+        read_service_areas(path, id="area_id", as_one_name_en="The town")
+    with pytest.raises(AreaError, match="town"):
+        one.with_names({"town": "x"})
+
+
+def test_units_on_the_command_line_are_one_area(tmp_path, monkeypatch):
+    """Codes, their levels in any case, DGUIDs, and less some; a file of that name comes first."""
+    none = dict.fromkeys(READING)
+    found = read_areas(f"{P.lower()}, {Q}", TOWN, none)
+    assert listed(found) == {"area": [P, Q]}
+    block = TOWN.units("DB").index[TOWN.units("DB")["DA"].eq(P.removeprefix("DA:"))][0]
+    less = read_areas(f"{P},-DB:{block}", TOWN, {**none, "as_one": "p", "as_one_name_fr": "Sans"})
+    assert less.ids.tolist() == ["p"]
+    assert less.labels.tolist() == ["Sans"]
+    assert f"DB:{block}" not in listed(less)["p"]
+    with pytest.raises(InputError, match="leave out --id, --crs"):
+        read_areas(P, TOWN, {**none, "id": "x", "crs": "EPSG:4326"})
+    with pytest.raises(AreaError, match=r"needs? the census|census"):
+        read_areas(P, None, none)
+    for other in ("areas.gpkg", "nb-moncton", "C:areas", "https://x.ca/a.zip", ""):
+        assert units_in_words(other) is None
+    monkeypatch.chdir(tmp_path)
+    text(tmp_path / "DA:1", "")
+    assert listed_units("DA:1") is None

@@ -20,6 +20,7 @@ import pytest
 import shapely
 import storefiles
 import toytown
+from commands import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -342,14 +343,23 @@ def test_another_vintage(store: Path):
         open_census(store, 2016)
 
 
-def test_two_vintages_need_a_choice(own: Path):
-    """Two censuses in a store: which one must be said."""
+def test_of_two_vintages_the_newest_is_taken_and_said(own: Path):
+    """Two censuses in a store: the newest unless another is named; its report says so."""
     frame = pd.DataFrame({"CSDUID": ["3506008"], "CSDNAME": ["Ottawa"]})
     frame.to_csv(own.parent / "csd_2016.csv", index=False)
     add_census(own, own.parent / "csd_2016.csv")
-    with pytest.raises(StoreError, match=r"several censuses: 2016, 2021. Say which one"):
-        open_census(own)
-    assert open_census(own, 2016).levels[0] == "CSD"
+    newest = open_census(own)
+    assert newest.vintage == 2021
+    (said,) = newest.report
+    assert said.severity == "note"
+    assert "2021 was taken, the newest of 2016, 2021" in said.sentence
+    assert "--vintage 2016" in said.sentence
+    earlier = open_census(own, 2016)
+    assert earlier.levels[0] == "CSD"
+    assert len(earlier.report) == len(open_census(own, 2021).report) == 0
+    shown = run("find", "Ottawa", "--store", own)
+    assert "2021 was taken" in shown.stderr
+    assert "2021 was taken" not in run("find", "Ottawa", "--store", own, "--vintage", 2021).stderr
 
 
 def test_half_written(own: Path):

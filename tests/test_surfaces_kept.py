@@ -53,6 +53,7 @@ def commands(demo: Path) -> dict[str, list]:
     return {
         "demo": ["demo", "--out", "OUT"],
         "build": ["build", areas, "--out", "OUT", *store],
+        "make": ["make", areas, "--out", "OUT", *store],
         "order": ["order", build, "--leave-out-empty", "--out", "OUT"],
         "compile": ["compile", demo, "--set", "x", "--out", "OUT", *store],
         "preview": ["preview", build, "--out", "OUT.html"],

@@ -366,6 +366,17 @@ class ServiceAreas(Shown):
             Some ids are not here; the message names the nearest.
         """
         wanted = pd.Index(list(ids), name="area_id", dtype=self.ids.dtype)
+        self._require_ids(wanted)
+        others = set(self.ids.difference(wanted))
+        return ServiceAreas(
+            self._frame.loc[wanted],
+            self._units[self._units["area_id"].isin(wanted)].reset_index(drop=True),
+            as_drawn=self._as_drawn[self._as_drawn.index.isin(wanted)],
+            vintage=self.vintage,
+            report=CheckReport(found for found in self.report if found.subject not in others),
+        )
+
+    def _require_ids(self, wanted: pd.Index) -> None:
         missing = wanted.difference(self.ids, sort=False)
         if len(missing):
             raise AreaError(
@@ -374,13 +385,49 @@ class ServiceAreas(Shown):
                 areas=missing,
                 near=name_nearest(missing, self.ids),
             )
-        others = set(self.ids.difference(wanted))
+
+    def with_names(
+        self, names: Mapping[str, str | tuple[str | None, str | None] | None]
+    ) -> ServiceAreas:
+        """Return the areas with other names for some of them.
+
+        Parameters
+        ----------
+        names
+            Area id to its English name, or to its English and French names; a name that is
+            ``None`` stays as it was.
+
+        Raises
+        ------
+        AreaError
+            Some ids are not here; the message names the nearest.
+
+        Examples
+        --------
+        >>> from lipgeo import ServiceAreas, synthetic
+        >>> census = synthetic.census(blocks=1_000)
+        >>> unit = census.units("CSD").index[0]
+        >>> areas = ServiceAreas.from_units({"east": [f"CSD:{unit}"]}, census)
+        >>> areas.with_names({"east": ("East", "Est")}).frame["name_fr"].tolist()
+        ['Est']
+        """
+        self._require_ids(pd.Index(list(names), dtype=self.ids.dtype))
+        frame = self._frame.copy()
+        settled = set()
+        for area, given in names.items():
+            both = given if isinstance(given, tuple) else (given, None)
+            for column, name in zip(("name_en", "name_fr"), both, strict=True):
+                if name is not None:
+                    frame.loc[area, column] = name.strip() or pd.NA
+                    settled.add((area, column))
+        report = CheckReport(
+            found
+            for found in self.report
+            if found.key != "areas.names_differ"
+            or (found.subject, found.values["column"]) not in settled
+        )
         return ServiceAreas(
-            self._frame.loc[wanted],
-            self._units[self._units["area_id"].isin(wanted)].reset_index(drop=True),
-            as_drawn=self._as_drawn[self._as_drawn.index.isin(wanted)],
-            vintage=self.vintage,
-            report=CheckReport(found for found in self.report if found.subject not in others),
+            frame, self._units, as_drawn=self._as_drawn, vintage=self.vintage, report=report
         )
 
     def on(self, day: str) -> ServiceAreas:

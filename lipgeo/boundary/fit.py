@@ -384,7 +384,7 @@ def check_options(
     """Check the options, all faults in one error; ``optimal`` are those of the optimal rule."""
     if not isinstance(areas, ServiceAreas):
         raise FitError("boundary.not_areas", given=type(areas).__name__)
-    level = unit if unit == "mixed" else level_named(unit).code
+    level = "mixed" if unit.casefold() == "mixed" else level_named(unit).code
     faults = Faults()
     chosen_by = RULES.get(rule)
     if chosen_by is None:

@@ -20,7 +20,7 @@ from lipgeo.census.data import (
 from lipgeo.census.search import Search
 from lipgeo.census.units import UnitRows
 from lipgeo.errors import MissingLevelError, UnknownUnitError, require_kind
-from lipgeo.report import Card, Shown, heads
+from lipgeo.report import Card, CheckReport, Shown, heads
 from lipgeo.words import say
 from lipgeo.zones.crs import STATCAN_LAMBERT
 from lipgeo.zones.zones import Zones
@@ -79,15 +79,19 @@ class Census(Shown):
     ----------
     data
         Where it is read from.
+    report
+        What was taken for granted when it was opened.
 
     Notes
     -----
+    A level goes by its code or name, English or French, in any case (``"DA"``, ``"da"``).
     Coordinates are EPSG:3347 metres. That grid is conformal, not equal-area: land area comes from
     the ``land_km2`` column (Statistics Canada's own figure), never from the polygons.
     """
 
-    def __init__(self, data: CensusData) -> None:
+    def __init__(self, data: CensusData, report: CheckReport | None = None) -> None:
         self.data = data
+        self.report = CheckReport() if report is None else report
         self.crs = STATCAN_LAMBERT
         self._units: dict[str, pd.DataFrame] = {}
 
@@ -106,12 +110,24 @@ class Census(Shown):
         """The finest level held: every unit of every level is a set of these."""
         return self.levels[0]
 
-    def require_level(self, level: str) -> None:
-        """Raise :class:`~lipgeo.errors.MissingLevelError` unless the level is held."""
-        if level not in self.levels:
+    def require_level(self, level: str) -> str:
+        """Return the code of a level that is held.
+
+        Raises
+        ------
+        InputError
+            No level is called that.
+        MissingLevelError
+            The census does not hold the level.
+        """
+        if level in self.levels:  # asked in every step: most say the code
+            return level
+        code = geography.level(level).code
+        if code not in self.levels:
             raise MissingLevelError(
-                "census.missing_level", level=level, vintage=self.vintage, held=self.levels
+                "census.missing_level", level=code, vintage=self.vintage, held=self.levels
             )
+        return code
 
     def units(self, level: str) -> pd.DataFrame:
         """Return all units of a level.
@@ -126,7 +142,7 @@ class Census(Shown):
             has no such parent). Columns the census does not hold are absent, except ids, names
             and counts, which are then missing in every row.
         """
-        self.require_level(level)
+        level = self.require_level(level)
         if level not in self._units:
             wanted = [column for column in self.data.columns(level) if column != GRID]
             frame = self.data.attributes(level, wanted)
@@ -141,11 +157,11 @@ class Census(Shown):
 
     def size(self, level: str) -> int:
         """Return the number of units of a level; no unit is read."""
-        return int(self.data.group_boxes(level)[0][-1])
+        return int(self.data.group_boxes(self.require_level(level))[0][-1])
 
     def ids(self, level: str) -> npt.NDArray[np.object_]:
         """Return the unit ids of a level in its order, text; not to be changed; (n,)."""
-        return self._unit_rows.ids(level)
+        return self._unit_rows.ids(self.require_level(level))
 
     def rows(self, level: str, unit_ids: Sequence[str] | pd.Index) -> Rows:
         """Return the positions of units in their level.
@@ -173,8 +189,7 @@ class Census(Shown):
 
         For ids that may be unknown; :meth:`rows` is for those that may not.
         """
-        self.require_level(level)
-        return self._unit_rows.find(level, unit_ids)
+        return self._unit_rows.find(self.require_level(level), unit_ids)
 
     @cached_property
     def _unit_rows(self) -> UnitRows:
@@ -214,7 +229,7 @@ class Census(Shown):
         """
         require_kind(name, str, "errors.text", "name")
         if level is not None:
-            self.require_level(geography.level(level).code)
+            self.require_level(level)
         found = self._search.find(name, level, province)
         if found.empty and not self._search.has_names:
             raise MissingLevelError("census.no_names", vintage=self.vintage, name=name)
@@ -234,21 +249,21 @@ class Census(Shown):
             ``households`` (private dwellings occupied by usual residents); float64, NaN where
             missing.
         """
-        self.require_level(level)
+        level = self.require_level(level)
         held = [name for name in COUNTS if name in self.data.columns(level)]
         frame = self.data.attributes(level, ["unit_id", *held]).set_index("unit_id")
         return frame.reindex(columns=list(COUNTS))
 
     def atoms(self, level: str, rows: Rows) -> tuple[Rows, Rows]:
         """Pairs (position in ``rows``, row of the finest level): what each unit is made of."""
+        level = self.require_level(level)
         if level == self.atom_level:
             return np.arange(len(rows), dtype=np.int64), rows
         return self.data.children(level, rows, self.atom_level)
 
     def zones(self, level: str) -> CensusZones:
         """Return a level as zones; polygons are read on demand."""
-        self.require_level(level)
-        return CensusZones(self, level)
+        return CensusZones(self, self.require_level(level))
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{self.size(level):,} {level}" for level in self.levels)

@@ -13,8 +13,10 @@ from lipgeo.cli import options as o
 from lipgeo.cli import order as orders
 from lipgeo.cli.areas import read_areas
 from lipgeo.cli.groups import WorkOrder
+from lipgeo.cli.make import make
 from lipgeo.cli.reporting import (
     exit_status,
+    open_store,
     print_areas,
     print_findings,
     print_frame,
@@ -45,6 +47,7 @@ app.command(help=say("cli.help_template"))(registry.template)
 for _command in (orders.order, orders.verify, orders.diff):
     app.command(help=say(f"cli.help_{_command.__name__}"))(_command)
 
+app.command(help=say("cli.help_make"))(make)
 app.command(help=say("cli.help_variables"))(variables)
 app.command(help=say("tables.help"))(compare)
 app.command("weight", help=say("cli.help_weight"))(weight)
@@ -103,11 +106,10 @@ def find(
     as_json: o.Json = False,
 ) -> None:
     from lipgeo.errors import InputError
-    from lipgeo.store.read import open_census
 
     if not name.strip():
         raise InputError("cli.no_name")
-    found = open_census(store, vintage).find(name, level=level, province=province)
+    found = open_store(store, vintage).find(name, level=level, province=province)
     if as_json:
         print_json(found.to_dict("records"))
     else:
@@ -179,13 +181,12 @@ def build(
     from lipgeo.boundary.fit import fit_boundaries
     from lipgeo.files import require_free
     from lipgeo.readers.controls import read_controls
-    from lipgeo.store.read import open_census
     from lipgeo.store.results import BUILD, write_build
 
     require_free(out, BUILD, replace=replace)
     with progress(quiet or as_json) as show:
         show(say("cli.step_read"), 0.0)
-        opened = open_census(store, vintage)
+        opened = open_store(store, vintage, quiet=quiet)
         given = read_areas(
             areas,
             opened,

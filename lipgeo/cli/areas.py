@@ -1,7 +1,8 @@
-"""Read AREAS of a command line, and check a file of them for ``lipgeo check``.
+"""Read AREAS of a command line, and check them for ``lipgeo check``.
 
-AREAS are a file, registry ids, or a set that ``lipgeo compile`` wrote. A check looks at the file as
-it came, then at the areas, then at the census.
+AREAS are a file, registry ids, census units (``CSD:3501004,DPL:350123``), or a set that
+``lipgeo compile`` wrote. A check looks at the file as it came, then at the areas, then at the
+census.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lipgeo.cli.options import Reading, is_there
 from lipgeo.cli.registry import registered_areas
+from lipgeo.cli.reporting import open_store
 from lipgeo.errors import AreaError, CRSError, LipgeoError, ZoneError
 from lipgeo.report import CheckReport, finding, finding_of, notes_of
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from lipgeo.areas.service_areas import ServiceAreas
     from lipgeo.census.census import Census
 
-__all__ = ["check_areas", "read_areas"]
+__all__ = ["check_areas", "listed_units", "read_areas"]
 
 
 def read_areas(
@@ -40,7 +42,44 @@ def read_areas(
     from lipgeo.readers.areas import read_service_areas
 
     known = registered_areas(given, census, draft=draft)
-    return read_service_areas(given, census=census, **reading) if known is None else known
+    if known is not None:
+        return known
+    listed = listed_units(given)
+    if listed is not None:
+        return _area_of_units(given, listed, census, reading)
+    return read_service_areas(given, census=census, **reading)
+
+
+#: id of an area that is a list of units, where none is given
+LISTED_ID = "area"
+
+
+def listed_units(given: str) -> tuple[list[str], list[str]] | None:
+    """Return the units that AREAS list and those they leave out; ``None`` where they are a file."""
+    from lipgeo.readers.areas import units_in_words
+
+    return None if is_there(given) else units_in_words(given)
+
+
+def _area_of_units(
+    given: str, listed: tuple[list[str], list[str]], census: Census | None, reading: Reading
+) -> ServiceAreas:
+    """Return the one area that a list of units on the command line is."""
+    from lipgeo.areas.service_areas import ServiceAreas
+    from lipgeo.errors import InputError
+
+    if census is None:
+        raise AreaError("readers.needs_census", path=given)
+    area = reading["as_one"] or LISTED_ID
+    others = [name for name, value in reading.items() if value and not name.startswith("as_one")]
+    if others:
+        options = [f"--{name.replace('_', '-')}" for name in others]
+        raise InputError("cli.list_alone", areas=given, id=area, options=options)
+    inside, outside = listed
+    areas = ServiceAreas.from_units(
+        {area: inside}, census, exclude={area: outside} if outside else None
+    )
+    return areas.with_names({area: (reading["as_one_name_en"], reading["as_one_name_fr"])})
 
 
 def _as_findings(error: LipgeoError) -> CheckReport:
@@ -67,7 +106,7 @@ def check_areas(path: str, store: Path, vintage: int | None, reading: Reading) -
     Parameters
     ----------
     path
-        The file.
+        The file, or a list of units.
     store, vintage
         The census to hold it against; a store that does not exist is left out, with a note.
     reading
@@ -80,10 +119,16 @@ def check_areas(path: str, store: Path, vintage: int | None, reading: Reading) -
     """
     from lipgeo.readers.areas import form_of, read_service_areas
     from lipgeo.readers.layers import read_layer
-    from lipgeo.store.read import open_census
     from lipgeo.zones.zones import check_layer
 
     report = CheckReport()
+    if listed_units(path) is not None:
+        opened = open_store(store, vintage)
+        try:
+            listed = read_areas(path, opened, reading)
+        except AreaError as error:
+            return _as_findings(error)
+        return listed.report + listed.against(opened)
     if form_of(path) == "layer":
         given = {name: reading[name] for name in ("layer", "encoding", "crs")}
         try:
@@ -92,7 +137,7 @@ def check_areas(path: str, store: Path, vintage: int | None, reading: Reading) -
             return _as_findings(error)
         rows = frame.set_axis(range(1, len(frame) + 1))  # the first is 1, as elsewhere
         report += notes_of(frame) + check_layer(rows, _id_of(rows, reading))
-    census = open_census(store, vintage) if is_there(store) else None
+    census = open_store(store, vintage) if is_there(store) else None
     if census is None:
         report += CheckReport([finding("cli.no_store", "note", store, store=store)])
     try:

@@ -96,6 +96,8 @@ def _needed_files(
     areas: str, unit: str, by: str, store: Path, vintage: int | None, lang: str
 ) -> list[NeededFile]:
     """Say which files AREAS need: units to choose from if drawn, the units named if listed."""
+    from lipgeo.areas.unit_lists import entries, levels_named
+    from lipgeo.cli.areas import listed_units
     from lipgeo.cli.registry import registered_levels
     from lipgeo.geography.hierarchy import usual_vintage
     from lipgeo.readers.areas import named_levels
@@ -106,10 +108,15 @@ def _needed_files(
     years = set() if held is None else set(held["vintage"])
     year = vintage or (max(years) if years else usual_vintage())
     have = holdings_of(open_census(store, year)) if year in years else None
-    named = registered_levels(areas) or named_levels(areas, year)
+    named: tuple[str, ...] | None
+    listed = listed_units(areas)
+    if listed is not None:
+        named = levels_named(entries({"-": [*listed[0], *listed[1]]}), year)
+    else:
+        named = registered_levels(areas) or named_levels(areas, year)
     if named is None and not is_there(areas):
         raise FileError("readers.layers.missing", path=areas)
-    levels = named if named is not None else ("DA", "DB") if unit == "mixed" else (unit,)
+    levels = named if named is not None else ("DA", "DB") if unit.casefold() == "mixed" else (unit,)
     return need(levels, year, by, have, lang, drawn=named is None)
 
 

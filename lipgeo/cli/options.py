@@ -148,6 +148,14 @@ READING: Mapping[str, Any] = {
     "as_one": Annotated[
         str | None, typer.Option("--as-one", metavar="ID", help=say("cli.opt_as_one"))
     ],
+    "as_one_name_en": Annotated[
+        str | None,
+        typer.Option("--as-one-name-en", metavar="TEXT", help=say("cli.opt_as_one_name_en")),
+    ],
+    "as_one_name_fr": Annotated[
+        str | None,
+        typer.Option("--as-one-name-fr", metavar="TEXT", help=say("cli.opt_as_one_name_fr")),
+    ],
     "group_by": Annotated[
         str | None, typer.Option("--group-by", metavar="COLUMN", help=say("cli.opt_group_by"))
     ],

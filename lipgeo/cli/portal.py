@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lipgeo.cli import options as o
-from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json
+from lipgeo.cli.groups import WholeSummaries
+from lipgeo.cli.reporting import (
+    exit_status,
+    open_store,
+    print_findings,
+    print_frame,
+    print_json,
+)
 from lipgeo.words import Language, say
 
 if TYPE_CHECKING:
@@ -17,7 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help=say("cli.portal"), no_args_is_help=True)
+app = typer.Typer(
+    help=say("cli.portal"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
+)
 
 
 class AudienceChoice(StrEnum):
@@ -44,9 +53,7 @@ Store = Annotated[
 
 
 def _census(store: Path | None, vintage: int | None) -> Census | None:
-    from lipgeo.store.read import open_census
-
-    return None if store is None else open_census(store, vintage)
+    return None if store is None else open_store(store, vintage)
 
 
 @app.command(help=say("cli.help_portal_new"))

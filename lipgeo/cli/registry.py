@@ -11,7 +11,14 @@ import typer
 from lipgeo.cli import options as o
 from lipgeo.cli.groups import WholeSummaries
 from lipgeo.cli.options import is_there
-from lipgeo.cli.reporting import exit_status, print_findings, print_frame, print_json, progress
+from lipgeo.cli.reporting import (
+    exit_status,
+    open_store,
+    print_findings,
+    print_frame,
+    print_json,
+    progress,
+)
 from lipgeo.words import say
 
 if TYPE_CHECKING:
@@ -46,8 +53,8 @@ def _censuses(store: Path, vintage: int | None) -> tuple[Census | None, Census |
 
     if not is_there(store):
         return None, None
+    opened = open_store(store, vintage)
     years = sorted(set(describe_store(store)["vintage"]))
-    opened = open_census(store, vintage or (years[-1] if years else None))
     before = [year for year in years if year < opened.vintage]
     return opened, open_census(store, before[-1]) if before else None
 

@@ -13,14 +13,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lipgeo.report import CheckReport
 from lipgeo.words import say, visible
 
+if TYPE_CHECKING:
+    from lipgeo.census.census import Census
+
 __all__ = [
     "SHOWN",
     "exit_status",
+    "open_store",
     "print_areas",
     "print_findings",
     "print_frame",
@@ -248,6 +252,16 @@ def print_findings(report: CheckReport, *, where: Path | None = None) -> None:
         print(say("cli.findings_in", counted=ordered.counted, path=where), file=sys.stderr)
     elif len(lines) < len(found):
         print(say("cli.findings_counted", counted=ordered.counted), file=sys.stderr)
+
+
+def open_store(store: Path, vintage: int | None, *, quiet: bool = False) -> Census:
+    """Open a census; say on stderr which, where none is named and several are there."""
+    from lipgeo.store.read import open_census
+
+    census = open_census(store, vintage)
+    if not quiet:
+        print_findings(census.report)
+    return census
 
 
 def exit_status(report: CheckReport) -> int:

@@ -16,7 +16,7 @@ __all__ = ["variables"]
 
 def variables(
     word: Annotated[
-        list[str] | None, typer.Argument(metavar="[WORD]...", help=say("cli.arg_word"))
+        list[str] | None, typer.Argument(metavar="[WORD]...", help=say("cli.arg_variable_word"))
     ] = None,
     vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,

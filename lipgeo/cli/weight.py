@@ -15,7 +15,14 @@ import typer
 from lipgeo.cli import options as o
 from lipgeo.cli.areas import read_areas
 from lipgeo.cli.options import is_there
-from lipgeo.cli.reporting import exit_status, print_findings, print_json, print_numbers, progress
+from lipgeo.cli.reporting import (
+    exit_status,
+    open_store,
+    print_findings,
+    print_json,
+    print_numbers,
+    progress,
+)
 from lipgeo.words import say
 
 if TYPE_CHECKING:
@@ -267,7 +274,6 @@ def weight(
     from lipgeo.errors import InputError
     from lipgeo.readers.controls import read_controls
     from lipgeo.report import CheckReport
-    from lipgeo.store.read import open_census
     from lipgeo.store.results import read_build, require_free_estimates, write_estimates
     from lipgeo.tables.calibrate import calibrate
     from lipgeo.tables.weight import weight_table
@@ -305,7 +311,7 @@ def weight(
                 tables[0], xw, variables=wanted, min_observed=min_observed, hidden=hidden.value
             )
         else:
-            census = open_census(store, vintage)
+            census = open_store(store, vintage, quiet=quiet)
             given = read_areas(
                 str(areas),
                 census,

@@ -7,6 +7,7 @@ called.
 from __future__ import annotations
 
 import datetime
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +38,7 @@ __all__ = [
     "list_of_toml",
     "named_levels",
     "read_service_areas",
+    "units_in_words",
 ]
 
 #: how a file is read: by a vector driver, as rows of cells, or as TOML
@@ -337,6 +339,8 @@ def read_service_areas(
     layer: str | None = None,
     encoding: str | None = None,
     as_one: str | None = None,
+    as_one_name_en: str | None = None,
+    as_one_name_fr: str | None = None,
     group_by: str | None = None,
     census: Census | None = None,
 ) -> ServiceAreas:
@@ -359,6 +363,8 @@ def read_service_areas(
         Encoding of the texts, where the file does not say it or says it wrong.
     as_one
         Id of the one area that all rows together are.
+    as_one_name_en, as_one_name_fr
+        What that one area is called.
     group_by
         Column whose values are the ids: rows that share one are parts of one area.
     census
@@ -405,6 +411,9 @@ def read_service_areas(
     paths = require_paths(path)
     if not paths:
         raise AreaError("areas.no_rows")
+    called = (as_one_name_en, as_one_name_fr)
+    if as_one is None and called != (None, None):
+        raise AreaError("readers.name_of_what")
     given = [(one, _open(one, layer=layer, encoding=encoding, crs=crs)) for one in paths]
     asked = {"id": id, "name_en": name_en, "name_fr": name_fr, "group_by": group_by}
     _require_somewhere(asked, [content for _, content in given])
@@ -424,7 +433,30 @@ def read_service_areas(
             here = {key: c if c in content.frame else None for key, c in asked.items()}
             units = list_of_sheet(content, one, census.vintage, as_one=as_one, **here)
         parts.append(ServiceAreas.from_units(units, census))
-    return parts[0] if len(parts) == 1 else ServiceAreas.concat(parts)
+    areas = parts[0] if len(parts) == 1 else ServiceAreas.concat(parts)
+    return areas if called == (None, None) else areas.with_names({areas.ids[0]: called})
+
+
+#: a unit by its code, with its level before it or as a DGUID; less it, where a minus is before it
+_LISTED_UNIT = re.compile(r"-?(?:[A-Za-zÀ-ÿ]{2,8}:\s*[\w.]+|\d{4}[AS]\d{4}[\w.]+)")
+
+
+def units_in_words(text: str) -> tuple[list[str], list[str]] | None:
+    """Return the units that a text lists, and those it leaves out; ``None`` where it is no list.
+
+    Examples
+    --------
+    >>> from lipgeo.readers.areas import units_in_words
+    >>> units_in_words("CSD:3501004, DPL:350123,-DA:35010155")
+    (['CSD:3501004', 'DPL:350123'], ['DA:35010155'])
+    >>> units_in_words("areas.gpkg"), units_in_words("C:areas.gpkg"), units_in_words("ab-calgary")
+    (None, None, None)
+    """
+    parts = [part.strip() for part in re.split("[,;]", text) if part.strip()]
+    if not parts or not all(_LISTED_UNIT.fullmatch(part) for part in parts):
+        return None
+    out = [part.removeprefix("-") for part in parts if part.startswith("-")]
+    return [part for part in parts if not part.startswith("-")], out
 
 
 def form_of(path: str | Path) -> Form:

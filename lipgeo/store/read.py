@@ -43,6 +43,7 @@ from lipgeo.census.data import (
 from lipgeo.errors import MissingLevelError, StoreError, require_path, tell_damage
 from lipgeo.files import MANIFEST, read_manifest
 from lipgeo.geography.hierarchy import censuses_among, require_vintage
+from lipgeo.report import CheckReport, finding
 from lipgeo.store.layout import CENSUS, PUBLISHED, level_file, no_store, rows_of, stored_vintages
 
 __all__ = [
@@ -156,7 +157,8 @@ def open_census(path: str | Path, vintage: int | None = None) -> Census:
     path
         The store's folder.
     vintage
-        Census year; needed only when the store holds several.
+        Census year; the newest that the store holds where none is named, and where it holds
+        several, ``report`` of the census says so.
 
     Returns
     -------
@@ -168,21 +170,28 @@ def open_census(path: str | Path, vintage: int | None = None) -> Census:
     InputError
         The vintage is a census of which lipgeo has no facts.
     StoreError
-        There is no store, it does not hold the vintage, several vintages are there and none was
-        named, it is half written or damaged, or a newer lipgeo wrote it.
+        There is no store, it does not hold the vintage, it is half written or damaged, or a newer
+        lipgeo wrote it.
     """
     store = require_path(path)
     if vintage is not None:
         censuses_among([int(vintage)])  # one to come is refused as such, store or no store
     vintages = _vintages(store)
+    notes = []
     if vintage is None:
+        vintage = max(vintages)
         if len(vintages) > 1:
-            raise StoreError("store.several_vintages", path=store, held=list(vintages))
-        (vintage,) = vintages
+            held = sorted(vintages)
+            notes = [
+                finding(
+                    "store.newest", "note", str(store), year=str(vintage), other=str(held[-2]),
+                    held=[str(year) for year in held],
+                )
+            ]  # fmt: skip
     elif int(vintage) not in vintages:
         raise StoreError("store.no_vintage", path=store, vintage=vintage, held=list(vintages))
     require_vintage(int(vintage))
-    return Census(StoreData(vintages[int(vintage)]))
+    return Census(StoreData(vintages[int(vintage)]), CheckReport(notes))
 
 
 def describe_store(path: str | Path) -> pd.DataFrame:

@@ -115,7 +115,7 @@ def table(
     >>> made.rules["median_income"], made.denominators["average_income"]
     ('median', 'income_recipients')
     """
-    census.require_level(level)
+    level = census.require_level(level)
     persons = people_of(census) if people is None else people
     country = country_of(census)
     group = country.units.of_blocks(level)[persons.block] if level != "FSA" else None

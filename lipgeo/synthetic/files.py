@@ -574,8 +574,7 @@ def write_files(
     target = Path(folder)
     vintage = census.vintage
     written: list[Path] = []
-    for level in census.levels if levels is None else levels:
-        census.require_level(level)
+    for level in map(census.require_level, census.levels if levels is None else levels):
         published = boundary_file(level, vintage, boundary_type, language)
         layer = _layer(census, level, published.lang)
         written.append(_write_shapefile(layer, target / published.name, published.crs, vintage))
