@@ -1,0 +1,89 @@
+"""Damage to a store: no byte of it is read wrong in silence, and one command finds all of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import storefiles
+from commands import run
+
+import lipgeo
+from lipgeo.errors import StoreError
+from lipgeo.files import listed_files
+from lipgeo.store import add_census
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store of the toy town and a small table; not to be changed."""
+    folder = tmp_path_factory.mktemp("damage")
+    add_census(folder / "store", list(storefiles.town(folder / "files").values()))
+    return folder / "store"
+
+
+@pytest.fixture
+def own(tmp_path: Path, store: Path) -> Path:
+    """Return a copy of the store, to be damaged."""
+    return Path(shutil.copytree(store, tmp_path / "own"))
+
+
+def flip(path: Path, place: int, bit: int = 0) -> None:
+    """Flip one bit of a file."""
+    raw = bytearray(path.read_bytes())
+    raw[place] ^= 1 << bit
+    path.write_bytes(raw)
+
+
+def test_every_file_of_a_store_is_verified(own: Path):
+    """A whole store is whole; one bit of any of its files names that file and no other."""
+    whole = lipgeo.verify_store(own)
+    assert whole.ok
+    assert [one.check for one in whole] == ["intact"]
+    names = [name for name in listed_files(own) if name != ".lock"]
+    assert {"2021/DB.parquet", "2021/published.parquet", "2021/manifest.json"} < set(names)
+    for name in names:
+        raw = (own / name).read_bytes()
+        flip(own / name, len(raw) // 2)
+        (found,) = lipgeo.verify_store(own).only(severity="error")
+        # a damaged manifest says itself which file it is
+        assert found.subject in (name, ""), name
+        assert Path(name).name in found.message
+        (own / name).write_bytes(raw)
+
+
+def test_what_is_missing_or_strange_in_a_store_is_told(own: Path):
+    """A missing file is an error, a file that no manifest names a warning; both at once."""
+    (own / "2021" / "DA.parquet").unlink()
+    (own / "2021" / "said" / "mine.txt").write_text("x")
+    found = {one.check: (one.severity, one.subject) for one in lipgeo.verify_store(own)}
+    assert found == {
+        "file_missing": ("error", "2021/DA.parquet"),
+        "file_unknown": ("warning", "2021/said/mine.txt"),
+    }
+
+
+def test_no_store_to_verify(tmp_path: Path):
+    """No folder, and an empty one, are refused as everywhere."""
+    with pytest.raises(StoreError, match="does not exist"):
+        lipgeo.verify_store(tmp_path / "no")
+    with pytest.raises(StoreError, match="holds no census"):
+        lipgeo.verify_store(tmp_path)
+
+
+def test_the_command_verifies_in_both_languages(own: Path):
+    """Status 0 and a sentence where all is whole; 1, the file and what to do where it is not."""
+    done = run("census", "verify", "--store", own)
+    assert (done.returncode, done.stdout.strip()) == (
+        0, f"{own}: every file is as it was written."
+    )  # fmt: skip
+    flip(own / "2021" / "CSD.parquet", 100)
+    broken = run("census", "verify", "--store", own, "--lang", "fr")
+    assert broken.returncode == 1
+    assert "CSD.parquet est endommagé" in broken.stderr
+    assert "lipgeo census add" in broken.stderr
+    told = json.loads(run("census", "verify", "--store", own, "--json").stdout)
+    assert [one["subject"] for one in told["findings"]] == ["2021/CSD.parquet"]
+    assert told["ok"] is False
