@@ -11,6 +11,7 @@ import storefiles
 from commands import run
 
 import lipgeo
+import lipgeo.store
 from lipgeo.errors import StoreError
 from lipgeo.files import listed_files
 from lipgeo.store import add_census
@@ -87,3 +88,33 @@ def test_the_command_verifies_in_both_languages(own: Path):
     told = json.loads(run("census", "verify", "--store", own, "--json").stdout)
     assert [one["subject"] for one in told["findings"]] == ["2021/CSD.parquet"]
     assert told["ok"] is False
+
+
+def test_a_file_of_another_store_is_noticed(own: Path, tmp_path: Path):
+    """A level or totals of another store, of the very same size, are said to be another's."""
+    bound = json.loads((own / "2021" / "manifest.json").read_bytes())["store"].encode()
+    for path, read in (
+        (own / "2021" / "DB.parquet", lambda: lipgeo.open_census(own).units("DB")),
+        (
+            own / "2021" / "published.parquet",
+            lambda: len(lipgeo.open_census(own).data.meta["published"]),
+        ),
+    ):
+        whole = path.read_bytes()
+        assert bound in whole
+        path.write_bytes(whole.replace(bound, bound[::-1]))
+        with pytest.raises(StoreError, match="belongs to another store"):
+            read()
+        path.write_bytes(whole)
+    said = sorted((own / "2021" / "said").iterdir())
+    shutil.copy(said[1], said[0])
+    with pytest.raises(StoreError, match="is damaged"):
+        add_census(own, storefiles.town(tmp_path / "files")["counts"])
+
+
+def test_a_vintage_under_another_name_is_noticed(own: Path):
+    """A folder of 2021 that is called 2016 is never read as the census of 2016."""
+    (own / "2021").rename(own / "2016")
+    for read in (lipgeo.open_census, lipgeo.store.describe_store):
+        with pytest.raises(StoreError, match=r"census of 2016, as its name says, and .* of 2021"):
+            read(own)
