@@ -84,7 +84,7 @@ def store_id(of: Any) -> str:
 def store_of(path: Path) -> str | None:
     """Return the ``store`` that a Parquet file says it belongs to; ``None`` where it cannot."""
     try:
-        about = json.loads(pq.ParquetFile(path).schema_arrow.metadata[b"lipgeo"])
+        about = json.loads(pq.read_metadata(path).metadata[b"lipgeo"])
         return str(about["store"])
     # a damaged file ends in errors of every kind; what it belongs to is then not known
     except Exception:
