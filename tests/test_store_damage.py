@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import storefiles
 from commands import run
@@ -14,7 +18,7 @@ import lipgeo
 import lipgeo.store
 from lipgeo.errors import StoreError
 from lipgeo.files import listed_files
-from lipgeo.store import add_census
+from lipgeo.store import StoreData, add_census
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,20 @@ def test_what_is_missing_or_strange_in_a_store_is_told(own: Path):
         "file_missing": ("error", "2021/DA.parquet"),
         "file_unknown": ("warning", "2021/said/mine.txt"),
     }
+
+
+def test_a_store_from_before_sums_is_read_and_said_to_have_none(own: Path):
+    """Without sums the census is read as ever, and that nothing can be verified is a warning."""
+    path = own / "2021" / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    for key in ("files", "kind", "own_sha256", "store"):
+        del manifest[key]
+    path.write_text(json.dumps(manifest))
+    shutil.rmtree(own / "2021" / "sums")
+    assert lipgeo.open_census(own).counts("DB")["population"].sum() == 1000
+    (found,) = lipgeo.verify_store(own)
+    assert (found.check, found.severity) == ("no_sums", "warning")
+    assert "before its files had sums" in found.message
 
 
 def test_no_store_to_verify(tmp_path: Path):
@@ -118,3 +136,36 @@ def test_a_vintage_under_another_name_is_noticed(own: Path):
     for read in (lipgeo.open_census, lipgeo.store.describe_store):
         with pytest.raises(StoreError, match=r"census of 2016, as its name says, and .* of 2021"):
             read(own)
+
+
+def test_one_open_census_serves_threads_and_forked_children(store: Path):
+    """Eight threads, and children forked while they read, get what one alone gets."""
+    data = lipgeo.open_census(store).data
+    rows = [np.arange(at, at + 3) for at in range(10)]
+
+    def ask(census: StoreData, at: int) -> tuple[object, ...]:
+        some = rows[at % len(rows)]
+        shapes = [shape.wkb for shape in census.geometry("DB", some)]
+        return (*shapes, *census.attributes("DB", None, some)["unit_id"], *census.boxes("DB", some))
+
+    def same(at: int) -> bool:
+        return repr(ask(data, at)) == alone[at % len(rows)]
+
+    alone = [repr(ask(StoreData(store / "2021"), at)) for at in range(len(rows))]
+    with ThreadPoolExecutor(8) as pool:
+        asked = pool.map(same, range(200))
+        children = []
+        for _ in range(4 if hasattr(os, "fork") else 0):
+            child = os.fork()
+            if not child:
+                code = 1
+                try:
+                    signal.alarm(50)
+                    code = 0 if all(map(same, range(40))) else 2
+                finally:
+                    os._exit(code)
+            children.append(child)
+        assert all(asked)
+    assert [os.waitstatus_to_exitcode(os.waitpid(one, 0)[1]) for one in children] == (
+        [0] * len(children)
+    )

@@ -113,7 +113,7 @@ def _verify_folder(
                 key, severity, f"{subject}/{name}", file=path, again=say(f"files.again_{form.name}")
             )
     if unsealed:
-        yield finding("store.no_sums", "warning", subject, files=unsealed, folder=folder)
+        yield finding("store.no_sums", "warning", subject, files=len(unsealed), folder=folder)
     elif not wrong:
         size = sum(_size(path) for path in _paths(folder))
         yield finding(
