@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,6 +48,7 @@ from lipgeo.readers.statcan.profile_files import is_profile
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.variables import known_variables
+from lipgeo.workplace import scratch_folder
 
 __all__ = ["as_units_by_rows", "read_table"]
 
@@ -356,7 +356,7 @@ def _plain_file(path: Path) -> Iterator[Path]:
         ]
         if len(tables) != 1:
             raise FileError("readers.tables_in_zip", path=path, tables=tables)
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch_folder() as folder:
             inner = Path(folder, Path(tables[0]).name)
             with (
                 tell_damage(FileError, "readers.broken_zip", path=path),

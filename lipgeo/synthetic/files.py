@@ -8,7 +8,6 @@ correspondence file 92-156 links two censuses of one made country.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -35,6 +34,7 @@ from lipgeo.readers.statcan.columns import facts as layout_facts
 from lipgeo.store.catalogue import boundary_file, table_file
 from lipgeo.synthetic.census import Country, country_of
 from lipgeo.synthetic.figures import MadeTable
+from lipgeo.workplace import scratch_folder
 
 __all__ = [
     "block_fields",
@@ -500,7 +500,7 @@ def write_correspondence(
     path = Path(folder) / name
     stem = path.stem.removesuffix("_txt").removesuffix("_csv")
     member = f"{stem}/{stem}.csv" if written["folder"] else f"{stem}.csv"
-    with file_in_one_step(path) as zipped, tempfile.TemporaryDirectory() as place:
+    with file_in_one_step(path) as zipped, scratch_folder() as place:
         text = Path(place) / "table.csv"
         named.to_csv(text, index=False, encoding="utf-8", lineterminator="\r\n")
         write_zip(zipped, {member: text})
@@ -684,7 +684,7 @@ def _write_shapefile(layer: gpd.GeoDataFrame, path: Path, crs: str, vintage: int
     """Write a zipped shapefile; that of old censuses in Windows-1252 without a word about it."""
     if crs != layer.crs.to_string():
         layer = layer.to_crs(crs)
-    with file_in_one_step(path) as zipped, tempfile.TemporaryDirectory() as folder:
+    with file_in_one_step(path) as zipped, scratch_folder() as folder:
         shape = Path(folder) / f"{path.stem}.shp"
         written = layout_facts()["boundaries"][str(vintage)]
         pyogrio.write_dataframe(layer, shape, driver="ESRI Shapefile", encoding=written["encoding"])
@@ -699,7 +699,7 @@ def _write_table(fields: pd.DataFrame, described: Layout, path: Path, vintage: i
     """Write a zipped table."""
     ending = ".txt" if described.form == "fixed" else ".csv"
     name = path.stem.removesuffix("_txt").removesuffix("_csv") + ending
-    with file_in_one_step(path) as zipped, tempfile.TemporaryDirectory() as folder:
+    with file_in_one_step(path) as zipped, scratch_folder() as folder:
         table = Path(folder) / name
         write_layout(fields, described.name, vintage, table)
         write_zip(zipped, {name: table})
