@@ -34,6 +34,7 @@ from lipgeo.words import say
 from lipgeo.workplace import KEPT, MOVES, NEW, OLD, clear_litter, exchange, roll_back, workplace
 
 __all__ = [
+    "MAKER",
     "MANIFEST",
     "WORKBOOK_PROPERTIES",
     "CsvStyle",
@@ -583,6 +584,8 @@ _OUR_COLUMNS = (
     {"area_id", "variable", "year", "baseline", "change"},
     {"area_id", "variable", "area_share", "rule"},
 )
+#: the whole header of the totals of a made census
+_OUR_HEADER = re.compile(r"\w+U?ID,population,dwellings,households")
 
 
 def require_free_file(
@@ -645,7 +648,8 @@ def _is_our_file(path: Path) -> bool:
         return marks[ending].encode() in head + tail
     line = head.decode("utf-8-sig", "replace").partition("\n")[0]
     named = {name.strip().strip('"') for name in re.split("[,;]", line)}
-    return any(columns <= named for columns in _OUR_COLUMNS)
+    made = _OUR_HEADER.fullmatch(line.strip()) and path.name.startswith("population_dwellings_")
+    return bool(made) or any(columns <= named for columns in _OUR_COLUMNS)
 
 
 def _is_our_workbook(path: Path) -> bool:
