@@ -7,7 +7,6 @@ rows, the rest in its schema. Estimates are a workbook for people, CSV files, or
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +40,7 @@ from lipgeo.files import (
     write_workbook,
 )
 from lipgeo.report import CheckReport
+from lipgeo.sealing import NO_SUM, OWN_SUM, has_seal, is_sealed, seal
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.results import FLAGS
 from lipgeo.tables.variables import missing_symbols
@@ -255,8 +255,6 @@ def _flags() -> pd.DataFrame:
 VERSION = 2
 _PARTS = ("overlaps", "quality", "sources")
 _KIND = "lipgeo crosswalk"
-_NO_SUM = "0" * 64
-_SUM_MARK = b'"own_sha256": "'
 
 
 def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = False) -> None:
@@ -281,8 +279,7 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
 
     Notes
     -----
-    The file holds the SHA-256 of its own bytes with 64 zeros in the place of that sum
-    (``own_sha256``, the last key under ``lipgeo``), as manifests do.
+    The file holds a sum of itself, as manifests do (:mod:`lipgeo.sealing`).
     """
     require_free_file(require_path(path), replace=replace)
     remainder, sources = crosswalk.remainder, crosswalk.sources
@@ -301,7 +298,7 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
     }
     if crosswalk.coarse is not None:
         document["coarse"] = _pack_frame(pd.DataFrame({"share": crosswalk.coarse}))
-    document |= {"kind": _KIND, "own_sha256": _NO_SUM}  # the sum last: it is looked for from behind
+    document |= {"kind": _KIND, OWN_SUM: NO_SUM}
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
     schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
     with file_in_one_step(path) as temporary:
@@ -311,26 +308,7 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
             compression="zstd",
             write_page_checksum=True,
         )
-        raw = temporary.read_bytes()
-        with temporary.open("r+b") as file:
-            file.seek(_sum_place(raw))
-            file.write(hashlib.sha256(raw).hexdigest().encode())
-
-
-def _sum_place(raw: bytes) -> int:
-    """Return where a file holds the sum of itself, -1 where it holds none."""
-    at = raw.rfind(_SUM_MARK)
-    return at if at < 0 else at + len(_SUM_MARK)
-
-
-def _is_as_written(raw: bytes) -> bool:
-    """Whether the sum that a file holds of itself fits."""
-    at = _sum_place(raw)
-    end = at + len(_NO_SUM)
-    digest = hashlib.sha256(raw[:at])
-    digest.update(_NO_SUM.encode())
-    digest.update(memoryview(raw)[end:])
-    return at >= 0 and raw[at:end] == digest.hexdigest().encode()
+        temporary.write_bytes(seal(temporary.read_bytes()))
 
 
 def read_crosswalk(path: str | Path) -> Crosswalk:
@@ -351,7 +329,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
         document: dict[str, Any] = json.loads(footer[b"lipgeo"])
         version = int(document["version"])
     # one from before files had a sum of themselves says neither its kind nor a sum
-    if (_sum_place(raw) >= 0 or "kind" in document) and not _is_as_written(raw):
+    if (has_seal(raw) or "kind" in document) and not is_sealed(raw):
         raise FileError("store.crosswalk.changed", path=place)
     if version > VERSION:
         raise FileError("store.crosswalk.newer", path=place, found=version, known=VERSION)
