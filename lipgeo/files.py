@@ -30,7 +30,7 @@ import xlsxwriter
 from lipgeo._version import __version__
 from lipgeo.errors import LipgeoError, OutputError
 from lipgeo.report import Faults
-from lipgeo.sealing import NO_SUM, OWN_SUM, is_sealed, seal
+from lipgeo.sealing import NO_SUM, OWN_SUM, has_seal, is_sealed, seal
 from lipgeo.words import say
 from lipgeo.workplace import KEPT, MOVES, NEW, OLD, clear_litter, exchange, roll_back, workplace
 
@@ -52,6 +52,7 @@ __all__ = [
     "listed_files",
     "output_error",
     "read_manifest",
+    "read_sealed_parquet",
     "require_as_written",
     "require_free",
     "require_free_file",
@@ -63,6 +64,7 @@ __all__ = [
     "unguard_csv",
     "write_csv",
     "write_manifest",
+    "write_sealed_parquet",
     "write_workbook",
     "write_zip",
 ]
@@ -404,6 +406,46 @@ def write_manifest(
 def sealed_json(content: Mapping[str, Any], *, sort: bool = True) -> bytes:
     """Return JSON that holds a sum of itself (:mod:`lipgeo.sealing`)."""
     return seal(json_text({**content, OWN_SUM: NO_SUM}, sort=sort).encode())
+
+
+def write_sealed_parquet(
+    table: pa.Table, path: Path, about: Mapping[str, Any], **options: Any
+) -> None:
+    """Write a Parquet file that holds a sum of itself, in the schema under ``lipgeo``.
+
+    Parameters
+    ----------
+    table
+        What to write.
+    path
+        The file to write (an edge caller moves it into place).
+    about
+        What else stands under ``lipgeo``; ``kind`` says what the file is.
+    **options
+        As :func:`pyarrow.parquet.write_table` takes them.
+    """
+    held = {b"lipgeo": json.dumps({**about, OWN_SUM: NO_SUM}).encode()}
+    schema = {**(table.schema.metadata or {}), **held}
+    pq.write_table(table.replace_schema_metadata(schema), path, write_page_checksum=True, **options)
+    path.write_bytes(seal(path.read_bytes()))
+
+
+def read_sealed_parquet(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+    """Read a Parquet file and what stands under ``lipgeo``; one without a sum is read as it is.
+
+    Raises
+    ------
+    ValueError
+        The file is not as it was written.
+    """
+    raw = path.read_bytes()
+    # Arrow's own copy of the schema stands in the file too: the footer is what is summed
+    footer = pq.read_metadata(pa.BufferReader(raw)).metadata or {}
+    about = json.loads(footer.get(b"lipgeo", b"{}"))
+    # one from before files held a sum of themselves says neither its kind nor a sum
+    if (has_seal(raw) or _KIND in about) and not is_sealed(raw):
+        raise ValueError(say("files.own_sum"))
+    return pq.read_table(pa.BufferReader(raw), page_checksum_verification=True), about
 
 
 def is_as_written(raw: bytes, manifest: Mapping[str, Any], mark: str = _KIND) -> bool:

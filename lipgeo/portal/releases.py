@@ -28,11 +28,13 @@ from lipgeo.files import (
     folder_in_one_step,
     is_as_written,
     output_error,
+    read_sealed_parquet,
     sealed_json,
     sha256_of,
+    write_sealed_parquet,
 )
 from lipgeo.portal.observations import COLUMNS, KEY, NUMBERS, no_observations
-from lipgeo.sealing import NO_SUM, OWN_SUM, has_seal, is_sealed, seal
+from lipgeo.sealing import is_sealed
 from lipgeo.workplace import clear_litter, lock_file
 
 __all__ = ["Release", "ReleaseStore"]
@@ -186,13 +188,7 @@ class ReleaseStore:
         if not path.is_file():
             return pd.DataFrame(columns=list(SEEN_COLUMNS), dtype=object)
         with tell_damage(StoreError, "portal.ledger_damaged", path=path):
-            raw = path.read_bytes()
-            parquet = pq.ParquetFile(pa.BufferReader(raw))
-            about = parquet.metadata.metadata or {}
-            # one from before there were sums has neither
-            if (has_seal(raw) or b"lipgeo" in about) and not is_sealed(raw):
-                raise StoreError("portal.ledger_damaged", path=path)
-            return parquet.read().to_pandas().astype(object)
+            return read_sealed_parquet(path)[0].to_pandas().astype(object)
 
     def remember_build(self, build: Mapping[str, Any], public: pd.DataFrame | None) -> None:
         """Write down that something was built; the caller holds the lock."""
@@ -201,10 +197,7 @@ class ReleaseStore:
             whole = pd.concat([self.seen, there[list(SEEN_COLUMNS)]]).drop_duplicates()
             with file_in_one_step(self.folder / _SEEN) as path:
                 table = pa.Table.from_pandas(whole, preserve_index=False)
-                about = {b"lipgeo": json.dumps({_SEALED: "lipgeo seen", OWN_SUM: NO_SUM}).encode()}
-                about |= table.schema.metadata or {}
-                pq.write_table(table.replace_schema_metadata(about), path, write_page_checksum=True)
-                path.write_bytes(seal(path.read_bytes()))
+                write_sealed_parquet(table, path, {"kind": "lipgeo seen"})
         kept = [one for one in self.builds if one["path"] != build["path"]]
         with file_in_one_step(self.folder / _BUILDS) as path:
             path.write_bytes(_ledger([*kept, dict(build)]))

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet
 import pyogrio
 
 from lipgeo.errors import FileError, TableError, require_path, tell_damage
-from lipgeo.files import unguard_csv
+from lipgeo.files import read_sealed_parquet, unguard_csv
 from lipgeo.readers.workbooks import open_workbook
 from lipgeo.tables.estimates import COLUMNS
 from lipgeo.tables.variables import Variable, look_up_variable
@@ -125,7 +124,7 @@ def _typed(given: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    return pyarrow.parquet.ParquetFile(path).read().to_pandas(), []
+    return read_sealed_parquet(path)[0].to_pandas(), []
 
 
 def _text(path: Path) -> tuple[pd.DataFrame, list[str]]:

@@ -32,15 +32,16 @@ from lipgeo.files import (
     folder_in_one_step,
     json_text,
     read_manifest,
+    read_sealed_parquet,
     require_free,
     require_free_file,
     unguard_csv,
     write_csv,
     write_manifest,
+    write_sealed_parquet,
     write_workbook,
 )
 from lipgeo.report import CheckReport
-from lipgeo.sealing import NO_SUM, OWN_SUM, has_seal, is_sealed, seal
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.results import FLAGS
 from lipgeo.tables.variables import missing_symbols
@@ -115,7 +116,8 @@ def write_estimates(
     results = _name_areas(estimates.frame, names)
     if target.suffix.lower() == ".parquet":
         with file_in_one_step(target) as temporary:
-            results.to_parquet(temporary, index=False, write_page_checksum=True)
+            table = pa.Table.from_pandas(results, preserve_index=False)
+            write_sealed_parquet(table, temporary, {"kind": "lipgeo estimates"})
         return [target]
     if target.suffix.lower() == ".gpkg":
         _write_shapes(estimates, target, names, shapes)
@@ -254,7 +256,6 @@ def _flags() -> pd.DataFrame:
 #: of the layout of the file, raised when an older lipgeo could not read it
 VERSION = 2
 _PARTS = ("overlaps", "quality", "sources")
-_KIND = "lipgeo crosswalk"
 
 
 def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = False) -> None:
@@ -291,6 +292,7 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
         "sources": sources.assign(remainder=rest.to_numpy(np.float64)),
     }
     document = {
+        "kind": "lipgeo crosswalk",
         "version": VERSION,
         "meta": dict(crosswalk.meta),
         "report": crosswalk.report.to_records(),
@@ -298,17 +300,9 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
     }
     if crosswalk.coarse is not None:
         document["coarse"] = _pack_frame(pd.DataFrame({"share": crosswalk.coarse}))
-    document |= {"kind": _KIND, OWN_SUM: NO_SUM}
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
-    schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
     with file_in_one_step(path) as temporary:
-        pq.write_table(
-            table.replace_schema_metadata(schema),
-            temporary,
-            compression="zstd",
-            write_page_checksum=True,
-        )
-        temporary.write_bytes(seal(temporary.read_bytes()))
+        write_sealed_parquet(table, temporary, document, compression="zstd")
 
 
 def read_crosswalk(path: str | Path) -> Crosswalk:
@@ -323,18 +317,11 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     if not place.is_file():
         raise FileError("store.crosswalk.missing", path=place)
     with tell_damage(FileError, "store.not_one", path=place):
-        raw = place.read_bytes()
-        # Arrow's own copy of the schema stands in the file too: the footer is what is summed
-        footer = pq.read_metadata(pa.BufferReader(raw)).metadata or {}
-        document: dict[str, Any] = json.loads(footer[b"lipgeo"])
+        table, document = read_sealed_parquet(place)
         version = int(document["version"])
-    # one from before files had a sum of themselves says neither its kind nor a sum
-    if (has_seal(raw) or "kind" in document) and not is_sealed(raw):
-        raise FileError("store.crosswalk.changed", path=place)
     if version > VERSION:
         raise FileError("store.crosswalk.newer", path=place, found=version, known=VERSION)
     with tell_damage(FileError, "store.not_one", path=place):
-        table = pq.read_table(pa.BufferReader(raw), page_checksum_verification=True)
         parts = {name: _unpack_frame(text) for name, text in document["parts"].items()}
         if version > 1:
             rest = parts["sources"].pop("remainder")
