@@ -26,6 +26,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
+import xlsxwriter.exceptions
 
 from lipgeo._version import __version__
 from lipgeo.errors import LipgeoError, OutputError
@@ -42,6 +43,7 @@ __all__ = [
     "FolderFormat",
     "Sheet",
     "changed_files",
+    "close_workbook",
     "file_entries",
     "file_in_one_step",
     "files_in_one_move",
@@ -617,11 +619,14 @@ def require_free(
 
 #: what a file of ours says it was made by
 MAKER = "lipgeo"
-#: columns by which a table of ours is known: of estimates, of a comparison
+#: columns by which a table of ours is known: of estimates, of a comparison, of its explanation, of
+#: what estimates are made of and what was missing
 _OUR_COLUMNS = (
     {"area_id", "variable", "value", "flag"},
     {"area_id", "variable", "year", "baseline", "change"},
     {"area_id", "variable", "area_share", "rule"},
+    {"area_id", "variable", "source_id", "published", "contribution"},
+    {"area_id", "variable", "source_id", "reason", "held"},
 )
 #: the whole header of the totals of a made census
 _OUR_HEADER = re.compile(r"\w+U?ID,population,dwellings,households")
@@ -916,4 +921,19 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
             page.set_column(at, at, min(width + 2, 60), None if number else formats["text"])
         page.freeze_panes(top + 1, 0)
         page.autofilter(top, 0, top + len(sheet.frame), max(len(sheet.frame.columns) - 1, 0))
-    book.close()
+    close_workbook(book)
+
+
+def close_workbook(book: xlsxwriter.Workbook) -> None:
+    """Write a workbook out.
+
+    Raises
+    ------
+    OSError
+        The disk is full, or the place cannot be written.
+    """
+    try:
+        book.close()
+    except xlsxwriter.exceptions.FileCreateError as error:
+        found = error.args[0] if error.args else error
+        raise found if isinstance(found, OSError) else OSError(str(found)) from error

@@ -11,7 +11,7 @@ import pandas as pd
 import xlsxwriter
 
 from lipgeo.errors import FileError
-from lipgeo.files import WORKBOOK_PROPERTIES, file_in_one_step, require_free_file
+from lipgeo.files import WORKBOOK_PROPERTIES, close_workbook, file_in_one_step, require_free_file
 from lipgeo.geography.hierarchy import fold, levels_for, require_vintage, usual_vintage
 from lipgeo.readers.sheets import Sheet, read_sheet
 from lipgeo.registry.table import open_registry
@@ -119,7 +119,7 @@ def write_template(
         _units_sheet(book.add_worksheet(UNITS), formats)
         _about_sheet(book.add_worksheet(ABOUT), formats, known)
         _help_sheet(book.add_worksheet(HELP), formats)
-        book.close()
+        close_workbook(book)
     return Path(path)
 
 
