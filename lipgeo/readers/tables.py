@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,6 +48,7 @@ from lipgeo.readers.statcan.profile_files import is_profile
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.variables import known_variables
+from lipgeo.workplace import scratch_folder
 
 __all__ = ["as_units_by_rows", "read_table"]
 
@@ -365,7 +365,7 @@ def _plain_file(path: Path, level: str | None) -> Iterator[Path]:
             known = sorted({str(code) for name in tables if (code := _level_named(name))})
             key = "readers.levels_in_zip" if level is None and known else "readers.tables_in_zip"
             raise FileError(key, path=path, tables=tables, levels=known)
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch_folder() as folder:
             inner = Path(folder, Path(tables[0]).name)
             with (
                 tell_damage(FileError, "readers.broken_zip", path=path),

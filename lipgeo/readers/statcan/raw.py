@@ -8,7 +8,6 @@ from __future__ import annotations
 import glob
 import re
 import shutil
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ from lipgeo.readers.sniff import TextForm, TextSource, sniff
 from lipgeo.readers.statcan.columns import Layout, layouts
 from lipgeo.readers.text import lines_of_rows, read_fixed_table, read_text_table
 from lipgeo.report import CheckReport, finding
+from lipgeo.workplace import scratch_folder
 
 __all__ = ["Raw", "extract_member", "open_member", "raw_of_frame", "read_raw"]
 
@@ -75,7 +75,7 @@ def open_member(path: Path, member: str) -> BinaryIO:
 @contextmanager
 def extract_member(path: Path, member: str) -> Iterator[Path]:
     """Give a copy of a member, with its ``.cpg``, for the length of a block."""
-    with tempfile.TemporaryDirectory(prefix="lipgeo-") as folder:
+    with scratch_folder() as folder:
         # a .dbf takes its .cpg along, whatever the case of its ending
         stem = str(PurePosixPath(member).with_suffix("")).lower()
         with zipfile.ZipFile(path) as archive:
