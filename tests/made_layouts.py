@@ -97,7 +97,9 @@ UNITS_2021 = [
 ]
 
 
-def profile_2021(language: str = "en", *, intervals: bool = False) -> str:
+def profile_2021(
+    language: str = "en", *, intervals: bool = False, rows_of: Sequence[Any] = PROFILE_2021
+) -> str:
     """Return a Census Profile of 2021: English or French, plain or with confidence intervals."""
     values = _INTERVALS if intervals else _VALUES_2021[language]
     symbol = "SYMBOL" if language == "en" else "SYMBOLE"
@@ -106,7 +108,7 @@ def profile_2021(language: str = "en", *, intervals: bool = False) -> str:
     ]
     for dguid, code, level, name in UNITS_2021:
         said = level if language == "en" else "Subdivision de recensement"
-        for id, english, french, count, rate in PROFILE_2021:
+        for id, english, french, count, rate in rows_of:
             words = english if language == "en" else french
             cells: list[str] = []
             for value in values:
@@ -129,7 +131,7 @@ PROFILE_2016 = [
 ]
 
 
-def profile_2016(language: str = "en") -> str:
+def profile_2016(language: str = "en", rows_of: Sequence[Any] = PROFILE_2016) -> str:
     """Return a Census Profile of 2016 by dissemination area, every header in quotes."""
     if language == "en":
         dim = "Profile of Dissemination Areas (2247)"
@@ -148,7 +150,7 @@ def profile_2016(language: str = "en") -> str:
                  "Dim: Sexe (3): Membre ID: [3]: Sexe féminin"]  # fmt: skip
     rows: list[Sequence[object]] = [[*header, *sexes]]
     for code in ("24660001", "24660002"):
-        for id, english, french, total in PROFILE_2016:
+        for id, english, french, total in rows_of:
             words = english if language == "en" else french
             rows.append([2016, code, "4", code, 2.1, 3.4, "00000", " ", code, words, id, 1, total,
                          "...", "..."])  # fmt: skip
