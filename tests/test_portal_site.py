@@ -306,7 +306,7 @@ def test_the_map_draws_what_may_be_shown(tmp_path):
     assert all(one.path for one in members)
     assert all(one.point for one in public if not one.path)
     # the largest first: what lies in another is drawn over it and can be reached
-    assert [one.key[0] for one in members][0] == "town"
+    assert members[0].key[0] == "town"
     for one in members:
         corners = [float(x) for x in re.findall(r"[\d.]+", one.path)]
         assert all(0 <= corner <= 800 for corner in corners)
