@@ -161,8 +161,10 @@ def test_names_stand_as_typed(site):
     """Markup and templates in a name are text on every page."""
     for page in site.rglob("*.html"):
         text = page.read_text("utf-8")
-        assert "<script" not in text
-        assert "42" not in text
+        assert "<script>alert" not in text
+        assert "42 #strong" not in text
+    for data in site.rglob("*.js"):
+        assert "<" not in data.read_text("utf-8")
     assert EVIL in html.unescape((site / "west.html").read_text("utf-8"))
 
 

@@ -19,9 +19,26 @@ import pandas as pd
 
 from lipgeo.portal.areas import UNCONFIRMED
 from lipgeo.portal.dictionary import Dictionary
+from lipgeo.portal.differences import Measured, difference
 from lipgeo.words import catalogue, language, number, say
 
-__all__ = ["HEADS", "AreaBlocks", "Topic", "area_blocks", "area_name", "slug_of", "topic_name"]
+__all__ = [
+    "HEADS",
+    "AreaBlocks",
+    "Topic",
+    "area_blocks",
+    "area_name",
+    "form_of",
+    "measured",
+    "period_text",
+    "range_text",
+    "slug_of",
+    "source_text",
+    "subject_text",
+    "topic_name",
+    "value_text",
+    "written",
+]
 
 #: columns of every table of numbers
 HEADS = ("indicator", "place", "period", "value", "range", "out_of", "origin", "source")
@@ -41,10 +58,7 @@ _SMALL = ("fewer_than_10", "small_denominator", "small_base")
 _LEADING = ("population", "immigrants", "recent_immigrants")
 _TOLD = (*_LEADING, "npr")
 #: names of the site's own pages
-_PAGES = ("index", "releases", "methods", "glossary")
-#: percentage points between which nothing is called higher or lower: with ranges, without
-_LEAST_POINTS = 1.0
-_CLOSE_POINTS = 2.0
+_PAGES = ("index", "releases", "methods", "glossary", "indicators", "compare", "search")
 
 
 @dataclass(frozen=True)
@@ -136,7 +150,8 @@ def slug_of(area_id: str, definition: str) -> str:
     if all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part) for part in parts):
         # two hyphens stand in no part, so "a-b" and "a" as "b" differ
         plain = "--".join(parts)
-        if len(plain) <= _LONGEST_SLUG and plain not in _PAGES:
+        free = plain not in _PAGES and not plain.startswith("indicator--")
+        if len(plain) <= _LONGEST_SLUG and free:
             return plain
     whole = "-".join(parts)
     bare = unicodedata.normalize("NFKD", whole).encode("ascii", "ignore").decode().lower()
@@ -148,19 +163,20 @@ def slug_of(area_id: str, definition: str) -> str:
 # ---------------------------------------------------------------------- one number in words
 
 
-def _bounds(row: pd.Series) -> tuple[float, float, bool]:
+def _bounds(row: Any) -> tuple[float, float, bool]:
     """Return the range of a number, and whether it is the likely one."""
     if pd.notna(row["likely_lower"]) and pd.notna(row["likely_upper"]):
         return float(row["likely_lower"]), float(row["likely_upper"]), True
     return float(row["lower"]), float(row["upper"]), False
 
 
-def _written(value: float, rule: str, decimals: int) -> str:
+def written(value: float, rule: str, decimals: int) -> str:
+    """Return a value as its rule is written."""
     text = number(value, decimals)
     return say("site.percent", value=text) if rule in ("percent", "rate", "change") else text
 
 
-def _alone(row: pd.Series) -> bool:
+def _alone(row: Any) -> bool:
     """Whether a number may stand without its range: in sentences and large.
 
     The coverage of an estimate's range is not known to a portal, so no estimate stands alone.
@@ -173,11 +189,12 @@ def _alone(row: pd.Series) -> bool:
     )
 
 
-def _small(row: pd.Series) -> str:
+def _small(row: Any) -> str:
     return next((one for one in str(row["flags"]).split(";") if one in _SMALL), "")
 
 
-def _value_text(row: pd.Series, rule: str, decimals: int) -> str:
+def value_text(row: Any, rule: str, decimals: int) -> str:
+    """Return a number in words, or why there is none; an estimate is told by its range alone."""
     small = _small(row)
     if small:
         return say(f"site.{small}")
@@ -189,19 +206,21 @@ def _value_text(row: pd.Series, rule: str, decimals: int) -> str:
         low, high, _ = _bounds(row)
         known = pd.notna(low) and pd.notna(high)
         return say("site.only_range") if known else say("site.no_range")
-    text = _written(float(row["value"]), rule, decimals)
+    text = written(float(row["value"]), rule, decimals)
     return say("site.beside", value=text, words=words) if words else text
 
 
-def _range_text(row: pd.Series, rule: str, decimals: int) -> str:
+def range_text(row: Any, rule: str, decimals: int) -> str:
+    """Return the range of a number in words, empty where it has none."""
     low, high, likely = _bounds(row)
     if pd.isna(low) or pd.isna(high) or pd.isna(row["value"]) or _small(row):
         return ""
-    texts = {"low": _written(low, rule, decimals), "high": _written(high, rule, decimals)}
+    texts = {"low": written(low, rule, decimals), "high": written(high, rule, decimals)}
     return say("site.range_likely", **texts) if likely else say("site.range", **texts)
 
 
-def _period_text(row: pd.Series) -> str:
+def period_text(row: Any) -> str:
+    """Return what a number is of: a census, a period, and the year of its dollars."""
     period = str(row["period"])
     census = row["origin"] != "reported" and re.fullmatch(r"\d{4}", period)
     text = say("site.census", year=period) if census else period
@@ -210,7 +229,8 @@ def _period_text(row: pd.Series) -> str:
     return text
 
 
-def _subject(row: pd.Series, name: str) -> str:
+def subject_text(row: Any, name: str) -> str:
+    """Return the indicator's name with category, group and gender."""
     parts = [name, str(row["category"])]
     parts += [
         say(f"site.{kind}_{row[kind]}")
@@ -220,7 +240,8 @@ def _subject(row: pd.Series, name: str) -> str:
     return say("site.joined_by", parts=" – ".join(one for one in parts if one))
 
 
-def _source_text(row: pd.Series) -> str:
+def source_text(row: Any) -> str:
+    """Return where a number comes from."""
     parts = {"source": row["source"] or say("site.no_source"), "release": row["release"]}
     return say("site.source", **parts)
 
@@ -239,20 +260,12 @@ def _newest(rows: pd.DataFrame, code: str) -> pd.Series | None:
     return None if mine.empty else mine.sort_values("period", kind="stable").iloc[-1]
 
 
-def _verdict(mine: pd.Series, other: pd.Series) -> str:
-    """Return ``higher``, ``lower`` or ``close``, as sure as the ranges let it be."""
-    apart = float(mine["value"]) - float(other["value"])
-    (low, high, _), (least, most, _) = _bounds(mine), _bounds(other)
-    known = not np.isnan([low, high]).any() or not np.isnan([least, most]).any()
-    if known:
-        # a side without a range is taken at its value
-        low, high = (float(mine["value"]) if np.isnan(one) else one for one in (low, high))
-        least, most = (float(other["value"]) if np.isnan(one) else one for one in (least, most))
-        sure = low - most > 0 or high - least < 0
-        close = not sure or abs(apart) < _LEAST_POINTS
-    else:
-        close = abs(apart) < _CLOSE_POINTS
-    return "close" if close else "higher" if apart > 0 else "lower"
+def measured(row: Any) -> Measured:
+    """Return a number with its range: NaN where it is missing, marked or kept small."""
+    if row["symbol"] not in ("", "r") or _small(row):
+        return Measured(np.nan)
+    low, high, likely = _bounds(row)
+    return Measured(float(row["value"]), low, high, likely)
 
 
 def _sentences(
@@ -266,9 +279,9 @@ def _sentences(
         row = _newest(rows, code)
         if row is None:
             continue
-        rule, decimals = _form(dictionary, code)
-        value = _written(float(row["value"]), rule, decimals)
-        when, origin = _period_text(row), say(f"site.origin_{row['origin']}")
+        rule, decimals = form_of(dictionary, code)
+        value = written(float(row["value"]), rule, decimals)
+        when, origin = period_text(row), say(f"site.origin_{row['origin']}")
         told.append(say(f"site.says_{code}", value=value, period=when, origin=origin))
         if code in _LEADING:
             label = say("site.large", name=dictionary.name(code), period=when, origin=origin)
@@ -278,12 +291,14 @@ def _sentences(
         for name, theirs in others:
             other = _newest(theirs[theirs["period"].eq(row["period"])], code)
             if other is not None:
-                beside = _written(float(other["value"]), rule, decimals)
-                told.append(say(f"site.{_verdict(row, other)}", place=name, value=beside))
+                beside = written(float(other["value"]), rule, decimals)
+                verdict = difference(measured(row), measured(other)).verdict
+                told.append(say(f"site.{verdict}", place=name, value=beside))
     return told, large
 
 
-def _form(dictionary: Dictionary, code: str) -> tuple[str, int]:
+def form_of(dictionary: Dictionary, code: str) -> tuple[str, int]:
+    """Return the rule and the decimals of an indicator."""
     entry = dictionary[code]
     return str(entry["rule"]), int(entry["decimals"])
 
@@ -366,7 +381,7 @@ def area_blocks(
         notices.append(say("site.nothing_yet"))
     told, large = _sentences(rows, others, dictionary)
     topics = _topics(whole, dictionary)
-    sources = sorted({_source_text(row) for _, row in whole.iterrows()})
+    sources = sorted({source_text(row) for _, row in whole.iterrows()})
     releases = sorted(set(rows["release"]))
     return AreaBlocks(
         title=name,
@@ -403,19 +418,19 @@ def _topics(whole: pd.DataFrame, dictionary: Dictionary) -> list[Topic]:
     for topic in dict.fromkeys(whole["_topic"]):
         texts, cells = [], []
         for _, row in whole[whole["_topic"].eq(topic)].iterrows():
-            rule, decimals = _form(dictionary, row["indicator"])
-            subject = _subject(row, dictionary.name(row["indicator"]))
-            value = _value_text(row, rule, decimals)
+            rule, decimals = form_of(dictionary, row["indicator"])
+            subject = subject_text(row, dictionary.name(row["indicator"]))
+            value = value_text(row, rule, decimals)
             plain = pd.notna(row["value"]) and not _small(row)
             over = row["denominator_value"] if plain else np.nan
             low, high, _ = _bounds(row) if plain else (np.nan, np.nan, False)
             origin = say(f"site.origin_{row['origin']}")
             texts.append(
                 [
-                    *(subject, row["_place"], _period_text(row), value),
-                    _range_text(row, rule, decimals),
+                    *(subject, row["_place"], period_text(row), value),
+                    range_text(row, rule, decimals),
                     "" if pd.isna(over) else number(float(over)),
-                    *(origin, _source_text(row)),
+                    *(origin, source_text(row)),
                 ]
             )
             middle = row["value"] if plain and row["origin"] != "estimated" else np.nan

@@ -6,7 +6,7 @@ nothing, need no script and name no day of building: equal state gives equal byt
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from lipgeo.files import (
 )
 from lipgeo.portal.areas import UNCONFIRMED
 from lipgeo.portal.blocks import AreaBlocks, area_blocks, area_name, slug_of, topic_name
+from lipgeo.portal.dashboard import DATA, PAGES, write_dashboard
 from lipgeo.portal.observations import shown
 from lipgeo.portal.portal import Audience, Portal
 from lipgeo.report import fill_template
@@ -42,7 +43,7 @@ _MARGIN = 30.0
 
 
 @dataclass(frozen=True)
-class _State:
+class SiteState:
     """What one site is made from."""
 
     portal: Portal
@@ -82,7 +83,7 @@ class _State:
         )
 
 
-def state_of(portal: Portal, audience: Audience, census: Census | None = None) -> _State:
+def state_of(portal: Portal, audience: Audience, census: Census | None = None) -> SiteState:
     """Return what an audience may be told of a portal: its numbers and its areas."""
     frame, _ = portal.view(audience, census=census)
     frame = shown(frame)
@@ -93,7 +94,7 @@ def state_of(portal: Portal, audience: Audience, census: Census | None = None) -
         told = pd.concat([one[["area_id", "definition"]] for one in named]).drop_duplicates()
         areas = areas.merge(told, on=["area_id", "definition"], how="inner")
     areas = areas.sort_values(["area_id", "definition"], kind="stable", ignore_index=True)
-    return _State(portal, frame, areas, audience, census)
+    return SiteState(portal, frame, areas, audience, census)
 
 
 def build_site(
@@ -146,7 +147,7 @@ def build_site(
     target = require_free(require_path(path), SITE, replace=replace)
     state = state_of(portal, audience, census)
     with folder_in_one_step(target, replace=replace) as made:
-        for folder in ("fr", "downloads", "share"):
+        for folder in ("fr", "downloads", "share", DATA):
             (made / folder).mkdir()
         for lang in LANGUAGES:
             with speaking(lang):
@@ -176,17 +177,18 @@ def fill_page(title: str, **parts: Any) -> str:
     )
 
 
-def _links(state: _State, slug: str) -> list[tuple[str, str, str]]:
+def _links(state: SiteState, slug: str) -> list[tuple[str, str, str]]:
     links = [
         (state.name(name), say(f"site.page_{name}"), "")
         for name in ("index", "releases", "methods", "glossary")
     ]
+    links[1:1] = [(state.name(name), say(f"dashboard.page_{name}"), "") for name in PAGES]
     there = "fr/" if language() == "en" else "../"
     other = "fr" if language() == "en" else "en"
     return [*links, (there + state.name(slug), say("site.other_language"), other)]
 
 
-def _write_language(state: _State, made: Path) -> None:
+def _write_language(state: SiteState, made: Path) -> None:
     lang = language()
     folder = made if lang == "en" else made / "fr"
     up = "" if lang == "en" else "../"
@@ -198,10 +200,12 @@ def _write_language(state: _State, made: Path) -> None:
         (folder / state.name(slug)).write_text(text, encoding="utf-8", newline="\n")
 
     names: list[tuple[str, str, str]] = []
+    told: list[tuple[str, str, pd.Series]] = []
     for _, area in state.areas.iterrows():
         slug = slug_of(area["area_id"], area["definition"])
         blocks = state.blocks(area)
         names.append((state.name(slug), blocks.title, str(area["kind"] or "partnership")))
+        told.append((slug, blocks.title, area))
         files = _write_downloads(state, blocks, f"{slug}-{lang}", made)
         share = state.name(f"{slug}-{lang}")
         alone = fill_page(blocks.title, area=blocks)
@@ -219,7 +223,9 @@ def _write_language(state: _State, made: Path) -> None:
     ]
     data = state.name("all-numbers", "csv")
     lists.append((say("site.get_data"), [(f"{up}downloads/{data}", data)]))
-    points = _points(state)
+    places = _points(state)
+    points = [(*places[key], name) for key, name in _named(state) if key in places]
+    write_dashboard(state, made, told, places, lambda slug: _links(state, slug))
     texts = [say("site.home"), *_stamp(state)]
     if not points:
         texts.append(say("site.no_map"))
@@ -234,7 +240,7 @@ _OWN = ("partnership", "community")
 _METHODS = ("origins", "estimates", "missing", "small", "compare", "never")
 
 
-def _stamp(state: _State) -> list[str]:
+def _stamp(state: SiteState) -> list[str]:
     told = set(state.frame["release"])
     releases = state.portal.releases
     mine = releases[releases["release"].isin(told)]
@@ -244,7 +250,7 @@ def _stamp(state: _State) -> list[str]:
     return [say("site.stamp", release=newest["release"], date=newest["date"])]
 
 
-def _releases(state: _State) -> list[tuple[str, list[str], list[list[str]]]]:
+def _releases(state: SiteState) -> list[tuple[str, list[str], list[list[str]]]]:
     counts = state.frame["release"].value_counts()
     releases = state.portal.releases
     # files and licences of what nobody may see stay untold
@@ -257,7 +263,7 @@ def _releases(state: _State) -> list[tuple[str, list[str], list[list[str]]]]:
     return [(say("site.page_releases"), heads, rows)] if rows else []
 
 
-def _glossary(state: _State) -> list[tuple[str, list[str], list[list[str]]]]:
+def _glossary(state: SiteState) -> list[tuple[str, list[str], list[list[str]]]]:
     frame = state.portal.dictionary.frame
     told = frame["status"].isin(["core", "extended"]) | frame.index.isin(state.frame["indicator"])
     heads = [say(f"site.head_{one}") for one in ("indicator", "definition", "code")]
@@ -272,7 +278,7 @@ def _glossary(state: _State) -> list[tuple[str, list[str], list[list[str]]]]:
     return tables
 
 
-def _write_downloads(state: _State, blocks: AreaBlocks, stem: str, made: Path) -> list[str]:
+def _write_downloads(state: SiteState, blocks: AreaBlocks, stem: str, made: Path) -> list[str]:
     book, table = (state.name(stem, end) for end in ("xlsx", "csv"))
     if not blocks.topics:
         return []
@@ -308,13 +314,21 @@ def _tabs(blocks: AreaBlocks) -> list[str]:
 # ---------------------------------------------------------------------- the map
 
 
-def _points(state: _State) -> list[tuple[str, str, str]]:
+def _named(state: SiteState) -> list[tuple[tuple[str, str], str]]:
+    """Return area and definition of each area, and its name."""
+    return [
+        ((str(area["area_id"]), str(area["definition"])), area_name(area))
+        for _, area in state.areas.iterrows()
+    ]
+
+
+def _points(state: SiteState) -> dict[tuple[str, str], tuple[str, str]]:
     """Return a point an area: the middle of its units, each unit alike; no outline."""
     if state.census is None:
-        return []
+        return {}
     units = state.portal.units
     units = units[units["vintage"].astype(str).eq(str(state.census.vintage))]
-    found: list[tuple[float, float, str]] = []
+    found: dict[tuple[str, str], tuple[float, float]] = {}
     for _, area in state.areas.iterrows():
         if state.public and area["extent_status"] in UNCONFIRMED and not area["confirmed_by"]:
             continue
@@ -325,7 +339,8 @@ def _points(state: _State) -> list[tuple[str, str, str]]:
         places = pd.concat(parts) if parts else pd.DataFrame(columns=["x", "y"])
         places = places.dropna(subset=["x", "y"])
         if len(places):
-            found.append((places["x"].mean(), places["y"].mean(), area_name(area)))
+            key = (str(area["area_id"]), str(area["definition"]))
+            found[key] = (places["x"].mean(), places["y"].mean())
     return _on_paper(found)
 
 
@@ -335,19 +350,20 @@ def _places(census: Census, level: str, units: pd.DataFrame) -> pd.DataFrame:
     return census.units(level).reindex(units["unit_id"])[["x", "y"]]
 
 
-def _on_paper(found: Sequence[tuple[float, float, str]]) -> list[tuple[str, str, str]]:
+def _on_paper(
+    found: Mapping[tuple[str, str], tuple[float, float]],
+) -> dict[tuple[str, str], tuple[str, str]]:
     if not found:
-        return []
-    xs, ys = [one[0] for one in found], [one[1] for one in found]
+        return {}
+    xs, ys = [one[0] for one in found.values()], [one[1] for one in found.values()]
     wide, high = _MAP[0] - 2 * _MARGIN, _MAP[1] - 2 * _MARGIN
     # one scale for both axes; a single point stands in the middle
     scale = min(wide / max(max(xs) - min(xs), 1.0), high / max(max(ys) - min(ys), 1.0))
     middle = ((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2)
-    return [
-        (
+    return {
+        key: (
             f"{_MAP[0] / 2 + (x - middle[0]) * scale:.1f}",
             f"{_MAP[1] / 2 - (y - middle[1]) * scale:.1f}",
-            name,
         )
-        for x, y, name in found
-    ]
+        for key, (x, y) in found.items()
+    }
