@@ -58,7 +58,7 @@ _SMALL = ("fewer_than_10", "small_denominator", "small_base")
 _LEADING = ("population", "immigrants", "recent_immigrants")
 _TOLD = (*_LEADING, "npr")
 #: names of the site's own pages
-_PAGES = ("index", "releases", "methods", "glossary", "indicators", "compare", "search")
+_PAGES = ("index", "releases", "methods", "glossary", "indicators", "compare", "changes", "search")
 
 
 @dataclass(frozen=True)

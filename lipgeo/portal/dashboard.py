@@ -13,6 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from lipgeo.portal.blocks import topic_name
+from lipgeo.portal.changes_page import changes_parts
 from lipgeo.portal.compare_page import DATA, write_compare_page
 from lipgeo.portal.indicator_pages import indicator_parts, indicator_slug, told_indicators
 from lipgeo.report import fill_template, script_json
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["DATA", "PAGES", "write_dashboard"]
 
 #: names of the pages that every page links to
-PAGES = ("indicators", "compare", "search")
+PAGES = ("indicators", "compare", "changes", "search")
 
 
 def write_dashboard(
@@ -83,6 +84,8 @@ def write_dashboard(
         state, made, areas, links=links("compare"), lists=lists, texts=[*notice, *said]
     )
     write("compare", page)
+    parts = changes_parts(state, areas)
+    write("changes", _page(state, say("dashboard.page_changes"), links=links("changes"), **parts))
     pages = [
         (state.name(name), say(f"site.page_{name}")) for name in ("index", "releases", "methods")
     ]
