@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +19,16 @@ from typing import Any
 import pandas as pd
 
 from lipgeo.portal.areas import UNCONFIRMED, join_between, misfit_reason
-from lipgeo.portal.certainty import bounds, is_told, small_flag, verdict
+from lipgeo.portal.certainty import bounds, is_told, small_flag
 from lipgeo.portal.charts import Bar, BarGroup, Chart
 from lipgeo.portal.dictionary import Dictionary, universe_words
+from lipgeo.portal.differences import Measured, difference
 from lipgeo.portal.observations import EMPTY, ORIGINS, QUANTITY
 from lipgeo.portal.places import in_place, than_in_place
 from lipgeo.words import catalogue, language, number, say
 
 __all__ = [
+    "HEADS",
     "AreaBlocks",
     "Cell",
     "Line",
@@ -35,6 +38,7 @@ __all__ = [
     "area_name",
     "cell_of",
     "form_of",
+    "measured",
     "period_text",
     "range_text",
     "slug_of",
@@ -45,6 +49,8 @@ __all__ = [
     "written",
 ]
 
+#: columns of a table with a number a row
+HEADS = ("indicator", "place", "period", "value", "range", "out_of", "origin", "source")
 #: how symbols are named in keys of sentences
 _SYMBOL_KEYS = {
     "x": "suppressed",
@@ -59,7 +65,10 @@ _SYMBOL_KEYS = {
 _LEADING = ("population", "immigrants", "recent_immigrants")
 _TOLD = (*_LEADING, "npr")
 #: names of the site's own pages
-_PAGES = ("index", "gaps", "releases", "methods", "glossary")
+_PAGES = (
+    *("index", "gaps", "releases", "methods", "glossary", "indicators", "compare", "changes"),
+    "search",
+)
 #: rules of numbers that are shares of a whole
 _SHARES = ("percent", "rate")
 #: "one in n" is said where the share is as near to it, of itself
@@ -229,7 +238,8 @@ def slug_of(area_id: str, definition: str) -> str:
     if all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part) for part in parts):
         # two hyphens stand in no part, so "a-b" and "a" as "b" differ
         plain = "--".join(parts)
-        if len(plain) <= _LONGEST_SLUG and plain not in _PAGES:
+        free = plain not in _PAGES and not plain.startswith("indicator--")
+        if len(plain) <= _LONGEST_SLUG and free:
             return plain
     whole = "-".join(parts)
     bare = unicodedata.normalize("NFKD", whole).encode("ascii", "ignore").decode().lower()
@@ -248,7 +258,7 @@ def written(value: float, rule: str, decimals: int) -> str:
 
 
 def value_text(row: Row, rule: str, decimals: int) -> str:
-    """Return a number in words, or why there is none; most estimates are told by their range."""
+    """Return a number in words, or why there is none; most estimates are told by range alone."""
     small = small_flag(row)
     if small:
         return say(f"site.{small}")
@@ -257,7 +267,7 @@ def value_text(row: Row, rule: str, decimals: int) -> str:
     if pd.isna(row["value"]):
         return words or say("site.no_number")
     if not is_told(row):
-        return range_text(row, rule, decimals) or say("site.no_range")
+        return say("site.only_range" if range_text(row, rule, decimals) else "site.no_range")
     text = written(float(row["value"]), rule, decimals)
     return say("site.beside", value=text, words=words) if words else text
 
@@ -269,6 +279,20 @@ def range_text(row: Row, rule: str, decimals: int) -> str:
         return ""
     texts = {"low": written(low, rule, decimals), "high": written(high, rule, decimals)}
     return say("site.range_likely", **texts) if likely else say("site.range", **texts)
+
+
+def told_text(row: Row, rule: str, decimals: int) -> str:
+    """Return a number in words, its range where that is all there is, or why there is none."""
+    only = pd.notna(row["value"]) and not is_told(row)
+    return (only and range_text(row, rule, decimals)) or value_text(row, rule, decimals)
+
+
+def measured(row: Row) -> Measured:
+    """Return a number with its range: NaN where it is missing, marked or kept small."""
+    if row["symbol"] not in ("", "r") or small_flag(row):
+        return Measured(math.nan)
+    low, high, likely = bounds(row)
+    return Measured(float(row["value"]), low, high, likely)
 
 
 def count_text(row: Row, rule: str) -> str:
@@ -313,13 +337,13 @@ def source_text(row: Row) -> str:
 def cell_of(rows: Sequence[Row], rule: str, decimals: int) -> Cell:
     """Return the numbers of one quantity in words: the first counts, others are told after it."""
     row, *others = rows
-    value = value_text(row, rule, decimals)
+    value = told_text(row, rule, decimals)
     origin = say(f"site.origin_{row['origin']}")
     ranged = range_text(row, rule, decimals) if is_told(row) else ""
     details = [count_text(row, rule), ranged, origin]
     details += [
         say("site.also", origin=say(f"site.origin_{one['origin']}"),
-            value=value_text(one, rule, decimals))
+            value=told_text(one, rule, decimals))
         for one in others
     ]  # fmt: skip
     told = float(row["value"]) if is_told(row) else None
@@ -518,7 +542,7 @@ def _held_against(
         other = _newest(theirs, row["indicator"], row["period"])
         if other is None:
             continue
-        told = verdict(row, other)
+        told = difference(measured(row), measured(other)).verdict
         value = written(float(other["value"]), entry.rule, entry.decimals)
         phrase = in_place(area)
         if not phrase:
@@ -735,7 +759,7 @@ def _record(row: Row, place: str, subject: str, entry: _Indicator) -> list[Any]:
         *(row["indicator"], subject, place, row["period"]),
         *(row["value"] if told else float("nan"), low, high, base),
         say(f"site.origin_{row['origin']}"),
-        "" if told and not row["symbol"] else value_text(row, entry.rule, entry.decimals),
+        "" if told and not row["symbol"] else told_text(row, entry.rule, entry.decimals),
         *(row["source"], row["release"]),
     ]
 
@@ -787,7 +811,7 @@ def _bar(place: str, row: Row, entry: _Indicator) -> Bar | None:
     ranged = (low, high) if pd.notna(low) and pd.notna(high) else None
     if value is None and ranged is None:
         return None
-    return Bar(place, value, ranged, value_text(row, entry.rule, entry.decimals))
+    return Bar(place, value, ranged, told_text(row, entry.rule, entry.decimals))
 
 
 def _facts(material: Material, area: Any, columns: Columns) -> tuple[list[str], list[Line]]:

@@ -28,6 +28,8 @@ from lipgeo.portal.areas import UNCONFIRMED
 from lipgeo.portal.blocks import AreaBlocks, Material, area_blocks, area_name, slug_of, topic_name
 from lipgeo.portal.certainty import without_middles
 from lipgeo.portal.charts import draw_chart
+from lipgeo.portal.dashboard import DATA, write_dashboard
+from lipgeo.portal.dashboard import PAGES as NETWORK_PAGES
 from lipgeo.portal.downloads import (
     column_words,
     write_area_rows,
@@ -183,7 +185,7 @@ def build_site(
     target = require_free(require_path(path), SITE, replace=replace)
     state = state_of(portal, audience, census)
     with folder_in_one_step(target, replace=replace) as made:
-        for folder in ("fr", "downloads", "share", "embed"):
+        for folder in ("fr", "downloads", "share", "embed", DATA):
             (made / folder).mkdir()
         files = write_long_table(
             without_middles(state.whole), made / "downloads", state.stem("all-numbers"), state.title
@@ -212,7 +214,7 @@ def words_of_page() -> dict[str, str]:
 def fill_page(title: str, **parts: Any) -> str:
     """Fill a page; what is not given is not there."""
     empty: Mapping[str, Any] = {
-        "links": (), "here": None, "area": None, "topics": (), "is_facts": False, "drawing": "",
+        "links": (), "area": None, "topics": (), "is_facts": False, "drawing": "",
         "more": "", "texts": (), "places": (), "lists": (), "tables": (), "paste": (),
         "footer": say("site.footer"),
     }  # fmt: skip
@@ -235,11 +237,16 @@ def drawn_topics(blocks: AreaBlocks) -> list[dict[str, Any]]:
     ]
 
 
-def _links(state: SiteState, slug: str) -> list[tuple[str, str, str]]:
-    links = [(state.name(name), say(f"site.page_{name}"), "") for name in PAGES]
+def _links(state: SiteState, slug: str) -> list[tuple[str, str, str, bool]]:
+    """Return address, word, other language and whether it is this page, of each link on top."""
+    named = [("site", PAGES[0]), *(("dashboard", one) for one in NETWORK_PAGES)]
+    named += [("site", one) for one in PAGES[1:]]
+    links = [
+        (state.name(name), say(f"{room}.page_{name}"), "", name == slug) for room, name in named
+    ]
     there = "fr/" if language() == "en" else "../"
     other = "fr" if language() == "en" else "en"
-    return [*links, (there + state.name(slug), say("site.other_language"), other)]
+    return [*links, (there + state.name(slug), say("site.other_language"), other, False)]
 
 
 def _write_language(state: SiteState, made: Path, files: Sequence[str]) -> None:
@@ -252,15 +259,16 @@ def _write_language(state: SiteState, made: Path, files: Sequence[str]) -> None:
         if parts.get("area") is None:
             notice = [] if state.public else [say("site.members_only")]
             parts["texts"] = [*notice, *parts.get("texts", ())]
-        here = PAGES.index(slug) if slug in PAGES else None
-        text = fill_page(title, links=_links(state, slug), here=here, **parts)
+        text = fill_page(title, links=_links(state, slug), **parts)
         (folder / state.name(slug)).write_text(text, encoding="utf-8", newline="\n")
 
     names: list[tuple[str, str, str]] = []
+    told: list[tuple[str, str, Any]] = []
     for area in state.areas.to_dict("records"):
         slug = slug_of(area["area_id"], area["definition"])
         blocks = area_blocks(material, area)
         names.append((state.name(slug), _listed_name(area), str(area["kind"] or "partnership")))
+        told.append((slug, _listed_name(area), area))
         topics = drawn_topics(blocks)
         alone = state.name(f"{slug}-{lang}")
         text = fill_page(blocks.title, area=blocks, topics=topics)
@@ -285,6 +293,8 @@ def _write_language(state: SiteState, made: Path, files: Sequence[str]) -> None:
     ]
     lists.append((say("site.get_data"), [(f"{up}downloads/{one}", one) for one in files]))
     places = _places(state)
+    at = {one["key"]: (one["x"], one["y"]) for one in places}
+    write_dashboard(state, made, told, at, lambda slug: _links(state, slug))
     texts = [say("site.home"), *_stamp(state)]
     if not places:
         texts.append(say("site.no_map"))
@@ -393,7 +403,8 @@ def _places(state: SiteState) -> list[dict[str, Any]]:
     names = {(str(one["area_id"]), str(one["definition"])): one for one in areas.to_dict("records")}
     return [
         {
-            "address": state.name(slug_of(*place.key)), "name": _listed_name(names[place.key]),
+            "key": place.key, "address": state.name(slug_of(*place.key)),
+            "name": _listed_name(names[place.key]),
             "path": place.path, "point": place.point, "x": place.x, "y": place.y,
         }
         for place in places_of(areas, state.portal.units, state.census, public=state.public)
