@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -144,6 +145,7 @@ class Portal(Shown):
         self.folder = folder
         self.store = ReleaseStore(folder / RELEASES)
         self._dictionary: tuple[tuple[tuple[str, str], ...], Dictionary] | None = None
+        self._viewed: tuple[Any, Census | None, tuple[pd.DataFrame, CheckReport]] | None = None
 
     @cached_property
     def book(self) -> PortalBook:
@@ -657,7 +659,14 @@ class Portal(Shown):
             Says what areas listed at different levels have in common; without it such pairs are
             told as not compared (``not_compared``).
         """
-        return gate(self, self._all(release), audience, census)
+        # what may be shown is asked for once a document: it stays while nothing behind it changes
+        state = (audience, release, _today(), self.store.state)
+        kept = self._viewed
+        if kept is None or kept[0] != state or kept[1] is not census:
+            kept = (state, census, gate(self, self._all(release), audience, census))
+            self._viewed = kept
+        frame, report = kept[2]
+        return frame.copy(), report
 
     def check(self, audience: Audience = "public", *, census: Census | None = None) -> CheckReport:
         """Check what would be shown to an audience: disclosure, licence, comparability, names.
@@ -917,7 +926,7 @@ class Portal(Shown):
             self.store.remember_build(
                 {
                     "kind": kind,
-                    "path": str(path),
+                    "path": _beside(path, self.folder),
                     "audience": audience,
                     "number": newest,
                     "date": _today(),
@@ -965,6 +974,13 @@ def _records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
         {key: (value.item() if hasattr(value, "item") else value) for key, value in row.items()}
         for row in plain.to_dict("records")
     ]
+
+
+def _beside(path: str | Path, folder: Path) -> str:
+    """Return a path as it is told from a portal: relative where both may move together."""
+    whole, home = Path(path).resolve(), folder.resolve()
+    near = whole.is_relative_to(home.parent)
+    return Path(os.path.relpath(whole, home)).as_posix() if near else str(path)
 
 
 def _parted(text: str) -> list[str]:
