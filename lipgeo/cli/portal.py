@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lipgeo.cli import network
 from lipgeo.cli import options as o
 from lipgeo.cli.groups import WholeSummaries
 from lipgeo.cli.reporting import (
@@ -271,3 +272,6 @@ def indicators(
         print_json(frame.to_dict("records"))
     else:
         print_frame(frame[["code", "topic", f"name_{lang.value}"]])
+
+
+app.command(help=say("cli.help_portal_changes"))(network.changes)
