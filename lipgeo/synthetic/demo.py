@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 
 from lipgeo import synthetic
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.boundary.fit import fit_boundaries
+from lipgeo.census.census import Census
 from lipgeo.errors import FileError
 from lipgeo.files import (
     CsvStyle,
@@ -20,6 +22,7 @@ from lipgeo.files import (
     require_free,
     write_manifest,
 )
+from lipgeo.geography.dguids import dguids
 from lipgeo.maps.preview import preview
 from lipgeo.order.package import write_order
 from lipgeo.store.add import add_census
@@ -85,6 +88,7 @@ def run_demo(
         drawn = ServiceAreas.from_frame(outlines, id="area_id")
         lists = synthetic.unit_lists(invented, _LISTED, seed=1)
         lists.to_csv(made / "unit-lists.csv", index=False)
+        _write_table(invented, made / "immigration.csv")
         listed = ServiceAreas.from_units(lists, census)
         fitted = fit_boundaries(census, ServiceAreas.concat([drawn, listed]), unit="DA")
         progress(say("synthetic.fitting"), 1.0)
@@ -102,6 +106,15 @@ def run_demo(
         say("synthetic.concordance"): target / "order" / "send" / "concordance.xlsx",
         say("synthetic.map"): target / "map.html",
         say("synthetic.build"): target / "build",
+        say("synthetic.table"): target / "immigration.csv",
         say("synthetic.files"): target / "census-files",
         say("synthetic.store"): target / "store",
     }
+
+
+def _write_table(census: Census, path: Path) -> None:
+    """Write a table of dissemination areas as a spreadsheet would: DGUIDs say what its rows are."""
+    made = synthetic.table(census, "DA")
+    cells = made.frame.convert_dtypes().astype(object).where(made.symbols == "", made.symbols)
+    codes = dguids("DA", pd.Series(cells.index), census.vintage)
+    cells.set_index(pd.Index(codes, name="DGUID")).to_csv(path)
