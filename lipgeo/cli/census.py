@@ -26,6 +26,8 @@ from lipgeo.errors import FileError, InputError
 from lipgeo.words import say
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lipgeo.store.catalogue import NeededFile
 
 __all__ = ["app"]
@@ -73,7 +75,18 @@ def list_tables(
     elif tables.empty:
         print(say("store.none_held", store=store))
     else:
-        print_frame(tables.drop(columns="sources"), say("store.held", store=store))
+        print_frame(_with_names(tables.drop(columns="sources")), say("store.held", store=store))
+
+
+def _with_names(levels: pd.DataFrame) -> pd.DataFrame:
+    """Put beside each level what it is, in the language in force."""
+    from lipgeo.geography.hierarchy import level
+
+    counts = [name for name in levels.columns if name.endswith("_count")]
+    shown = levels.astype(dict.fromkeys(counts, "float64"))
+    names = [level(code).name for code in shown["level"]]
+    shown.insert(int(shown.columns.get_indexer(["level"])[0]) + 1, "level_name", names)
+    return shown
 
 
 DEFAULT_DOWNLOADS = Path("lipgeo-downloads")
@@ -243,4 +256,5 @@ def list_(
     if as_json:
         print_json(levels.to_dict("records"))
     else:
-        print_frame(levels, say("cli.held", store=store))
+        # the files each level came from are for a program
+        print_frame(_with_names(levels.drop(columns="sources")), say("cli.held", store=store))

@@ -12,6 +12,8 @@ from lipgeo.cli import options as o
 from lipgeo.cli.groups import WholeSummaries
 from lipgeo.cli.options import is_there
 from lipgeo.cli.reporting import (
+    cell_words,
+    column_head,
     exit_status,
     open_store,
     print_findings,
@@ -201,7 +203,11 @@ def show(
     import pandas as pd
 
     definitions = entry.pop("definitions")
-    rows = [{"": name, " ": value} for name, value in entry.items() if value]
+    rows = [
+        {"field": column_head(name), "value": cell_words(name, value)}
+        for name, value in entry.items()
+        if value
+    ]
     print_frame(pd.DataFrame(rows), lip_id)
     if definitions:
         print_frame(pd.DataFrame(definitions).drop(columns="lip_id"))

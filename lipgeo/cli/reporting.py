@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lipgeo.report import CheckReport
-from lipgeo.words import say, visible
+from lipgeo.words import catalogue, say, visible
 
 if TYPE_CHECKING:
     from lipgeo.census.census import Census
 
 __all__ = [
     "SHOWN",
+    "cell_words",
+    "column_head",
     "exit_status",
     "open_store",
     "print_areas",
@@ -61,7 +63,7 @@ def print_json(result: Any) -> None:
 
 
 def print_frame(frame: Any, title: str = "") -> None:
-    """Print a table for a person; missing cells are empty."""
+    """Print a table for a person, its columns and their words in plain ones; missing is empty."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -73,13 +75,32 @@ def print_frame(frame: Any, title: str = "") -> None:
         numeric = frame[name].dtype.kind in "iuf"
         side: Any = "right" if numeric else "left"
         # a number is never broken over lines: text makes way for it
-        table.add_column(_cell(str(name)), justify=side, overflow="fold", no_wrap=numeric)
+        table.add_column(column_head(str(name)), justify=side, overflow="fold", no_wrap=numeric)
     for row in frame.itertuples(index=False):
-        table.add_row(*("" if _plain(cell) is None else _cell(cell) for cell in row))
+        table.add_row(*(cell_words(*cell) for cell in zip(frame.columns, row, strict=True)))
     # a file or pipe gets the whole width: cut cells would lose codes
     width = None if sys.stdout.isatty() else 10_000
     console = Console(width=width, markup=False, highlight=False, safe_box=True)
     console.print(table, soft_wrap=not sys.stdout.isatty(), crop=False)
+
+
+#: columns whose cells are words of lipgeo, not of a census
+_WORDED = frozenset({"boundary_type", "change", "extent_status", "match", "status", "units_status"})
+
+
+def column_head(column: str) -> str:
+    """Return the heading of a column in plain words; a column of somebody else's keeps its name."""
+    return say(f"heads.{column}") if f"heads.{column}" in catalogue() else _cell(column)
+
+
+def cell_words(column: str, value: Any) -> str:
+    """Return a cell as a person reads it: words in the place of codes; missing is empty."""
+    if _plain(value) is None:
+        return ""
+    if isinstance(_plain(value), bool):
+        return say("report.yes") if value else say("report.no")
+    key = f"heads.{column}_{value}"
+    return say(key) if column in _WORDED and key in catalogue() else _cell(value)
 
 
 def _cell(value: Any) -> str:
@@ -214,6 +235,7 @@ def print_areas(areas: Any, labels: Any, *, more: str) -> None:
     heads = {name: say(f"report.head_{name}") for name in names}
     if (table["part_count"] > 1).any():
         heads["part_count"] = say("cli.head_parts")
+    heads["misfit_share"] = say("cli.head_misfit")
     heads["words"] = say("report.head_flags")
     said = say(more, more=len(table) - SHOWN) if len(table) > SHOWN else ""
     print_table(
