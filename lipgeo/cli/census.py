@@ -22,6 +22,7 @@ from lipgeo.cli.reporting import (
     print_json,
     progress,
 )
+from lipgeo.cli.usage import ask
 from lipgeo.errors import FileError, InputError
 from lipgeo.words import say
 
@@ -187,7 +188,7 @@ def fetch_(
         known = sum(size or 0 for _, size in coming) / 1e6
         unknown = sum(size is None for _, size in coming)
         question = say("cli.confirm_fetch", files=len(coming), mb=known, unknown=unknown)
-        return yes or typer.confirm(question, err=True)
+        return yes or ask(question)
 
     with progress(quiet or as_json or not yes) as show:
         report = lambda step, done, total: show(step, done / total if total else 0.0)  # noqa: E731
