@@ -248,6 +248,7 @@ def template(
     out: o.Out = Path("lipgeo-intake.xlsx"),
     replace: o.Replace = False,
     lip_id: Annotated[str | None, typer.Option("--for", help=say("cli.opt_for"))] = None,
+    folder: _Folder = None,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,
@@ -260,7 +261,9 @@ def template(
     require_free_file(out, replace=replace, endings=[".xlsx"])
     opened, _ = _censuses(store, vintage)
     year = opened.vintage if opened is not None else vintage or usual_vintage()
-    written = write_template(out, vintage=year, lip_id=lip_id, replace=replace)
+    written = write_template(
+        out, vintage=year, lip_id=lip_id, census=opened, folder=folder, replace=replace
+    )
     if as_json:
         print_json({"template": written})
     else:
