@@ -224,8 +224,8 @@ def test_the_workbook_is_bilingual_and_its_cells_are_text(tmp_path):
     steps = list(book.worksheets[2].iter_rows(max_row=8))
     assert all(row[0].value and row[1].value for row in steps)
     assert all(book.worksheets[2].row_dimensions[at].height >= 30 for at in range(1, 9))
-    example = [row[0].value for row in book.worksheets[2].iter_rows(min_row=11, max_row=15)]
-    assert example == ["Level / Niveau", "CSD", "CSD", "CD", "CSD"]
+    example = [row[0].value for row in book.worksheets[2].iter_rows(min_row=11, max_row=14)]
+    assert example == ["Level / Niveau", "CMA", "CSD", "DPL"]
     again = write_template(tmp_path / "again.xlsx", lip_id="nb-moncton")
     assert again.read_bytes() == path.read_bytes()
     with pytest.raises(RegistryError, match="no nb-nowhere"):

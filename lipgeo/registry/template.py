@@ -36,12 +36,11 @@ _FIELDS = (
     "valid_to", "overlaps", "remarks", "known",
 )  # fmt: skip
 _STEPS = 8
-#: the example of the instructions: units that everybody knows
+#: the example of the instructions
 _EXAMPLE = (
-    ("CSD", "3506008", "Ottawa", "ON", ""),
-    ("CSD", "", "Clarence-Rockland", "ON", ""),
-    ("CD", "3501", "Stormont, Dundas and Glengarry", "ON", ""),
-    ("CSD", "3501012", "Cornwall", "ON", "exclude"),
+    ("CMA", "505", "Ottawa - Gatineau", "", ""),
+    ("CSD", "3506008", "Ottawa", "ON", "exclude"),
+    ("DPL", "", "(a name) / (un nom)", "ON", ""),
 )
 
 
