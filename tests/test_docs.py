@@ -201,6 +201,14 @@ def test_code_of_a_page_runs(page, workplace, demo_told, capsys):
         assert Path(picture["made"]).exists()
 
 
+@pytest.mark.parametrize("notebook", sorted((ROOT / "examples").glob("*.md")), ids=_name)
+def test_a_notebook_shows_a_map_and_a_chart(notebook):
+    """A cell ends in a map, and one in a chart: what is only saved is seen by nobody."""
+    cells = [block.body.splitlines() for block in blocks(notebook) if block.kind == "{code-cell}"]
+    assert any(cell[-1] == "page" or cell[-1].startswith("lipgeo.preview(") for cell in cells)
+    assert any(re.search(r"\.plot\b|\.plot\.", "\n".join(cell)) for cell in cells)
+
+
 def test_pictures_are_there_and_small():
     """Each picture of a page is in the project, and no page is heavy."""
     shown = {

@@ -76,18 +76,23 @@ def list_tables(
     elif tables.empty:
         print(say("store.none_held", store=store))
     else:
-        print_frame(_with_names(tables.drop(columns="sources")), say("store.held", store=store))
+        print_frame(_whole(tables.drop(columns="sources")), say("store.held", store=store))
 
 
 def _with_names(levels: pd.DataFrame) -> pd.DataFrame:
     """Put beside each level what it is, in the language in force."""
     from lipgeo.geography.hierarchy import level
 
-    counts = [name for name in levels.columns if name.endswith("_count")]
-    shown = levels.astype(dict.fromkeys(counts, "float64"))
+    shown = _whole(levels)
     names = [level(code).name for code in shown["level"]]
     shown.insert(int(shown.columns.get_indexer(["level"])[0]) + 1, "level_name", names)
     return shown
+
+
+def _whole(levels: pd.DataFrame) -> pd.DataFrame:
+    """Let counts be written as people write them, ``4,000``: other whole numbers are codes."""
+    counts = [name for name in levels.columns if name.endswith("_count")]
+    return levels.astype(dict.fromkeys(counts, "float64"))
 
 
 DEFAULT_DOWNLOADS = Path("lipgeo-downloads")
@@ -257,5 +262,8 @@ def list_(
     if as_json:
         print_json(levels.to_dict("records"))
     else:
-        # the files each level came from are for a program
-        print_frame(_with_names(levels.drop(columns="sources")), say("cli.held", store=store))
+        # a terminal is narrow: the files each level came from, and their kind, are in --json
+        shown = _with_names(levels.drop(columns=["sources", "boundary_type"]))
+        for vintage, census in shown.groupby("vintage", sort=True):
+            title = say("cli.held", store=store, vintage=str(vintage))
+            print_frame(census.drop(columns="vintage"), title)
