@@ -215,7 +215,8 @@ def main() -> None:
         vertices = shapely.get_num_coordinates(census.data.geometry(options.level)).sum()
         print(
             f"{census!r}\n{len(areas)} areas of {areas.get_coordinates().shape[0]:,} vertices over "
-            f"{vertices:,} of the {options.level}s; {os.cpu_count()} cores, Python {platform.python_version()}\n"
+            f"{vertices:,} of the {options.level}s; {os.cpu_count()} cores, "
+            f"Python {platform.python_version()}\n"
         )
         print(f"{'tool':14}{'version':>9}{'seconds':>9}{'times':>7}{'GB':>6}{'pairs':>9}"
               f"{'same pairs':>12}{'largest difference':>20}")  # fmt: skip
