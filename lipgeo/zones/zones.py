@@ -439,7 +439,9 @@ def text_ids(values: npt.ArrayLike) -> Ids:
     given = np.asarray(values, dtype=object)
     missing = np.asarray(pd.isna(given), dtype=bool)
     if _are_tidy(given[~missing]):  # half a million ids of a census are, and are not gone through
-        return np.where(missing, None, given)
+        ids = given.copy()
+        ids[missing] = None
+        return ids
     return np.array([_text(value) for value in given], dtype=object)
 
 
