@@ -36,7 +36,7 @@ __all__ = [
     "gaps",
     "print_changes",
     "registered_areas",
-    "registered_levels",
+    "registered_units",
     "template",
 ]
 
@@ -85,13 +85,13 @@ def registered_areas(
     return None
 
 
-def registered_levels(areas: str) -> tuple[str, ...] | None:
-    """Return the levels that registry ids name; ``None`` where AREAS are a file."""
+def registered_units(areas: str) -> list[str] | None:
+    """Return the units that registry ids stand for; ``None`` where AREAS are a file."""
     if not _are_ids(areas):
         return None
     from lipgeo.registry.resolving import units
 
-    return tuple(dict.fromkeys(units(areas, draft=True)["unit"].str.partition(":")[0]))
+    return [str(unit) for unit in units(areas, draft=True)["unit"]]
 
 
 def check_registered(

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lipgeo.report import CheckReport
 from lipgeo.words import catalogue, say, visible
 
 if TYPE_CHECKING:
     from lipgeo.census.census import Census
+    from lipgeo.report import CheckReport
 
 __all__ = [
     "SHOWN",
