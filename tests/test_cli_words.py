@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import storefiles
 import toytown
@@ -12,13 +14,14 @@ import toytown
 from lipgeo import words
 from lipgeo.census.search import MATCHES
 from lipgeo.cli import main
-from lipgeo.cli.reporting import cell_words, column_head
+from lipgeo.cli.reporting import cell_words, column_head, print_frame, print_numbers
 from lipgeo.registry.compile import COLUMNS, INTAKE
 from lipgeo.registry.table import COLUMNS as TABLES
 from lipgeo.registry.table import STATUSES
 from lipgeo.store.add import add_census
 from lipgeo.store.read import describe_store
 from lipgeo.store.tables.opening import describe_tables
+from lipgeo.tables.wide import NumberTable
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 #: columns of the registry and of submissions that no table shows
@@ -95,3 +98,51 @@ def test_no_page_of_help_has_words_of_the_other_language():
     english = (DOCS / "reference" / "commands.md").read_text(encoding="utf-8")
     assert BROUGHT.findall(french) == []
     assert re.findall(r"<(?:str|int|float|path)>|\{[A-Z]+\}", french + english) == []
+
+
+class _Terminal(io.StringIO):
+    """A terminal: what is written to it stays."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("room", [60, 80, 132])
+def test_a_table_fits_its_terminal(room, monkeypatch):
+    """No line is longer than the terminal, no number and no code is broken, text makes way."""
+    table = pd.DataFrame(
+        {
+            "unit_id": ["35061234", "24810001"],
+            "name": ["Partenariat local en immigration de la Baie-des-Chaleurs", "Ici"],
+            "population": [1_234_567.0, 12.0],
+            "dwellings": [654_321.0, 3.0],
+            "reason": ["partly outside the census at hand; a unit has no polygon", ""],
+        }
+    )
+    for name, value in {"COLUMNS": str(room), "LINES": "40", "TERM": "dumb"}.items():
+        monkeypatch.setenv(name, value)
+    screen = _Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    print_frame(table)
+    shown = screen.getvalue()
+    assert max(len(line.rstrip()) for line in shown.splitlines()) <= room
+    for whole in ("35061234", "1,234,567", "654,321", "polygon"):
+        assert whole in shown
+
+
+def test_columns_without_room_are_counted_not_cut(monkeypatch):
+    """Of a wide table the first columns are shown whole and the others are counted."""
+    for name, value in {"COLUMNS": "60", "LINES": "40", "TERM": "dumb"}.items():
+        monkeypatch.setenv(name, value)
+    screen = _Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    heads = [f"Private dwellings of kind {k}" for k in range(9)]
+    frame = pd.DataFrame({"Id": ["on-one"], **{head: [1_234_567.0] for head in heads}})
+    print_numbers(NumberTable(frame, dict.fromkeys(heads, "#,##0")))
+    shown = screen.getvalue()
+    assert "on-one" in shown
+    seen = shown.count("1,234,567")
+    assert 1 <= seen < 9
+    assert f"{9 - seen} more variables" in shown

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -200,17 +201,22 @@ def show(
     if as_json:
         print_json(entry)
         return
+    definitions: Any = entry.pop("definitions")
+    _print_fields(entry, lip_id)
+    for definition in definitions:
+        _print_fields(definition, f"{lip_id}@{definition['version']}")
+
+
+def _print_fields(entry: Mapping[str, Any], title: str) -> None:
+    """Print what is known of one thing, a line a field."""
     import pandas as pd
 
-    definitions = entry.pop("definitions")
     rows = [
         {"field": column_head(name), "value": cell_words(name, value)}
         for name, value in entry.items()
         if value
     ]
-    print_frame(pd.DataFrame(rows), lip_id)
-    if definitions:
-        print_frame(pd.DataFrame(definitions).drop(columns="lip_id"))
+    print_frame(pd.DataFrame(rows), title)
 
 
 def gaps(
