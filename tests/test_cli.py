@@ -52,12 +52,22 @@ def test_help_is_quick_and_says_the_exit_status():
 
 def test_import_loads_no_pandas():
     """`import lipgeo` costs nothing: pandas and geopandas load with first use."""
-    code = (
-        "import sys, lipgeo; "
-        "print([m for m in ('pandas', 'geopandas', 'shapely', 'numpy') if m in sys.modules])"
+    assert heavy_after("import lipgeo") == "[]"
+
+
+def test_help_loads_no_pandas():
+    """`lipgeo --help` makes every command and loads nothing that data need: half a second."""
+    assert heavy_after("import lipgeo.cli.app") == "[]"
+
+
+def heavy_after(code: str) -> str:
+    """Return which large libraries a new process holds after some code."""
+    code += (
+        "; import sys; heavy = ('pandas', 'geopandas', 'shapely', 'numpy', 'pyarrow', 'rich'); "
+        "print([m for m in heavy if m in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert shown.stdout.strip() == "[]"
+    return shown.stdout.strip()
 
 
 def test_build_writes_its_directory_and_prints_json_only(place, tmp_path):

@@ -23,12 +23,14 @@ from lipgeo.cli.reporting import (
     print_json,
     progress,
 )
+from lipgeo.cli.usage import speak_help
 from lipgeo.cli.variables import variables
 from lipgeo.cli.weight import compare, weight
 from lipgeo.words import say
 
 __all__ = ["app"]
 
+speak_help()
 app = typer.Typer(
     help=say("cli.app"),
     epilog=say("cli.app_epilog"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,8 @@ from lipgeo.cli import options as o
 from lipgeo.cli.groups import WholeSummaries
 from lipgeo.cli.options import is_there
 from lipgeo.cli.reporting import (
+    cell_words,
+    column_head,
     exit_status,
     open_store,
     print_findings,
@@ -34,7 +37,7 @@ __all__ = [
     "gaps",
     "print_changes",
     "registered_areas",
-    "registered_levels",
+    "registered_units",
     "template",
 ]
 
@@ -83,13 +86,13 @@ def registered_areas(
     return None
 
 
-def registered_levels(areas: str) -> tuple[str, ...] | None:
-    """Return the levels that registry ids name; ``None`` where AREAS are a file."""
+def registered_units(areas: str) -> list[str] | None:
+    """Return the units that registry ids stand for; ``None`` where AREAS are a file."""
     if not _are_ids(areas):
         return None
     from lipgeo.registry.resolving import units
 
-    return tuple(dict.fromkeys(units(areas, draft=True)["unit"].str.partition(":")[0]))
+    return [str(unit) for unit in units(areas, draft=True)["unit"]]
 
 
 def check_registered(
@@ -198,13 +201,22 @@ def show(
     if as_json:
         print_json(entry)
         return
+    definitions: Any = entry.pop("definitions")
+    _print_fields(entry, lip_id)
+    for definition in definitions:
+        _print_fields(definition, f"{lip_id}@{definition['version']}")
+
+
+def _print_fields(entry: Mapping[str, Any], title: str) -> None:
+    """Print what is known of one thing, a line a field."""
     import pandas as pd
 
-    definitions = entry.pop("definitions")
-    rows = [{"": name, " ": value} for name, value in entry.items() if value]
-    print_frame(pd.DataFrame(rows), lip_id)
-    if definitions:
-        print_frame(pd.DataFrame(definitions).drop(columns="lip_id"))
+    rows = [
+        {"field": column_head(name), "value": cell_words(name, value)}
+        for name, value in entry.items()
+        if value
+    ]
+    print_frame(pd.DataFrame(rows), title)
 
 
 def gaps(
@@ -242,6 +254,7 @@ def template(
     out: o.Out = Path("lipgeo-intake.xlsx"),
     replace: o.Replace = False,
     lip_id: Annotated[str | None, typer.Option("--for", help=say("cli.opt_for"))] = None,
+    folder: _Folder = None,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,
@@ -254,7 +267,9 @@ def template(
     require_free_file(out, replace=replace, endings=[".xlsx"])
     opened, _ = _censuses(store, vintage)
     year = opened.vintage if opened is not None else vintage or usual_vintage()
-    written = write_template(out, vintage=year, lip_id=lip_id, replace=replace)
+    written = write_template(
+        out, vintage=year, lip_id=lip_id, census=opened, folder=folder, replace=replace
+    )
     if as_json:
         print_json({"template": written})
     else:

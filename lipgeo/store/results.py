@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BUILD",
     "BUILD_VERSION",
+    "describe_columns",
     "read_build",
     "read_crosswalk",
     "require_free_estimates",
@@ -149,8 +150,19 @@ def write_estimates(
         Sheet(say("store.findings"), estimates.report.frame),
     ]
     with file_in_one_step(target) as temporary:
-        write_workbook(sheets, temporary)
+        write_workbook([sheets[0], describe_columns(sheets[1:]), *sheets[1:]], temporary)
     return [target]
+
+
+def describe_columns(sheets: Sequence[Sheet]) -> Sheet:
+    """Return a sheet that says in plain words what the columns of other sheets are."""
+    rows = [
+        {"sheet": sheet.name, "column": str(name), "meaning": say(f"store.column_{name}")}
+        for sheet in sheets
+        for name in sheet.frame.columns
+    ]
+    heads = {name: say(f"store.head_{name}") for name in ("sheet", "column", "meaning")}
+    return Sheet(say("store.columns"), pd.DataFrame(rows).rename(columns=heads))
 
 
 def require_free_estimates(path: str | Path, *, replace: bool = False) -> Path:
