@@ -170,7 +170,12 @@ def cut_out(census, store: Path, part: int, around: tuple[float, float]) -> None
     )
     home = store / str(census.vintage)
     home.mkdir(parents=True)
-    about = {"vintage": census.vintage, "made": True, "boundary_type": "cartographic"}
+    about = {
+        "vintage": census.vintage,
+        "store": f"part-{part}",
+        "made": True,
+        "boundary_type": "cartographic",
+    }
     write_vintage(
         home,
         {**about, "sources": [], "checks": []},

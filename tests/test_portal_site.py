@@ -71,7 +71,7 @@ def portal(tmp_path_factory):
             ("secret", secret, ""),
         ):
             taken = Intake(make_observations(part), "published", areas=new_areas([]))
-            made._write(taken, name, licence=licence)
+            made.write_release(taken, name, licence=licence)
     return made.reopen()
 
 
@@ -255,7 +255,7 @@ def test_the_map_has_a_point_an_area(tmp_path):
     )  # fmt: skip
     taken = Intake(rows, "published", areas=new_areas(["east", "west"]), units=units)
     with made.store.locked():
-        made._write(taken, "one", licence="statcan-open")
+        made.write_release(taken, "one", licence="statcan-open")
     site = lipgeo.build_site(made.reopen(), tmp_path / "site", census=census)
     text = (site / "index.html").read_text("utf-8")
     points = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)".*?<title>(.*?)</title>', text)

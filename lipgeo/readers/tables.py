@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from lipgeo import geography
-from lipgeo.errors import FileError, TableError, require_path, tell_damage
+from lipgeo.errors import FileError, InputError, TableError, require_path, tell_damage
 from lipgeo.files import sha256_of
 from lipgeo.geography.hierarchy import fold
 from lipgeo.geography.restoring import restore_ids
@@ -152,7 +152,8 @@ def read_table(
     path
         CSV, TSV, workbook (``.xlsx``), Parquet, ``.ivt`` (extra ``ivt``), the CSV that the Beyond
         20/20 browser saves, or a Census Profile (see :func:`read_profile`). One row a unit, or
-        one column a unit where its header bears the unit's code.
+        one column a unit where its header bears the unit's code. Of a zip of several tables
+        (GeoSuite) the one that is named for ``level``.
     id
         Column of the units' ids; needed where no name gives it away.
     level, vintage
@@ -203,11 +204,11 @@ def read_table(
     if is_profile(path):
         return read_profile(path, level=level)
     if id is None and level is None and not where:
-        with _plain_file(path) as plain:
+        with _plain_file(path, level) as plain:
             own = _own_areas(plain, path, vintage, sheet)
         if own is not None:
             return own
-    with _plain_file(path) as plain:
+    with _plain_file(path, level) as plain:
         held = _read(plain, sheet, encoding)
     form = None if id is not None else long_form([str(name) for name in held.frame.columns])
     frame, beside, plain_words, notes = held.frame, None, True, list(held.notes)
@@ -237,7 +238,7 @@ def read_table(
     named: dict[str, str] = {}
     if plain_words:
         named, found = name_columns(
-            list(numbers.columns), places.vintage, path.name, percents=percents
+            list(numbers.columns), places.vintage, path.name, percents=percents, level=places.level
         )
         findings += found
     there = ids.notna()
@@ -336,8 +337,11 @@ def _other_levels(kept: pd.Series, places: Places, path: Path) -> list[Finding]:
 
 
 @contextmanager
-def _plain_file(path: Path) -> Iterator[Path]:
-    """Give a file, or the one table in a zip as a file of its name."""
+def _plain_file(path: Path, level: str | None) -> Iterator[Path]:
+    """Give a file, or the one table in a zip as a file of its name: that of the level, of several.
+
+    GeoSuite has one file a level, named for it.
+    """
     if not zipfile.is_zipfile(path):
         yield path
         return
@@ -354,8 +358,13 @@ def _plain_file(path: Path) -> Iterator[Path]:
             if name.casefold().endswith((".csv", ".tab", ".tsv", ".txt", ".xlsx", ".parquet"))
             and not any(word in name.casefold() for word in _ASIDE)
         ]
+        if len(tables) > 1 and level is not None:
+            wanted = geography.level(level).code
+            tables = [name for name in tables if _level_named(name) == wanted] or tables
         if len(tables) != 1:
-            raise FileError("readers.tables_in_zip", path=path, tables=tables)
+            known = sorted({str(code) for name in tables if (code := _level_named(name))})
+            key = "readers.levels_in_zip" if level is None and known else "readers.tables_in_zip"
+            raise FileError(key, path=path, tables=tables, levels=known)
         with tempfile.TemporaryDirectory() as folder:
             inner = Path(folder, Path(tables[0]).name)
             with (
@@ -365,6 +374,14 @@ def _plain_file(path: Path) -> Iterator[Path]:
             ):
                 shutil.copyfileobj(source, target)
             yield inner
+
+
+def _level_named(member: str) -> str | None:
+    """Return the level that a file is named for (``DA.csv``), ``None`` where it is for none."""
+    try:
+        return geography.level(Path(member).stem).code
+    except InputError:
+        return None
 
 
 def _without_signs(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
