@@ -681,12 +681,15 @@ class Sheet:
         A line above the header (units, source), or empty.
     formats
         Column to the number format of its numbers; other cells of it are text.
+    row_formats
+        The number format of each row, where rows and not columns are alike.
     """
 
     name: str
     frame: pd.DataFrame
     title: str = ""
     formats: Mapping[str, str] = field(default_factory=dict)
+    row_formats: Sequence[str] = ()
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -767,6 +770,7 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
         if sheet.title:
             page.write_string(0, 0, sheet.title, formats["note"])
             top = 1
+        made = {one: book.add_format({"num_format": one}) for one in sorted({*sheet.row_formats})}
         for at, name in enumerate(sheet.frame.columns):
             column = sheet.frame[name]
             page.write_string(top, at, str(name), formats["head"])
@@ -778,7 +782,8 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
                 if pd.isna(value):
                     continue
                 if number or (shown is not None and not isinstance(value, str)):
-                    page.write_number(row, at, value, shown)
+                    alike = made[sheet.row_formats[row - top - 1]] if made else shown
+                    page.write_number(row, at, value, alike)
                 else:
                     page.write_string(row, at, str(value), formats["text"])
                     width = max(width, len(str(value)))

@@ -21,7 +21,7 @@ def _release(portal, name, rows, **extra):
     frame = frame.assign(area_id="west", definition="main", source="Office")
     taken = Intake(make_observations(frame), "published", areas=new_areas(["west"]), extra=extra)
     with portal.store.locked():
-        portal._write(taken, name, licence="statcan-open")
+        portal.write_release(taken, name, licence="statcan-open")
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ def site(tmp_path_factory):
     rows["realisation_hash"] = rows["area_id"]
     taken = Intake(make_observations(rows), "published", areas=new_areas(AREAS), units=units)
     with made.store.locked():
-        made._write(taken, "one", licence="statcan-open")
+        made.write_release(taken, "one", licence="statcan-open")
     return lipgeo.build_site(made.reopen(), place / "site", census=census)
 
 

@@ -8,26 +8,35 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from lipgeo.portal.areas import UNCONFIRMED
-from lipgeo.portal.dictionary import Dictionary
+from lipgeo.portal.areas import UNCONFIRMED, join_between, misfit_reason
+from lipgeo.portal.certainty import bounds, is_told, small_flag
+from lipgeo.portal.charts import Bar, BarGroup, Chart
+from lipgeo.portal.dictionary import Dictionary, universe_words
 from lipgeo.portal.differences import Measured, difference
+from lipgeo.portal.observations import EMPTY, ORIGINS, QUANTITY
+from lipgeo.portal.places import in_place, than_in_place
 from lipgeo.words import catalogue, language, number, say
 
 __all__ = [
     "HEADS",
     "AreaBlocks",
+    "Cell",
+    "Line",
+    "Material",
     "Topic",
     "area_blocks",
     "area_name",
+    "cell_of",
     "form_of",
     "measured",
     "period_text",
@@ -40,7 +49,7 @@ __all__ = [
     "written",
 ]
 
-#: columns of every table of numbers
+#: columns of a table with a number a row
 HEADS = ("indicator", "place", "period", "value", "range", "out_of", "origin", "source")
 #: how symbols are named in keys of sentences
 _SYMBOL_KEYS = {
@@ -52,13 +61,72 @@ _SYMBOL_KEYS = {
     "r": "revised",
     "-": "dash",
 }
-#: flags of numbers that are kept small on purpose
-_SMALL = ("fewer_than_10", "small_denominator", "small_base")
 #: told first and large, where there is a number that may stand alone
 _LEADING = ("population", "immigrants", "recent_immigrants")
 _TOLD = (*_LEADING, "npr")
 #: names of the site's own pages
-_PAGES = ("index", "releases", "methods", "glossary", "indicators", "compare", "changes", "search")
+_PAGES = (
+    *("index", "gaps", "releases", "methods", "glossary", "indicators", "compare", "changes"),
+    "search",
+)
+#: rules of numbers that are shares of a whole
+_SHARES = ("percent", "rate")
+#: "one in n" is said where the share is as near to it, of itself
+_NEAR_ONE_IN = 0.05
+_ONE_IN = range(2, 11)
+_YEAR = re.compile(r"\d{4}")
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number in words.
+
+    Attributes
+    ----------
+    value
+        The number, or why there is none.
+    details
+        Its count, its range, where it is from, what else is known of it.
+    number
+        The number itself, where it is told as one.
+    """
+
+    value: str = ""
+    details: Sequence[str] = ()
+    number: float | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a table: an indicator in one period, over places.
+
+    Attributes
+    ----------
+    subject
+        What is measured.
+    universe
+        Of whom.
+    period
+        When.
+    remark
+        Whether it can be held against the next newer period.
+    cells
+        One a place.
+    code
+        The indicator.
+    decimals
+        Of its numbers.
+    """
+
+    subject: str
+    universe: str
+    period: str
+    remark: str
+    cells: Sequence[Cell]
+    code: str
+    decimals: int
 
 
 @dataclass(frozen=True)
@@ -69,15 +137,24 @@ class Topic:
     ----------
     title
         Its heading.
-    rows
-        Texts in the order of :data:`HEADS`.
+    places
+        The area and what it is held against: the columns.
+    lines
+        Its rows, the newest period first.
+    sources
+        Where its numbers are from.
     frame
-        The same for a workbook: numbers as numbers.
+        The same for a workbook, one row a number: numbers as numbers.
+    chart
+        Its newest shares as bars, where there are any.
     """
 
     title: str
-    rows: Sequence[Sequence[str]]
+    places: Sequence[str]
+    lines: Sequence[Line]
+    sources: Sequence[str]
     frame: pd.DataFrame
+    chart: Chart | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +181,11 @@ class AreaBlocks:
         Where the numbers come from.
     citation
         How to name the source.
+    facts
+        Rows for two pages: the core indicators, see :class:`Line`; cells are the area, the area
+        in the census before, and what it is held against.
+    facts_heads
+        Their columns.
     """
 
     title: str
@@ -115,10 +197,16 @@ class AreaBlocks:
     series: Sequence[str] = ()
     sources: Sequence[str] = ()
     citation: str = ""
-    heads: Sequence[str] = field(default=())
+    facts: Sequence[Line] = ()
+    facts_heads: Sequence[str] = field(default=())
+
+    @property
+    def codes(self) -> set[str]:
+        """The indicators of which something is told."""
+        return {line.code for topic in self.topics for line in topic.lines}
 
 
-def area_name(area: pd.Series) -> str:
+def area_name(area: Any) -> str:
     """Return the name of an area in the language in force; its id where it has none."""
     other = "fr" if language() == "en" else "en"
     named = area[f"name_{language()}"] or area[f"name_{other}"]
@@ -163,73 +251,73 @@ def slug_of(area_id: str, definition: str) -> str:
 # ---------------------------------------------------------------------- one number in words
 
 
-def _bounds(row: Any) -> tuple[float, float, bool]:
-    """Return the range of a number, and whether it is the likely one."""
-    if pd.notna(row["likely_lower"]) and pd.notna(row["likely_upper"]):
-        return float(row["likely_lower"]), float(row["likely_upper"]), True
-    return float(row["lower"]), float(row["upper"]), False
-
-
 def written(value: float, rule: str, decimals: int) -> str:
     """Return a value as its rule is written."""
     text = number(value, decimals)
     return say("site.percent", value=text) if rule in ("percent", "rate", "change") else text
 
 
-def _alone(row: Any) -> bool:
-    """Whether a number may stand without its range: in sentences and large.
-
-    The coverage of an estimate's range is not known to a portal, so no estimate stands alone.
-    """
-    return bool(
-        pd.notna(row["value"])
-        and row["origin"] != "estimated"
-        and row["symbol"] in ("", "r")
-        and not _small(row)
-    )
-
-
-def _small(row: Any) -> str:
-    return next((one for one in str(row["flags"]).split(";") if one in _SMALL), "")
-
-
-def value_text(row: Any, rule: str, decimals: int) -> str:
-    """Return a number in words, or why there is none; an estimate is told by its range alone."""
-    small = _small(row)
+def value_text(row: Row, rule: str, decimals: int) -> str:
+    """Return a number in words, or why there is none; most estimates are told by range alone."""
+    small = small_flag(row)
     if small:
         return say(f"site.{small}")
     symbol = str(row["symbol"])
     words = say(f"site.symbol_{_SYMBOL_KEYS.get(symbol, symbol)}") if symbol else ""
     if pd.isna(row["value"]):
         return words or say("site.no_number")
-    if row["origin"] == "estimated":
-        low, high, _ = _bounds(row)
-        known = pd.notna(low) and pd.notna(high)
-        return say("site.only_range") if known else say("site.no_range")
+    if not is_told(row):
+        return say("site.only_range" if range_text(row, rule, decimals) else "site.no_range")
     text = written(float(row["value"]), rule, decimals)
     return say("site.beside", value=text, words=words) if words else text
 
 
-def range_text(row: Any, rule: str, decimals: int) -> str:
+def range_text(row: Row, rule: str, decimals: int) -> str:
     """Return the range of a number in words, empty where it has none."""
-    low, high, likely = _bounds(row)
-    if pd.isna(low) or pd.isna(high) or pd.isna(row["value"]) or _small(row):
+    low, high, likely = bounds(row)
+    if pd.isna(low) or pd.isna(high) or pd.isna(row["value"]) or small_flag(row):
         return ""
     texts = {"low": written(low, rule, decimals), "high": written(high, rule, decimals)}
     return say("site.range_likely", **texts) if likely else say("site.range", **texts)
 
 
-def period_text(row: Any) -> str:
+def told_text(row: Row, rule: str, decimals: int) -> str:
+    """Return a number in words, its range where that is all there is, or why there is none."""
+    only = pd.notna(row["value"]) and not is_told(row)
+    return (only and range_text(row, rule, decimals)) or value_text(row, rule, decimals)
+
+
+def measured(row: Row) -> Measured:
+    """Return a number with its range: NaN where it is missing, marked or kept small."""
+    if row["symbol"] not in ("", "r") or small_flag(row):
+        return Measured(math.nan)
+    low, high, likely = bounds(row)
+    return Measured(float(row["value"]), low, high, likely)
+
+
+def count_text(row: Row, rule: str) -> str:
+    """Return the count behind a share and what it is of, empty where they are not told."""
+    base = row["denominator_value"]
+    if rule not in _SHARES or pd.isna(base) or row["origin"] == "estimated" or not is_told(row):
+        return ""
+    count = float(row["value"]) * float(base) / 100
+    # a share that was rounded gives its count back only nearly
+    exact = abs(count - round(count)) < 1e-4
+    key = "site.count_of" if exact else "site.about_count_of"
+    return say(key, count=number(round(count)), base=number(float(base)))
+
+
+def period_text(row: Row) -> str:
     """Return what a number is of: a census, a period, and the year of its dollars."""
     period = str(row["period"])
-    census = row["origin"] != "reported" and re.fullmatch(r"\d{4}", period)
+    census = row["origin"] != "reported" and _YEAR.fullmatch(period)
     text = say("site.census", year=period) if census else period
     if row["dollars"] and row["dollars"] != "current":
         text = say("site.in_dollars", period=text, year=row["dollars"])
     return text
 
 
-def subject_text(row: Any, name: str) -> str:
+def subject_text(row: Row, name: str) -> str:
     """Return the indicator's name with category, group and gender."""
     parts = [name, str(row["category"])]
     parts += [
@@ -240,61 +328,26 @@ def subject_text(row: Any, name: str) -> str:
     return say("site.joined_by", parts=" – ".join(one for one in parts if one))
 
 
-def source_text(row: Any) -> str:
+def source_text(row: Row) -> str:
     """Return where a number comes from."""
     parts = {"source": row["source"] or say("site.no_source"), "release": row["release"]}
     return say("site.source", **parts)
 
 
-# ---------------------------------------------------------------------- sentences
-
-
-def _newest(rows: pd.DataFrame, code: str) -> pd.Series | None:
-    mine = rows[
-        rows["indicator"].eq(code)
-        & rows["category"].eq("")
-        & rows["group"].eq("total")
-        & rows["gender"].eq("total")
-    ]
-    mine = mine[[_alone(row) for _, row in mine.iterrows()]]
-    return None if mine.empty else mine.sort_values("period", kind="stable").iloc[-1]
-
-
-def measured(row: Any) -> Measured:
-    """Return a number with its range: NaN where it is missing, marked or kept small."""
-    if row["symbol"] not in ("", "r") or _small(row):
-        return Measured(np.nan)
-    low, high, likely = _bounds(row)
-    return Measured(float(row["value"]), low, high, likely)
-
-
-def _sentences(
-    rows: pd.DataFrame, others: Sequence[tuple[str, pd.DataFrame]], dictionary: Dictionary
-) -> tuple[list[str], list[tuple[str, str]]]:
-    told: list[str] = []
-    large: list[tuple[str, str]] = []
-    for code in _TOLD:
-        if code not in dictionary:
-            continue
-        row = _newest(rows, code)
-        if row is None:
-            continue
-        rule, decimals = form_of(dictionary, code)
-        value = written(float(row["value"]), rule, decimals)
-        when, origin = period_text(row), say(f"site.origin_{row['origin']}")
-        told.append(say(f"site.says_{code}", value=value, period=when, origin=origin))
-        if code in _LEADING:
-            label = say("site.large", name=dictionary.name(code), period=when, origin=origin)
-            large.append((value, label))
-        if rule != "percent":
-            continue
-        for name, theirs in others:
-            other = _newest(theirs[theirs["period"].eq(row["period"])], code)
-            if other is not None:
-                beside = written(float(other["value"]), rule, decimals)
-                verdict = difference(measured(row), measured(other)).verdict
-                told.append(say(f"site.{verdict}", place=name, value=beside))
-    return told, large
+def cell_of(rows: Sequence[Row], rule: str, decimals: int) -> Cell:
+    """Return the numbers of one quantity in words: the first counts, others are told after it."""
+    row, *others = rows
+    value = told_text(row, rule, decimals)
+    origin = say(f"site.origin_{row['origin']}")
+    ranged = range_text(row, rule, decimals) if is_told(row) else ""
+    details = [count_text(row, rule), ranged, origin]
+    details += [
+        say("site.also", origin=say(f"site.origin_{one['origin']}"),
+            value=told_text(one, rule, decimals))
+        for one in others
+    ]  # fmt: skip
+    told = float(row["value"]) if is_told(row) else None
+    return Cell(value, [one for one in details if one], told)
 
 
 def form_of(dictionary: Dictionary, code: str) -> tuple[str, int]:
@@ -303,86 +356,235 @@ def form_of(dictionary: Dictionary, code: str) -> tuple[str, int]:
     return str(entry["rule"]), int(entry["decimals"])
 
 
-def _series(rows: pd.DataFrame, dictionary: Dictionary) -> list[str]:
-    told: dict[str, None] = {}
-    for code, mine in rows[rows["origin"].ne("reported")].groupby("indicator", sort=True):
-        periods = sorted({one for one in mine["period"] if re.fullmatch(r"\d{4}", one)})
-        for first, second in itertools.pairwise(periods):
-            verdict, *reasons = dictionary.compare(str(code), first, second)
-            if verdict != "yes":
-                reason = reasons[0 if language() == "en" else 1]
-                told[say(f"site.series_{verdict}", name=dictionary.name(str(code)), first=first,
-                         second=second, reason=reason)] = None  # fmt: skip
-    return list(told)
+# ---------------------------------------------------------------------- what areas are told from
 
 
-# ---------------------------------------------------------------------- an area
+@dataclass(frozen=True)
+class _Indicator:
+    """An indicator as pages need it."""
+
+    name: str
+    rule: str
+    decimals: int
+    topic: str
+    universe: str
+    core: bool
+    order: int
 
 
-def _comparators(area: pd.Series, areas: pd.DataFrame, listed: pd.DataFrame) -> Iterable[pd.Series]:
-    mine = listed[
-        listed["area_id"].isin([area["area_id"], f"{area['area_id']}@{area['definition']}", "*"])
-    ]
-    for named in dict.fromkeys(mine["comparator"]):
-        id, _, definition = str(named).partition("@")
-        found = areas[areas["area_id"].eq(id)]
-        if definition:
-            found = found[found["definition"].eq(definition)]
-        yield from (row for _, row in found.iterrows())
+@dataclass(frozen=True)
+class Material:
+    """What the blocks of every area are made from, in one language.
 
-
-def _of_area(frame: pd.DataFrame, area: pd.Series) -> pd.DataFrame:
-    return frame[frame["area_id"].eq(area["area_id"]) & frame["definition"].eq(area["definition"])]
-
-
-def area_blocks(
-    frame: pd.DataFrame,
-    area: pd.Series,
-    areas: pd.DataFrame,
-    *,
-    comparators: pd.DataFrame,
-    dictionary: Dictionary,
-    title: str,
-    public: bool,
-) -> AreaBlocks:
-    """Return what is said of one area, in the language in force.
-
-    Parameters
+    Attributes
     ----------
     frame
-        One number of each quantity, as an audience may see it.
-    area
-        Its row of ``areas``.
+        The long table as an audience may see it, all origins.
     areas
         All areas that are told of.
     comparators
         The sheet *comparators*.
     dictionary
         The indicators.
+    realisations
+        Hash and misfit of each area in each census.
+    dates
+        Release to its day.
     title
         Name of the portal.
+    contact
+        Whom to write to.
     public
         Whether everybody reads it.
     """
-    rows = _of_area(frame, area)
-    others = [
-        (area_name(one), _of_area(frame, one)) for one in _comparators(area, areas, comparators)
+
+    frame: pd.DataFrame
+    areas: pd.DataFrame
+    comparators: pd.DataFrame
+    dictionary: Dictionary
+    realisations: pd.DataFrame
+    dates: Mapping[str, str]
+    title: str
+    contact: str
+    public: bool
+    compared: dict[tuple[str, str, str], tuple[str, str, str]] = field(default_factory=dict)
+
+    @cached_property
+    def indicators(self) -> Mapping[str, _Indicator]:
+        """Code to indicator."""
+        lang = language()
+        words = {name: both[0 if lang == "en" else 1] for name, both in universe_words().items()}
+        return {
+            str(code): _Indicator(
+                str(one[f"name_{lang}"]), str(one["rule"]), int(one["decimals"]),
+                str(one["topic"]), words.get(str(one["universe"]), str(one["universe"])),
+                one["status"] == "core", at,
+            )
+            for at, (code, one) in enumerate(self.dictionary.frame.to_dict("index").items())
+        }  # fmt: skip
+
+    @cached_property
+    def _rows(self) -> Mapping[tuple[str, str], list[Row]]:
+        found: dict[tuple[str, str], list[Row]] = {}
+        for row in self.frame.to_dict("records"):
+            found.setdefault((row["area_id"], row["definition"]), []).append(row)
+        return found
+
+    def rows(self, area: Any) -> list[Row]:
+        """Return the rows of an area."""
+        return self._rows.get((area["area_id"], area["definition"]), [])
+
+    def others(self, area: Any) -> list[Row]:
+        """Return the areas that an area is held against."""
+        names = [area["area_id"], f"{area['area_id']}@{area['definition']}", "*"]
+        listed = self.comparators
+        found = []
+        for named in dict.fromkeys(listed.loc[listed["area_id"].isin(names), "comparator"]):
+            id, _, definition = str(named).partition("@")
+            for one in self._by_id.get(id, ()):
+                own = (one["area_id"], one["definition"]) == (area["area_id"], area["definition"])
+                if not own and definition in ("", one["definition"]):
+                    found.append(one)
+        return found
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, list[Row]]:
+        found: dict[str, list[Row]] = {}
+        for one in self.areas.to_dict("records"):
+            found.setdefault(one["area_id"], []).append(one)
+        return found
+
+    @cached_property
+    def _realised(self) -> Mapping[tuple[str, str, str, str], pd.Series]:
+        return {
+            (
+                str(row["area_id"]), str(row["definition"]), str(row["vintage"]),
+                str(row["realisation_hash"]),
+            ): row
+            for _, row in self.realisations.iterrows()
+        }  # fmt: skip
+
+    def compare(self, code: str, first: str, second: str) -> tuple[str, str]:
+        """Return the verdict of the dictionary on two periods of an indicator, and its reason."""
+        key = (code, first, second)
+        if key not in self.compared:
+            self.compared[key] = self.dictionary.compare(code, first, second)
+        told, *reasons = self.compared[key]
+        return told, reasons[0 if language() == "en" else 1]
+
+    def ground(self, area: Any, first: Row, second: Row) -> tuple[str, str]:
+        """Return whether two censuses are of the same ground of an area, and why not."""
+        found = (
+            self._realised.get(
+                (area["area_id"], area["definition"], row["period"], row["realisation_hash"])
+            )
+            for row in (first, second)
+        )
+        told, filled = join_between(*found)
+        return told, misfit_reason(filled["misfit"]) if filled else ""
+
+
+# ---------------------------------------------------------------------- sentences
+
+
+def _newest(rows: Iterable[Row], code: str, period: str = "") -> Row | None:
+    """Return the newest number of an indicator that may stand alone."""
+    mine = [
+        row
+        for row in rows
+        if row["indicator"] == code
+        and not row["category"]
+        and row["group"] == row["gender"] == "total"
+        and period in ("", row["period"])
+        and is_told(row)
+        and row["symbol"] in ("", "r")
     ]
+    return max(mine, key=lambda row: row["period"], default=None)
+
+
+def _sentences(
+    material: Material, first: Iterable[Row], others: Sequence[tuple[Row, list[Row]]]
+) -> tuple[list[str], list[tuple[str, str]]]:
+    told: list[str] = []
+    large: list[tuple[str, str]] = []
+    rows = list(first)
+    for code in _TOLD:
+        row = _newest(rows, code)
+        if code not in material.indicators or row is None:
+            continue
+        entry = material.indicators[code]
+        value = written(float(row["value"]), entry.rule, entry.decimals)
+        parts = [count_text(row, entry.rule), range_text(row, entry.rule, entry.decimals)]
+        parts += [period_text(row), say(f"site.origin_{row['origin']}")]
+        details = "; ".join(one for one in parts if one)
+        told.append(_says(code, row, entry.rule, value, details))
+        if code in _LEADING:
+            large.append((value, say("site.large", name=entry.name, details=details)))
+        if entry.rule == "percent":
+            told += _held_against(row, entry, others)
+    return told, large
+
+
+def _says(code: str, row: Row, rule: str, value: str, details: str) -> str:
+    """Return the sentence of a number; of a share near one in n that it is about that."""
+    share = float(row["value"])
+    for several in _ONE_IN if rule == "percent" else ():
+        if abs(share * several / 100 - 1) <= _NEAR_ONE_IN:
+            one_in = say(f"site.one_in_{several}")
+            return say(f"site.says_{code}_one_in", one_in=one_in, value=value, details=details)
+    return say(f"site.says_{code}", value=value, details=details)
+
+
+def _held_against(
+    row: Row, entry: _Indicator, others: Sequence[tuple[Row, list[Row]]]
+) -> Iterable[str]:
+    for area, theirs in others:
+        other = _newest(theirs, row["indicator"], row["period"])
+        if other is None:
+            continue
+        told = difference(measured(row), measured(other)).verdict
+        value = written(float(other["value"]), entry.rule, entry.decimals)
+        phrase = in_place(area)
+        if not phrase:
+            yield say(f"site.{told}", place=area_name(area), value=value)
+        elif told == "close":
+            yield say("site.close_in", place=phrase, value=value)
+        else:
+            yield say(f"site.{told}_in", place=than_in_place(phrase), value=value)
+
+
+# ---------------------------------------------------------------------- an area
+
+
+def area_blocks(material: Material, area: Any) -> AreaBlocks:
+    """Return what is said of one area, in the language in force.
+
+    Parameters
+    ----------
+    material
+        What all areas are told from.
+    area
+        Its row of the areas.
+    """
+    rows = material.rows(area)
+    others = [(one, material.rows(one)) for one in material.others(area)]
     name = area_name(area)
-    parts = [(name, rows), *others]
-    whole = pd.concat([part.assign(_place=place, _at=at) for at, (place, part) in enumerate(parts)])
+    columns = [(name, rows), *((area_name(one), theirs) for one, theirs in others)]
     shut = area["extent_status"] in UNCONFIRMED and not (
         area["confirmed_by"] and area["confirmed_on"]
     )
-    notices = [] if public else [say("site.members_only")]
+    notices = [] if material.public else [say("site.members_only")]
     if shut:
-        notices.append(say("site.unconfirmed" if public else "site.unconfirmed_members"))
-    elif rows.empty:
+        notices.append(say("site.unconfirmed" if material.public else "site.unconfirmed_members"))
+        notices += [say("site.contact", contact=material.contact)] if material.contact else []
+    elif not rows:
         notices.append(say("site.nothing_yet"))
-    told, large = _sentences(rows, others, dictionary)
-    topics = _topics(whole, dictionary)
-    sources = sorted({source_text(row) for _, row in whole.iterrows()})
-    releases = sorted(set(rows["release"]))
+    notices += _boundary_notices(material, area, rows)
+    told, large = _sentences(material, _first(rows), [(one, _first(of)) for one, of in others])
+    topics = _topics(material, area, columns, missing=_missing_words(shut=shut))
+    heads, facts = _facts(material, area, columns)
+    releases = sorted({row["release"] for row in rows})
+    whole = [row for _, own in columns for row in own]
     return AreaBlocks(
         title=name,
         lead=_lead(area, name),
@@ -390,67 +592,258 @@ def area_blocks(
         large=large,
         sentences=told,
         topics=topics,
-        series=_series(rows, dictionary),
-        sources=sources,
-        citation=say("site.citation", title=title, area=name, releases=", ".join(releases))
-        if releases
-        else "",
-        heads=[say(f"site.head_{one}") for one in HEADS],
+        series=_series(material, rows),
+        sources=sorted({source_text(row) for row in whole}),
+        citation=_citation(material, name, releases),
+        facts=facts,
+        facts_heads=heads,
     )
 
 
-def _lead(area: pd.Series, name: str) -> str:
+def _citation(material: Material, name: str, releases: Sequence[str]) -> str:
+    if not releases:
+        return ""
+    dated = [
+        say("site.release_dated", release=one, date=material.dates.get(one, "")) for one in releases
+    ]
+    return say("site.citation", title=material.title, area=name, releases=", ".join(dated))
+
+
+def _missing_words(*, shut: bool) -> str:
+    return say("site.not_confirmed") if shut else say("site.no_number")
+
+
+def _first(rows: Iterable[Row]) -> list[Row]:
+    """Return the one number of each quantity that counts."""
+    return [several[0] for several in _quantities(rows).values()]
+
+
+def _quantities(rows: Iterable[Row]) -> dict[tuple[Any, ...], list[Row]]:
+    """Return the numbers of each quantity, in the order in which a page prefers them."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[key] for key in QUANTITY[2:]), []).append(row)
+    return {key: sorted(several, key=_rank) for key, several in found.items()}
+
+
+def _rank(row: Row) -> int:
+    # as observations.shown has it: a place that has nothing yet gives way
+    return ORIGINS.index(row["origin"]) + len(ORIGINS) * (row["symbol"] in EMPTY)
+
+
+def _lead(area: Any, name: str) -> str:
     kind = say(f"site.kind_{area['kind'] or 'partnership'}")
+    units = [one.strip() for one in str(area["units"]).split(";") if one.strip()]
+    made = (
+        say("site.made_of", count=len(units), vintage=area["vintage"], units=units)
+        if units and area["vintage"]
+        else ""
+    )
     if area["definition"] in ("", "main"):
-        return say("site.lead", name=name, kind=kind)
-    return say("site.lead_definition", name=name, kind=kind, definition=area["definition"])
+        lead = say("site.lead", name=name, kind=kind)
+    else:
+        lead = say("site.lead_definition", name=name, kind=kind, definition=area["definition"])
+    return f"{lead} {made}".strip()
 
 
-def _topics(whole: pd.DataFrame, dictionary: Dictionary) -> list[Topic]:
-    order = {code: at for at, code in enumerate(dictionary.frame.index)}
-    whole = whole.assign(
-        _order=whole["indicator"].map(order),
-        _topic=whole["indicator"].map(dictionary.frame["topic"]),
-    ).sort_values(
-        ["_order", "category", "group", "gender", "period", "dollars", "_at"], kind="stable"
+def _censuses(rows: Iterable[Row]) -> dict[str, Row]:
+    """Return a row of each census, by its year, oldest first."""
+    found = {
+        row["period"]: row
+        for row in rows
+        if row["origin"] != "reported" and _YEAR.fullmatch(row["period"])
+    }
+    return dict(sorted(found.items()))
+
+
+def _boundary_notices(material: Material, area: Any, rows: Iterable[Row]) -> list[str]:
+    """Say where the units of an area in two censuses are not the same ground."""
+    notices = []
+    for (first, one), (second, other) in itertools.pairwise(_censuses(rows).items()):
+        told, why = material.ground(area, one, other)
+        if told != "yes":
+            notices.append(say(f"site.boundary_{told}", first=first, second=second, reason=why))
+    return notices
+
+
+def _series(material: Material, rows: Iterable[Row]) -> list[str]:
+    told: dict[str, None] = {}
+    periods: dict[str, set[str]] = {}
+    for row in rows:
+        if row["origin"] != "reported" and _YEAR.fullmatch(row["period"]):
+            periods.setdefault(row["indicator"], set()).add(row["period"])
+    for code in sorted(periods):
+        for first, second in itertools.pairwise(sorted(periods[code])):
+            found, reason = material.compare(code, first, second)
+            if found != "yes":
+                told[say(f"site.series_{found}", name=material.indicators[code].name, first=first,
+                         second=second, reason=reason)] = None  # fmt: skip
+    return list(told)
+
+
+def _remark(material: Material, area: Any, row: Row, newer: Row | None) -> str:
+    """Say whether a number can be held against the one of the next newer census."""
+    both = (row, newer) if newer is not None else ()
+    if not both or any(one["origin"] == "reported" for one in both):
+        return ""
+    if not all(_YEAR.fullmatch(one["period"]) for one in both):
+        return ""
+    assert newer is not None
+    told, _ = material.compare(row["indicator"], row["period"], newer["period"])
+    ground, _ = material.ground(area, row, newer)
+    worst = max((told, ground), key=("yes", "caution", "no").index)
+    return "" if worst == "yes" else say(f"site.beside_{worst}", period=newer["period"])
+
+
+Columns = Sequence[tuple[str, Sequence[Row]]]
+
+
+def _topics(material: Material, area: Any, columns: Columns, *, missing: str) -> list[Topic]:
+    indexed = [(place, _quantities(rows)) for place, rows in columns]
+    known = material.indicators
+    keys = sorted(
+        {key for _, held in indexed for key in held},
+        key=lambda key: (known[key[0]].order, *key[1:4], _backwards(key[4]), key[5]),
     )
     made = []
-    for topic in dict.fromkeys(whole["_topic"]):
-        texts, cells = [], []
-        for _, row in whole[whole["_topic"].eq(topic)].iterrows():
-            rule, decimals = form_of(dictionary, row["indicator"])
-            subject = subject_text(row, dictionary.name(row["indicator"]))
-            value = value_text(row, rule, decimals)
-            plain = pd.notna(row["value"]) and not _small(row)
-            over = row["denominator_value"] if plain else np.nan
-            low, high, _ = _bounds(row) if plain else (np.nan, np.nan, False)
-            origin = say(f"site.origin_{row['origin']}")
-            texts.append(
-                [
-                    *(subject, row["_place"], period_text(row), value),
-                    range_text(row, rule, decimals),
-                    "" if pd.isna(over) else number(float(over)),
-                    *(origin, source_text(row)),
-                ]
-            )
-            middle = row["value"] if plain and row["origin"] != "estimated" else np.nan
-            cells.append(
-                [
-                    *(row["indicator"], subject, row["_place"], row["period"], middle, low, high),
-                    *(over, origin, value if pd.isna(middle) or row["symbol"] else ""),
-                    *(row["source"], row["release"]),
-                ]
-            )
-        made.append(Topic(topic_name(str(topic)), texts, _cells_frame(cells)))
+    for topic in dict.fromkeys(known[key[0]].topic for key in keys):
+        lines: list[Line] = []
+        records: list[list[Any]] = []
+        sources: dict[str, None] = {}
+        newer: dict[tuple[Any, ...], Row] = {}
+        mine = [key for key in keys if known[key[0]].topic == topic]
+        for key in mine:
+            entry = known[key[0]]
+            several = [held.get(key, []) for _, held in indexed]
+            row = next(one[0] for one in several if one)
+            own = several[0][0] if several[0] else None
+            remark = _remark(material, area, own, newer.get(key[:4])) if own else ""
+            if own:
+                newer[key[:4]] = own
+            cells = [
+                cell_of(one, entry.rule, entry.decimals) if one else Cell(missing)
+                for one in several
+            ]
+            subject = subject_text(row, entry.name)
+            lines.append(
+                Line(subject, entry.universe, period_text(row), remark, cells, key[0],
+                     entry.decimals)
+            )  # fmt: skip
+            for (place, _), one in zip(columns, several, strict=True):
+                records += [_record(each, place, subject, entry) for each in one]
+                sources |= dict.fromkeys(_source_line(each) for each in one)
+        chart = _chart(material, mine, indexed)
+        places = [place for place, _ in columns]
+        made.append(
+            Topic(topic_name(topic), places, lines, sorted(sources), _frame_of(records), chart)
+        )
     return made
 
 
-def _cells_frame(cells: list[list[Any]]) -> pd.DataFrame:
-    names = (
-        *("code", "indicator", "place", "period", "value", "low", "high", "out_of", "origin"),
-        *("symbol", "source", "release"),
-    )
-    frame = pd.DataFrame(cells, columns=list(names))
+def _backwards(period: str) -> tuple[int, ...]:
+    """Return what sorts the newest period first."""
+    return tuple(-ord(letter) for letter in period)
+
+
+def _source_line(row: Row) -> str:
+    origin = say(f"site.origin_{row['origin']}")
+    return say("site.origin_and_source", origin=origin, source=source_text(row))
+
+
+def _record(row: Row, place: str, subject: str, entry: _Indicator) -> list[Any]:
+    told = is_told(row)
+    plain = pd.notna(row["value"]) and not small_flag(row)
+    low, high, _ = bounds(row) if plain else (float("nan"), float("nan"), False)
+    base = row["denominator_value"] if told and row["origin"] != "estimated" else float("nan")
+    return [
+        *(row["indicator"], subject, place, row["period"]),
+        *(row["value"] if told else float("nan"), low, high, base),
+        say(f"site.origin_{row['origin']}"),
+        "" if told and not row["symbol"] else told_text(row, entry.rule, entry.decimals),
+        *(row["source"], row["release"]),
+    ]
+
+
+FRAME_HEADS = (
+    *("code", "indicator", "place", "period", "value", "low", "high", "out_of", "origin"),
+    *("symbol", "source", "release"),
+)
+
+
+def _frame_of(records: list[list[Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(records, columns=list(FRAME_HEADS))
     numbers = ["value", "low", "high", "out_of"]
     frame[numbers] = frame[numbers].astype("float64")
-    return frame.rename(columns={one: say(f"site.head_{one}") for one in names})
+    return frame.rename(columns={one: say(f"site.head_{one}") for one in FRAME_HEADS})
+
+
+# ---------------------------------------------------------------------- pictures and short tables
+
+
+def _chart(
+    material: Material,
+    keys: Iterable[tuple[Any, ...]],
+    indexed: Sequence[tuple[str, Mapping[tuple[Any, ...], list[Row]]]],
+) -> Chart | None:
+    """Return the newest shares of a topic as bars: the area's and those it is held against."""
+    groups: dict[tuple[Any, ...], BarGroup] = {}
+    for key in keys:
+        entry = material.indicators[key[0]]
+        whole = not key[1] and key[2] == key[3] == "total"
+        # keys come newest first: the first that the area has a bar in counts
+        if entry.rule != "percent" or not whole or key[:4] in groups:
+            continue
+        rows = [(place, held[key][0]) for place, held in indexed if key in held]
+        bars = [bar for place, row in rows if (bar := _bar(place, row, entry)) is not None]
+        if bars and indexed[0][0] == bars[0].place:
+            label = say("site.chart_label", name=entry.name, period=period_text(rows[0][1]))
+            groups[key[:4]] = BarGroup(label, bars)
+    if not groups:
+        return None
+    return Chart(say("site.chart"), list(groups.values()))
+
+
+def _bar(place: str, row: Row, entry: _Indicator) -> Bar | None:
+    if pd.isna(row["value"]) or small_flag(row):
+        return None
+    low, high, _ = bounds(row)
+    value = float(row["value"]) if is_told(row) else None
+    ranged = (low, high) if pd.notna(low) and pd.notna(high) else None
+    if value is None and ranged is None:
+        return None
+    return Bar(place, value, ranged, told_text(row, entry.rule, entry.decimals))
+
+
+def _facts(material: Material, area: Any, columns: Columns) -> tuple[list[str], list[Line]]:
+    """Return the core indicators in short: the area now and before, and others beside it."""
+    indexed = [_quantities(rows) for _, rows in columns]
+    codes: dict[str, list[tuple[Any, ...]]] = {}
+    for key in indexed[0]:
+        if not key[1] and key[2] == key[3] == "total":
+            codes.setdefault(key[0], []).append(key)
+    lines = []
+    for code in sorted(codes, key=lambda one: material.indicators[one].order):
+        entry = material.indicators[code]
+        if not entry.core:
+            continue
+        key, *older = sorted(codes[code], key=lambda one: one[4], reverse=True)
+        row = indexed[0][key][0]
+        before = Cell(say("site.none_before"))
+        if older:
+            held = indexed[0][older[0]]
+            cell = cell_of(held[:1], entry.rule, entry.decimals)
+            remark = _remark(material, area, held[0], row)
+            when = period_text(held[0])
+            before = Cell(cell.value, [one for one in (when, *cell.details[:1], remark) if one])
+        cells = [cell_of(indexed[0][key][:1], entry.rule, entry.decimals), before]
+        cells += [
+            cell_of(held[key][:1], entry.rule, entry.decimals)
+            if key in held
+            else Cell(say("site.no_number"))
+            for held in indexed[1:]
+        ]
+        lines.append(
+            Line(entry.name, entry.universe, period_text(row), "", cells, code, entry.decimals)
+        )
+    heads = [say("site.head_indicator"), columns[0][0], say("site.head_before")]
+    return [*heads, *(place for place, _ in columns[1:])], lines

@@ -75,7 +75,8 @@ def changes_parts(state: SiteState, areas: list[tuple[str, str, pd.Series]]) -> 
 
 def _side(row: Any, end: str) -> dict[str, Any]:
     """Return one state of a number that moved as a row of the long table."""
-    return {**{name: row[f"{end}_{name}"] for name in _ENDS}, "period": row["period"]}
+    ends = {name: row[f"{end}_{name}"] for name in _ENDS}
+    return {**ends, "period": row["period"], "indicator": row["indicator"]}
 
 
 def side_text(row: Any, end: str, known: Dictionary) -> str:

@@ -133,6 +133,7 @@ def write_compare_page(
     places = [say("dashboard.compare_place", which=one) for one in range(1, _PLACES + 1)]
     words = {
         "nav": say("site.nav"),
+        "skip": say("site.skip"),
         "choose": say("dashboard.compare_choose"),
         "nobody": say("dashboard.compare_nobody"),
         "places": places,

@@ -114,6 +114,7 @@ def _page(
         whole["texts"] = [say("site.members_only"), *whole["texts"]]
     words = {
         "nav": say("site.nav"),
+        "skip": say("site.skip"),
         "map": say("dashboard.map"),
         "search": say("dashboard.page_search"),
     }

@@ -149,7 +149,9 @@ def _all_areas(
     for slug, name, area in sorted(areas, key=lambda one: (one[1].casefold(), one[0])):
         for row in by_area.get((area["area_id"], area["definition"]), ()):
             out_of = row["denominator_value"]
-            whole = "" if np.isnan(out_of) or np.isnan(row["value"]) else number(float(out_of))
+            # what an estimate is of is an estimate too, and its middle is not told
+            shut = row["origin"] == "estimated" or np.isnan(out_of) or np.isnan(row["value"])
+            whole = "" if shut else number(float(out_of))
             who = [subject_text(row, "")] if several else []
             rows.append(
                 [

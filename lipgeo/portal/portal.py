@@ -200,7 +200,8 @@ class Portal(Shown):
         """One row an area and definition: the workbook's, then those that releases brought.
 
         ``area_id, definition, kind, name_en, name_fr, province, vintage, units, extent_status,
-        confirmed_by, confirmed_on, outline, follows, note`` (text, empty where nothing is said).
+        confirmed_by, confirmed_on, outline, follows, note, in_en, in_fr`` (text, empty where
+        nothing is said).
         """
         return self._areas_of(self.store.releases)
 
