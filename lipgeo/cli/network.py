@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from lipgeo.portal.dictionary import Dictionary
 
-__all__ = ["changes"]
+__all__ = ["changes", "wishlist"]
 
 
 class AudienceChoice(StrEnum):
@@ -84,3 +84,24 @@ def _lines(moved: pd.DataFrame, known: Dictionary) -> pd.DataFrame:
         *(say(f"dashboard.head_{one}") for one in ("before", "now", "why")),
     ]
     return pd.DataFrame(rows, columns=heads)
+
+
+def wishlist(
+    folder: Folder,
+    out: o.Out,
+    replace: o.Replace = False,
+    lang: o.Lang = o.LangChoice.EN,
+) -> None:
+    from lipgeo.errors import OutputError
+    from lipgeo.portal.portal import open_portal
+    from lipgeo.portal.wishlist import make_wishlist
+
+    if out.exists() and not replace:
+        raise OutputError("files.exists", path=out)
+    made = make_wishlist(open_portal(folder))
+    shown = made.tables[["table", "title", "priority", "wanted_by", "places", "suppressed"]]
+    heads = {name: say(f"dashboard.head_{name}") for name in shown.columns}
+    if len(shown):
+        print_frame(shown.rename(columns=heads))
+    for path in made.write(out):
+        print(say("cli.portal_built", path=path))

@@ -275,3 +275,4 @@ def indicators(
 
 
 app.command(help=say("cli.help_portal_changes"))(network.changes)
+app.command(help=say("cli.help_portal_wishlist"))(network.wishlist)
