@@ -313,7 +313,12 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
     }
     if crosswalk.coarse is not None:
         document["coarse"] = _pack_frame(pd.DataFrame({"share": crosswalk.coarse}))
+<<<<<<< HEAD
     document |= {"kind": _KIND, "own_sha256": _NO_SUM}  # the sum last: it is looked for from behind
+=======
+    if crosswalk.trials is not None:
+        document["trials"] = _pack_frame(crosswalk.trials)
+>>>>>>> accuracy
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
     schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
     with file_in_one_step(path) as temporary:
@@ -376,6 +381,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
         coarse = None
         if "coarse" in document:
             coarse = _unpack_frame(document["coarse"])["share"].to_numpy(np.float64)
+        trials = _unpack_frame(document["trials"]) if "trials" in document else None
         pairs = table.replace_schema_metadata({b"pandas": table.schema.metadata[b"pandas"]})
         return Crosswalk(
             pairs.to_pandas(),
@@ -383,6 +389,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
             meta=document["meta"],
             report=CheckReport.from_records(document["report"]),
             coarse=coarse,
+            trials=trials,
         )
 
 
