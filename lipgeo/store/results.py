@@ -313,12 +313,9 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
     }
     if crosswalk.coarse is not None:
         document["coarse"] = _pack_frame(pd.DataFrame({"share": crosswalk.coarse}))
-<<<<<<< HEAD
-    document |= {"kind": _KIND, "own_sha256": _NO_SUM}  # the sum last: it is looked for from behind
-=======
     if crosswalk.trials is not None:
         document["trials"] = _pack_frame(crosswalk.trials)
->>>>>>> accuracy
+    document |= {"kind": _KIND, "own_sha256": _NO_SUM}  # the sum last: it is looked for from behind
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
     schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
     with file_in_one_step(path) as temporary:
