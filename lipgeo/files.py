@@ -30,6 +30,7 @@ import xlsxwriter
 from lipgeo._version import __version__
 from lipgeo.errors import LipgeoError, OutputError
 from lipgeo.report import Faults
+from lipgeo.sealing import NO_SUM, OWN_SUM, has_seal, is_sealed, seal
 from lipgeo.words import say
 from lipgeo.workplace import KEPT, MOVES, NEW, OLD, clear_litter, exchange, roll_back, workplace
 
@@ -51,16 +52,19 @@ __all__ = [
     "listed_files",
     "output_error",
     "read_manifest",
+    "read_sealed_parquet",
     "require_as_written",
     "require_free",
     "require_free_file",
     "require_inside",
     "require_manifest",
+    "sealed_json",
     "sha256_of",
     "sync",
     "unguard_csv",
     "write_csv",
     "write_manifest",
+    "write_sealed_parquet",
     "write_workbook",
     "write_zip",
 ]
@@ -291,11 +295,9 @@ _VERSION_KEYS = {
     "make": "make_version",
     "site": "site_version",
 }
-#: what the folder is, and the sum of the manifest itself; a manifest has both or, if it is older
-#: than they are, neither: so a damaged key of one does not hide behind the other
-_KIND, _OWN_SUM = "kind", "own_sha256"
-_NO_SUM = "0" * 64
-_SUM = re.compile(r"[0-9a-f]{64}")
+#: what the folder is; a manifest says it and holds a sum of itself or, if it is older than they
+#: are, neither: so a damaged key of one does not hide behind the other
+_KIND = "kind"
 #: how JSON's types are called in a sentence
 _JSON_TYPES: dict[type, str] = {
     str: "text", bool: "yes_no", int: "number", float: "number", list: "list", dict: "object",
@@ -397,19 +399,57 @@ def write_manifest(
         "lipgeo": __version__,
         **content,
         "files": dict(files),
-        _OWN_SUM: _NO_SUM,
     }
-    blank = json_text(manifest, sort=form.sort).encode()
-    sealed = _with_sum(blank, _NO_SUM, hashlib.sha256(blank).hexdigest())
-    (folder / MANIFEST).write_bytes(sealed)
+    (folder / MANIFEST).write_bytes(sealed_json(manifest, sort=form.sort))
 
 
-def _with_sum(raw: bytes, old: str, new: str) -> bytes:
-    return raw.replace(f'"{_OWN_SUM}": "{old}"'.encode(), f'"{_OWN_SUM}": "{new}"'.encode(), 1)
+def sealed_json(content: Mapping[str, Any], *, sort: bool = True) -> bytes:
+    """Return JSON that holds a sum of itself (:mod:`lipgeo.sealing`)."""
+    return seal(json_text({**content, OWN_SUM: NO_SUM}, sort=sort).encode())
 
 
-def is_as_written(raw: bytes, manifest: Mapping[str, Any]) -> bool:
-    """Whether the sum that a manifest keeps of itself fits; one from before there was any does.
+def write_sealed_parquet(
+    table: pa.Table, path: Path, about: Mapping[str, Any], **options: Any
+) -> None:
+    """Write a Parquet file that holds a sum of itself, in the schema under ``lipgeo``.
+
+    Parameters
+    ----------
+    table
+        What to write.
+    path
+        The file to write (an edge caller moves it into place).
+    about
+        What else stands under ``lipgeo``; ``kind`` says what the file is.
+    **options
+        As :func:`pyarrow.parquet.write_table` takes them.
+    """
+    held = {b"lipgeo": json.dumps({**about, OWN_SUM: NO_SUM}).encode()}
+    schema = {**(table.schema.metadata or {}), **held}
+    pq.write_table(table.replace_schema_metadata(schema), path, write_page_checksum=True, **options)
+    path.write_bytes(seal(path.read_bytes()))
+
+
+def read_sealed_parquet(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+    """Read a Parquet file and what stands under ``lipgeo``; one without a sum is read as it is.
+
+    Raises
+    ------
+    ValueError
+        The file is not as it was written.
+    """
+    raw = path.read_bytes()
+    # Arrow's own copy of the schema stands in the file too: the footer is what is summed
+    footer = pq.read_metadata(pa.BufferReader(raw)).metadata or {}
+    about = json.loads(footer.get(b"lipgeo", b"{}"))
+    # one from before files held a sum of themselves says neither its kind nor a sum
+    if (has_seal(raw) or _KIND in about) and not is_sealed(raw):
+        raise ValueError(say("files.own_sum"))
+    return pq.read_table(pa.BufferReader(raw), page_checksum_verification=True), about
+
+
+def is_as_written(raw: bytes, manifest: Mapping[str, Any], mark: str = _KIND) -> bool:
+    """Whether the sum that a file of JSON holds of itself fits; one from before there was any does.
 
     Parameters
     ----------
@@ -417,13 +457,12 @@ def is_as_written(raw: bytes, manifest: Mapping[str, Any]) -> bool:
         Bytes of the file.
     manifest
         What they hold.
+    mark
+        Key that stands in it whenever the sum does.
     """
-    given = manifest.get(_OWN_SUM)
-    if given is None and _KIND not in manifest:
+    if OWN_SUM not in manifest and mark not in manifest:
         return True
-    if not isinstance(given, str) or not _SUM.fullmatch(given):
-        return False
-    return hashlib.sha256(_with_sum(raw, given, _NO_SUM)).hexdigest() == given
+    return is_sealed(raw) and f'"{manifest.get(OWN_SUM)}"'.encode() in raw
 
 
 def read_manifest(folder: Path, form: FolderFormat) -> dict[str, Any]:

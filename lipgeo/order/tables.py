@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lipgeo.errors import OrderError, tell_damage
+from lipgeo.files import read_sealed_parquet
 from lipgeo.geography.floors import floor_universes, floors_of_universe
 from lipgeo.geography.hierarchy import fold
 from lipgeo.order.content import Content
@@ -182,7 +183,7 @@ def read_estimates(given: Any) -> pd.DataFrame | None:
         path = Path(given)
         with tell_damage(OrderError, "order.estimates_unreadable", path=path):
             frame = (
-                pd.read_parquet(path)
+                read_sealed_parquet(path)[0].to_pandas()
                 if path.suffix.casefold() in (".parquet", ".pq")
                 else pd.read_csv(path, dtype={"area_id": str, "variable": str})
             )

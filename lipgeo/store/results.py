@@ -7,7 +7,6 @@ rows, the rest in its schema. Estimates are a workbook for people, CSV files, or
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,11 +32,13 @@ from lipgeo.files import (
     folder_in_one_step,
     json_text,
     read_manifest,
+    read_sealed_parquet,
     require_free,
     require_free_file,
     unguard_csv,
     write_csv,
     write_manifest,
+    write_sealed_parquet,
     write_workbook,
 )
 from lipgeo.report import CheckReport
@@ -116,7 +117,8 @@ def write_estimates(
     results = _name_areas(estimates.frame, names)
     if target.suffix.lower() == ".parquet":
         with file_in_one_step(target) as temporary:
-            results.to_parquet(temporary, index=False, write_page_checksum=True)
+            table = pa.Table.from_pandas(results, preserve_index=False)
+            write_sealed_parquet(table, temporary, {"kind": "lipgeo estimates"})
         return [target]
     if target.suffix.lower() == ".gpkg":
         _write_shapes(estimates, target, names, shapes)
@@ -266,9 +268,6 @@ def _flags() -> pd.DataFrame:
 #: of the layout of the file, raised when an older lipgeo could not read it
 VERSION = 2
 _PARTS = ("overlaps", "quality", "sources")
-_KIND = "lipgeo crosswalk"
-_NO_SUM = "0" * 64
-_SUM_MARK = b'"own_sha256": "'
 
 
 def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = False) -> None:
@@ -293,8 +292,7 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
 
     Notes
     -----
-    The file holds the SHA-256 of its own bytes with 64 zeros in the place of that sum
-    (``own_sha256``, the last key under ``lipgeo``), as manifests do.
+    The file holds a sum of itself, as manifests do (:mod:`lipgeo.sealing`).
     """
     require_free_file(require_path(path), replace=replace)
     remainder, sources = crosswalk.remainder, crosswalk.sources
@@ -306,6 +304,7 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
         "sources": sources.assign(remainder=rest.to_numpy(np.float64)),
     }
     document = {
+        "kind": "lipgeo crosswalk",
         "version": VERSION,
         "meta": dict(crosswalk.meta),
         "report": crosswalk.report.to_records(),
@@ -315,36 +314,9 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
         document["coarse"] = _pack_frame(pd.DataFrame({"share": crosswalk.coarse}))
     if crosswalk.trials is not None:
         document["trials"] = _pack_frame(crosswalk.trials)
-    document |= {"kind": _KIND, "own_sha256": _NO_SUM}  # the sum last: it is looked for from behind
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
-    schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
     with file_in_one_step(path) as temporary:
-        pq.write_table(
-            table.replace_schema_metadata(schema),
-            temporary,
-            compression="zstd",
-            write_page_checksum=True,
-        )
-        raw = temporary.read_bytes()
-        with temporary.open("r+b") as file:
-            file.seek(_sum_place(raw))
-            file.write(hashlib.sha256(raw).hexdigest().encode())
-
-
-def _sum_place(raw: bytes) -> int:
-    """Return where a file holds the sum of itself, -1 where it holds none."""
-    at = raw.rfind(_SUM_MARK)
-    return at if at < 0 else at + len(_SUM_MARK)
-
-
-def _is_as_written(raw: bytes) -> bool:
-    """Whether the sum that a file holds of itself fits."""
-    at = _sum_place(raw)
-    end = at + len(_NO_SUM)
-    digest = hashlib.sha256(raw[:at])
-    digest.update(_NO_SUM.encode())
-    digest.update(memoryview(raw)[end:])
-    return at >= 0 and raw[at:end] == digest.hexdigest().encode()
+        write_sealed_parquet(table, temporary, document, compression="zstd")
 
 
 def read_crosswalk(path: str | Path) -> Crosswalk:
@@ -359,18 +331,11 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     if not place.is_file():
         raise FileError("store.crosswalk.missing", path=place)
     with tell_damage(FileError, "store.not_one", path=place):
-        raw = place.read_bytes()
-        # Arrow's own copy of the schema stands in the file too: the footer is what is summed
-        footer = pq.read_metadata(pa.BufferReader(raw)).metadata or {}
-        document: dict[str, Any] = json.loads(footer[b"lipgeo"])
+        table, document = read_sealed_parquet(place)
         version = int(document["version"])
-    # one from before files had a sum of themselves says neither its kind nor a sum
-    if (_sum_place(raw) >= 0 or "kind" in document) and not _is_as_written(raw):
-        raise FileError("store.crosswalk.changed", path=place)
     if version > VERSION:
         raise FileError("store.crosswalk.newer", path=place, found=version, known=VERSION)
     with tell_damage(FileError, "store.not_one", path=place):
-        table = pq.read_table(pa.BufferReader(raw), page_checksum_verification=True)
         parts = {name: _unpack_frame(text) for name, text in document["parts"].items()}
         if version > 1:
             rest = parts["sources"].pop("remainder")
