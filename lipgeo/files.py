@@ -891,7 +891,12 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
             raise OutputError("files.too_long", path=path, sheet=sheet.name, rows=len(sheet.frame))
     book = xlsxwriter.Workbook(
         str(path),
-        {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False},
+        {
+            "strings_to_numbers": False,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "in_memory": True,  # its parts never lie in files of their own
+        },
     )
     book.set_properties(WORKBOOK_PROPERTIES)
     formats: Mapping[str, xlsxwriter.format.Format] = {
@@ -914,6 +919,7 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
             top = 1
         texts = wrapped if sheet.wrap else formats
         widest = sheet.wrap or 60
+        longest = [0] * (len(sheet.frame) + 1)
         made = {
             one: book.add_format({"num_format": one, "valign": "top"})
             for one in sorted({*sheet.row_formats})
@@ -921,25 +927,29 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
         for at, name in enumerate(sheet.frame.columns):
             column = sheet.frame[name]
             page.write_string(top, at, str(name), texts["head"])
+            longest[0] = max(longest[0], len(str(name)))
             number = _is_number(column)
             form = sheet.formats.get(name)
             shown = book.add_format({"num_format": form}) if form else None
             width = len(str(name))
-            for row, value in enumerate(column.tolist(), start=top + 1):
-                if pd.isna(value):
+            told = zip(column.tolist(), column.isna().tolist(), strict=True)
+            for row, (value, missing) in enumerate(told, start=top + 1):
+                if missing:
                     continue
                 if number or (shown is not None and not isinstance(value, str)):
                     alike = made[sheet.row_formats[row - top - 1]] if made else shown
                     page.write_number(row, at, value, alike)
                 else:
-                    page.write_string(row, at, str(value), texts["text"])
-                    width = max(width, len(str(value)))
+                    text = str(value)
+                    page.write_string(row, at, text, texts["text"])
+                    width = max(width, len(text))
+                    longest[row - top] = max(longest[row - top], len(text))
             page.set_column(at, at, min(width + 2, widest), None if number else texts["text"])
         page.freeze_panes(top + 1, 0)
         if sheet.wrap:
             page.set_landscape()
             page.repeat_rows(top)
-            _set_heights(page, sheet, top)
+            _set_heights(page, longest, sheet.wrap, top)
         page.autofilter(top, 0, top + len(sheet.frame), max(len(sheet.frame.columns) - 1, 0))
     book.close()
 
@@ -948,12 +958,10 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
 _LINE = 15.0
 
 
-def _set_heights(page: Any, sheet: Sheet, top: int) -> None:
-    """Make rows as high as their wrapped texts: not every program does so by itself."""
-    rows = [tuple(sheet.frame.columns), *sheet.frame.itertuples(index=False, name=None)]
-    for at, row in enumerate(rows):
-        longest = max((len(one) for one in row if isinstance(one, str)), default=0)
+def _set_heights(page: Any, longest: Sequence[int], wrap: int, top: int) -> None:
+    """Make rows as high as their longest wrapped text: not every program does so by itself."""
+    for at, length in enumerate(longest):
         # words that do not fit go to the next line whole
-        lines = -(-longest * 12 // (sheet.wrap * 10))
+        lines = -(-length * 12 // (wrap * 10))
         if lines > 1:
             page.set_row(top + at, _LINE * lines)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
@@ -148,11 +148,15 @@ class Dictionary:
         return code in self.frame.index
 
     def __getitem__(self, code: str) -> pd.Series:
-        return self.frame.loc[code]
+        return self._by_code[code]
+
+    @cached_property
+    def _by_code(self) -> dict[str, pd.Series]:
+        return {str(code): row for code, row in self.frame.iterrows()}
 
     def name(self, code: str) -> str:
         """Return the name of an indicator in the language in force."""
-        return str(self.frame.loc[code, f"name_{language()}"])
+        return str(self._by_code[code][f"name_{language()}"])
 
     def compare(self, code: str, first: str | int, second: str | int) -> tuple[str, str, str]:
         """Return the verdict on two censuses and its reason in English and French.
@@ -163,6 +167,17 @@ class Dictionary:
         one, other = sorted((str(first), str(second)))
         if one == other:
             return "yes", "", ""
+        # asked of every number of every page
+        pair = (code, one, other)
+        if pair not in self._compared:
+            self._compared[pair] = self._compare(*pair)
+        return self._compared[pair]
+
+    @cached_property
+    def _compared(self) -> dict[tuple[str, str, str], tuple[str, str, str]]:
+        return {}
+
+    def _compare(self, code: str, one: str, other: str) -> tuple[str, str, str]:
         rows = self.comparability
         rows = rows[rows["code"].isin([code, "*"])]
         direct = rows[rows["from_census"].eq(one) & rows["to_census"].eq(other)]
