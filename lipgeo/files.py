@@ -681,12 +681,19 @@ class Sheet:
         A line above the header (units, source), or empty.
     formats
         Column to the number format of its numbers; other cells of it are text.
+    row_formats
+        The number format of each row, where rows and not columns are alike.
+    wrap
+        Letters a column may be wide, longer text is wrapped; such a sheet prints on its side. 0:
+        columns up to 60 letters, nothing wrapped.
     """
 
     name: str
     frame: pd.DataFrame
     title: str = ""
     formats: Mapping[str, str] = field(default_factory=dict)
+    row_formats: Sequence[str] = ()
+    wrap: int = 0
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -761,15 +768,28 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
         "text": book.add_format({"num_format": "@"}),
         "note": book.add_format({"italic": True}),
     }
+    wrapped = {
+        key: book.add_format(
+            {"num_format": "@", "text_wrap": True, "valign": "top", "bold": key == "head"}
+        )
+        for key in ("head", "text")
+        if any(sheet.wrap for sheet in sheets)
+    }
     for sheet in sheets:
         page = book.add_worksheet(sheet.name[:31])
         top = 0
         if sheet.title:
             page.write_string(0, 0, sheet.title, formats["note"])
             top = 1
+        texts = wrapped if sheet.wrap else formats
+        widest = sheet.wrap or 60
+        made = {
+            one: book.add_format({"num_format": one, "valign": "top"})
+            for one in sorted({*sheet.row_formats})
+        }
         for at, name in enumerate(sheet.frame.columns):
             column = sheet.frame[name]
-            page.write_string(top, at, str(name), formats["head"])
+            page.write_string(top, at, str(name), texts["head"])
             number = _is_number(column)
             form = sheet.formats.get(name)
             shown = book.add_format({"num_format": form}) if form else None
@@ -778,11 +798,31 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
                 if pd.isna(value):
                     continue
                 if number or (shown is not None and not isinstance(value, str)):
-                    page.write_number(row, at, value, shown)
+                    alike = made[sheet.row_formats[row - top - 1]] if made else shown
+                    page.write_number(row, at, value, alike)
                 else:
-                    page.write_string(row, at, str(value), formats["text"])
+                    page.write_string(row, at, str(value), texts["text"])
                     width = max(width, len(str(value)))
-            page.set_column(at, at, min(width + 2, 60), None if number else formats["text"])
+            page.set_column(at, at, min(width + 2, widest), None if number else texts["text"])
         page.freeze_panes(top + 1, 0)
+        if sheet.wrap:
+            page.set_landscape()
+            page.repeat_rows(top)
+            _set_heights(page, sheet, top)
         page.autofilter(top, 0, top + len(sheet.frame), max(len(sheet.frame.columns) - 1, 0))
     book.close()
+
+
+#: height of a line of a worksheet, in points
+_LINE = 15.0
+
+
+def _set_heights(page: Any, sheet: Sheet, top: int) -> None:
+    """Make rows as high as their wrapped texts: not every program does so by itself."""
+    rows = [tuple(sheet.frame.columns), *sheet.frame.itertuples(index=False, name=None)]
+    for at, row in enumerate(rows):
+        longest = max((len(one) for one in row if isinstance(one, str)), default=0)
+        # words that do not fit go to the next line whole
+        lines = -(-longest * 12 // (sheet.wrap * 10))
+        if lines > 1:
+            page.set_row(top + at, _LINE * lines)

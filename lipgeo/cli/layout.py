@@ -41,7 +41,7 @@ def column_widths(
     >>> column_widths([names, ["People inside", "1,234"]], [False, True], 40)
     [27, 6]
     >>> column_widths([names, ["a", "1"], ["b", "2"]], [False, True, True], 22, keep=2)
-    [16, 1]
+    [14, 1]
     """
     least = [_least(*column) for column in zip(columns, numeric, strict=True)]
     kept = len(columns)
