@@ -54,12 +54,10 @@ def column_widths(
         for column, number, width in zip(columns, numeric, widths, strict=False)
     ]
     spare = room - 1 - sum(widths) - _GAP * kept
-    # a letter at a time to whoever lacks least: short texts are whole before long ones grow
+    # a letter at a time to the narrowest: short texts are whole before long ones grow
     while spare > 0 and widths != wanted:
-        at = min((k for k in range(kept) if widths[k] < wanted[k]), key=lambda k: wanted[k])
-        more = min(spare, wanted[at] - widths[at])
-        widths[at] += more
-        spare -= more
+        widths[min((k for k in range(kept) if widths[k] < wanted[k]), key=lambda k: widths[k])] += 1
+        spare -= 1
     return widths
 
 
