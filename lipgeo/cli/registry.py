@@ -13,6 +13,7 @@ from lipgeo.cli import options as o
 from lipgeo.cli.groups import WholeSummaries
 from lipgeo.cli.options import is_there
 from lipgeo.cli.reporting import (
+    SHOWN,
     cell_words,
     column_head,
     exit_status,
@@ -20,6 +21,7 @@ from lipgeo.cli.reporting import (
     print_findings,
     print_frame,
     print_json,
+    print_table,
     progress,
 )
 from lipgeo.words import say
@@ -44,6 +46,9 @@ __all__ = [
 app = typer.Typer(
     help=say("cli.help_registry"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
 )
+
+#: characters of a submission's area ids that a table shows
+_IDS_SHOWN = 40
 
 _Folder = Annotated[
     Path | None, typer.Option("--registry", metavar="DIR", help=say("cli.opt_registry"))
@@ -219,32 +224,67 @@ def _print_fields(entry: Mapping[str, Any], title: str) -> None:
     print_frame(pd.DataFrame(rows), title)
 
 
+def _write_gaps(found: Any, out: Path) -> Path:
+    """Write the table of gaps, reasons and all, as CSV or workbook."""
+    from lipgeo.files import Sheet, file_in_one_step, write_csv, write_workbook
+
+    with file_in_one_step(out) as place:
+        if out.suffix.lower() == ".csv":
+            write_csv(found, place)
+        else:
+            write_workbook([Sheet("gaps", found)], place)
+    return out
+
+
 def gaps(
     kind: Annotated[str, typer.Option("--kind", help=say("cli.opt_kind"))] = "LIP",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help=say("cli.opt_gaps_out"))
+    ] = None,
+    replace: o.Replace = False,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     folder: _Folder = None,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
+    import numpy as np
     import pandas as pd
 
+    from lipgeo.files import require_free_file
+    from lipgeo.registry.coverage import VERDICTS
     from lipgeo.registry.coverage import gaps as find_gaps
 
+    if out is not None:
+        require_free_file(out, replace=replace, endings=[".csv", ".xlsx"])
     opened, _ = _censuses(store, vintage)
     found = find_gaps(opened, kind=kind.upper(), folder=folder)
     totals = pd.DataFrame(found.attrs["totals"])
     if as_json:
         records = found.to_dict("records")
         alone = found.attrs["consortia_without_partnership"]
+        if out is not None:
+            _write_gaps(found, out)
         print_json({"partnerships": records, "totals": totals.to_dict("records"), "alone": alone})
         return
-    columns = ["lip_id", "status", "consortia", "named_in", "population", "population_covered"]
-    shown = found[[*columns, "reason"]]
-    if opened is None:
-        shown = shown.drop(columns=["population", "population_covered"])
-    print_frame(shown)
-    print_frame(totals.astype({"people_counted": float, "people": float}))
+    counted = ["population", "population_covered"] if opened is not None else []
+    names = ["lip_id", "status", "consortia", *counted]
+    grave = {status: at for at, status in enumerate(("not_covered", "unknown", "partly"))}
+    rank = found["status"].map(grave).fillna(len(grave))
+    worst = found.iloc[np.lexsort([-found["population"].fillna(0), rank])]
+    said = {status: say(f"cli.gap_{status}") for status in VERDICTS}
+    more = say("cli.more_gaps", more=len(found) - SHOWN)
+    heads = {name: say(f"cli.head_gap_{name}") for name in names}
+    print_table(worst.replace({"status": said}), heads, more=more)
+    names = ["status", "partnerships", *(["people_counted", "people"] if counted else [])]
+    said["all"] = say("cli.gap_all")
+    print_table(
+        totals.replace({"status": said}), {name: say(f"cli.head_gap_{name}") for name in names}
+    )
+    if out is not None:
+        print(say("cli.gaps_written", path=_write_gaps(found, out)))
+    else:
+        print(say("cli.gaps_reasons"))
     print(say("cli.gaps_alone", consortia=found.attrs["consortia_without_partnership"]))
     if opened is None:
         print(say("cli.gaps_no_store", store=store))
@@ -349,9 +389,43 @@ def _print_set(made: CompiledSet, written: Path, *, as_json: bool, quiet: bool) 
         return
     if not quiet:
         print_findings(made.report)
-    print_frame(made.intake[["file", "area_ids", "kind", "status", "question"]])
+    _print_intake(made, written)
     if len(made.overlaps):
-        print_frame(made.overlaps[["one", "other", "intended", "people", "share_of_smaller"]])
+        worst = made.overlaps.sort_values("people", ascending=False, kind="stable")
+        worst = worst.assign(
+            intended=[say("report.yes" if one else "report.no") for one in worst["intended"]]
+        )
+        names = ("one", "other", "intended", "people", "share_of_smaller")
+        print_table(
+            worst,
+            {name: say(f"cli.head_overlap_{name}") for name in names},
+            percent=["share_of_smaller"],
+            more=say("cli.more_in", more=len(worst) - SHOWN, path=written / "overlaps.csv"),
+        )
     if made.since:
-        print_frame(made.changes, say("cli.set_changes", count=len(made.changes)))
+        print(say("cli.set_changes", count=len(made.changes)))
+        print_table(
+            made.changes,
+            {name: name for name in made.changes},
+            more=say("cli.more_in", more=len(made.changes) - SHOWN, path=written / "changes.csv"),
+        )
     print(say("cli.compiled", folder=written, areas=len(made.areas)))
+
+
+def _print_intake(made: CompiledSet, written: Path) -> None:
+    """Print the submissions, those to be asked about first; what to ask stands in the workbook."""
+    grave = {status: at for at, status in enumerate(("refused", "question", "ignored"))}
+    rank = made.intake["status"].map(grave).fillna(len(grave))
+    worst = made.intake.iloc[rank.argsort(kind="stable")]
+    statuses = {one: say(f"cli.intake_{one}") for one in worst["status"].unique()}
+    table = worst.assign(
+        area_ids=worst["area_ids"].str.replace(";", ", ").str.slice(0, _IDS_SHOWN),
+        status=worst["status"].map(statuses),
+    )
+    print_table(
+        table,
+        {name: say(f"cli.head_intake_{name}") for name in ("file", "area_ids", "kind", "status")},
+        more=say("cli.more_in", more=len(table) - SHOWN, path=written / "intake.xlsx"),
+    )
+    if rank.lt(2).any():
+        print(say("cli.questions_in", path=written / "intake.xlsx"))
