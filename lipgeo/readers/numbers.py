@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from lipgeo.errors import FileError, TableError, require_path, tell_damage
 from lipgeo.files import read_sealed_parquet, unguard_csv
 from lipgeo.readers.vector_files import Dataset, read_vector

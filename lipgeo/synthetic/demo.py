@@ -193,6 +193,14 @@ def _make_region() -> _Region:
     return _Region(newest, older, synthetic.people(newest), synthetic.people(older))
 
 
+def _write_table(region: _Region, path: Path) -> None:
+    """Write a table of dissemination areas as a spreadsheet would: DGUIDs say what its rows are."""
+    made = synthetic.table(region.newest, "DA", people=region.people)
+    cells = made.frame.convert_dtypes().astype(object).where(made.symbols == "", made.symbols)
+    codes = dguids("DA", pd.Series(cells.index), made.vintage)
+    cells.set_index(pd.Index(codes, name="DGUID")).to_csv(path)
+
+
 def _as_published(made: MadeTable) -> CensusTable:
     return CensusTable(made.frame, level=made.level, vintage=made.vintage, symbols=made.symbols)
 
@@ -294,11 +302,3 @@ def _write_facts(portal: Portal, area: str, folder: Path, census: Census) -> Non
         for lang in LANGUAGES:
             path = folder / f"{area}-{lang}.{ending}"
             write_facts(portal, area, path, lang=lang, census=census)
-
-
-def _write_table(region: _Region, path: Path) -> None:
-    """Write a table of dissemination areas as a spreadsheet would: DGUIDs say what its rows are."""
-    made = synthetic.table(region.newest, "DA", people=region.people)
-    cells = made.frame.convert_dtypes().astype(object).where(made.symbols == "", made.symbols)
-    codes = dguids("DA", pd.Series(cells.index), region.newest.vintage)
-    cells.set_index(pd.Index(codes, name="DGUID")).to_csv(path)
