@@ -53,7 +53,9 @@ def portal(tmp_path_factory):
         rows, columns=["area_id", "definition", "indicator", "value", "symbol", "origin"]
     ).assign(period="2021", source="Census")
     with made.store.locked():
-        made.write_release(Intake(make_observations(frame), "published"), "one", licence="statcan-open")
+        made.write_release(
+            Intake(make_observations(frame), "published"), "one", licence="statcan-open"
+        )
     return made.reopen()
 
 
