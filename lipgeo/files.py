@@ -13,8 +13,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,8 +31,10 @@ from lipgeo._version import __version__
 from lipgeo.errors import LipgeoError, OutputError
 from lipgeo.report import Faults
 from lipgeo.words import say
+from lipgeo.workplace import KEPT, MOVES, NEW, OLD, clear_litter, exchange, roll_back, workplace
 
 __all__ = [
+    "MAKER",
     "MANIFEST",
     "WORKBOOK_PROPERTIES",
     "CsvStyle",
@@ -43,6 +43,7 @@ __all__ = [
     "changed_files",
     "file_entries",
     "file_in_one_step",
+    "files_in_one_move",
     "folder_in_one_step",
     "is_as_written",
     "is_ours",
@@ -108,8 +109,10 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     try:
-        with tempfile.TemporaryDirectory(prefix=".lipgeo-", dir=_folder_of(target)) as folder:
-            temporary = Path(folder) / target.name
+        _folder_of(target)
+        with workplace(target) as place:
+            (place / NEW).mkdir()
+            temporary = place / NEW / target.name
             yield temporary
             sync(temporary)
             temporary.replace(target)
@@ -117,6 +120,71 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
         if isinstance(error, OutputError):
             raise
         raise output_error(target, error) from error
+
+
+@contextmanager
+def files_in_one_move(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Give temporary paths for files of one folder; all take their places, or none does.
+
+    Parameters
+    ----------
+    paths
+        Where they go. One that the block does not write is not there afterwards either.
+
+    Raises
+    ------
+    OutputError
+        As for :func:`file_in_one_step`; every old file is as it was.
+
+    Notes
+    -----
+    No file system moves several files at once. What gives way is kept until the last is in place,
+    and a list of the moves with it: a process that is killed between them is undone by the next
+    that writes there.
+    """
+    target = paths[0]
+    try:
+        folder = _folder_of(target)
+        with workplace(target) as place:
+            (place / NEW).mkdir()
+            (place / KEPT).mkdir()
+            made = [place / NEW / path.name for path in paths]
+            yield made
+            there = [path for path in made if path.is_file()]
+            for path in there:
+                sync(path)
+            moves = {path.name: sha256_of(path) if path in there else None for path in made}
+            listed = place / NEW / MOVES
+            listed.write_text(json_text(moves), encoding="utf-8")
+            sync(listed)
+            listed.replace(place / MOVES)
+            try:
+                # the first of them last: who finds it finds the others too
+                for path in reversed(paths):
+                    _move_in(place, path)
+            except OSError:
+                roll_back(place, folder)
+                raise
+            sync(folder)
+            (place / MOVES).unlink()
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise output_error(target, error) from error
+
+
+def _move_in(place: Path, target: Path) -> None:
+    """Move a file from a workplace to its target, whose old file is kept in the workplace."""
+    new, old = place / NEW / target.name, place / KEPT / target.name
+    if os.path.lexists(target):
+        try:
+            os.link(target, old)
+        except OSError:  # a file system without links
+            target.rename(old)
+    if new.exists():
+        new.replace(target)
+    else:  # nothing comes after it
+        target.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -128,44 +196,51 @@ def folder_in_one_step(path: str | Path, *, replace: bool = False) -> Iterator[P
     path
         The folder to make.
     replace
-        Whether a folder that exists gives way (it is moved aside first and put back on failure).
+        Whether a folder that exists gives way.
 
     Raises
     ------
     OutputError
         The folder exists and may not give way, the disk is full, or the place cannot be written.
+
+    Notes
+    -----
+    Where the operating system exchanges folders the old one or the new one is there at any moment.
+    Elsewhere the old one is moved aside first, and put back on failure: by this process, or, where
+    it is killed, by the next that reads or writes there.
     """
     target = Path(path)
     if target.exists() and not replace and (not target.is_dir() or any(target.iterdir())):
         raise OutputError("files.exists", path=target)
     try:
-        with tempfile.TemporaryDirectory(prefix=".lipgeo-", dir=_folder_of(target)) as aside:
-            made = Path(aside) / "new"
+        _folder_of(target)
+        with workplace(target) as place:
+            made, old = place / NEW, place / OLD
             made.mkdir()
             yield made
             for member in made.rglob("*"):
                 if member.is_file():
                     sync(member)
-            old = Path(aside) / "old"
-            if target.exists():
-                target.rename(old)
-            try:
+            if not target.exists():
                 made.rename(target)
-            except OSError:
-                if old.exists():
+            elif not exchange(made, target):
+                target.rename(old)
+                try:
+                    made.rename(target)
+                except OSError:
                     old.rename(target)
-                raise
+                    raise
             sync(target.parent)
-            shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         if isinstance(error, OutputError):
             raise
         raise output_error(target, error) from error
 
 
-def write_zip(path: Path, members: Mapping[str, Path]) -> None:
-    """Write a zip whose bytes depend only on the members' names and contents."""
+def write_zip(path: Path, members: Mapping[str, Path], comment: str = "") -> None:
+    """Write a zip whose bytes depend only on the members' names and contents, and a comment."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.comment = comment.encode()
         for name in sorted(members):
             info = zipfile.ZipInfo(name, _ZIP_DATE)
             info.compress_type = zipfile.ZIP_DEFLATED
@@ -388,6 +463,8 @@ def require_manifest(folder: Path, form: FolderFormat) -> dict[str, Any]:
         another type (all of them, as rows); files are named that lie outside the folder.
     """
     path = folder / MANIFEST
+    if not folder.exists():
+        clear_litter(folder.parent)  # a writer that was killed may have moved it aside
     if not path.is_file():
         raise form.error(form.absent, folder=folder, missing=MANIFEST)
     try:
@@ -480,6 +557,7 @@ def require_free(
         false; or an earlier result with files in it that somebody else put there.
     """
     target = Path(folder)
+    clear_litter(target.parent)
     try:
         if not os.path.lexists(target) or (target.is_dir() and not any(target.iterdir())):
             return target
@@ -506,6 +584,8 @@ _OUR_COLUMNS = (
     {"area_id", "variable", "year", "baseline", "change"},
     {"area_id", "variable", "area_share", "rule"},
 )
+#: the whole header of the totals of a made census
+_OUR_HEADER = re.compile(r"\w+U?ID,population,dwellings,households")
 
 
 def require_free_file(
@@ -531,6 +611,7 @@ def require_free_file(
     target = Path(path)
     if endings and target.suffix.lower() not in endings:
         raise OutputError("files.ending", path=target, endings=" ".join(endings))
+    clear_litter(target.parent)
     try:
         if not os.path.lexists(target):
             return target
@@ -549,10 +630,12 @@ def _is_our_file(path: Path) -> bool:
     ending = path.suffix.lower()
     if ending == ".xlsx":
         return _is_our_workbook(path)
-    if ending == ".parquet":
-        return _is_our_parquet(path)
+    if ending == ".zip":
+        return _is_our_zip(path)
     with path.open("rb") as stream:
         head = stream.read(4096)
+        if head.startswith(b"PAR1"):
+            return _is_our_parquet(path)
         stream.seek(-min(path.stat().st_size, 4096), os.SEEK_END)
         tail = stream.read()
     marks = {
@@ -565,7 +648,8 @@ def _is_our_file(path: Path) -> bool:
         return marks[ending].encode() in head + tail
     line = head.decode("utf-8-sig", "replace").partition("\n")[0]
     named = {name.strip().strip('"') for name in re.split("[,;]", line)}
-    return any(columns <= named for columns in _OUR_COLUMNS)
+    made = _OUR_HEADER.fullmatch(line.strip()) and path.name.startswith("population_dwellings_")
+    return bool(made) or any(columns <= named for columns in _OUR_COLUMNS)
 
 
 def _is_our_workbook(path: Path) -> bool:
@@ -578,6 +662,14 @@ def _is_our_workbook(path: Path) -> bool:
     times = re.findall(rb"<dcterms:(?:created|modified)[^>]*>([^<]*)<", said)
     made = _CREATED.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
     return f"<dc:description>{MAKER}<".encode() in said and set(times) == {made}
+
+
+def _is_our_zip(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.comment == MAKER.encode()
+    except (zipfile.BadZipFile, ValueError):
+        return False
 
 
 def _is_our_parquet(path: Path) -> bool:
@@ -683,6 +775,9 @@ class Sheet:
         Column to the number format of its numbers; other cells of it are text.
     row_formats
         The number format of each row, where rows and not columns are alike.
+    wrap
+        Letters a column may be wide, longer text is wrapped; such a sheet prints on its side. 0:
+        columns up to 60 letters, nothing wrapped.
     """
 
     name: str
@@ -690,6 +785,7 @@ class Sheet:
     title: str = ""
     formats: Mapping[str, str] = field(default_factory=dict)
     row_formats: Sequence[str] = ()
+    wrap: int = 0
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -764,16 +860,28 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
         "text": book.add_format({"num_format": "@"}),
         "note": book.add_format({"italic": True}),
     }
+    wrapped = {
+        key: book.add_format(
+            {"num_format": "@", "text_wrap": True, "valign": "top", "bold": key == "head"}
+        )
+        for key in ("head", "text")
+        if any(sheet.wrap for sheet in sheets)
+    }
     for sheet in sheets:
         page = book.add_worksheet(sheet.name[:31])
         top = 0
         if sheet.title:
             page.write_string(0, 0, sheet.title, formats["note"])
             top = 1
-        made = {one: book.add_format({"num_format": one}) for one in sorted({*sheet.row_formats})}
+        texts = wrapped if sheet.wrap else formats
+        widest = sheet.wrap or 60
+        made = {
+            one: book.add_format({"num_format": one, "valign": "top"})
+            for one in sorted({*sheet.row_formats})
+        }
         for at, name in enumerate(sheet.frame.columns):
             column = sheet.frame[name]
-            page.write_string(top, at, str(name), formats["head"])
+            page.write_string(top, at, str(name), texts["head"])
             number = _is_number(column)
             form = sheet.formats.get(name)
             shown = book.add_format({"num_format": form}) if form else None
@@ -785,9 +893,28 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
                     alike = made[sheet.row_formats[row - top - 1]] if made else shown
                     page.write_number(row, at, value, alike)
                 else:
-                    page.write_string(row, at, str(value), formats["text"])
+                    page.write_string(row, at, str(value), texts["text"])
                     width = max(width, len(str(value)))
-            page.set_column(at, at, min(width + 2, 60), None if number else formats["text"])
+            page.set_column(at, at, min(width + 2, widest), None if number else texts["text"])
         page.freeze_panes(top + 1, 0)
+        if sheet.wrap:
+            page.set_landscape()
+            page.repeat_rows(top)
+            _set_heights(page, sheet, top)
         page.autofilter(top, 0, top + len(sheet.frame), max(len(sheet.frame.columns) - 1, 0))
     book.close()
+
+
+#: height of a line of a worksheet, in points
+_LINE = 15.0
+
+
+def _set_heights(page: Any, sheet: Sheet, top: int) -> None:
+    """Make rows as high as their wrapped texts: not every program does so by itself."""
+    rows = [tuple(sheet.frame.columns), *sheet.frame.itertuples(index=False, name=None)]
+    for at, row in enumerate(rows):
+        longest = max((len(one) for one in row if isinstance(one, str)), default=0)
+        # words that do not fit go to the next line whole
+        lines = -(-longest * 12 // (sheet.wrap * 10))
+        if lines > 1:
+            page.set_row(top + at, _LINE * lines)

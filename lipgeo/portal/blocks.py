@@ -13,12 +13,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import pandas as pd
 
-from lipgeo.portal.areas import UNCONFIRMED, join_between, misfit_reason
+from lipgeo.portal.areas import UNCONFIRMED, join_between, misfit_reason, worse
 from lipgeo.portal.certainty import bounds, is_told, small_flag
 from lipgeo.portal.charts import Bar, BarGroup, Chart
 from lipgeo.portal.dictionary import Dictionary, universe_words
@@ -29,6 +29,7 @@ from lipgeo.words import catalogue, language, number, say
 
 __all__ = [
     "HEADS",
+    "RECORD",
     "AreaBlocks",
     "Cell",
     "Line",
@@ -37,6 +38,7 @@ __all__ = [
     "area_blocks",
     "area_name",
     "cell_of",
+    "facts_lines",
     "form_of",
     "measured",
     "period_text",
@@ -143,8 +145,8 @@ class Topic:
         Its rows, the newest period first.
     sources
         Where its numbers are from.
-    frame
-        The same for a workbook, one row a number: numbers as numbers.
+    records
+        The same with a row a number, in the order of :data:`RECORD`: numbers as numbers.
     chart
         Its newest shares as bars, where there are any.
     """
@@ -153,7 +155,7 @@ class Topic:
     places: Sequence[str]
     lines: Sequence[Line]
     sources: Sequence[str]
-    frame: pd.DataFrame
+    records: Sequence[Sequence[Any]]
     chart: Chart | None = None
 
 
@@ -181,11 +183,6 @@ class AreaBlocks:
         Where the numbers come from.
     citation
         How to name the source.
-    facts
-        Rows for two pages: the core indicators, see :class:`Line`; cells are the area, the area
-        in the census before, and what it is held against.
-    facts_heads
-        Their columns.
     """
 
     title: str
@@ -197,8 +194,6 @@ class AreaBlocks:
     series: Sequence[str] = ()
     sources: Sequence[str] = ()
     citation: str = ""
-    facts: Sequence[Line] = ()
-    facts_heads: Sequence[str] = field(default=())
 
     @property
     def codes(self) -> set[str]:
@@ -334,15 +329,26 @@ def source_text(row: Row) -> str:
     return say("site.source", **parts)
 
 
+@cache
+def _word(key: str, lang: str) -> str:
+    return say(key)
+
+
+def origin_text(row: Row) -> str:
+    """Return where a number is from, in a word or two."""
+    # asked for once a number: the sentence is the same each time
+    return _word(f"site.origin_{row['origin']}", language())
+
+
 def cell_of(rows: Sequence[Row], rule: str, decimals: int) -> Cell:
     """Return the numbers of one quantity in words: the first counts, others are told after it."""
     row, *others = rows
     value = told_text(row, rule, decimals)
-    origin = say(f"site.origin_{row['origin']}")
+    origin = origin_text(row)
     ranged = range_text(row, rule, decimals) if is_told(row) else ""
     details = [count_text(row, rule), ranged, origin]
     details += [
-        say("site.also", origin=say(f"site.origin_{one['origin']}"),
+        say("site.also", origin=origin_text(one),
             value=told_text(one, rule, decimals))
         for one in others
     ]  # fmt: skip
@@ -372,6 +378,32 @@ class _Indicator:
     order: int
 
 
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class _Column:
+    """The numbers of one place: asked for by its own page and by all that are held against it."""
+
+    area: Row
+    rows: Sequence[Row]
+    held: Mapping[Key, Sequence[Row]]
+    cells: dict[Key, Cell] = field(default_factory=dict)
+
+    def cell(self, key: Key, entry: _Indicator) -> Cell | None:
+        """Return the cell of a quantity, ``None`` where the place has no such row."""
+        if key not in self.held:
+            return None
+        if key not in self.cells:
+            self.cells[key] = cell_of(self.held[key], entry.rule, entry.decimals)
+        return self.cells[key]
+
+    @property
+    def first(self) -> list[Row]:
+        """The one number of each quantity that counts."""
+        return [several[0] for several in self.held.values()]
+
+
 @dataclass(frozen=True)
 class Material:
     """What the blocks of every area are made from, in one language.
@@ -396,6 +428,8 @@ class Material:
         Whom to write to.
     public
         Whether everybody reads it.
+    compared
+        Which censuses were found to compare: the same in both languages.
     """
 
     frame: pd.DataFrame
@@ -408,6 +442,25 @@ class Material:
     contact: str
     public: bool
     compared: dict[tuple[str, str, str], tuple[str, str, str]] = field(default_factory=dict)
+    _columns: dict[tuple[str, str], _Column] = field(default_factory=dict)
+
+    def column(self, area: Any) -> _Column:
+        """Return the numbers of an area."""
+        key = (area["area_id"], area["definition"])
+        if key not in self._columns:
+            rows = self.rows(area)
+            self._columns[key] = _Column(area, rows, _quantities(rows))
+        return self._columns[key]
+
+    def columns(self, area: Any) -> list[tuple[str, _Column]]:
+        """Return an area and what it is held against, each under a name of its own."""
+        found: dict[str, _Column] = {}
+        for one in (area, *self.others(area)):
+            name = area_name(one)
+            if name in found:
+                name = say("site.place_defined", name=name, definition=one["definition"])
+            found.setdefault(name, self.column(one))
+        return list(found.items())
 
     @cached_property
     def indicators(self) -> Mapping[str, _Indicator]:
@@ -515,7 +568,7 @@ def _sentences(
         entry = material.indicators[code]
         value = written(float(row["value"]), entry.rule, entry.decimals)
         parts = [count_text(row, entry.rule), range_text(row, entry.rule, entry.decimals)]
-        parts += [period_text(row), say(f"site.origin_{row['origin']}")]
+        parts += [period_text(row), origin_text(row)]
         details = "; ".join(one for one in parts if one)
         told.append(_says(code, row, entry.rule, value, details))
         if code in _LEADING:
@@ -566,10 +619,9 @@ def area_blocks(material: Material, area: Any) -> AreaBlocks:
     area
         Its row of the areas.
     """
-    rows = material.rows(area)
-    others = [(one, material.rows(one)) for one in material.others(area)]
+    columns = material.columns(area)
+    rows = columns[0][1].rows
     name = area_name(area)
-    columns = [(name, rows), *((area_name(one), theirs) for one, theirs in others)]
     shut = area["extent_status"] in UNCONFIRMED and not (
         area["confirmed_by"] and area["confirmed_on"]
     )
@@ -580,11 +632,11 @@ def area_blocks(material: Material, area: Any) -> AreaBlocks:
     elif not rows:
         notices.append(say("site.nothing_yet"))
     notices += _boundary_notices(material, area, rows)
-    told, large = _sentences(material, _first(rows), [(one, _first(of)) for one, of in others])
+    others = [(one.area, one.first) for _, one in columns[1:]]
+    told, large = _sentences(material, columns[0][1].first, others)
     topics = _topics(material, area, columns, missing=_missing_words(shut=shut))
-    heads, facts = _facts(material, area, columns)
     releases = sorted({row["release"] for row in rows})
-    whole = [row for _, own in columns for row in own]
+    whole = [row for _, own in columns for row in own.rows]
     return AreaBlocks(
         title=name,
         lead=_lead(area, name),
@@ -595,8 +647,6 @@ def area_blocks(material: Material, area: Any) -> AreaBlocks:
         series=_series(material, rows),
         sources=sorted({source_text(row) for row in whole}),
         citation=_citation(material, name, releases),
-        facts=facts,
-        facts_heads=heads,
     )
 
 
@@ -613,14 +663,9 @@ def _missing_words(*, shut: bool) -> str:
     return say("site.not_confirmed") if shut else say("site.no_number")
 
 
-def _first(rows: Iterable[Row]) -> list[Row]:
-    """Return the one number of each quantity that counts."""
-    return [several[0] for several in _quantities(rows).values()]
-
-
-def _quantities(rows: Iterable[Row]) -> dict[tuple[Any, ...], list[Row]]:
+def _quantities(rows: Iterable[Row]) -> dict[Key, list[Row]]:
     """Return the numbers of each quantity, in the order in which a page prefers them."""
-    found: dict[tuple[Any, ...], list[Row]] = {}
+    found: dict[Key, list[Row]] = {}
     for row in rows:
         found.setdefault(tuple(row[key] for key in QUANTITY[2:]), []).append(row)
     return {key: sorted(several, key=_rank) for key, several in found.items()}
@@ -681,28 +726,30 @@ def _series(material: Material, rows: Iterable[Row]) -> list[str]:
     return list(told)
 
 
+def _pair(material: Material, area: Any, older: Row, newer: Row) -> str:
+    """Return whether a number can be held against the one of a newer census."""
+    both = (older, newer)
+    if any(one["origin"] == "reported" or not _YEAR.fullmatch(one["period"]) for one in both):
+        return "yes"
+    told, _ = material.compare(older["indicator"], older["period"], newer["period"])
+    ground, _ = material.ground(area, older, newer)
+    return worse(told, ground)
+
+
 def _remark(material: Material, area: Any, row: Row, newer: Row | None) -> str:
-    """Say whether a number can be held against the one of the next newer census."""
-    both = (row, newer) if newer is not None else ()
-    if not both or any(one["origin"] == "reported" for one in both):
+    worst = "yes" if newer is None else _pair(material, area, row, newer)
+    if newer is None or worst == "yes":
         return ""
-    if not all(_YEAR.fullmatch(one["period"]) for one in both):
-        return ""
-    assert newer is not None
-    told, _ = material.compare(row["indicator"], row["period"], newer["period"])
-    ground, _ = material.ground(area, row, newer)
-    worst = max((told, ground), key=("yes", "caution", "no").index)
-    return "" if worst == "yes" else say(f"site.beside_{worst}", period=newer["period"])
+    return say(f"site.beside_{worst}", period=newer["period"])
 
 
-Columns = Sequence[tuple[str, Sequence[Row]]]
+Columns = Sequence[tuple[str, _Column]]
 
 
 def _topics(material: Material, area: Any, columns: Columns, *, missing: str) -> list[Topic]:
-    indexed = [(place, _quantities(rows)) for place, rows in columns]
     known = material.indicators
     keys = sorted(
-        {key for _, held in indexed for key in held},
+        {key for _, one in columns for key in one.held},
         key=lambda key: (known[key[0]].order, *key[1:4], _backwards(key[4]), key[5]),
     )
     made = []
@@ -710,20 +757,17 @@ def _topics(material: Material, area: Any, columns: Columns, *, missing: str) ->
         lines: list[Line] = []
         records: list[list[Any]] = []
         sources: dict[str, None] = {}
-        newer: dict[tuple[Any, ...], Row] = {}
+        newer: dict[Key, Row] = {}
         mine = [key for key in keys if known[key[0]].topic == topic]
         for key in mine:
             entry = known[key[0]]
-            several = [held.get(key, []) for _, held in indexed]
+            several = [one.held.get(key, ()) for _, one in columns]
             row = next(one[0] for one in several if one)
             own = several[0][0] if several[0] else None
             remark = _remark(material, area, own, newer.get(key[:4])) if own else ""
             if own:
                 newer[key[:4]] = own
-            cells = [
-                cell_of(one, entry.rule, entry.decimals) if one else Cell(missing)
-                for one in several
-            ]
+            cells = [one.cell(key, entry) or Cell(missing) for _, one in columns]
             subject = subject_text(row, entry.name)
             lines.append(
                 Line(subject, entry.universe, period_text(row), remark, cells, key[0],
@@ -732,11 +776,9 @@ def _topics(material: Material, area: Any, columns: Columns, *, missing: str) ->
             for (place, _), one in zip(columns, several, strict=True):
                 records += [_record(each, place, subject, entry) for each in one]
                 sources |= dict.fromkeys(_source_line(each) for each in one)
-        chart = _chart(material, mine, indexed)
+        chart = _chart(material, mine, columns)
         places = [place for place, _ in columns]
-        made.append(
-            Topic(topic_name(topic), places, lines, sorted(sources), _frame_of(records), chart)
-        )
+        made.append(Topic(topic_name(topic), places, lines, sorted(sources), records, chart))
     return made
 
 
@@ -746,7 +788,7 @@ def _backwards(period: str) -> tuple[int, ...]:
 
 
 def _source_line(row: Row) -> str:
-    origin = say(f"site.origin_{row['origin']}")
+    origin = origin_text(row)
     return say("site.origin_and_source", origin=origin, source=source_text(row))
 
 
@@ -758,49 +800,37 @@ def _record(row: Row, place: str, subject: str, entry: _Indicator) -> list[Any]:
     return [
         *(row["indicator"], subject, place, row["period"]),
         *(row["value"] if told else float("nan"), low, high, base),
-        say(f"site.origin_{row['origin']}"),
+        origin_text(row),
         "" if told and not row["symbol"] else told_text(row, entry.rule, entry.decimals),
         *(row["source"], row["release"]),
     ]
 
 
-FRAME_HEADS = (
+#: what stands in a record of a number
+RECORD = (
     *("code", "indicator", "place", "period", "value", "low", "high", "out_of", "origin"),
     *("symbol", "source", "release"),
 )
 
 
-def _frame_of(records: list[list[Any]]) -> pd.DataFrame:
-    frame = pd.DataFrame(records, columns=list(FRAME_HEADS))
-    numbers = ["value", "low", "high", "out_of"]
-    frame[numbers] = frame[numbers].astype("float64")
-    return frame.rename(columns={one: say(f"site.head_{one}") for one in FRAME_HEADS})
-
-
 # ---------------------------------------------------------------------- pictures and short tables
 
 
-def _chart(
-    material: Material,
-    keys: Iterable[tuple[Any, ...]],
-    indexed: Sequence[tuple[str, Mapping[tuple[Any, ...], list[Row]]]],
-) -> Chart | None:
+def _chart(material: Material, keys: Iterable[Key], columns: Columns) -> Chart | None:
     """Return the newest shares of a topic as bars: the area's and those it is held against."""
-    groups: dict[tuple[Any, ...], BarGroup] = {}
+    groups: dict[Key, BarGroup] = {}
     for key in keys:
         entry = material.indicators[key[0]]
         whole = not key[1] and key[2] == key[3] == "total"
         # keys come newest first: the first that the area has a bar in counts
         if entry.rule != "percent" or not whole or key[:4] in groups:
             continue
-        rows = [(place, held[key][0]) for place, held in indexed if key in held]
+        rows = [(place, one.held[key][0]) for place, one in columns if key in one.held]
         bars = [bar for place, row in rows if (bar := _bar(place, row, entry)) is not None]
-        if bars and indexed[0][0] == bars[0].place:
+        if bars and bars[0].place == columns[0][0]:
             label = say("site.chart_label", name=entry.name, period=period_text(rows[0][1]))
             groups[key[:4]] = BarGroup(label, bars)
-    if not groups:
-        return None
-    return Chart(say("site.chart"), list(groups.values()))
+    return Chart(say("site.chart"), list(groups.values())) if groups else None
 
 
 def _bar(place: str, row: Row, entry: _Indicator) -> Bar | None:
@@ -814,36 +844,62 @@ def _bar(place: str, row: Row, entry: _Indicator) -> Bar | None:
     return Bar(place, value, ranged, told_text(row, entry.rule, entry.decimals))
 
 
-def _facts(material: Material, area: Any, columns: Columns) -> tuple[list[str], list[Line]]:
-    """Return the core indicators in short: the area now and before, and others beside it."""
-    indexed = [_quantities(rows) for _, rows in columns]
-    codes: dict[str, list[tuple[Any, ...]]] = {}
-    for key in indexed[0]:
-        if not key[1] and key[2] == key[3] == "total":
+def facts_lines(material: Material, area: Any) -> tuple[list[str], list[Line]]:
+    """Return the core indicators in short: the area now and before, and others beside it.
+
+    What all numbers of a column have alike, census and origin, stands in its head alone.
+
+    Returns
+    -------
+    list of str
+        Heads of the columns: the indicator, the area, its census before, the others.
+    list of Line
+        A row an indicator, in the order of the dictionary.
+    """
+    (_, own), *others = material.columns(area)
+    codes: dict[str, list[Key]] = {}
+    for key in own.held:
+        if not key[1] and key[2] == key[3] == "total" and material.indicators[key[0]].core:
             codes.setdefault(key[0], []).append(key)
-    lines = []
+    places = [say("site.this_area"), say("site.this_area"), *(place for place, _ in others)]
+    grid: list[tuple[str, list[Row | None]]] = []
     for code in sorted(codes, key=lambda one: material.indicators[one].order):
-        entry = material.indicators[code]
-        if not entry.core:
-            continue
         key, *older = sorted(codes[code], key=lambda one: one[4], reverse=True)
-        row = indexed[0][key][0]
-        before = Cell(say("site.none_before"))
-        if older:
-            held = indexed[0][older[0]]
-            cell = cell_of(held[:1], entry.rule, entry.decimals)
-            remark = _remark(material, area, held[0], row)
-            when = period_text(held[0])
-            before = Cell(cell.value, [one for one in (when, *cell.details[:1], remark) if one])
-        cells = [cell_of(indexed[0][key][:1], entry.rule, entry.decimals), before]
-        cells += [
-            cell_of(held[key][:1], entry.rule, entry.decimals)
-            if key in held
-            else Cell(say("site.no_number"))
-            for held in indexed[1:]
+        wanted = [(own, [key]), (own, older[:1]), *((one, [key]) for _, one in others)]
+        rows = [
+            next((one.held[at][0] for at in keys if at in one.held), None) for one, keys in wanted
         ]
-        lines.append(
-            Line(entry.name, entry.universe, period_text(row), "", cells, code, entry.decimals)
-        )
-    heads = [say("site.head_indicator"), columns[0][0], say("site.head_before")]
-    return [*heads, *(place for place, _ in columns[1:])], lines
+        grid.append((code, rows))
+    usual = [_usual(rows[at] for _, rows in grid) for at in range(len(places))]
+    lines = []
+    for code, rows in grid:
+        entry = material.indicators[code]
+        cells = [_short_cell(row, of, entry) for row, of in zip(rows, usual, strict=True)]
+        newest, before = rows[0], rows[1]
+        if newest is not None and before is not None:
+            worst = _pair(material, area, before, newest)
+            mark = [] if worst == "yes" else [say(f"site.short_{worst}")]
+            cells[1] = Cell(cells[1].value, [*cells[1].details, *mark], cells[1].number)
+        lines.append(Line(entry.name, "", "", "", cells, code, entry.decimals))
+    heads = [
+        say("site.place_of", place=place, details="; ".join(of)) if of else place
+        for place, of in zip(places, usual, strict=True)
+    ]
+    return [say("site.head_indicator"), *heads], lines
+
+
+def _usual(rows: Iterable[Row | None]) -> tuple[str, ...]:
+    """Return period and origin of most of some numbers."""
+    told = [(period_text(row), origin_text(row)) for row in rows if row is not None]
+    return max(dict.fromkeys(told), key=told.count, default=())
+
+
+def _short_cell(row: Row | None, usual: Sequence[str], entry: _Indicator) -> Cell:
+    """Return a number with its count, and of its period and origin what is not as usual."""
+    if row is None:
+        return Cell(say("site.no_number"))
+    cell = cell_of([row], entry.rule, entry.decimals)
+    ranged = range_text(row, entry.rule, entry.decimals) if is_told(row) else ""
+    details = [count_text(row, entry.rule), ranged]
+    details += [one for one in (period_text(row), origin_text(row)) if one not in usual]
+    return Cell(cell.value, [one for one in details if one], cell.number)

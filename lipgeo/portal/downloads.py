@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.files import Sheet, json_text, sha256_of, write_csv, write_workbook
-from lipgeo.portal.blocks import AreaBlocks, Topic
+from lipgeo.portal.blocks import RECORD, AreaBlocks, Topic
 from lipgeo.portal.observations import COLUMNS, KEY, NUMBERS
 from lipgeo.words import LANGUAGES, language, say, speaking
 
@@ -21,6 +21,8 @@ __all__ = ["column_words", "write_area_rows", "write_area_workbook", "write_long
 
 #: letters of a sheet's name that Excel takes, with room for a number
 _TAB = 26
+#: letters a column of a workbook may be wide: numbers and their notes stand side by side
+_WIDEST = 26
 
 
 def column_words() -> list[list[str]]:
@@ -122,23 +124,20 @@ def _package(folder: Path, files: Sequence[tuple[str, str, str]], stem: str, tit
 def write_area_workbook(blocks: AreaBlocks, path: Path) -> None:
     """Write an area's tables as a workbook.
 
-    A sheet that says what it is, a sheet a topic with indicators down and places and periods
-    across, and a sheet with every number in a row of its own.
+    A sheet that says what it is, and a sheet a topic: indicators down, places and periods across,
+    and beside each number a note with its count, its range and where it is from.
     """
     about = [*blocks.notices, blocks.lead, *blocks.sentences, *blocks.series, *blocks.sources]
     lines = [one for one in (*about, blocks.citation) if one]
     text = pd.DataFrame({blocks.title: lines}, dtype="string")
-    sheets = [Sheet(say("site.sheet_about"), text)]
+    sheets = [Sheet(say("site.sheet_about"), text, wrap=100)]
     sheets += [_wide(name, topic) for name, topic in zip(_tabs(blocks), blocks.topics, strict=True)]
-    if blocks.topics:
-        whole = pd.concat([one.frame for one in blocks.topics], ignore_index=True)
-        sheets.append(Sheet(say("site.sheet_rows"), whole))
     write_workbook(sheets, path)
 
 
 def _wide(name: str, topic: Topic) -> Sheet:
     """Return a topic with indicators down, places and periods across, a note beside each."""
-    heads = {key: say(f"site.head_{key}") for key in ("code", "indicator", "universe", "symbol")}
+    heads = {key: say(f"site.head_{key}") for key in ("code", "indicator", "universe")}
     columns: dict[str, list[Any]] = {key: [] for key in ("code", "indicator", "universe")}
     rows: dict[tuple[str, str], int] = {}
     cells: dict[str, dict[int, Any]] = {}
@@ -157,21 +156,21 @@ def _wide(name: str, topic: Topic) -> Sheet:
             cells.setdefault(head, {})[rows[key]] = cell.number
             words = [*([] if cell.number is not None else [cell.value]), *cell.details]
             cells.setdefault(note, {})[rows[key]] = "; ".join(words)
-    frame = pd.DataFrame(columns).rename(columns=heads)
+    whole: dict[str, Any] = {heads[key]: pd.array(of, "string") for key, of in columns.items()}
     for head, told in cells.items():
         values = [told.get(at) for at in range(len(rows))]
-        numeric = all(one is None or isinstance(one, float) for one in values)
-        if numeric and any(one is not None for one in values):
-            frame[head] = pd.array(values, dtype="Float64").to_numpy("float64", na_value=np.nan)
+        if all(one is None or isinstance(one, float) for one in values):
+            whole[head] = np.array([np.nan if one is None else one for one in values])
         else:
-            frame[head] = pd.array([one or "" for one in values], dtype="string")
-    return Sheet(name, frame, title=topic.title, row_formats=formats)
+            whole[head] = pd.array([one or "" for one in values], dtype="string")
+    frame = pd.DataFrame(whole)
+    return Sheet(name, frame, title=topic.title, row_formats=formats, wrap=_WIDEST)
 
 
 def _tabs(blocks: AreaBlocks) -> list[str]:
     """Return names of sheets that Excel takes: short, each once, without its own signs."""
     made: list[str] = []
-    used = {say(f"site.{one}").casefold() for one in ("sheet_about", "sheet_rows")}
+    used = {say("site.sheet_about").casefold()}
     for at, topic in enumerate(blocks.topics, start=1):
         plain = "".join(" " if one in "[]:*?/\\'" else one for one in topic.title)[:_TAB].strip()
         name = plain if plain and plain.casefold() not in used else f"{plain} {at}".strip()
@@ -182,5 +181,6 @@ def _tabs(blocks: AreaBlocks) -> list[str]:
 
 def write_area_rows(blocks: AreaBlocks, path: Path) -> None:
     """Write every number told of an area as CSV, in the form of the language in force."""
-    whole = pd.concat([one.frame for one in blocks.topics], ignore_index=True)
-    write_csv(whole, path, language())
+    records = [one for topic in blocks.topics for one in topic.records]
+    frame = pd.DataFrame(records, columns=[say(f"site.head_{one}") for one in RECORD])
+    write_csv(frame, path, language())

@@ -20,7 +20,7 @@ from lipgeo.census.census import Census
 from lipgeo.errors import InputError, OutputError, require_path
 from lipgeo.files import file_in_one_step, require_free_file
 from lipgeo.portal.areas import resolve_area
-from lipgeo.portal.blocks import AreaBlocks, Line, area_blocks, slug_of
+from lipgeo.portal.blocks import AreaBlocks, Line, area_blocks, facts_lines, slug_of
 from lipgeo.portal.charts import Chart, draw_chart
 from lipgeo.portal.downloads import write_area_workbook
 from lipgeo.portal.portal import Audience, Portal
@@ -34,13 +34,15 @@ _ENDINGS = (".html", ".xlsx", ".docx", ".pdf")
 _DATE = datetime.datetime(1980, 1, 1)
 #: pages a document may have
 _PAGES = 2
-#: bars of the chart of a document: those of one topic
-_GROUPS = 4
+#: the indicator whose topic is drawn, and how many of its indicators
+_LEADING = "immigrants"
+_GROUPS = 3
+#: width of a Word page between its margins, in centimetres
+_WIDE = 18.39
 #: width of a drawing in a document, in points
 _WIDTH = 500
-#: rows taken off at a time until a document fits; Word sets lines a little wider than Typst
-_STEP = 2
-_ROOM_FOR_WORD = 0.85
+#: part of a page that is counted as its room: Word sets lines a little wider than Typst
+_ROOM_FOR_WORD = 0.8
 
 
 def write_facts(
@@ -192,9 +194,11 @@ def _write_all(
             material = state.material()
             for area, files in wanted.items():
                 blocks = area_blocks(material, rows[area])
+                heads, lines = facts_lines(material, rows[area])
                 told |= blocks.codes
+                whole = _Short(blocks, heads, lines, _chart(blocks), list(blocks.series))
                 with file_in_one_step(files[lang]) as temporary:
-                    _write(blocks, files[lang].suffix.lower(), lang, temporary)
+                    _write(whole, files[lang].suffix.lower(), lang, temporary)
     # comparators stand in the document too: all that could be in it counts as seen
     seen = state.whole[state.whole["indicator"].isin(told)]
     made = [target for files in wanted.values() for target in files.values()]
@@ -203,23 +207,27 @@ def _write_all(
     return made
 
 
-def _write(blocks: AreaBlocks, ending: str, lang: str, path: Path) -> None:
+def _write(whole: _Short, ending: str, lang: str, path: Path) -> None:
     if ending == ".html":
-        chart = _chart(blocks)
-        drawing = Markup(draw_chart(chart)) if chart else ""
-        text = fill_page(blocks.title, area=blocks, is_facts=True, drawing=drawing)
+        drawing = Markup(draw_chart(whole.chart)) if whole.chart else ""
+        text = fill_page(
+            whole.blocks.title, area=whole.blocks, is_facts=True, drawing=drawing,
+            lines=whole.lines, heads=whole.heads,
+        )  # fmt: skip
         path.write_text(text, encoding="utf-8", newline="\n")
     elif ending == ".xlsx":
-        write_area_workbook(blocks, path)
+        write_area_workbook(whole.blocks, path)
     else:
-        short = _fit(blocks, lang)
+        short = _fit(whole, lang, _ROOM_FOR_WORD if ending == ".docx" else 1.0)
         path.write_bytes(_word(short, lang) if ending == ".docx" else _pdf(short, lang))
 
 
 def _chart(blocks: AreaBlocks) -> Chart | None:
-    """Return the first chart of the blocks, cut to what two pages have room for."""
-    for topic in blocks.topics:
-        if topic.chart is not None and len(topic.chart.groups) > 1:
+    """Return the chart of immigrants, else the first, cut to what two pages have room for."""
+    drawn = [topic for topic in blocks.topics if topic.chart is not None]
+    leading = [one for one in drawn if any(line.code == _LEADING for line in one.lines)]
+    for topic in (*leading, *drawn):
+        if topic.chart is not None:
             return replace(topic.chart, groups=topic.chart.groups[:_GROUPS])
     return None
 
@@ -232,6 +240,7 @@ class _Short:
     """What stands on two pages."""
 
     blocks: AreaBlocks
+    heads: Sequence[str]
     lines: Sequence[Line]
     chart: Chart | None
     notes: Sequence[str]
@@ -246,34 +255,29 @@ class _Short:
         return [one for one in found if one[1]]
 
 
-def _fit(blocks: AreaBlocks, lang: str) -> _Short:
-    """Return as many rows as two pages hold; what is left out is said."""
-    lines, chart = list(blocks.facts), _chart(blocks)
-    series = list(blocks.series)
-    kept = len(lines)
-    while True:
-        notes = []
-        if kept < len(lines) or len(series) < len(blocks.series):
-            notes.append(say("site.more_rows"))
-        short = _Short(blocks, lines[:kept], chart, [*series, *notes])
-        if _pages(short, lang) <= _PAGES or not (kept or chart or series):
-            break
-        # remarks on pairs of censuses go first: the pages of the site have them
-        if series:
-            series = []
-        elif kept > _STEP:
-            kept -= _STEP
-        elif chart is not None:
-            chart = None
+def _fit(whole: _Short, lang: str, room: float) -> _Short:
+    """Return as much as two pages hold; that something is left out is said."""
+    if _pages(whole, lang, room) <= _PAGES:
+        return whole
+    # remarks on pairs of censuses go first: the pages of the site have them
+    note = [say("site.more_rows")]
+    short = replace(whole, notes=note)
+    low, high = 0, len(whole.lines)
+    # the most rows that fit, by halves
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _pages(replace(short, lines=whole.lines[:middle]), lang, room) <= _PAGES:
+            low = middle
         else:
-            kept = 0
-    return short
+            high = middle - 1
+    short = replace(short, lines=whole.lines[:low])
+    return short if low or short.chart is None else replace(short, chart=None)
 
 
-def _pages(short: _Short, lang: str) -> int:
+def _pages(short: _Short, lang: str, room: float) -> int:
     typst = _typst()
     source = text_of("portal/facts.typ").encode("utf-8")
-    page = _page(short, lang, room=_ROOM_FOR_WORD)
+    page = _page(short, lang, room=room)
     told = typst.query(
         source, "<pages>", field="value", one=True, sys_inputs={"page": json.dumps(page)}
     )
@@ -292,11 +296,11 @@ def _page(short: _Short, lang: str, *, room: float = 1.0) -> dict[str, Any]:
     blocks = short.blocks
     return {
         "title": blocks.title, "lang": lang, "notices": blocks.notices, "lead": blocks.lead,
-        "large": blocks.large, "sentences": blocks.sentences, "heads": blocks.facts_heads,
+        "large": blocks.large, "sentences": blocks.sentences, "heads": short.heads,
         "table": say("site.facts"), "room": room,
         "lines": [
             {
-                "subject": one.subject, "universe": one.universe,
+                "subject": one.subject,
                 "cells": [{"value": cell.value, "details": list(cell.details)}
                           for cell in one.cells],
             }
@@ -370,7 +374,7 @@ def _word(short: _Short, lang: str) -> bytes:
     if blocks.sentences:
         book.add_paragraph(" ".join(blocks.sentences))
     if short.chart is not None:
-        picture = book.add_picture(io.BytesIO(_png(short.chart)), width=Cm(15.5))
+        picture = book.add_picture(io.BytesIO(_png(short.chart)), width=Cm(11.5))
         described = picture._inline.docPr
         described.set("descr", _alt(short.chart))
         described.set("name", short.chart.title)
@@ -378,7 +382,7 @@ def _word(short: _Short, lang: str) -> bytes:
         note.runs[0].font.size = Pt(8)
     if short.lines:
         book.add_heading(say("site.facts"), level=2)
-        _table(book, blocks.facts_heads, short.lines)
+        _table(book, short.heads, short.lines)
     for title, lines in short.sections():
         if title == say("site.cite"):
             continue
@@ -420,10 +424,15 @@ def _large(book: Any, large: Sequence[tuple[str, str]]) -> None:
 
 def _table(book: Any, heads: Sequence[str], lines: Iterable[Line]) -> None:
     from docx.oxml import OxmlElement
-    from docx.shared import Pt
+    from docx.shared import Cm, Pt
 
     table = book.add_table(rows=1, cols=len(heads))
     table.style = "Table Grid"
+    table.autofit = False
+    first = _WIDE * 0.28
+    widths = [first, *([(_WIDE - first) / (len(heads) - 1)] * (len(heads) - 1))]
+    for column, wide in zip(table.columns, widths, strict=True):
+        column.width = Cm(wide)
     for cell, text in zip(table.rows[0].cells, heads, strict=True):
         cell.text = ""
         cell.paragraphs[0].add_run(text).bold = True
@@ -432,15 +441,20 @@ def _table(book: Any, heads: Sequence[str], lines: Iterable[Line]) -> None:
     for one in lines:
         row = table.add_row()
         row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
-        texts = [(one.subject, [one.universe], False)]
-        texts += [(cell.value, list(cell.details), True) for cell in one.cells]
-        for cell, (text, details, bold) in zip(row.cells, texts, strict=True):
+        texts = [(one.subject, "", False)]
+        texts += [(cell.value, "; ".join(cell.details), True) for cell in one.cells]
+        for cell, (text, more, bold) in zip(row.cells, texts, strict=True):
             paragraph = cell.paragraphs[0]
-            paragraph.paragraph_format.space_after = Pt(0)
             paragraph.add_run(text).bold = bold
-            if any(details):
-                more = paragraph.add_run("\n" + "; ".join(one for one in details if one))
-                more.font.size = Pt(7)
+            if more:
+                paragraph.add_run(f" {more}").font.size = Pt(7)
+    for row in table.rows:
+        for cell, of in zip(row.cells, widths, strict=True):
+            cell.width = Cm(of)
+            for paragraph in cell.paragraphs:
+                paragraph.paragraph_format.space_after = Pt(0)
+                for run in paragraph.runs:
+                    run.font.size = run.font.size or Pt(8)
 
 
 def _dateless(held: Any) -> bytes:

@@ -16,9 +16,10 @@ from lipgeo.portal.blocks import Material, Row, area_name, topic_name
 from lipgeo.portal.certainty import small_flag
 from lipgeo.portal.observations import HIDDEN
 from lipgeo.registry.coverage import gaps as consortium_gaps
+from lipgeo.registry.table import open_registry
 from lipgeo.words import listing, say
 
-__all__ = ["gap_tables"]
+__all__ = ["consortia_of", "gap_tables"]
 
 Table = tuple[str, list[str], list[list[str]]]
 _OWN = ("", "partnership", "community")
@@ -26,13 +27,15 @@ _OWN = ("", "partnership", "community")
 _STATES = ("stated", "withheld", "estimated", "expected", "empty")
 
 
-def gap_tables(material: Material) -> list[Table]:
+def gap_tables(material: Material, consortia: Mapping[str, str]) -> list[Table]:
     """Return the tables of the page: areas by topic, and indicators by how often they are missing.
 
     Parameters
     ----------
     material
         What an audience may be told.
+    consortia
+        Of areas that are in the registry: whether a data consortium is known to cover them.
     """
     areas = [one for one in material.areas.to_dict("records") if one["kind"] in _OWN]
     core = {code: one for code, one in material.indicators.items() if one.core}
@@ -41,7 +44,7 @@ def gap_tables(material: Material) -> list[Table]:
     states = {
         (area["area_id"], area["definition"]): _states(material.rows(area), core) for area in areas
     }
-    return [_by_area(areas, states, core), *_wanted(areas, states, core, material)]
+    return [_by_area(areas, states, core, consortia), *_wanted(areas, states, core, material)]
 
 
 def _states(rows: Iterable[Row], core: Mapping[str, Any]) -> dict[str, str]:
@@ -65,18 +68,19 @@ def _state(row: Row) -> str:
 def _by_area(
     areas: Sequence[Row], states: Mapping[tuple[str, str], Mapping[str, str]],
     core: Mapping[str, Any],
+    told: Mapping[str, str],
 ) -> Table:  # fmt: skip
     topics: dict[str, list[str]] = {}
     for code, one in core.items():
         topics.setdefault(one.topic, []).append(code)
-    told = _consortia(area["area_id"] for area in areas)
     heads = [say("site.head_place"), *(topic_name(one) for one in topics)]
     heads += [say("site.head_consortium")] if told else []
     rows = []
     for area in areas:
         mine = states[area["area_id"], area["definition"]]
         cells = [_cell(Counter(mine[code] for code in codes)) for codes in topics.values()]
-        ending = [told.get(area["area_id"], say("site.consortium_unknown"))] if told else []
+        status = told.get(area["area_id"], "unknown")
+        ending = [say(f"site.consortium_{status}")] if told else []
         rows.append([_named(area), *cells, *ending])
     return say("site.gaps_by_area"), heads, rows
 
@@ -96,15 +100,14 @@ def _cell(counts: Counter[str]) -> str:
     return "; ".join(parts)
 
 
-def _consortia(ids: Iterable[str]) -> dict[str, str]:
+def consortia_of(ids: Iterable[str]) -> dict[str, str]:
     """Return what is known of the data consortium of each area that is in the registry."""
-    wanted = set(ids)
+    wanted = set(ids) & set(open_registry().lips["lip_id"])
+    if not wanted:
+        return {}
     frame = consortium_gaps(kind=None)
     mine = frame[frame["lip_id"].isin(wanted)]
-    return {
-        str(id): say(f"site.consortium_{status}")
-        for id, status in zip(mine["lip_id"], mine["status"], strict=True)
-    }
+    return dict(zip(mine["lip_id"].astype(str), mine["status"].astype(str), strict=True))
 
 
 def _wanted(

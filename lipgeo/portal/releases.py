@@ -10,13 +10,12 @@ left half done.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +25,7 @@ import pyarrow.parquet as pq
 from lipgeo.errors import StoreError
 from lipgeo.files import file_in_one_step, folder_in_one_step, json_text, output_error, sha256_of
 from lipgeo.portal.observations import COLUMNS, KEY, NUMBERS, no_observations
+from lipgeo.workplace import clear_litter, lock_file
 
 __all__ = ["Release", "ReleaseStore"]
 
@@ -241,13 +241,11 @@ class ReleaseStore:
         except OSError as error:
             raise output_error(self.folder / _LOCK, error) from error
         with handle:
-            if not _take(handle):
+            # the system gives a lock back when its process ends, however it ends
+            if not lock_file(handle.fileno()):
                 raise StoreError("portal.in_use", folder=self.folder.parent)
-            try:
-                self._tidy()
-                yield
-            finally:
-                _give_back(handle)
+            self._tidy()
+            yield
 
     def write(
         self,
@@ -334,7 +332,8 @@ class ReleaseStore:
 
     def _tidy(self) -> None:
         """Throw away what a writer that was killed left behind, and finish a withdrawal."""
-        for place in self.folder.glob(".lipgeo-*"):
+        clear_litter(self.folder)
+        for place in self.folder.glob(".lipgeo-????????"):  # of before they had owners
             shutil.rmtree(place, ignore_errors=True)
         if any(not one["done"] for one in self.withdrawals):
             self._finish()
@@ -403,33 +402,3 @@ def _is_name(id: str) -> bool:
     """Say whether a text can be the name of a folder on every platform."""
     plain = all(mark.isascii() and (mark.isalnum() or mark in "-_.") for mark in id)
     return bool(id) and plain and id[0].isalnum() and not id.endswith(".") and len(id) <= 100
-
-
-# The system gives a lock back when its process ends, however it ends: a file that only exists
-# would stay behind a killed process.
-if os.name == "nt":  # pragma: no cover
-    import msvcrt
-
-    def _take(handle: IO[bytes]) -> bool:
-        try:
-            handle.seek(0)
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        except OSError:
-            return False
-        return True
-
-    def _give_back(handle: IO[bytes]) -> None:
-        handle.seek(0)
-        msvcrt.locking(handle.fileno(), msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined]
-else:
-    import fcntl
-
-    def _take(handle: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
-    def _give_back(handle: IO[bytes]) -> None:
-        fcntl.flock(handle, fcntl.LOCK_UN)

@@ -7,7 +7,8 @@ nothing, need no script and name no day of building: equal state gives equal byt
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from lipgeo.portal.downloads import (
     write_area_workbook,
     write_long_table,
 )
-from lipgeo.portal.gap_page import gap_tables
+from lipgeo.portal.gap_page import consortia_of, gap_tables
 from lipgeo.portal.observations import shown
 from lipgeo.portal.outlines import places_of
 from lipgeo.portal.portal import Audience, Portal
@@ -71,6 +72,8 @@ class SiteState:
         For whom.
     census
         Where areas lie.
+    compared
+        What was asked of the dictionary already: which censuses compare.
     """
 
     portal: Portal
@@ -79,6 +82,12 @@ class SiteState:
     areas: pd.DataFrame
     audience: Audience
     census: Census | None
+    compared: dict[tuple[str, str, str], tuple[str, str, str]] = field(default_factory=dict)
+
+    @cached_property
+    def consortia(self) -> Mapping[str, str]:
+        """Whether a data consortium is known to cover each area of the registry."""
+        return consortia_of(self.areas["area_id"])
 
     @property
     def public(self) -> bool:
@@ -119,6 +128,7 @@ class SiteState:
             title=self.title,
             contact=self.setting("contact"),
             public=self.public,
+            compared=self.compared,
         )
 
 
@@ -218,7 +228,8 @@ def fill_page(title: str, **parts: Any) -> str:
     """Fill a page; what is not given is not there."""
     empty: Mapping[str, Any] = {
         "links": (), "area": None, "topics": (), "is_facts": False, "drawing": "",
-        "more": "", "texts": (), "places": (), "lists": (), "tables": (), "paste": (),
+        "lines": (), "heads": (),
+        "texts": (), "places": (), "lists": (), "tables": (), "paste": (),
         "footer": say("site.footer"),
     }  # fmt: skip
     return fill_template(
@@ -303,7 +314,7 @@ def _write_language(state: SiteState, made: Path, files: Sequence[str]) -> None:
         texts.append(say("site.no_map"))
     lists = [one for one in lists if one[1]]
     write("index", state.title, texts=texts, lists=lists, places=places)
-    tables = gap_tables(material)
+    tables = gap_tables(material, state.consortia)
     write("gaps", say("site.page_gaps"), texts=[say("site.gaps_about")], tables=tables)
     write("releases", say("site.page_releases"), texts=_stamp(state), tables=_releases(state))
     columns = (say("site.columns"), [say("site.head_column"), say("site.head_meaning")],

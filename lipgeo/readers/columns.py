@@ -185,7 +185,8 @@ def _words(vintage: int | None) -> dict[str, set[str]]:
         exact[fold(name)] = name
         exact[fold(name + PERCENT)] = name + PERCENT
         said = [one.name_en, one.name_fr]
-        said += [c.name for c in one.characteristics if vintage in (None, c.vintage)]
+        places = [place for place in one.characteristics if vintage in (None, place.vintage)]
+        said += [text for place in places for text in (place.name, place.name_fr)]
         for text in said:
             if text:
                 words.setdefault(_key(text), set()).add(name)

@@ -60,6 +60,12 @@ _INSIDE = {
 _FOOTNOTES = re.compile(r"(\s*\(\d+\)|\s*\[\d+\])+\s*$")
 _SAMPLE = re.compile(r"(\d+)\s*%\s*(?:sample|data|échantillon|données)", re.IGNORECASE)
 _SAMPLE_FR = re.compile(r"(?:échantillon|données)[^\d%]{0,12}(\d+)\s*%", re.IGNORECASE)
+#: "25% Data Below" alone in a row; "Tenure - 25% sample data" is a heading
+_SEPARATOR = re.compile(
+    r"\W*(?:\d+\s*%\s*(?:sample\s+)?data(?:\s+below)?"
+    r"|données[^\d%]{0,12}\d+\s*%(?:\s+ci-dessous)?)\W*",
+    re.IGNORECASE,
+)
 _NON_RESPONSE = re.compile(r"\(\s*(\d+(?:[.,]\d+)?)\s*%\s*\)\s*$")
 _QUALITY = re.compile(r"\s+\d{5}\s*$")
 #: a dash printed for nothing
@@ -374,7 +380,7 @@ def _across(  # noqa: PLR0917
         told = row[words_at].strip() or row[0].strip()
         if not any(cell.strip() for cell in cells):
             found = _SAMPLE.search(told) or _SAMPLE_FR.search(told)
-            if found and not row[words_at].strip():
+            if found and (not row[words_at].strip() or _SEPARATOR.fullmatch(told)):
                 note = f"{found.group(1)}%"
             elif row[words_at].strip():
                 kept.append(at)  # a heading without numbers of its own
@@ -519,6 +525,8 @@ def _structure(
     made = []
     for at, (given, blanks) in enumerate(zip(words, depth, strict=True)):
         text = " ".join(given.split())
+        if at and notes[at] != notes[at - 1]:  # no total reaches over a separator
+            stack, heading = [], {"words": "", "sample": ""}
         total = bool(_HEADING.match(text)) or (blanks == 0 and text.casefold().startswith("total "))
         # rows may stand no deeper than the total they belong to
         level = blanks - 0.5 if total else blanks

@@ -23,7 +23,7 @@ from lipgeo.readers.workbooks import Area, Workbook, cells_of, open_workbook
 from lipgeo.report import CheckReport, Finding, finding, notes_of
 from lipgeo.words import say
 
-__all__ = ["Sheet", "read_sheet", "read_sheets", "refuse_merged"]
+__all__ = ["Sheet", "column_names", "read_sheet", "read_sheets", "refuse_merged"]
 
 # outlines as text are longer than the 128 kB that csv takes for a field
 csv.field_size_limit(1 << 30)
@@ -38,6 +38,11 @@ _DIGITS = re.compile(r"^(0+)(?:\.(0+))?$")
 _ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"}
 #: what a number format shows as it stands: "text", \x, [Red]
 _FORMAT_TEXT = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
+#: how the first row of notes below a table begins
+_NOTES = re.compile(
+    r"\W*(notes?|sources?|footnotes?|symbols?|legend|symboles?|légende|remarques?|renvois?)\b",
+    re.IGNORECASE,
+)
 #: lines a header may stand below
 _TITLES = 20
 
@@ -245,6 +250,11 @@ def _from_page(book: Workbook, sheet: Any, path: Path, notes: list[Finding]) -> 
     rows, figures = _cells(sheet, book.formulas[sheet.title], merged, path, notes)
     if not rows:
         raise FileError("readers.empty_sheet", path=path, sheet=sheet.title)
+    end = _end_of_table(rows)
+    if end < len(rows):
+        below = [number for number, _ in rows[end:]]
+        notes.append(finding("readers.notes_below", "note", sheet.title, rows=below))
+        rows = rows[:end]
     columns = _hidden_columns(sheet)
     if columns:
         notes.append(
@@ -269,7 +279,7 @@ def _from_page(book: Workbook, sheet: Any, path: Path, notes: list[Finding]) -> 
         notes.append(finding("readers.two_headers", "note", sheet.title, rows=numbers[:2]))
         cells, numbers = [joined, *cells[2:]], numbers[1:]
     frame = _table(numbers, cells)
-    names = _names(cells[0])
+    names = column_names(cells[0])
     repeated = tuple((area, names[column - 1]) for area, column, row in figures if row > numbers[0])
     return Sheet(frame, CheckReport(notes), merged=repeated)
 
@@ -415,6 +425,15 @@ def _header(rows: Sequence[tuple[int, Sequence[str]]]) -> int:
     return next((at for at, count in enumerate(distinct) if count > 1), 0) if widest > 1 else 0
 
 
+def _end_of_table(rows: Sequence[tuple[int, Sequence[str]]]) -> int:
+    """Return the position of the notes below: after an empty row, and saying that they are."""
+    for at in range(2, len(rows)):
+        (before, _), (number, cells) = rows[at - 1], rows[at]
+        if number > before + 1 and _NOTES.match(cells[0]) and sum(map(bool, cells)) == 1:
+            return at
+    return len(rows)
+
+
 def _spans_two_rows(areas: Sequence[Area], row: int) -> bool:
     """Whether cells of a row are merged sideways, so that the next row holds their columns."""
     return any(
@@ -423,7 +442,7 @@ def _spans_two_rows(areas: Sequence[Area], row: int) -> bool:
     )
 
 
-def _names(header: Sequence[str]) -> list[str]:
+def column_names(header: Sequence[str]) -> list[str]:
     """Return the names of columns, each once."""
     names: list[str] = []
     seen: Counter[str] = Counter()
@@ -440,7 +459,7 @@ def _table(numbers: Sequence[int], cells: Sequence[Sequence[str]]) -> pd.DataFra
     header, *body = cells
     frame = pd.DataFrame(body, index=pd.Index(numbers[1:], name="row"), dtype="string")
     frame = frame.apply(lambda column: column.str.strip()).replace("", pd.NA)
-    names = _names(header)
+    names = column_names(header)
     frame = frame.reindex(columns=range(len(names)))
     frame.columns = names
     blank = [

@@ -23,7 +23,7 @@ from lipgeo.errors import AreaError, FileError, LipgeoError
 from lipgeo.files import sha256_of
 from lipgeo.geography.hierarchy import id_length
 from lipgeo.readers.areas import AREA_FORMATS, list_of_sheet, read_service_areas
-from lipgeo.readers.layers import SIDECARS
+from lipgeo.readers.vector_files import SIDECARS
 from lipgeo.registry.resolving import ceased_sentence
 from lipgeo.registry.table import Registry
 from lipgeo.registry.template import About, read_template
@@ -339,9 +339,15 @@ def _codes_of(error: LipgeoError, earlier: Census | None) -> list[str]:
     ]
 
 
+#: what only somebody at the command line can do: no partnership has lipgeo
+_OURS = re.compile(r"--\w|\blipgeo\b|\w+=\S|\(\)")
+
+
 def question_for(fault: str, problem: str) -> str:
-    """Return what to ask back for a fault; its own question where there is one."""
+    """Return what to ask back for a fault, without what only lipgeo's own user can do about it."""
+    sentences = re.split(r"(?<=[.?!;]) ", problem)
+    theirs = " ".join(one for one in sentences if not _OURS.search(one))
     name = f"registry.ask_{fault}"
     if name in catalogue():
-        return say(f"registry.ask_{fault}", problem=problem)
-    return say("registry.ask_anything", problem=problem)
+        return say(f"registry.ask_{fault}", problem=theirs).strip()
+    return say("registry.ask_anything" if theirs else "registry.ask_again", problem=theirs)

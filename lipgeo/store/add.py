@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,6 +34,7 @@ from lipgeo.errors import (
 from lipgeo.files import (
     MANIFEST,
     folder_in_one_step,
+    is_ours,
     listed_files,
     read_manifest,
     require_free,
@@ -57,6 +57,7 @@ from lipgeo.store.totals import PROOFS
 from lipgeo.store.verify import verify
 from lipgeo.store.write import write_table, write_vintage
 from lipgeo.words import say
+from lipgeo.workplace import clear_litter, lock_file
 
 __all__ = ["add_census", "import_lock"]
 
@@ -85,7 +86,7 @@ def import_lock(store: Path) -> Iterator[None]:
             "store.cannot_write", path=store, reason=error.strerror or str(error)
         ) from error
     try:
-        if not _lock(handle):
+        if not lock_file(handle):
             raise StoreError("store.busy", path=store, process=_holder(path))
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0) if hasattr(os, "pwrite") else None
@@ -93,27 +94,6 @@ def import_lock(store: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: int) -> bool:
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _lock(handle: int) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 def _holder(path: Path) -> str:
@@ -124,9 +104,10 @@ def _holder(path: Path) -> str:
 
 def _recover(store: Path) -> None:
     """Put back a vintage that was moved aside and never replaced; clear what was half written."""
-    for aside in store.glob(".lipgeo-*"):
+    clear_litter(store)
+    for aside in store.glob(".lipgeo-????????"):  # of a lipgeo from before they had owners
         old = aside / "old"
-        if (old / MANIFEST).is_file():
+        if is_ours(old, CENSUS):
             home = store / str(read_manifest(old, CENSUS)["vintage"])
             if not home.exists():
                 old.rename(home)

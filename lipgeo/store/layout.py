@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from lipgeo.errors import StoreError
-from lipgeo.files import MANIFEST, FolderFormat, json_text, read_manifest
+from lipgeo.files import FolderFormat, is_ours, json_text, read_manifest
 
 __all__ = [
     "CENSUS",
@@ -123,7 +123,7 @@ def stored_vintages(store: Path) -> dict[int, Path]:
     """
     found: dict[int, Path] = {}
     for folder in store.glob(".lipgeo-*/old"):
-        if (folder / MANIFEST).is_file():
+        if is_ours(folder, CENSUS):
             found[int(read_manifest(folder, CENSUS)["vintage"])] = folder
     for folder in store.iterdir():
         if folder.is_dir() and folder.name.isdigit() and len(folder.name) == 4:

@@ -7,6 +7,7 @@ rows, the rest in its schema. Estimates are a workbook for people, CSV files, or
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from lipgeo.files import (
     changed_files,
     file_entries,
     file_in_one_step,
+    files_in_one_move,
     folder_in_one_step,
     json_text,
     read_manifest,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BUILD",
     "BUILD_VERSION",
+    "describe_columns",
     "read_build",
     "read_crosswalk",
     "require_free_estimates",
@@ -60,6 +63,8 @@ __all__ = [
     "write_estimates",
 ]
 
+#: results, what they are made of, what was missing: what the files of one result end in
+_CSV_PARTS = ("", "_explain", "_missing")
 #: rows of explanations written unasked; more are written for the variables asked for
 EXPLAINED = 100_000
 
@@ -74,7 +79,7 @@ def write_estimates(
     replace: bool = False,
     shapes: gpd.GeoSeries | None = None,
 ) -> list[Path]:
-    """Write estimates, what they are made of and what was missing; each file whole or not at all.
+    """Write estimates, what they are made of and what was missing; all of it or nothing.
 
     Parameters
     ----------
@@ -111,7 +116,7 @@ def write_estimates(
     results = _name_areas(estimates.frame, names)
     if target.suffix.lower() == ".parquet":
         with file_in_one_step(target) as temporary:
-            results.to_parquet(temporary, index=False)
+            results.to_parquet(temporary, index=False, write_page_checksum=True)
         return [target]
     if target.suffix.lower() == ".gpkg":
         _write_shapes(estimates, target, names, shapes)
@@ -119,15 +124,14 @@ def write_estimates(
     missing = _name_areas(estimates.missing, names)
     made_of = _contributions(estimates, explain, names)
     if target.suffix.lower() == ".csv":
-        parts = {"": results, "_explain": made_of, "_missing": missing}
-        written = []
-        for ending, frame in parts.items():
-            file = target.with_name(target.stem + ending + target.suffix)
-            if frame is not None:
-                with file_in_one_step(file) as temporary:
-                    write_csv(frame, temporary, csv)
-                written.append(file)
-        return written
+        # one that there is none of leaves no earlier one beside the results
+        frames = (results, made_of, missing)
+        files = [target.with_name(target.stem + part + target.suffix) for part in _CSV_PARTS]
+        with files_in_one_move(files) as temporary:
+            for frame, place in zip(frames, temporary, strict=True):
+                if frame is not None:
+                    write_csv(frame, place, csv)
+        return [file for frame, file in zip(frames, files, strict=True) if frame is not None]
     table = table_of_numbers(estimates, names)
     sheets = [
         Sheet(say("store.table"), table.frame, formats=table.formats),
@@ -146,8 +150,19 @@ def write_estimates(
         Sheet(say("store.findings"), estimates.report.frame),
     ]
     with file_in_one_step(target) as temporary:
-        write_workbook(sheets, temporary)
+        write_workbook([sheets[0], describe_columns(sheets[1:]), *sheets[1:]], temporary)
     return [target]
+
+
+def describe_columns(sheets: Sequence[Sheet]) -> Sheet:
+    """Return a sheet that says in plain words what the columns of other sheets are."""
+    rows = [
+        {"sheet": sheet.name, "column": str(name), "meaning": say(f"store.column_{name}")}
+        for sheet in sheets
+        for name in sheet.frame.columns
+    ]
+    heads = {name: say(f"store.head_{name}") for name in ("sheet", "column", "meaning")}
+    return Sheet(say("store.columns"), pd.DataFrame(rows).rename(columns=heads))
 
 
 def require_free_estimates(path: str | Path, *, replace: bool = False) -> Path:
@@ -165,7 +180,7 @@ def require_free_estimates(path: str | Path, *, replace: bool = False) -> Path:
         raise OutputError("store.ending", path=target)
     require_free_file(target, replace=replace)
     if ending == ".csv":
-        for part in ("_explain", "_missing"):
+        for part in _CSV_PARTS[1:]:
             beside = target.with_name(target.stem + part + target.suffix)
             require_free_file(beside, replace=replace)
     return target
@@ -251,19 +266,37 @@ def _flags() -> pd.DataFrame:
 #: of the layout of the file, raised when an older lipgeo could not read it
 VERSION = 2
 _PARTS = ("overlaps", "quality", "sources")
+_KIND = "lipgeo crosswalk"
+_NO_SUM = "0" * 64
+_SUM_MARK = b'"own_sha256": "'
 
 
-def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
+def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = False) -> None:
     """Write a crosswalk to one Parquet file.
 
     Any Parquet reader sees the shares (``crosswalk.frame``); remainder, overlaps, quality,
     sources, what it was built from and its report stand in the schema under ``lipgeo``.
 
+    Parameters
+    ----------
+    crosswalk
+        What to write.
+    path
+        Where to write.
+    replace
+        Whether an earlier result of lipgeo gives way; nothing else does.
+
     Raises
     ------
     OutputError
-        The file cannot be written; what was there stays.
+        Something stands there, or the file cannot be written; what was there stays.
+
+    Notes
+    -----
+    The file holds the SHA-256 of its own bytes with 64 zeros in the place of that sum
+    (``own_sha256``, the last key under ``lipgeo``), as manifests do.
     """
+    require_free_file(require_path(path), replace=replace)
     remainder, sources = crosswalk.remainder, crosswalk.sources
     # both have one row a source: its id, the most of them, stands once
     rest = remainder.set_index("source_id")["share"].reindex(sources.index)
@@ -280,6 +313,9 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
     }
     if crosswalk.coarse is not None:
         document["coarse"] = _pack_frame(pd.DataFrame({"share": crosswalk.coarse}))
+    if crosswalk.trials is not None:
+        document["trials"] = _pack_frame(crosswalk.trials)
+    document |= {"kind": _KIND, "own_sha256": _NO_SUM}  # the sum last: it is looked for from behind
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
     schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
     with file_in_one_step(path) as temporary:
@@ -289,6 +325,26 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
             compression="zstd",
             write_page_checksum=True,
         )
+        raw = temporary.read_bytes()
+        with temporary.open("r+b") as file:
+            file.seek(_sum_place(raw))
+            file.write(hashlib.sha256(raw).hexdigest().encode())
+
+
+def _sum_place(raw: bytes) -> int:
+    """Return where a file holds the sum of itself, -1 where it holds none."""
+    at = raw.rfind(_SUM_MARK)
+    return at if at < 0 else at + len(_SUM_MARK)
+
+
+def _is_as_written(raw: bytes) -> bool:
+    """Whether the sum that a file holds of itself fits."""
+    at = _sum_place(raw)
+    end = at + len(_NO_SUM)
+    digest = hashlib.sha256(raw[:at])
+    digest.update(_NO_SUM.encode())
+    digest.update(memoryview(raw)[end:])
+    return at >= 0 and raw[at:end] == digest.hexdigest().encode()
 
 
 def read_crosswalk(path: str | Path) -> Crosswalk:
@@ -303,12 +359,18 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     if not place.is_file():
         raise FileError("store.crosswalk.missing", path=place)
     with tell_damage(FileError, "store.not_one", path=place):
-        table = pq.read_table(place, page_checksum_verification=True)
-        document: dict[str, Any] = json.loads((table.schema.metadata or {})[b"lipgeo"])
+        raw = place.read_bytes()
+        # Arrow's own copy of the schema stands in the file too: the footer is what is summed
+        footer = pq.read_metadata(pa.BufferReader(raw)).metadata or {}
+        document: dict[str, Any] = json.loads(footer[b"lipgeo"])
         version = int(document["version"])
+    # one from before files had a sum of themselves says neither its kind nor a sum
+    if (_sum_place(raw) >= 0 or "kind" in document) and not _is_as_written(raw):
+        raise FileError("store.crosswalk.changed", path=place)
     if version > VERSION:
         raise FileError("store.crosswalk.newer", path=place, found=version, known=VERSION)
     with tell_damage(FileError, "store.not_one", path=place):
+        table = pq.read_table(pa.BufferReader(raw), page_checksum_verification=True)
         parts = {name: _unpack_frame(text) for name, text in document["parts"].items()}
         if version > 1:
             rest = parts["sources"].pop("remainder")
@@ -316,6 +378,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
         coarse = None
         if "coarse" in document:
             coarse = _unpack_frame(document["coarse"])["share"].to_numpy(np.float64)
+        trials = _unpack_frame(document["trials"]) if "trials" in document else None
         pairs = table.replace_schema_metadata({b"pandas": table.schema.metadata[b"pandas"]})
         return Crosswalk(
             pairs.to_pandas(),
@@ -323,6 +386,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
             meta=document["meta"],
             report=CheckReport.from_records(document["report"]),
             coarse=coarse,
+            trials=trials,
         )
 
 

@@ -30,6 +30,7 @@ from lipgeo.files import (
     require_free,
     write_manifest,
 )
+from lipgeo.geography.dguids import dguids
 from lipgeo.maps.preview import preview
 from lipgeo.order.package import write_order
 from lipgeo.portal.book import BOOK, add_rows
@@ -113,6 +114,7 @@ def run_demo(
         outlines, lists = synthetic.partnerships(region.newest)
         outlines.to_file(made / "service-areas.gpkg", layer="service_areas")
         lists.to_csv(made / "unit-lists.csv", index=False)
+        _write_table(region, made / "immigration.csv")
         drawn = ServiceAreas.from_frame(outlines, id="area_id")
         areas = ServiceAreas.concat([drawn, ServiceAreas.from_units(lists, census)])
         fitted = fit_boundaries(census, areas, unit="DA")
@@ -153,6 +155,7 @@ def run_demo(
         say("synthetic.concordance"): target / "order" / "send" / "concordance.xlsx",
         say("synthetic.map"): target / "map.html",
         say("synthetic.build"): target / "build",
+        say("synthetic.table"): target / "immigration.csv",
         say("synthetic.files"): target / "census-files",
         say("synthetic.store"): target / "store",
     }
@@ -291,3 +294,11 @@ def _write_facts(portal: Portal, area: str, folder: Path, census: Census) -> Non
         for lang in LANGUAGES:
             path = folder / f"{area}-{lang}.{ending}"
             write_facts(portal, area, path, lang=lang, census=census)
+
+
+def _write_table(region: _Region, path: Path) -> None:
+    """Write a table of dissemination areas as a spreadsheet would: DGUIDs say what its rows are."""
+    made = synthetic.table(region.newest, "DA", people=region.people)
+    cells = made.frame.convert_dtypes().astype(object).where(made.symbols == "", made.symbols)
+    codes = dguids("DA", pd.Series(cells.index), region.newest.vintage)
+    cells.set_index(pd.Index(codes, name="DGUID")).to_csv(path)
