@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from lipgeo.portal.dictionary import Dictionary
 
-__all__ = ["changes", "wishlist"]
+__all__ = ["Propose", "changes", "propose_census", "wishlist"]
 
 
 class AudienceChoice(StrEnum):
@@ -29,6 +29,10 @@ class AudienceChoice(StrEnum):
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help=say("cli.arg_portal"))]
 Audience = Annotated[AudienceChoice, typer.Option("--audience", help=say("cli.opt_audience"))]
+Propose = Annotated[
+    tuple[str, Path],
+    typer.Option("--propose", metavar="CENSUS META.txt", help=say("cli.opt_propose")),
+]
 
 
 def changes(
@@ -104,4 +108,23 @@ def wishlist(
     if len(shown):
         print_frame(shown.rename(columns=heads))
     for path in made.write(out):
+        print(say("cli.portal_built", path=path))
+
+
+def propose_census(census: str, members: Path, folder: Path) -> None:
+    """Write the rows of a census that were found by their words, and list those that were not."""
+    from lipgeo.errors import InputError
+    from lipgeo.portal.dictionary import shipped_dictionary
+    from lipgeo.portal.proposing import propose_rows
+    from lipgeo.readers.statcan.members import read_members
+
+    if not (census.isdigit() and len(census) == 4):
+        raise InputError("portal.bad_census", given=census)
+    made = propose_rows(shipped_dictionary(), read_members(members), int(census))
+    found = int(made.rows["numerator"].ne("").sum())
+    print(say("cli.portal_proposed", found=found, of=len(made.rows), census=census))
+    if len(made.unsure):
+        shown = made.unsure[["code", "part", "words", "nearest"]]
+        print_frame(shown, say("cli.portal_unsure"))
+    for path in made.write(folder, int(census)):
         print(say("cli.portal_built", path=path))

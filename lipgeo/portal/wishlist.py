@@ -25,6 +25,7 @@ from lipgeo.geography.floors import floor_persons, floors_of_universe
 from lipgeo.geography.hierarchy import vintages
 from lipgeo.order.manifest import read_order
 from lipgeo.portal.areas import resolve_area
+from lipgeo.portal.coming import add_expected
 from lipgeo.portal.observations import EMPTY, HIDDEN, shown
 from lipgeo.registry.coverage import gaps
 from lipgeo.words import language, say
@@ -102,7 +103,8 @@ def make_wishlist(portal: Portal) -> Wishlist:
     areas = areas[areas["kind"].isin(["", "partnership", "community"])]
     facts = portal.dictionary.frame
     facts = facts[facts["status"].isin(["core", "extended"]) & facts["needs"].ne("local")]
-    frame = shown(portal.frame())
+    whole = portal.frame()
+    frame = shown(add_expected(whole, whole, portal.coming, portal.dictionary))
     newest = _newest(frame)
     wanted = _wishes(portal, areas, facts)
     held = _held(frame, newest)
