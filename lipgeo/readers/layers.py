@@ -11,7 +11,6 @@ import difflib
 import lzma
 import re
 import shutil
-import tempfile
 import warnings
 import zipfile
 import zlib
@@ -41,6 +40,7 @@ from lipgeo.readers.vector_files import (
 )
 from lipgeo.report import CheckReport, Finding, Severity, finding, keep_notes
 from lipgeo.words import say
+from lipgeo.workplace import scratch_folder
 from lipgeo.zones.crs import accept_crs, same_crs
 from lipgeo.zones.zones import axis_problems, refuse
 
@@ -132,7 +132,7 @@ def on_disk(path: Path) -> Iterator[list[Dataset]]:
     if not zipped and "!" not in str(path) and suffix != ".gml":
         yield [Dataset(path.name, path)]
         return
-    with tempfile.TemporaryDirectory(prefix="lipgeo-", ignore_cleanup_errors=True) as folder:
+    with scratch_folder() as folder:
         try:
             found = _unzip(path, Path(folder)) if zipped else [_copy(path, Path(folder))]
         except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, UnicodeError) as err:

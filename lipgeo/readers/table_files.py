@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from lipgeo.readers.ivt import is_ivt, read_ivt
 from lipgeo.readers.sheets import Sheet, read_sheet
 from lipgeo.readers.sniff import sniff
 from lipgeo.report import CheckReport
+from lipgeo.workplace import scratch_folder
 
 __all__ = ["as_text", "magic_of", "plain_file", "read_any_sheet", "read_headers"]
 
@@ -56,7 +56,7 @@ def plain_file(path: Path, level: str | None) -> Iterator[Path]:
             known = sorted({str(code) for name in tables if (code := _level_named(name))})
             key = "readers.levels_in_zip" if level is None and known else "readers.tables_in_zip"
             raise FileError(key, path=path, tables=tables, levels=known)
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch_folder() as folder:
             inner = Path(folder, Path(tables[0]).name)
             with (
                 tell_damage(FileError, "readers.broken_zip", path=path),
@@ -118,7 +118,7 @@ def as_text(frame: pd.DataFrame, path: Path) -> Iterator[Path]:
     bare = [name.rsplit(" (", 1)[0] if name.endswith(")") else name for name in names]
     held = set(names)
     header = [short if short in held else name for name, short in zip(names, bare, strict=True)]
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         text = Path(folder, f"{path.stem}.csv")
         frame.to_csv(text, index=False, header=header, encoding="utf-8")
         yield text

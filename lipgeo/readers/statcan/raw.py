@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +28,7 @@ from lipgeo.readers.statcan.columns import Layout, layouts
 from lipgeo.readers.text import lines_of_rows, read_fixed_table, read_text_table
 from lipgeo.readers.workbooks import refuse_other_workbook
 from lipgeo.report import CheckReport, finding
+from lipgeo.workplace import scratch_folder
 
 __all__ = ["Raw", "extract_member", "open_member", "raw_of_frame", "read_raw"]
 
@@ -76,7 +76,7 @@ def open_member(path: Path, member: str) -> BinaryIO:
 @contextmanager
 def extract_member(path: Path, member: str) -> Iterator[Path]:
     """Give a copy of a member, with its ``.cpg``, for the length of a block."""
-    with tempfile.TemporaryDirectory(prefix="lipgeo-") as folder:
+    with scratch_folder() as folder:
         # a .dbf takes its .cpg along, whatever the case of its ending
         stem = str(PurePosixPath(member).with_suffix("")).lower()
         with zipfile.ZipFile(path) as archive:
