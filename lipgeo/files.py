@@ -802,6 +802,8 @@ CsvStyle = Literal["en", "fr"]
 _CSV: dict[str, tuple[str, str]] = {"en": (",", "."), "fr": (";", ",")}
 #: rows of a worksheet, header included
 XLSX_ROWS = 1_048_576
+#: letters a cell of a worksheet holds
+XLSX_TEXT = 32_767
 #: what a spreadsheet would take for the start of a formula (the wide ones in an East Asian Excel),
 #: after apostrophes too: one is put before and one taken away, so that every text comes back
 _FORMULA = r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
@@ -891,17 +893,39 @@ def unguard_csv(texts: pd.Series) -> pd.Series:
     return texts.str.replace(f"^'(?={_FORMULA})", "", regex=True)
 
 
+def _require_short_texts(sheet: Sheet, path: Path) -> None:
+    """Raise where a cell would hold more than the format does: it would stay empty."""
+    top = 2 + bool(sheet.title)
+    problems = []
+    for name in sheet.frame.columns:
+        column = sheet.frame[name]
+        if len(str(name)) > XLSX_TEXT:
+            problems.append({"column": str(name)[:40], "row": top - 1, "letters": len(str(name))})
+        if not pd.api.types.is_numeric_dtype(column.dtype):
+            sizes = column.map(lambda value: len(value) if isinstance(value, str) else 0)
+            problems += [
+                {"column": str(name)[:40], "row": top + at, "letters": int(size)}
+                for at, size in enumerate(sizes)
+                if size > XLSX_TEXT
+            ]
+    if problems:
+        cells = [f"{one['column']} {one['row']} ({one['letters']:,})" for one in problems]
+        raise OutputError("files.long_text", problems, path=path, sheet=sheet.name, cells=cells)
+
+
 def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
     """Write an ``.xlsx`` whose text cells are text: no number, date, link or formula is guessed.
 
     Raises
     ------
     OutputError
-        A sheet has more rows than the format holds (1,048,576 with the header).
+        A sheet has more rows than the format holds (1,048,576 with the header), or texts longer
+        than a cell holds (32,767), which would be left out.
     """
     for sheet in sheets:
         if len(sheet.frame) + 1 + bool(sheet.title) > XLSX_ROWS:
             raise OutputError("files.too_long", path=path, sheet=sheet.name, rows=len(sheet.frame))
+        _require_short_texts(sheet, path)
     book = xlsxwriter.Workbook(
         str(path),
         {
