@@ -182,25 +182,33 @@ def build(
 @app.command(help=say("cli.help_portal_facts"))
 def facts(
     folder: Folder,
-    area: Annotated[str, typer.Argument(metavar="AREA", help=say("cli.arg_portal_area"))],
     out: o.Out,
+    areas: Annotated[
+        list[str] | None, typer.Argument(metavar="AREA...", help=say("cli.arg_portal_area"))
+    ] = None,
     audience: Audience = AudienceChoice.PUBLIC,
     replace: o.Replace = False,
+    store: Store = None,
+    vintage: o.Vintage = None,
     lang: Annotated[FactsLang, typer.Option("--lang", help=say("cli.opt_facts_lang"))] = (
         FactsLang.EN
     ),
 ) -> None:
-    from lipgeo.portal.fast_facts import write_facts
+    from lipgeo.portal.fast_facts import write_many_facts
     from lipgeo.portal.portal import open_portal
 
-    portal = open_portal(folder)
     both: tuple[Language, ...] = ("en", "fr")
-    for one in both:
-        if lang.value not in (one, "both"):
-            continue
-        path = out.with_name(f"{out.stem}-{one}{out.suffix}") if lang.value == "both" else out
-        told = write_facts(portal, area, path, lang=one, audience=audience.value, replace=replace)
-        print(say("cli.portal_built", path=told))
+    files = write_many_facts(
+        open_portal(folder),
+        areas or [],
+        out,
+        langs=[one for one in both if lang.value in (one, "both")],
+        audience=audience.value,
+        census=_census(store, vintage),
+        replace=replace,
+    )
+    for path in files:
+        print(say("cli.portal_built", path=path))
 
 
 @app.command(help=say("cli.help_portal_withdraw"))
