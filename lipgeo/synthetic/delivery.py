@@ -125,7 +125,8 @@ def _filled(
     values = {str(name): truth[name].to_numpy(dtype=float) for name in truth}
     for row in rows:
         if "share" in row:
-            drawn = rng.uniform(*row["share"], len(truth))
+            low, high = row["share"]
+            drawn = rng.uniform(low, high, len(truth))
             more = values[row["plus"]] if "plus" in row else 0.0
             values[row["name"]] = np.round(values[row["of"]] * drawn) + more
     for row in rows:
