@@ -1,4 +1,4 @@
-"""Define ``lipgeo census``: say which files a job needs, download, import and list them.
+"""Define ``lipgeo census``: say which files a job needs, download, import, list, verify them.
 
 ``lipgeo census table`` does the same for Census Profiles of any size.
 """
@@ -278,6 +278,30 @@ def list_(
         for vintage, census in shown.groupby("vintage", sort=True):
             title = say("cli.held", store=store, vintage=str(vintage))
             print_frame(census.drop(columns="vintage"), title)
+
+
+@app.command("verify", help=say("cli.help_census_verify"))
+def verify(
+    store: o.Store = o.DEFAULT_STORE,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    from lipgeo.store.damage import verify_store
+
+    with progress(quiet or as_json) as show:
+        report = verify_store(
+            store,
+            progress=lambda _, done, total: show(say("store.verifying"), done / max(total, 1)),
+        )
+    if as_json:
+        print_json({"store": store, "ok": report.ok, "findings": report.to_records()})
+    else:
+        print_findings(
+            report.only(severity="warning") + report.only(severity="error") if quiet else report
+        )
+        print(say("cli.store_whole" if report.ok else "cli.store_not_whole", store=store))
+    raise typer.Exit(exit_status(report))
 
 
 _PLACES = Annotated[

@@ -23,7 +23,7 @@ from lipgeo.errors import AreaError, FileError, LipgeoError
 from lipgeo.files import sha256_of
 from lipgeo.geography.hierarchy import id_length
 from lipgeo.readers.areas import AREA_FORMATS, list_of_sheet, read_service_areas
-from lipgeo.readers.layers import SIDECARS
+from lipgeo.readers.vector_files import SIDECARS
 from lipgeo.registry.resolving import ceased_sentence
 from lipgeo.registry.table import Registry
 from lipgeo.registry.template import About, read_template
