@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -42,6 +43,7 @@ __all__ = [
     "CsvStyle",
     "FolderFormat",
     "Sheet",
+    "as_numbers",
     "changed_files",
     "close_workbook",
     "file_entries",
@@ -64,6 +66,7 @@ __all__ = [
     "sha256_of",
     "sync",
     "unguard_csv",
+    "whole_counts",
     "write_csv",
     "write_manifest",
     "write_sealed_parquet",
@@ -799,6 +802,8 @@ def _type_word(kind: type) -> str:
 
 CsvStyle = Literal["en", "fr"]
 #: separator and decimal mark: Excel in French reads the semicolon and the comma
+#: what columns of counts begin with
+_COUNTED = ("population", "dwellings", "households")
 _CSV: dict[str, tuple[str, str]] = {"en": (",", "."), "fr": (";", ",")}
 #: rows of a worksheet, header included
 XLSX_ROWS = 1_048_576
@@ -851,6 +856,40 @@ def _shortest(value: float, decimal: str) -> str:
     # pandas leaves the decimal mark to whoever formats
     whole = float(value).is_integer()
     return str(int(value)) if whole else repr(float(value)).replace(".", decimal)
+
+
+def whole_counts(frame: Any) -> Any:
+    """Return a frame whose counts of people, dwellings and households are whole numbers.
+
+    Columns that begin with ``population, dwellings, households`` and hold whole numbers alone
+    become ``Int64`` (missing stays missing): a file then says 8387, not 8387.0. Others stay.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from lipgeo.files import whole_counts
+    >>> frame = pd.DataFrame({"population": [5.0, None], "population_added": [1.5, 2.0]})
+    >>> whole_counts(frame).dtypes.astype(str).tolist()
+    ['Int64', 'float64']
+    """
+    whole = {
+        name: "Int64"
+        for name in frame.columns
+        if str(name).startswith(_COUNTED)
+        and frame[name].dtype == np.float64
+        and frame[name].dropna().mod(1).eq(0).all()
+    }
+    return frame.astype(whole) if whole else frame
+
+
+def as_numbers(frame: Any) -> Any:
+    """Return a frame read from a file with the counts of :func:`whole_counts` as float64 again."""
+    counted = [
+        name
+        for name in frame.columns
+        if str(name).startswith(_COUNTED) and pd.api.types.is_integer_dtype(frame[name].dtype)
+    ]
+    return frame.astype(dict.fromkeys(counted, "float64")) if counted else frame
 
 
 def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:

@@ -18,6 +18,7 @@ import fiona
 import geopandas as gpd
 import openpyxl
 import pandas as pd
+import pyarrow.parquet as pq
 import pyogrio
 import pytest
 import shapely
@@ -738,3 +739,21 @@ def test_ottawa_is_ordered_and_made_again(realdata, tmp_path) -> None:
     assert "Statistics Canada" in (made / "send" / "README.txt").read_text(encoding="utf-8")
     found = json.loads((made / "for-you" / "checks.json").read_text(encoding="utf-8"))["findings"]
     assert sorted(f["value"] for f in found if f["check"] == "differencing") == [10, 31]
+
+
+def test_counts_are_whole_numbers_in_every_file(saved, tmp_path):
+    """People and dwellings of published units are integers in GeoPackage and Parquet, never 5.0."""
+    build = read_build(saved)
+    assert build.areas["population"].dtype == build.shapes["population"].dtype == "float64"
+    folder = write_order(build, tmp_path / "order", keep=["3"])
+    (package,) = folder.glob("for-you/*.gpkg")
+    for layer, columns in (
+        ("areas", ("population", "population_union", "dwellings_union")),
+        ("units", ("population", "dwellings")),
+    ):
+        info = pyogrio.read_info(package, layer=layer)
+        types = dict(zip(info["fields"], info["dtypes"], strict=True))
+        assert {types[name] for name in columns} == {"int64"}
+    for name in ("areas", "shapes", "land"):
+        schema = pq.read_schema(saved / f"{name}.parquet")
+        assert str(schema.field("population").type) == "int64"
