@@ -4,11 +4,13 @@
 
     python benchmarks/crosswalk.py --blocks 492768 --areas 90
     python benchmarks/crosswalk.py --blocks 30000 --tools lipgeo,tobler
+    python benchmarks/crosswalk.py --level DB --tools "lipgeo flat,tobler,sedonadb"
 
 Each tool works in a process of its own, frames in memory, and is timed from polygons to shares.
 Prints one table: seconds (the best of ``--repeat`` for lipgeo, one run for the others), the
-process's peak memory while it works with the polygons of DB and DA in it, and how far pairs and
-shares agree with lipgeo's.
+processor's seconds (of all cores: what a shared machine does not blur), the process's peak memory
+while it works with the polygons of DB and DA in it, and how far pairs and shares agree with
+lipgeo's.
 Peers that are not installed, or do not load, are named and left out.
 """
 
@@ -70,25 +72,30 @@ def made(blocks: int, areas: int, seed: int) -> tuple[lipgeo.Census, gpd.GeoData
     return lipgeo.Census(MemoryCensus(census.vintage, frames, polygons, census.data.meta)), drawn
 
 
-def ours(census: lipgeo.Census, areas: gpd.GeoDataFrame, repeat: int, tool: str):
-    """Time lipgeo; the shares come as a frame of ``source, target, share``."""
+def ours(census: lipgeo.Census, areas: gpd.GeoDataFrame, repeat: int, tool: str, level: str):
+    """Time lipgeo; the shares come as a frame of ``source, target, share``.
+
+    Flat zones have no hierarchy; making them is in their time.
+    """
     targets = lipgeo.ServiceAreas.from_frame(areas, id="area_id")
-    source = census.zones("DA")
+    zones = source = census.zones(level)
     weight = "population" if tool.endswith("people") else "area"
-    if tool.endswith("flat"):
-        source = lipgeo.Zones(source.ids, source.geometry, source.crs)
-    spent = []
+    ids, polygons = zones.ids, zones.geometry
+    spent, busy = [], []
     for _ in range(repeat):
-        start = time.perf_counter()
+        start, at = time.perf_counter(), time.process_time()
+        if tool.endswith("flat"):
+            source = lipgeo.Zones(ids, polygons, zones.crs)
         crosswalk = lipgeo.build_crosswalk(source, targets, weight=weight)
         spent.append(time.perf_counter() - start)
+        busy.append(time.process_time() - at)
     frame = crosswalk.frame
-    return min(spent), frame["source_id"], frame["target_id"], frame["area_share"]
+    return (min(spent), min(busy)), frame["source_id"], frame["target_id"], frame["area_share"]
 
 
-def theirs(census: lipgeo.Census, areas: gpd.GeoDataFrame, tool: str):
+def theirs(census: lipgeo.Census, areas: gpd.GeoDataFrame, tool: str, level: str):
     """Time a peer. It gets polygons that are all valid: repairing them is not in its time."""
-    zones = census.zones("DA")
+    zones = census.zones(level)
     kept = ~shapely.is_missing(zones.geometry)
     polygons = zones.geometry[kept].copy()
     wrong = ~shapely.is_valid(polygons)
@@ -98,7 +105,7 @@ def theirs(census: lipgeo.Census, areas: gpd.GeoDataFrame, tool: str):
     target = gpd.GeoDataFrame(
         {"target": areas["area_id"].to_numpy()}, geometry=outlines, crs=zones.crs
     )
-    start = time.perf_counter()
+    start, at = time.perf_counter(), time.process_time()
     if tool == "tobler":
         # the table its public functions share out by; they add the variables to it
         from tobler.area_weighted.area_interpolate import _area_tables_binning
@@ -126,7 +133,7 @@ def theirs(census: lipgeo.Census, areas: gpd.GeoDataFrame, tool: str):
         j, i = shapely.STRtree(polygons).query(outlines, predicate="intersects")
         common = shapely.area(shapely.intersection(polygons[i], outlines[j]))
     share = np.asarray(common) / shapely.area(polygons)[i]
-    spent = time.perf_counter() - start
+    spent = time.perf_counter() - start, time.process_time() - at
     return spent, source["source"].to_numpy()[i], target["target"].to_numpy()[j], share
 
 
@@ -168,22 +175,24 @@ class UnavailableError(Exception):
     """A peer is installed and cannot be used here."""
 
 
-def work(folder: Path, tool: str, repeat: int) -> None:
+def work(folder: Path, tool: str, repeat: int, level: str) -> None:
     """Run one tool in this process; leave its shares and print its figures."""
     census, areas = pickle.loads((folder / "nation").read_bytes())
     forget_peak()
     try:
-        result = ours(census, areas, repeat, tool) if tool.startswith("lipgeo") else theirs(
-            census, areas, tool
-        )  # fmt: skip
+        result = (
+            ours(census, areas, repeat, tool, level)
+            if tool.startswith("lipgeo")
+            else theirs(census, areas, tool, level)
+        )
     except UnavailableError as err:
         print(json.dumps({"unavailable": type(err).__name__}))
         return
     peak = peak_bytes()
-    spent, source, target, share = result
+    (spent, busy), source, target, share = result
     found = pd.DataFrame({"source": source, "target": target, "share": np.asarray(share)})
     found.groupby(["source", "target"], as_index=False).sum().to_pickle(folder / tool)
-    print(json.dumps({"seconds": spent, "peak_gb": peak / 1e9}))
+    print(json.dumps({"seconds": spent, "cpu": busy, "peak_gb": peak / 1e9}))
 
 
 def main() -> None:
@@ -194,23 +203,25 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--tools", default=",".join(NEEDS))
+    parser.add_argument("--level", choices=("DA", "DB"), default="DA")
     parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
-        work(Path(options.work[0]), options.work[1], options.repeat)
+        work(Path(options.work[0]), options.work[1], options.repeat, options.level)
         return
     tools = ["lipgeo", *(tool for tool in options.tools.split(",") if tool != "lipgeo")]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         census, areas = made(options.blocks, options.areas, options.seed)
         (folder / "nation").write_bytes(pickle.dumps((census, areas), protocol=5))
-        vertices = shapely.get_num_coordinates(census.data.geometry("DA")).sum()
+        vertices = shapely.get_num_coordinates(census.data.geometry(options.level)).sum()
         print(
             f"{census!r}\n{len(areas)} areas of {areas.get_coordinates().shape[0]:,} vertices over "
-            f"{vertices:,} of the DAs; {os.cpu_count()} cores, Python {platform.python_version()}\n"
+            f"{vertices:,} of the {options.level}s; {os.cpu_count()} cores, "
+            f"Python {platform.python_version()}\n"
         )
-        print(f"{'tool':14}{'version':>9}{'seconds':>9}{'times':>7}{'GB':>6}{'pairs':>9}"
-              f"{'same pairs':>12}{'largest difference':>20}")  # fmt: skip
+        print(f"{'tool':14}{'version':>9}{'seconds':>9}{'times':>7}{'cpu s':>8}{'GB':>6}"
+              f"{'pairs':>9}{'same pairs':>12}{'largest difference':>20}")  # fmt: skip
         spent: dict[str, float] = {}
         reference = None
         for tool in tools:
@@ -218,7 +229,7 @@ def main() -> None:
                 print(f"{tool:14} not installed")
                 continue
             command = [sys.executable, __file__, "--work", place, tool]
-            command += ["--repeat", str(options.repeat)]
+            command += ["--repeat", str(options.repeat), "--level", options.level]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             figures = json.loads(done.stdout.splitlines()[-1])
             if "unavailable" in figures:
@@ -234,8 +245,8 @@ def main() -> None:
             largest = float((one.fillna(0) - two.fillna(0)).abs().max())
             print(
                 f"{tool:14}{metadata.version(NEEDS[tool]):>9}{figures['seconds']:9.2f}"
-                f"{spent[tool] / spent['lipgeo']:7.1f}{figures['peak_gb']:6.1f}"
-                f"{len(found):9,}{same:12.2%}{largest:20.1e}",
+                f"{spent[tool] / spent['lipgeo']:7.1f}{figures['cpu']:8.1f}"
+                f"{figures['peak_gb']:6.1f}{len(found):9,}{same:12.2%}{largest:20.1e}",
                 flush=True,
             )
         print_ratios(spent)
@@ -247,9 +258,10 @@ def print_ratios(spent: dict[str, float]) -> None:
     if peers:
         best = min(peers, key=lambda tool: peers[tool])
         print(f"\nbest peer: {best}, {peers[best]:.1f} s")
-        for tool, name in (("lipgeo", "census zones"), ("lipgeo flat", "flat zones")):
+        for tool, name in (("lipgeo", "census zones"), ("lipgeo flat", "flat zones, made")):
             if tool in spent:
-                print(f"{name}: {peers[best] / spent[tool]:.1f} times faster")
+                ratios = (f"{peers[one] / spent[tool]:.1f} times {one}" for one in peers)
+            print(f"{name}: {', '.join(ratios)}")
     if "lipgeo people" in spent:
         ratio = spent["lipgeo people"] / spent["lipgeo"]
         print(f"shares by people take {ratio:.2f} times what shares by area take")

@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -42,6 +43,7 @@ __all__ = [
     "CsvStyle",
     "FolderFormat",
     "Sheet",
+    "as_numbers",
     "changed_files",
     "close_workbook",
     "file_entries",
@@ -64,6 +66,7 @@ __all__ = [
     "sha256_of",
     "sync",
     "unguard_csv",
+    "whole_counts",
     "write_csv",
     "write_manifest",
     "write_sealed_parquet",
@@ -799,9 +802,13 @@ def _type_word(kind: type) -> str:
 
 CsvStyle = Literal["en", "fr"]
 #: separator and decimal mark: Excel in French reads the semicolon and the comma
+#: what columns of counts begin with
+_COUNTED = ("population", "dwellings", "households")
 _CSV: dict[str, tuple[str, str]] = {"en": (",", "."), "fr": (";", ",")}
 #: rows of a worksheet, header included
 XLSX_ROWS = 1_048_576
+#: letters a cell of a worksheet holds
+XLSX_TEXT = 32_767
 #: what a spreadsheet would take for the start of a formula (the wide ones in an East Asian Excel),
 #: after apostrophes too: one is put before and one taken away, so that every text comes back
 _FORMULA = r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
@@ -825,12 +832,19 @@ class Sheet:
         A line above the header (units, source), or empty.
     formats
         Column to the number format of its numbers; other cells of it are text.
+    row_formats
+        The number format of each row, where rows and not columns are alike.
+    wrap
+        Letters a column may be wide, longer text is wrapped; such a sheet prints on its side. 0:
+        columns up to 60 letters, nothing wrapped.
     """
 
     name: str
     frame: pd.DataFrame
     title: str = ""
     formats: Mapping[str, str] = field(default_factory=dict)
+    row_formats: Sequence[str] = ()
+    wrap: int = 0
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -842,6 +856,40 @@ def _shortest(value: float, decimal: str) -> str:
     # pandas leaves the decimal mark to whoever formats
     whole = float(value).is_integer()
     return str(int(value)) if whole else repr(float(value)).replace(".", decimal)
+
+
+def whole_counts(frame: Any) -> Any:
+    """Return a frame whose counts of people, dwellings and households are whole numbers.
+
+    Columns that begin with ``population, dwellings, households`` and hold whole numbers alone
+    become ``Int64`` (missing stays missing): a file then says 8387, not 8387.0. Others stay.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from lipgeo.files import whole_counts
+    >>> frame = pd.DataFrame({"population": [5.0, None], "population_added": [1.5, 2.0]})
+    >>> whole_counts(frame).dtypes.astype(str).tolist()
+    ['Int64', 'float64']
+    """
+    whole = {
+        name: "Int64"
+        for name in frame.columns
+        if str(name).startswith(_COUNTED)
+        and frame[name].dtype == np.float64
+        and frame[name].dropna().mod(1).eq(0).all()
+    }
+    return frame.astype(whole) if whole else frame
+
+
+def as_numbers(frame: Any) -> Any:
+    """Return a frame read from a file with the counts of :func:`whole_counts` as float64 again."""
+    counted = [
+        name
+        for name in frame.columns
+        if str(name).startswith(_COUNTED) and pd.api.types.is_integer_dtype(frame[name].dtype)
+    ]
+    return frame.astype(dict.fromkeys(counted, "float64")) if counted else frame
 
 
 def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
@@ -884,20 +932,47 @@ def unguard_csv(texts: pd.Series) -> pd.Series:
     return texts.str.replace(f"^'(?={_FORMULA})", "", regex=True)
 
 
+def _require_short_texts(sheet: Sheet, path: Path) -> None:
+    """Raise where a cell would hold more than the format does: it would stay empty."""
+    top = 2 + bool(sheet.title)
+    problems = []
+    for name in sheet.frame.columns:
+        column = sheet.frame[name]
+        if len(str(name)) > XLSX_TEXT:
+            problems.append({"column": str(name)[:40], "row": top - 1, "letters": len(str(name))})
+        if not pd.api.types.is_numeric_dtype(column.dtype):
+            sizes = column.map(lambda value: len(value) if isinstance(value, str) else 0)
+            problems += [
+                {"column": str(name)[:40], "row": top + at, "letters": int(size)}
+                for at, size in enumerate(sizes)
+                if size > XLSX_TEXT
+            ]
+    if problems:
+        cells = [f"{one['column']} {one['row']} ({one['letters']:,})" for one in problems]
+        raise OutputError("files.long_text", problems, path=path, sheet=sheet.name, cells=cells)
+
+
 def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
     """Write an ``.xlsx`` whose text cells are text: no number, date, link or formula is guessed.
 
     Raises
     ------
     OutputError
-        A sheet has more rows than the format holds (1,048,576 with the header).
+        A sheet has more rows than the format holds (1,048,576 with the header), or texts longer
+        than a cell holds (32,767), which would be left out.
     """
     for sheet in sheets:
         if len(sheet.frame) + 1 + bool(sheet.title) > XLSX_ROWS:
             raise OutputError("files.too_long", path=path, sheet=sheet.name, rows=len(sheet.frame))
+        _require_short_texts(sheet, path)
     book = xlsxwriter.Workbook(
         str(path),
-        {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False},
+        {
+            "strings_to_numbers": False,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "in_memory": True,  # its parts never lie in files of their own
+        },
     )
     book.set_properties(WORKBOOK_PROPERTIES)
     formats: Mapping[str, xlsxwriter.format.Format] = {
@@ -905,29 +980,52 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
         "text": book.add_format({"num_format": "@"}),
         "note": book.add_format({"italic": True}),
     }
+    wrapped = {
+        key: book.add_format(
+            {"num_format": "@", "text_wrap": True, "valign": "top", "bold": key == "head"}
+        )
+        for key in ("head", "text")
+        if any(sheet.wrap for sheet in sheets)
+    }
     for sheet in sheets:
         page = book.add_worksheet(sheet.name[:31])
         top = 0
         if sheet.title:
             page.write_string(0, 0, sheet.title, formats["note"])
             top = 1
+        texts = wrapped if sheet.wrap else formats
+        widest = sheet.wrap or 60
+        longest = [0] * (len(sheet.frame) + 1)
+        made = {
+            one: book.add_format({"num_format": one, "valign": "top"})
+            for one in sorted({*sheet.row_formats})
+        }
         for at, name in enumerate(sheet.frame.columns):
             column = sheet.frame[name]
-            page.write_string(top, at, str(name), formats["head"])
+            page.write_string(top, at, str(name), texts["head"])
+            longest[0] = max(longest[0], len(str(name)))
             number = _is_number(column)
             form = sheet.formats.get(name)
             shown = book.add_format({"num_format": form}) if form else None
             width = len(str(name))
-            for row, value in enumerate(column.tolist(), start=top + 1):
-                if pd.isna(value):
+            told = zip(column.tolist(), column.isna().tolist(), strict=True)
+            for row, (value, missing) in enumerate(told, start=top + 1):
+                if missing:
                     continue
                 if number or (shown is not None and not isinstance(value, str)):
-                    page.write_number(row, at, value, shown)
+                    alike = made[sheet.row_formats[row - top - 1]] if made else shown
+                    page.write_number(row, at, value, alike)
                 else:
-                    page.write_string(row, at, str(value), formats["text"])
-                    width = max(width, len(str(value)))
-            page.set_column(at, at, min(width + 2, 60), None if number else formats["text"])
+                    text = str(value)
+                    page.write_string(row, at, text, texts["text"])
+                    width = max(width, len(text))
+                    longest[row - top] = max(longest[row - top], len(text))
+            page.set_column(at, at, min(width + 2, widest), None if number else texts["text"])
         page.freeze_panes(top + 1, 0)
+        if sheet.wrap:
+            page.set_landscape()
+            page.repeat_rows(top)
+            _set_heights(page, longest, sheet.wrap, top)
         page.autofilter(top, 0, top + len(sheet.frame), max(len(sheet.frame.columns) - 1, 0))
     close_workbook(book)
 
@@ -945,3 +1043,16 @@ def close_workbook(book: xlsxwriter.Workbook) -> None:
     except xlsxwriter.exceptions.FileCreateError as error:
         found = error.args[0] if error.args else error
         raise found if isinstance(found, OSError) else OSError(str(found)) from error
+
+
+#: height of a line of a worksheet, in points
+_LINE = 15.0
+
+
+def _set_heights(page: Any, longest: Sequence[int], wrap: int, top: int) -> None:
+    """Make rows as high as their longest wrapped text: not every program does so by itself."""
+    for at, length in enumerate(longest):
+        # words that do not fit go to the next line whole
+        lines = -(-length * 12 // (wrap * 10))
+        if lines > 1:
+            page.set_row(top + at, _LINE * lines)

@@ -383,7 +383,7 @@ def test_series_are_joined_by_misfit_and_by_comparability(portal):
     for name, misfit, verdict in (("a", 0.005, "yes"), ("b", 0.02, "caution"), ("c", 0.2, "no")):
         taken = Intake(rows, "delivery", areas=new_areas(["west"]), realisations=realised(misfit))
         with portal.store.locked():
-            portal._write(taken, name, licence="")
+            portal.write_release(taken, name, licence="")
         joins = portal.joins("west", "renters")
         assert joins["verdict"].tolist() == [verdict]
     assert "20.0%" in joins["reason_en"].iloc[0]

@@ -57,6 +57,7 @@ from lipgeo.order.tables import (
     table_frame,
     write_estimates,
 )
+from lipgeo.readers.vector_files import Dataset, read_vector
 from lipgeo.words import speaking
 from lipgeo.workplace import scratch_folder
 
@@ -88,7 +89,8 @@ def frozen_areas(content: Content, old: OldOrder) -> tuple[Content, dict[str, Pa
     if not same:
         return content, {}
     layer = old.path_of(f"areas_{old.vintage}.gpkg")
-    held = pyogrio.read_dataframe(layer, layer="areas", columns=["area_id"]).set_index("area_id")
+    held = read_vector(Dataset(layer.name, layer), layer="areas", columns=["area_id"])
+    held = held.set_index("area_id")
     areas = content.areas.copy()
     here = areas["area_id"].isin(same).to_numpy(bool)
     shapes = areas.geometry.to_numpy().copy()

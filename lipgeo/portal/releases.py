@@ -190,14 +190,26 @@ class ReleaseStore:
         with tell_damage(StoreError, "portal.ledger_damaged", path=path):
             return read_sealed_parquet(path)[0].to_pandas().astype(object)
 
+    @property
+    def state(self) -> tuple[tuple[str, str], ...]:
+        """What numbers depend on, to be compared: releases, withdrawals, what the public saw."""
+        marks = [(one.id, str(one.record["sha256"])) for one in self.releases]
+        for name in (_LEDGER, _SEEN):
+            path = self.folder / name
+            there = path.stat() if path.is_file() else None
+            mark = "" if there is None else f"{there.st_mtime_ns} {there.st_size} {there.st_ino}"
+            marks.append((name, mark))
+        return tuple(marks)
+
     def remember_build(self, build: Mapping[str, Any], public: pd.DataFrame | None) -> None:
         """Write down that something was built; the caller holds the lock."""
         if public is not None and len(public):
-            there = public[public["value"].notna()]
-            whole = pd.concat([self.seen, there[list(SEEN_COLUMNS)]]).drop_duplicates()
-            with file_in_one_step(self.folder / _SEEN) as path:
-                table = pa.Table.from_pandas(whole, preserve_index=False)
-                write_sealed_parquet(table, path, {"kind": "lipgeo seen"})
+            there, before = public[public["value"].notna()], self.seen
+            whole = pd.concat([before, there[list(SEEN_COLUMNS)]]).drop_duplicates()
+            if len(whole) > len(before):
+                with file_in_one_step(self.folder / _SEEN) as path:
+                    table = pa.Table.from_pandas(whole, preserve_index=False)
+                    write_sealed_parquet(table, path, {"kind": "lipgeo seen"})
         kept = [one for one in self.builds if one["path"] != build["path"]]
         with file_in_one_step(self.folder / _BUILDS) as path:
             path.write_bytes(_ledger([*kept, dict(build)]))
