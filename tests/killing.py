@@ -317,9 +317,10 @@ def make_jobs(folder: Path, *, demo: bool = True) -> list[Job]:
             numbers[at], place / f"n{ending}", replace=True, shapes=shapes
         )
 
+    added = pd.DataFrame({"CSDUID": ["3506008", "3506012"], "population": [1, 2]})
+    added.to_csv(folder / "csd_2021.csv", index=False)
+
     def add_counts(place: Path) -> None:
-        table = pd.DataFrame({"CSDUID": ["3506008", "3506012"], "population": [1, 2]})
-        table.to_csv(folder / "csd_2021.csv", index=False)
         lipgeo.add_census(place / "store", folder / "csd_2021.csv")
 
     def counts(place: Path) -> State:
