@@ -16,7 +16,7 @@ import shapely
 
 from lipgeo._version import __version__
 from lipgeo.areas.service_areas import ServiceAreas
-from lipgeo.arrays import Floats, Ints
+from lipgeo.arrays import Floats, Ints, distinct
 from lipgeo.census.census import CensusZones
 from lipgeo.census.data import Measure
 from lipgeo.crosswalk.crosswalk import (
@@ -273,7 +273,7 @@ def _overlay_findings(source: Zones, targets: Targets, area: Shares) -> list[Fin
         finding("crosswalk.unplaced", "warning", source.ids[row], id=source.ids[row])
         for row in area.unplaced
     ]
-    empty = np.setdiff1d(np.arange(len(targets)), area.pairs.area)
+    empty = np.flatnonzero(np.bincount(area.pairs.area, minlength=len(targets)) == 0)
     findings += [
         finding("crosswalk.no_overlap", "warning", targets.ids[row], id=targets.ids[row])
         for row in empty
@@ -294,7 +294,7 @@ def assemble_crosswalk(
     """Put ids to positions; order everything by ids."""
     # what the sources met are called and hold; ``rank`` is the place of each in the order of ids
     pairs, surface = weighted.pairs, area.pairs
-    met = np.unique(pairs.unit)
+    met = distinct(pairs.unit)
     named, rank = _rank_ids(_source_ids(source, met))
     amount, basis = amounts_of(met)
     code, bases = pd.factorize(basis)

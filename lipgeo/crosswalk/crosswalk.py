@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 
-from lipgeo.arrays import Floats, Ints
+from lipgeo.arrays import Floats, Ints, distinct
 from lipgeo.census.census import CensusZones
 from lipgeo.crosswalk.inputs import Targets, planar_area
 from lipgeo.crosswalk.overlay.measure import DUST
@@ -591,7 +591,8 @@ def require_sums(
 ) -> None:
     """Raise where the shares of a source in targets that do not overlap are more than all of it."""
     summed = np.bincount(row, weights=share)
-    more = np.setdiff1d(np.flatnonzero(summed > 1 + SUM_TOLERANCE), overlapped)
+    more = np.flatnonzero(summed > 1 + SUM_TOLERANCE)
+    more = more[~np.isin(more, overlapped)]
     if len(more):
         named = ids(more)
         raise CrosswalkError(
@@ -664,7 +665,7 @@ def target_coverage(source: Zones, targets: Targets, area: Shares) -> Floats:
     """Return the share of each target's surface that lies in sources; (targets,)."""
     # drawn targets: what of their surface lies in sources
     pairs = area.pairs
-    met = np.unique(pairs.unit)
+    met = distinct(pairs.unit)
     size = np.zeros(len(source))
     size[met] = np.nan_to_num(planar_area(source, met))
     inside = np.bincount(pairs.area, weights=pairs.share * size[pairs.unit], minlength=len(targets))

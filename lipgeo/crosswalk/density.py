@@ -32,7 +32,7 @@ import numpy as np
 import scipy.spatial
 import shapely
 
-from lipgeo.arrays import Flags, Floats, Ints, Shapes
+from lipgeo.arrays import Flags, Floats, Ints, Shapes, distinct
 from lipgeo.census.census import CensusZones
 from lipgeo.crosswalk.inputs import counts_of, planar_area
 from lipgeo.crosswalk.overlay.edges import ranges
@@ -192,7 +192,7 @@ class Settlement:
     @cached_property
     def faces(self) -> Faces:
         """The parts of the cut units."""
-        at = np.searchsorted(self.ground.unit, np.unique(self.pairs.unit[self.pairs.share < 1]))
+        at = np.searchsorted(self.ground.unit, distinct(self.pairs.unit[self.pairs.share < 1]))
         at = at[self.ground.surface[at] > 0]
         return faces_of(self.pairs, self.ground.unit[at], self.areas, self.polygons)
 
@@ -231,7 +231,7 @@ def settlement_of_pieces(
     boxes = shapely.bounds(shapes).reshape(-1, 4)
     whole = pairs.share == 1
     centre = _centres(boxes)
-    cut = np.unique(pairs.unit[pairs.share < 1])
+    cut = distinct(pairs.unit[pairs.share < 1])
     bandwidth = np.full(len(shapes), np.inf)
     bandwidth[cut] = spacing(centre, cut)
     ground = Ground(
@@ -283,7 +283,7 @@ def settlement_of_census(
     and surfaces: the cost follows the outlines.
     """
     data, level = zones.census.data, str(zones.level)
-    cut = np.unique(pairs.unit[pairs.share < 1])
+    cut = distinct(pairs.unit[pairs.share < 1])
     every, centre, reach = _rows_near(zones, rows, cut)
     bandwidth = np.full(len(every), np.inf)
     bandwidth[np.searchsorted(every, cut)] = reach

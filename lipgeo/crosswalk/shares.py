@@ -13,7 +13,7 @@ from typing import TypedDict
 import numpy as np
 import shapely
 
-from lipgeo.arrays import Flags, Floats, Ints, Shapes, Texts
+from lipgeo.arrays import Flags, Floats, Ints, Shapes, Texts, distinct
 from lipgeo.census.census import Census, CensusZones
 from lipgeo.census.data import COUNTS
 from lipgeo.crosswalk.density import (
@@ -176,7 +176,7 @@ def shares_by_area(
                 pairs, flat = _add_sets(
                     census, level, drawn, opened, targets, overlay_with=overlay_with
                 )
-                without = np.union1d(without, flat)
+                without = distinct(np.concatenate([without, flat]))
     # what has no polygon anywhere goes whole to where its point lies
     basis = np.full(len(source), "area", dtype=object)
     unplaced = without
@@ -223,7 +223,7 @@ def _add_sets(
     pairs = add_whole_units(drawn, unit[whole], area[whole])
 
     # sources partly in a set, or without polygon: their finest units decide everything
-    opened = np.union1d(unit[~whole], without)
+    opened = distinct(np.concatenate([unit[~whole], without]))
     rows = np.flatnonzero(np.isin(atoms, opened) & (atoms >= 0))
     inner = overlay_with(LevelUnits(census.data, census.atom_level, rows), targets.outlines)
     ours = np.isin(targets.atom, rows)
@@ -247,7 +247,7 @@ def shares_by_people(
     """
     # sources that an outline cuts, and are placed by their polygons
     pairs = area.pairs
-    opened = np.unique(pairs.unit[pairs.share < 1])
+    opened = distinct(pairs.unit[pairs.share < 1])
     opened = opened[area.basis[opened] == "area"]
     basis = area.basis.copy()
     left = np.zeros(count, dtype=bool)
@@ -267,7 +267,7 @@ def shares_by_people(
             missing &= np.isnan(total)
         take = np.flatnonzero(left & (total > 0))
         # particles that an outline cuts themselves, by density where that is asked for
-        every = np.unique(parts.pairs.unit[parts.pairs.share < 1])
+        every = distinct(parts.pairs.unit[parts.pairs.share < 1])
         cut = every[(parts.owner[every] >= 0) & np.isin(parts.owner[every], take)]
         dense = cut[:0]
         if parts.settlement is not None and len(cut):
@@ -310,7 +310,7 @@ def shares_by_weight(
     overlay_with: OverlayFunction = overlay,
 ) -> tuple[Shares, AmountsOf, list[Finding]]:
     """Return shares by the weight asked for, what sources hold of their basis, and notes."""
-    met = np.unique(area.pairs.unit)
+    met = distinct(area.pairs.unit)
     if weight == "area":
         return area, lambda rows: (surface_m2(source, rows), area.basis[rows]), []
     surface = np.full(len(source), np.nan)
@@ -325,12 +325,12 @@ def shares_by_weight(
         )
 
     # only sources that an outline cuts, or whose own count is missing, are opened into blocks
-    opened = np.unique(area.pairs.unit[area.pairs.share < 1])
+    opened = distinct(area.pairs.unit[area.pairs.share < 1])
     unknown = met[np.isnan(counts_of(source, met)[weight])]
     parts = particles(
         source,
         blocks,
-        np.union1d(opened, unknown),
+        distinct(np.concatenate([opened, unknown])),
         targets,
         area,
         placement,
@@ -518,7 +518,7 @@ def _add_neighbours(source: Zones, rows: Ints) -> Ints:
     asked = rows[~np.isnan(boxes[rows, 0])]
     tree = shapely.STRtree(shapely.box(*boxes[known].T))
     met = tree.query(shapely.box(*boxes[asked].T))[1]
-    return np.union1d(rows, known[met])
+    return distinct(np.concatenate([rows, known[met]]))
 
 
 def closest_ground(
@@ -634,7 +634,7 @@ def add_whole_units(pairs: Overlay, unit: Ints, area: Ints) -> Overlay:
     )
     # units wholly inside are covered wholly
     old = ~np.isin(pairs.covered_unit, unit)
-    inside = np.unique(unit)
+    inside = distinct(unit)
     covered_unit = np.concatenate([pairs.covered_unit[old], inside])
     covered = np.concatenate([pairs.covered[old], np.ones(len(inside))])
     place = np.argsort(covered_unit, kind="stable")

@@ -37,6 +37,8 @@ __all__ = [
 AREA_COLUMNS = (
     *("area_id", "definition", "kind", "name_en", "name_fr", "province", "vintage", "units"),
     *("extent_status", "confirmed_by", "confirmed_on", "outline", "follows", "note"),
+    # the name with its preposition, as sentences put it: "in Durham Region", "à Calgary"
+    *("in_en", "in_fr"),
 )
 #: what an area is: a partnership, or something to hold it against
 KINDS = ("partnership", "province", "cma", "canada", "region", "community")

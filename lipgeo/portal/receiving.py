@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,15 +28,13 @@ from lipgeo.portal.intake import Intake, Known, codes_of
 from lipgeo.portal.local import local_code
 from lipgeo.portal.matching import match_labels, match_rows, read_mapping
 from lipgeo.portal.observations import make_observations
+from lipgeo.portal.releases import ReleaseStore
 from lipgeo.readers.deliveries import Delivery, plain_words, read_delivery
 from lipgeo.readers.sheets import read_sheet
 from lipgeo.report import Card, CheckReport, Finding, Shown, finding, heads
 from lipgeo.words import say
 
-if TYPE_CHECKING:
-    from lipgeo.portal.portal import Portal
-
-__all__ = ["Receipt", "receive"]
+__all__ = ["Receipt", "Receiver", "receive"]
 
 #: indicators that carry a table name in ordered IMDB tables
 _IMDB_YEARS = {1: "imdb_median_wage_1y", 5: "imdb_median_wage_5y"}
@@ -95,8 +93,31 @@ class Receipt(Shown):
         )
 
 
+class Receiver(Protocol):
+    """What takes a delivery in: a portal."""
+
+    store: ReleaseStore
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """Its indicators."""
+
+    def known(self) -> Known:
+        """Return its areas and indicators."""
+
+    def write_release(
+        self,
+        taken: Intake,
+        release: str | None,
+        *,
+        licence: str,
+        more: Mapping[str, Any] | None,
+    ) -> str:
+        """Check what was taken in and write it."""
+
+
 def receive(
-    portal: Portal,
+    portal: Receiver,
     file: Path,
     *,
     order: Path,
@@ -144,7 +165,7 @@ def receive(
             "labels": labels.to_dict("records"),
             "received": datetime.datetime.now(datetime.UTC).date().isoformat(),
         }
-        name = portal._write(taken, release, licence=licence, more=record)
+        name = portal.write_release(taken, release, licence=licence, more=record)
     return Receipt(name, labels, frame, report, matched)
 
 
@@ -274,7 +295,7 @@ def _notes(
 
 
 def _intake(  # noqa: PLR0917
-    portal: Portal,
+    portal: Receiver,
     delivery: Delivery,
     ids: list[str],
     at: npt.NDArray[np.intp],
@@ -283,7 +304,7 @@ def _intake(  # noqa: PLR0917
     table: str | None,
     report: CheckReport,
 ) -> Intake:
-    known = portal._known()
+    known = portal.known()
     places, more = known.places(ids)
     place = places.loc[ids]
     realised, units = _realised(ordered, places)

@@ -128,7 +128,7 @@ def _take_sheet(portal: Portal, name: str, done: Update) -> None:
     reader = from_local if name == "local" else from_survey
     try:
         with portal.store.locked():
-            taken = reader(frame, portal._known(), f"{BOOK}, {name}")
+            taken = reader(frame, portal.known(), f"{BOOK}, {name}")
             whole = Intake(
                 rows=taken.rows,
                 kind="reported",
@@ -139,8 +139,8 @@ def _take_sheet(portal: Portal, name: str, done: Update) -> None:
                 # a row that was taken out of the sheet is not told any more
                 extra={"product": product, "restates": True, "sheet_sha256": mark},
             )
-            id = portal._free_id(name)
-            done.releases.append(portal._write(whole, id, licence=""))
+            id = portal.free_id(name)
+            done.releases.append(portal.write_release(whole, id, licence=""))
     except InputError as error:
         done.waiting[f"{BOOK}, {name}"] = str(error)
 
