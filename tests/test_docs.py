@@ -18,7 +18,6 @@ import sparkhere
 import lipgeo
 from lipgeo import words
 from lipgeo.cli import main
-from lipgeo.synthetic.demo import run_demo
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -78,11 +77,9 @@ def _on_spark(page: Path) -> bool:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory) -> Path:
+def demo(demonstration) -> Path:
     """Return what ``lipgeo demo`` leaves: every page works on it."""
-    folder = tmp_path_factory.mktemp("docs") / "lipgeo-demo"
-    run_demo(folder)
-    return folder
+    return demonstration["store"].parent
 
 
 @pytest.fixture
