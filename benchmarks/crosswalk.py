@@ -4,6 +4,7 @@
 
     python benchmarks/crosswalk.py --blocks 492768 --areas 90
     python benchmarks/crosswalk.py --blocks 30000 --tools lipgeo,tobler
+    python benchmarks/crosswalk.py --level DB --tools "lipgeo flat,tobler,sedonadb"
 
 Each tool works in a process of its own, frames in memory, and is timed from polygons to shares.
 Prints one table: seconds (the best of ``--repeat`` for lipgeo, one run for the others), the
@@ -70,25 +71,29 @@ def made(blocks: int, areas: int, seed: int) -> tuple[lipgeo.Census, gpd.GeoData
     return lipgeo.Census(MemoryCensus(census.vintage, frames, polygons, census.data.meta)), drawn
 
 
-def ours(census: lipgeo.Census, areas: gpd.GeoDataFrame, repeat: int, tool: str):
-    """Time lipgeo; the shares come as a frame of ``source, target, share``."""
+def ours(census: lipgeo.Census, areas: gpd.GeoDataFrame, repeat: int, tool: str, level: str):
+    """Time lipgeo; the shares come as a frame of ``source, target, share``.
+
+    Flat zones have no hierarchy; making them is in their time.
+    """
     targets = lipgeo.ServiceAreas.from_frame(areas, id="area_id")
-    source = census.zones("DA")
+    zones = source = census.zones(level)
     weight = "population" if tool.endswith("people") else "area"
-    if tool.endswith("flat"):
-        source = lipgeo.Zones(source.ids, source.geometry, source.crs)
+    ids, polygons = zones.ids, zones.geometry
     spent = []
     for _ in range(repeat):
         start = time.perf_counter()
+        if tool.endswith("flat"):
+            source = lipgeo.Zones(ids, polygons, zones.crs)
         crosswalk = lipgeo.build_crosswalk(source, targets, weight=weight)
         spent.append(time.perf_counter() - start)
     frame = crosswalk.frame
     return min(spent), frame["source_id"], frame["target_id"], frame["area_share"]
 
 
-def theirs(census: lipgeo.Census, areas: gpd.GeoDataFrame, tool: str):
+def theirs(census: lipgeo.Census, areas: gpd.GeoDataFrame, tool: str, level: str):
     """Time a peer. It gets polygons that are all valid: repairing them is not in its time."""
-    zones = census.zones("DA")
+    zones = census.zones(level)
     kept = ~shapely.is_missing(zones.geometry)
     polygons = zones.geometry[kept].copy()
     wrong = ~shapely.is_valid(polygons)
@@ -168,14 +173,16 @@ class UnavailableError(Exception):
     """A peer is installed and cannot be used here."""
 
 
-def work(folder: Path, tool: str, repeat: int) -> None:
+def work(folder: Path, tool: str, repeat: int, level: str) -> None:
     """Run one tool in this process; leave its shares and print its figures."""
     census, areas = pickle.loads((folder / "nation").read_bytes())
     forget_peak()
     try:
-        result = ours(census, areas, repeat, tool) if tool.startswith("lipgeo") else theirs(
-            census, areas, tool
-        )  # fmt: skip
+        result = (
+            ours(census, areas, repeat, tool, level)
+            if tool.startswith("lipgeo")
+            else theirs(census, areas, tool, level)
+        )
     except UnavailableError as err:
         print(json.dumps({"unavailable": type(err).__name__}))
         return
@@ -194,20 +201,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--tools", default=",".join(NEEDS))
+    parser.add_argument("--level", choices=("DA", "DB"), default="DA")
     parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
-        work(Path(options.work[0]), options.work[1], options.repeat)
+        work(Path(options.work[0]), options.work[1], options.repeat, options.level)
         return
     tools = ["lipgeo", *(tool for tool in options.tools.split(",") if tool != "lipgeo")]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         census, areas = made(options.blocks, options.areas, options.seed)
         (folder / "nation").write_bytes(pickle.dumps((census, areas), protocol=5))
-        vertices = shapely.get_num_coordinates(census.data.geometry("DA")).sum()
+        vertices = shapely.get_num_coordinates(census.data.geometry(options.level)).sum()
         print(
             f"{census!r}\n{len(areas)} areas of {areas.get_coordinates().shape[0]:,} vertices over "
-            f"{vertices:,} of the DAs; {os.cpu_count()} cores, Python {platform.python_version()}\n"
+            f"{vertices:,} of the {options.level}s; {os.cpu_count()} cores, "
+            f"Python {platform.python_version()}\n"
         )
         print(f"{'tool':14}{'version':>9}{'seconds':>9}{'times':>7}{'GB':>6}{'pairs':>9}"
               f"{'same pairs':>12}{'largest difference':>20}")  # fmt: skip
@@ -218,7 +227,7 @@ def main() -> None:
                 print(f"{tool:14} not installed")
                 continue
             command = [sys.executable, __file__, "--work", place, tool]
-            command += ["--repeat", str(options.repeat)]
+            command += ["--repeat", str(options.repeat), "--level", options.level]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             figures = json.loads(done.stdout.splitlines()[-1])
             if "unavailable" in figures:
@@ -247,9 +256,10 @@ def print_ratios(spent: dict[str, float]) -> None:
     if peers:
         best = min(peers, key=lambda tool: peers[tool])
         print(f"\nbest peer: {best}, {peers[best]:.1f} s")
-        for tool, name in (("lipgeo", "census zones"), ("lipgeo flat", "flat zones")):
+        for tool, name in (("lipgeo", "census zones"), ("lipgeo flat", "flat zones, made")):
             if tool in spent:
-                print(f"{name}: {peers[best] / spent[tool]:.1f} times faster")
+                ratios = (f"{peers[one] / spent[tool]:.1f} times {one}" for one in peers)
+            print(f"{name}: {', '.join(ratios)}")
     if "lipgeo people" in spent:
         ratio = spent["lipgeo people"] / spent["lipgeo"]
         print(f"shares by people take {ratio:.2f} times what shares by area take")

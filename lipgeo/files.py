@@ -13,8 +13,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,9 +30,12 @@ import xlsxwriter
 from lipgeo._version import __version__
 from lipgeo.errors import LipgeoError, OutputError
 from lipgeo.report import Faults
+from lipgeo.sealing import NO_SUM, OWN_SUM, has_seal, is_sealed, seal
 from lipgeo.words import say
+from lipgeo.workplace import KEPT, MOVES, NEW, OLD, clear_litter, exchange, roll_back, workplace
 
 __all__ = [
+    "MAKER",
     "MANIFEST",
     "WORKBOOK_PROPERTIES",
     "CsvStyle",
@@ -43,6 +44,7 @@ __all__ = [
     "changed_files",
     "file_entries",
     "file_in_one_step",
+    "files_in_one_move",
     "folder_in_one_step",
     "is_as_written",
     "is_ours",
@@ -50,16 +52,19 @@ __all__ = [
     "listed_files",
     "output_error",
     "read_manifest",
+    "read_sealed_parquet",
     "require_as_written",
     "require_free",
     "require_free_file",
     "require_inside",
     "require_manifest",
+    "sealed_json",
     "sha256_of",
     "sync",
     "unguard_csv",
     "write_csv",
     "write_manifest",
+    "write_sealed_parquet",
     "write_workbook",
     "write_zip",
 ]
@@ -108,8 +113,10 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     try:
-        with tempfile.TemporaryDirectory(prefix=".lipgeo-", dir=_folder_of(target)) as folder:
-            temporary = Path(folder) / target.name
+        _folder_of(target)
+        with workplace(target) as place:
+            (place / NEW).mkdir()
+            temporary = place / NEW / target.name
             yield temporary
             sync(temporary)
             temporary.replace(target)
@@ -117,6 +124,71 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
         if isinstance(error, OutputError):
             raise
         raise output_error(target, error) from error
+
+
+@contextmanager
+def files_in_one_move(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Give temporary paths for files of one folder; all take their places, or none does.
+
+    Parameters
+    ----------
+    paths
+        Where they go. One that the block does not write is not there afterwards either.
+
+    Raises
+    ------
+    OutputError
+        As for :func:`file_in_one_step`; every old file is as it was.
+
+    Notes
+    -----
+    No file system moves several files at once. What gives way is kept until the last is in place,
+    and a list of the moves with it: a process that is killed between them is undone by the next
+    that writes there.
+    """
+    target = paths[0]
+    try:
+        folder = _folder_of(target)
+        with workplace(target) as place:
+            (place / NEW).mkdir()
+            (place / KEPT).mkdir()
+            made = [place / NEW / path.name for path in paths]
+            yield made
+            there = [path for path in made if path.is_file()]
+            for path in there:
+                sync(path)
+            moves = {path.name: sha256_of(path) if path in there else None for path in made}
+            listed = place / NEW / MOVES
+            listed.write_text(json_text(moves), encoding="utf-8")
+            sync(listed)
+            listed.replace(place / MOVES)
+            try:
+                # the first of them last: who finds it finds the others too
+                for path in reversed(paths):
+                    _move_in(place, path)
+            except OSError:
+                roll_back(place, folder)
+                raise
+            sync(folder)
+            (place / MOVES).unlink()
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise output_error(target, error) from error
+
+
+def _move_in(place: Path, target: Path) -> None:
+    """Move a file from a workplace to its target, whose old file is kept in the workplace."""
+    new, old = place / NEW / target.name, place / KEPT / target.name
+    if os.path.lexists(target):
+        try:
+            os.link(target, old)
+        except OSError:  # a file system without links
+            target.rename(old)
+    if new.exists():
+        new.replace(target)
+    else:  # nothing comes after it
+        target.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -128,44 +200,51 @@ def folder_in_one_step(path: str | Path, *, replace: bool = False) -> Iterator[P
     path
         The folder to make.
     replace
-        Whether a folder that exists gives way (it is moved aside first and put back on failure).
+        Whether a folder that exists gives way.
 
     Raises
     ------
     OutputError
         The folder exists and may not give way, the disk is full, or the place cannot be written.
+
+    Notes
+    -----
+    Where the operating system exchanges folders the old one or the new one is there at any moment.
+    Elsewhere the old one is moved aside first, and put back on failure: by this process, or, where
+    it is killed, by the next that reads or writes there.
     """
     target = Path(path)
     if target.exists() and not replace and (not target.is_dir() or any(target.iterdir())):
         raise OutputError("files.exists", path=target)
     try:
-        with tempfile.TemporaryDirectory(prefix=".lipgeo-", dir=_folder_of(target)) as aside:
-            made = Path(aside) / "new"
+        _folder_of(target)
+        with workplace(target) as place:
+            made, old = place / NEW, place / OLD
             made.mkdir()
             yield made
             for member in made.rglob("*"):
                 if member.is_file():
                     sync(member)
-            old = Path(aside) / "old"
-            if target.exists():
-                target.rename(old)
-            try:
+            if not target.exists():
                 made.rename(target)
-            except OSError:
-                if old.exists():
+            elif not exchange(made, target):
+                target.rename(old)
+                try:
+                    made.rename(target)
+                except OSError:
                     old.rename(target)
-                raise
+                    raise
             sync(target.parent)
-            shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         if isinstance(error, OutputError):
             raise
         raise output_error(target, error) from error
 
 
-def write_zip(path: Path, members: Mapping[str, Path]) -> None:
-    """Write a zip whose bytes depend only on the members' names and contents."""
+def write_zip(path: Path, members: Mapping[str, Path], comment: str = "") -> None:
+    """Write a zip whose bytes depend only on the members' names and contents, and a comment."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.comment = comment.encode()
         for name in sorted(members):
             info = zipfile.ZipInfo(name, _ZIP_DATE)
             info.compress_type = zipfile.ZIP_DEFLATED
@@ -216,11 +295,9 @@ _VERSION_KEYS = {
     "make": "make_version",
     "site": "site_version",
 }
-#: what the folder is, and the sum of the manifest itself; a manifest has both or, if it is older
-#: than they are, neither: so a damaged key of one does not hide behind the other
-_KIND, _OWN_SUM = "kind", "own_sha256"
-_NO_SUM = "0" * 64
-_SUM = re.compile(r"[0-9a-f]{64}")
+#: what the folder is; a manifest says it and holds a sum of itself or, if it is older than they
+#: are, neither: so a damaged key of one does not hide behind the other
+_KIND = "kind"
 #: how JSON's types are called in a sentence
 _JSON_TYPES: dict[type, str] = {
     str: "text", bool: "yes_no", int: "number", float: "number", list: "list", dict: "object",
@@ -322,19 +399,57 @@ def write_manifest(
         "lipgeo": __version__,
         **content,
         "files": dict(files),
-        _OWN_SUM: _NO_SUM,
     }
-    blank = json_text(manifest, sort=form.sort).encode()
-    sealed = _with_sum(blank, _NO_SUM, hashlib.sha256(blank).hexdigest())
-    (folder / MANIFEST).write_bytes(sealed)
+    (folder / MANIFEST).write_bytes(sealed_json(manifest, sort=form.sort))
 
 
-def _with_sum(raw: bytes, old: str, new: str) -> bytes:
-    return raw.replace(f'"{_OWN_SUM}": "{old}"'.encode(), f'"{_OWN_SUM}": "{new}"'.encode(), 1)
+def sealed_json(content: Mapping[str, Any], *, sort: bool = True) -> bytes:
+    """Return JSON that holds a sum of itself (:mod:`lipgeo.sealing`)."""
+    return seal(json_text({**content, OWN_SUM: NO_SUM}, sort=sort).encode())
 
 
-def is_as_written(raw: bytes, manifest: Mapping[str, Any]) -> bool:
-    """Whether the sum that a manifest keeps of itself fits; one from before there was any does.
+def write_sealed_parquet(
+    table: pa.Table, path: Path, about: Mapping[str, Any], **options: Any
+) -> None:
+    """Write a Parquet file that holds a sum of itself, in the schema under ``lipgeo``.
+
+    Parameters
+    ----------
+    table
+        What to write.
+    path
+        The file to write (an edge caller moves it into place).
+    about
+        What else stands under ``lipgeo``; ``kind`` says what the file is.
+    **options
+        As :func:`pyarrow.parquet.write_table` takes them.
+    """
+    held = {b"lipgeo": json.dumps({**about, OWN_SUM: NO_SUM}).encode()}
+    schema = {**(table.schema.metadata or {}), **held}
+    pq.write_table(table.replace_schema_metadata(schema), path, write_page_checksum=True, **options)
+    path.write_bytes(seal(path.read_bytes()))
+
+
+def read_sealed_parquet(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+    """Read a Parquet file and what stands under ``lipgeo``; one without a sum is read as it is.
+
+    Raises
+    ------
+    ValueError
+        The file is not as it was written.
+    """
+    raw = path.read_bytes()
+    # Arrow's own copy of the schema stands in the file too: the footer is what is summed
+    footer = pq.read_metadata(pa.BufferReader(raw)).metadata or {}
+    about = json.loads(footer.get(b"lipgeo", b"{}"))
+    # one from before files held a sum of themselves says neither its kind nor a sum
+    if (has_seal(raw) or _KIND in about) and not is_sealed(raw):
+        raise ValueError(say("files.own_sum"))
+    return pq.read_table(pa.BufferReader(raw), page_checksum_verification=True), about
+
+
+def is_as_written(raw: bytes, manifest: Mapping[str, Any], mark: str = _KIND) -> bool:
+    """Whether the sum that a file of JSON holds of itself fits; one from before there was any does.
 
     Parameters
     ----------
@@ -342,13 +457,12 @@ def is_as_written(raw: bytes, manifest: Mapping[str, Any]) -> bool:
         Bytes of the file.
     manifest
         What they hold.
+    mark
+        Key that stands in it whenever the sum does.
     """
-    given = manifest.get(_OWN_SUM)
-    if given is None and _KIND not in manifest:
+    if OWN_SUM not in manifest and mark not in manifest:
         return True
-    if not isinstance(given, str) or not _SUM.fullmatch(given):
-        return False
-    return hashlib.sha256(_with_sum(raw, given, _NO_SUM)).hexdigest() == given
+    return is_sealed(raw) and f'"{manifest.get(OWN_SUM)}"'.encode() in raw
 
 
 def read_manifest(folder: Path, form: FolderFormat) -> dict[str, Any]:
@@ -388,6 +502,8 @@ def require_manifest(folder: Path, form: FolderFormat) -> dict[str, Any]:
         another type (all of them, as rows); files are named that lie outside the folder.
     """
     path = folder / MANIFEST
+    if not folder.exists():
+        clear_litter(folder.parent)  # a writer that was killed may have moved it aside
     if not path.is_file():
         raise form.error(form.absent, folder=folder, missing=MANIFEST)
     try:
@@ -480,6 +596,7 @@ def require_free(
         false; or an earlier result with files in it that somebody else put there.
     """
     target = Path(folder)
+    clear_litter(target.parent)
     try:
         if not os.path.lexists(target) or (target.is_dir() and not any(target.iterdir())):
             return target
@@ -506,6 +623,8 @@ _OUR_COLUMNS = (
     {"area_id", "variable", "year", "baseline", "change"},
     {"area_id", "variable", "area_share", "rule"},
 )
+#: the whole header of the totals of a made census
+_OUR_HEADER = re.compile(r"\w+U?ID,population,dwellings,households")
 
 
 def require_free_file(
@@ -531,6 +650,7 @@ def require_free_file(
     target = Path(path)
     if endings and target.suffix.lower() not in endings:
         raise OutputError("files.ending", path=target, endings=" ".join(endings))
+    clear_litter(target.parent)
     try:
         if not os.path.lexists(target):
             return target
@@ -549,10 +669,12 @@ def _is_our_file(path: Path) -> bool:
     ending = path.suffix.lower()
     if ending == ".xlsx":
         return _is_our_workbook(path)
-    if ending == ".parquet":
-        return _is_our_parquet(path)
+    if ending == ".zip":
+        return _is_our_zip(path)
     with path.open("rb") as stream:
         head = stream.read(4096)
+        if head.startswith(b"PAR1"):
+            return _is_our_parquet(path)
         stream.seek(-min(path.stat().st_size, 4096), os.SEEK_END)
         tail = stream.read()
     marks = {
@@ -565,7 +687,8 @@ def _is_our_file(path: Path) -> bool:
         return marks[ending].encode() in head + tail
     line = head.decode("utf-8-sig", "replace").partition("\n")[0]
     named = {name.strip().strip('"') for name in re.split("[,;]", line)}
-    return any(columns <= named for columns in _OUR_COLUMNS)
+    made = _OUR_HEADER.fullmatch(line.strip()) and path.name.startswith("population_dwellings_")
+    return bool(made) or any(columns <= named for columns in _OUR_COLUMNS)
 
 
 def _is_our_workbook(path: Path) -> bool:
@@ -578,6 +701,14 @@ def _is_our_workbook(path: Path) -> bool:
     times = re.findall(rb"<dcterms:(?:created|modified)[^>]*>([^<]*)<", said)
     made = _CREATED.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
     return f"<dc:description>{MAKER}<".encode() in said and set(times) == {made}
+
+
+def _is_our_zip(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.comment == MAKER.encode()
+    except (zipfile.BadZipFile, ValueError):
+        return False
 
 
 def _is_our_parquet(path: Path) -> bool:

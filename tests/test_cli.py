@@ -7,11 +7,14 @@ import subprocess
 import sys
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 import toytown
 from commands import run
 
 from lipgeo import words
+from lipgeo.census import Census, MemoryCensus
+from lipgeo.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +55,43 @@ def test_help_is_quick_and_says_the_exit_status():
 
 def test_import_loads_no_pandas():
     """`import lipgeo` costs nothing: pandas and geopandas load with first use."""
-    code = (
-        "import sys, lipgeo; "
-        "print([m for m in ('pandas', 'geopandas', 'shapely', 'numpy') if m in sys.modules])"
+    assert heavy_after("import lipgeo") == "[]"
+
+
+def test_help_loads_no_pandas():
+    """`lipgeo --help` makes every command and loads nothing that data need: half a second."""
+    assert heavy_after("import lipgeo.cli.app") == "[]"
+
+
+def test_find_shows_the_first_and_counts_the_rest(monkeypatch, capsys):
+    """Of many candidates twenty are shown, best first, and the others counted; --json has all."""
+    ids = [f"35060{at:02}" for at in range(1, 31)]
+    names = ["Windsor" if at == 29 else f"East Windsor {at}" for at in range(30)]
+    units = pd.DataFrame({"unit_id": ids, "unit_name": names, "unit_type": "T"})
+    census = Census(MemoryCensus(2021, {"CSD": units}, {}))
+    monkeypatch.setattr("lipgeo.cli.app.open_store", lambda *_: census)
+    with pytest.raises(SystemExit) as ended:
+        main(["find", "Windsor"])
+    assert not ended.value.code
+    shown = capsys.readouterr().out
+    rows = [line for line in shown.splitlines() if "Windsor " in line and "|" in line]
+    assert len(rows) == 20
+    assert "3506030" in rows[0]
+    assert "the name" in rows[0]
+    assert "... and 10 more" in shown
+    with pytest.raises(SystemExit):
+        main(["find", "Windsor", "--json"])
+    assert len(json.loads(capsys.readouterr().out)) == 30
+
+
+def heavy_after(code: str) -> str:
+    """Return which large libraries a new process holds after some code."""
+    code += (
+        "; import sys; heavy = ('pandas', 'geopandas', 'shapely', 'numpy', 'pyarrow', 'rich'); "
+        "print([m for m in heavy if m in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert shown.stdout.strip() == "[]"
+    return shown.stdout.strip()
 
 
 def test_build_writes_its_directory_and_prints_json_only(place, tmp_path):

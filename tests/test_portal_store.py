@@ -301,11 +301,10 @@ def test_two_processes_and_a_killed_one(portal, tmp_path):
     code = f"""
         import sys, time
         from pathlib import Path
+        from lipgeo.files import folder_in_one_step
         from lipgeo.portal.releases import ReleaseStore
         store = ReleaseStore(Path({str(portal.folder / "releases")!r}))
-        with store.locked():
-            half = store.folder / ".lipgeo-half" / "new"
-            half.mkdir(parents=True)
+        with store.locked(), folder_in_one_step(store.folder / "half") as half:
             (half / "observations.parquet").write_text("half")
             print("locked", flush=True)
             time.sleep(60)

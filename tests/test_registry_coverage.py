@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from commands import run
 
 import lipgeo
 from lipgeo.census import Census, MemoryCensus
@@ -100,3 +101,18 @@ def test_totals_with_and_without_double_counting(tmp_path):
     totals = pd.DataFrame(found.attrs["totals"]).set_index("status")
     assert totals.loc["all", ["partnerships", "people_counted", "people"]].tolist() == [3, 70, 60]
     assert totals["partnerships"].drop("all").sum() == 3
+
+
+def test_the_command_shows_the_worst_and_writes_all(tmp_path):
+    """Twenty rows, those not covered first and the rest counted; --out has each with its reason."""
+    shown = run("gaps", "--store", tmp_path / "none", "--out", tmp_path / "gaps.csv")
+    assert shown.returncode == 0, shown.stderr
+    table, totals = shown.stdout.split("... and 74 more")
+    rows = [line for line in table.splitlines() if line.startswith("|")][1:]
+    assert len(rows) == 20
+    assert all("| no " in row for row in rows)
+    assert max(len(line) for line in shown.stdout.splitlines() if "|" in line) < 110
+    assert "not known" in totals
+    written = pd.read_csv(tmp_path / "gaps.csv")
+    assert len(written) == 94
+    assert written["reason"].notna().all()

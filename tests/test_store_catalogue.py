@@ -17,6 +17,8 @@ from lipgeo.store.catalogue import (
     boundary_file,
     holdings_of,
     need,
+    need_profile,
+    profile_regions,
     published_files,
     table_file,
 )
@@ -80,7 +82,7 @@ def test_sizes_are_known_or_left_open():
     """A size is one that a server told; the others are not guessed."""
     sizes = {file.name: file.size_bytes for file in published_files(2021)}
     assert sizes["lda_000b21a_e.zip"] == 197_042_003
-    assert sizes["ldb_000b21a_e.zip"] is None
+    assert sizes["2021_92-151_X.zip"] is None
     assert boundary_file("DA", 2021).size_mb == pytest.approx(197.042003)
     assert all(re.fullmatch(r"verified|one source|general knowledge", file.certainty)
                for file in published_files())  # fmt: skip
@@ -95,7 +97,9 @@ def test_drawn_areas_by_population_need_three_files():
     """Outlines of the units, outlines of the blocks, and their counts: each with its reason."""
     needed = need(["DA"], 2021)
     assert names(needed) == ["lda_000b21a_e.zip", "ldb_000b21a_e.zip", "2021_92-151_X.zip"]
-    assert [one.size_mb for one in needed] == [pytest.approx(197.042003), None, None]
+    assert [one.size_mb for one in needed] == [
+        pytest.approx(197.042003), pytest.approx(317.391964), None,
+    ]  # fmt: skip
     assert "where in a unit its people are" in needed[1].reason
     assert all(one.address.startswith("https://www12.statcan.gc.ca/") for one in needed)
     with speaking("fr"):
@@ -197,3 +201,79 @@ def test_correspondence_files_may_need_a_browser():
     assert table_file("attributes", 2016).address.endswith(
         "/census-recensement/2016/geo/ref/gaf/files-fichiers/2016_92-151_XBB_csv.zip"
     )
+
+
+def test_profiles_by_region():
+    """A set by region needs the parts of the places, the whole where no address of one is known."""
+    at = "https://www12.statcan.gc.ca/census-recensement/2021/dp-pd/prof/details/" \
+         "download-telecharger/comp/GetFile.cfm?Lang=E&FILETYPE=CSV&GEONO=006_Prairies"  # fmt: skip
+    (prairies,) = need_profile("DA", 2021, ["prairies"])
+    assert (prairies.address, prairies.file.certainty) == (at, "one source")
+    assert names(need_profile("CSD", 2016, ["quebec"], lang="fr")) == [
+        "98-401-X2016044_QUEBEC_fra_CSV.zip"
+    ]
+    (atlantic,) = need_profile("DA", 2021, ["atlantic"])
+    assert atlantic.size_mb == pytest.approx(189.830329)
+    assert names(need_profile("DA", 2021, ["ontario", "territories"])) == [
+        "98-401-X2021006_eng_CSV.zip"
+    ]
+    assert len(need_profile("DA", 2021)) == 6
+    assert names(need_profile("CT", 2021)) == ["98-401-X2021007_eng_CSV.zip"]
+    provinces = [one for region in profile_regions(2021).values() for one in region]
+    assert sorted(provinces) == sorted(geography.hierarchy.facts()["provinces"])
+
+
+ONTARIO = "98-401-X2021006_Ontario_eng_CSV.zip"
+
+
+@pytest.mark.parametrize(
+    ("level", "have", "left"),
+    [
+        ("DA", "98-401-X2021006_English_CSV_data_Prairies.csv", [ONTARIO]),
+        ("DA", "98-401-X2021006_Prairies_eng_CSV.zip", [ONTARIO]),
+        ("DA", "98-401-X2021006_eng_CSV.zip", []),
+        ("CT", "98-401-X2021007_English_CSV_data.csv", []),
+        ("CT", "98-401-X2021006_eng_CSV.zip", ["98-401-X2021007_eng_CSV.zip"]),
+    ],
+)  # fmt: skip
+def test_profiles_that_are_there_are_left_out(level, have, left):
+    """What was imported, zipped or not, by region or whole, is not asked for again."""
+    assert names(need_profile(level, 2021, ["prairies", "ontario"], [have])) == left
+
+
+@pytest.mark.parametrize(
+    ("level", "vintage", "regions", "message"),
+    [
+        ("DA", 2011, [], "2021, 2016"),
+        ("DB", 2021, [], "no address|No address"),
+        ("DA", 2021, ["west"], "atlantic.*west"),
+    ],
+)
+def test_profiles_without_address_say_so(level, vintage, regions, message):
+    """A census, a level or a region of which no address is known."""
+    with pytest.raises(InputError, match=message):
+        need_profile(level, vintage, regions)
+
+
+def test_what_a_store_holds_elsewhere_is_needed_here():
+    """Levels held away from the areas count as not held, with the files that bring them."""
+    meta = {"sources": [{"name": name, "sha256": "", "bytes": 1}
+                        for name in ("lda_000b21a_e.zip", "2021_92-151_X.zip")]}  # fmt: skip
+    units = pd.DataFrame({"unit_id": ["35060001"], "population": [5.0]})
+    boxes = {"DA": np.array([shapely.box(0, 0, 1, 1)])}
+    census = Census(MemoryCensus(2021, {"DA": units}, boxes, meta))
+    there = names(need(["DA"], 2021, by="area", have=holdings_of(census)))
+    assert there == []
+    away = holdings_of(census, ["DA"])
+    assert names(need(["DA"], 2021, by="area", have=away)) == [
+        "lda_000b21a_e.zip", "2021_92-151_X.zip",
+    ]  # fmt: skip
+
+
+def test_municipalities_are_the_ground_of_the_map():
+    """The municipalities come last, once, and only where they are wanted and not there."""
+    asked = names(need(["DA"], 2021, by="area", context=True))
+    assert asked == ["lda_000b21a_e.zip", "2021_92-151_X.zip", "lcsd000b21a_e.zip"]
+    assert names(need(["CSD"], 2021, drawn=False, context=True)).count("lcsd000b21a_e.zip") == 1
+    held = Holdings(polygons=frozenset(["CSD"]))
+    assert "lcsd000b21a_e.zip" not in names(need(["DA"], 2021, have=held, context=True))

@@ -18,10 +18,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from test_readers_tables import ONE, profile_2021
 
+from lipgeo.cli import main
 from lipgeo.errors import DownloadError
-from lipgeo.store.catalogue import NeededFile, boundary_file
+from lipgeo.store.catalogue import NeededFile, boundary_file, facts
 from lipgeo.store.download import Patience, fetch
+from lipgeo.store.tables.opening import describe_tables
 from lipgeo.words import speaking
 
 NAME = "lda_000b21a_e.zip"
@@ -551,3 +554,30 @@ def test_several_files_are_confirmed_once(server, tmp_path):
     )
     assert questions == [[NAME, "ldb_000b21a_e.zip"]]
     assert [one.path.name for one in found] == questions[0]
+
+
+def test_a_profile_is_fetched_and_imported(server, tmp_path, monkeypatch, capsys):
+    """`census table fetch` downloads a province's part and imports it; then nothing is needed."""
+    path = profile_2021(tmp_path / "98-401-X2021006_English_CSV_data_Prairies.csv", ONE)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(path, path.name)
+    server.moods.data = packed.getvalue()
+    address = f"http://127.0.0.1:{server.server_port}/{{lang}}/{{number}}"
+    monkeypatch.setitem(facts()["profiles"]["2021"], "address", address)
+    places = ("AB", "--store", str(tmp_path / "store"))
+    fetch_it = ("census", "table", "fetch", *places, "--yes", "--to", str(tmp_path / "got"))
+    for call, status in ((fetch_it, 0), (("census", "table", "need", *places), 0)):
+        with pytest.raises(SystemExit) as ended:
+            main(call)
+        assert (ended.value.code or 0) == status, capsys.readouterr().err
+    assert "has the Census Profile of these places" in capsys.readouterr().out
+    assert {path for _, path, _ in server.moods.seen} == {"/E/006_Prairies"}
+    assert [one.name for one in (tmp_path / "got").iterdir()] == [
+        "98-401-X2021006_Prairies_eng_CSV.zip"
+    ]
+    tables = describe_tables(tmp_path / "store")
+    assert tables["level"].tolist().count("DA") == 1
+    with pytest.raises(SystemExit):
+        main(["census", "table", "fetch", "--store", str(tmp_path / "store")])
+    assert "say which is wanted" in capsys.readouterr().err

@@ -6,6 +6,7 @@ opened census holds is a finding.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import geopandas as gpd
@@ -19,6 +20,7 @@ from lipgeo.arrays import Flags, Shapes
 from lipgeo.census.census import Census
 from lipgeo.census.data import Rows
 from lipgeo.census.units import rows_by_level
+from lipgeo.geography.hierarchy import national_count
 from lipgeo.report import Faults, Finding, finding
 from lipgeo.zones.crs import area_km2, to_grid
 from lipgeo.zones.dissolve import parts_and_holes
@@ -33,14 +35,18 @@ from lipgeo.zones.zones import axis_problems, has_infinite
 __all__ = [
     "OUTSIDE_SHARE",
     "incomplete_units",
+    "levels_elsewhere",
     "list_and_outline",
     "outlines_on_grid",
     "outside_census",
+    "provinces_met",
     "unite",
 ]
 
 #: share of a surface outside the census up to which it is noted for the record alone
 OUTSIDE_SHARE = 0.05
+#: share of an outline inside the units held from which they are of its place
+_MOSTLY = 0.5
 
 _AXES = {
     "swapped_axes": "areas.swapped_axes",
@@ -217,6 +223,45 @@ def outside_census(outlines: gpd.GeoSeries, census: Census) -> list[Finding]:
     return findings
 
 
+def levels_elsewhere(
+    outlines: npt.NDArray[np.object_], census: Census, levels: Sequence[str]
+) -> list[str]:
+    """Return the levels whose units the census holds in part, and not where outlines lie.
+
+    A level held whole covers what land there is. Of an extract the units need to cover half of each
+    outline: less may be water, which no unit covers.
+
+    Parameters
+    ----------
+    outlines
+        Polygons, EPSG:3347; (n,).
+    census
+        The census.
+    levels
+        Codes of levels; those without polygons are passed over.
+    """
+    found = []
+    for level in levels:
+        if not _has_polygons(census, level):
+            continue
+        country = national_count(level, census.vintage)
+        if country is not None and census.size(level) >= country.value:
+            continue
+        if (_share_inside(outlines, census, level) < _MOSTLY).any():
+            found.append(level)
+    return found
+
+
+def provinces_met(outlines: npt.NDArray[np.object_], census: Census) -> set[str]:
+    """Return the ids of the provinces whose units' boxes outlines (EPSG:3347) meet."""
+    level = census.atom_level
+    west, south, east, north = np.nan_to_num(census.data.boxes(level), nan=np.inf).T
+    met = np.zeros(len(west), dtype=bool)
+    for x0, y0, x1, y1 in shapely.bounds(outlines):
+        met |= (west <= x1) & (east >= x0) & (south <= y1) & (north >= y0)
+    return {unit[:2] for unit in census.ids(level)[met]}
+
+
 def _has_polygons(census: Census, level: str) -> bool:
     return level in census.levels and not np.isnan(census.data.group_boxes(level)[1]).all()
 
@@ -233,6 +278,8 @@ def _share_inside(
     for at, outline in enumerate(outlines):
         x0, y0, x1, y1 = outline.bounds
         census_rows = np.flatnonzero((west <= x1) & (east >= x0) & (south <= y1) & (north >= y0))
+        if not len(census_rows):
+            continue
         units, *_ = make_valid_polygons(census.data.geometry(level, census_rows))
         shapely.prepare(outline)
         whole = shapely.contains_properly(outline, units)

@@ -17,7 +17,7 @@ import pandas as pd
 from lipgeo.areas.outlines import OUTSIDE_SHARE, incomplete_units
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.areas.unit_lists import codes_of
-from lipgeo.arrays import Flags
+from lipgeo.arrays import Flags, distinct
 from lipgeo.boundary.measures import unit_totals
 from lipgeo.census.census import Census
 from lipgeo.crosswalk.crosswalk import Crosswalk
@@ -254,7 +254,7 @@ def check_overlaps(census: Census, union: pd.DataFrame, ids: pd.Index) -> CheckR
         return CheckReport()
     pairs = shared.merge(shared, on="atom", suffixes=("", "_other"))
     pairs = pairs[pairs["area"] < pairs["area_other"]]
-    rows = np.unique(pairs["atom"].to_numpy(np.int64))
+    rows = distinct(pairs["atom"].to_numpy(np.int64))
     people = unit_totals(census, census.atom_level, rows)["population"].to_numpy(np.float64)
     pairs["people"] = np.nan_to_num(people)[np.searchsorted(rows, pairs["atom"])]
     groups = pairs.groupby(["area", "area_other"])["people"].agg(["sum", "size"]).reset_index()

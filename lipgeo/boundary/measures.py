@@ -18,7 +18,7 @@ import shapely
 
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.areas.unit_lists import codes_of, polygons_of
-from lipgeo.arrays import Flags, Floats
+from lipgeo.arrays import Flags, Floats, distinct
 from lipgeo.census.census import Census
 from lipgeo.census.data import Measure, Rows
 from lipgeo.census.units import find_rows
@@ -101,7 +101,7 @@ def shares_and_inside(
     drawn = areas.frame["definition"].eq("drawn").to_numpy(dtype=bool)[area]
     whole = drawn & ~cut
     owner, atom = census.atoms(level, row[whole])
-    opened = np.sort(census.atoms(level, np.unique(row[drawn & cut]))[1])
+    opened = np.sort(census.atoms(level, distinct(row[drawn & cut]))[1])
     # where the atoms of those lie, as the overlay found it
     found = blocks.find_areas(opened) if lying is None else _pairs_among(*lying, opened)
     # targets of a crosswalk stand in the order of their ids
@@ -212,7 +212,7 @@ def misfit(census: Census, inside: pd.DataFrame, union: pd.DataFrame, count: int
     span = int(census.data.group_boxes(census.atom_level)[0][-1])
     drawn_key = inside["area"].to_numpy(np.int64) * span + inside["atom"].to_numpy(np.int64)
     union_key = union["area"].to_numpy(np.int64) * span + union["atom"].to_numpy(np.int64)
-    key = np.union1d(drawn_key, union_key)
+    key = distinct(np.concatenate([drawn_key, union_key]))
     area, atom = np.divmod(key, max(span, 1))
     # how much of the atom is inside, and whether the union has it
     inside_share = {}

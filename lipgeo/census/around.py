@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from lipgeo.arrays import distinct
 from lipgeo.census.census import Census
 from lipgeo.census.completeness import Completeness
 from lipgeo.census.data import COUNTS, Rows
@@ -71,7 +72,7 @@ def ground(census: Census, units: pd.DataFrame) -> pd.DataFrame:
     if not len(atom):
         return no_ground()
     columns = [c for c in STANDARD if c in census.data.columns(fine) and c != fine]
-    rows = _around(census, fine, columns, np.unique(atom))
+    rows = _around(census, fine, columns, distinct(atom))
     held = census.data.attributes(fine, columns, rows)
     ids = census.data.attributes(fine, ["unit_id"], rows)["unit_id"]
     place = np.searchsorted(rows, atom)
@@ -122,7 +123,7 @@ def _around(census: Census, fine: str, columns: Sequence[str], touched: Rows) ->
         if level in columns and level in census.levels:
             parent = census.data.attributes(fine, [level], touched)[level].dropna().unique()
             municipalities = census.rows(level, list(parent))
-            found = np.union1d(touched, census.atoms(level, municipalities)[1])
+            found = distinct(np.concatenate([touched, census.atoms(level, municipalities)[1]]))
             break
     else:
         # no municipality is known: all that is held

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ __all__ = ["MATCHES", "NameIndex", "Search", "key", "spellings"]
 MATCHES = ("code", "exact", "starts", "contains", "close")
 
 _SAINTS = {"st": "saint", "ste": "sainte", "sts": "saints", "stes": "saintes"}
+_MARKS = re.compile(r"[\s.\-–—/]+")
 #: what people put before a name; taken off only when the name as given is nobody's
 _KINDS = re.compile(
     r"^(the\s+)?((regional|district|rural|united)\s+)?"
@@ -50,8 +51,13 @@ def key(text: str) -> str:
     >>> key("St. John's"), key("SAINT-JEAN"), key("Ste-Thérèse")
     ('saintjohns', 'saintjean', 'saintetherese')
     """
-    words = re.split(r"[\s.\-–—/]+", text)
-    return "".join(_SAINTS.get(word, word) for word in map(fold, words))
+    return "".join(map(_key_of_word, _MARKS.split(text)))
+
+
+@lru_cache(maxsize=1 << 16)  # names of a country share most of their words
+def _key_of_word(word: str) -> str:
+    folded = fold(word)
+    return _SAINTS.get(folded, folded)
 
 
 def spellings(name: str) -> Iterator[str]:
@@ -230,7 +236,13 @@ class Search:
             parts = self._data.attributes(child, [level, "PR"]).dropna().drop_duplicates()
             parts = parts.sort_values([level, "PR"])
             parts["PR"] = parts["PR"].map(_abbreviation)
-            together = parts.groupby(level)["PR"].agg(";".join)
+            several = parts[level].duplicated(keep=False)  # few lie in more than one
+            together = pd.concat(
+                [
+                    parts[~several].set_index(level)["PR"],
+                    parts[several].groupby(level)["PR"].agg(";".join),
+                ]
+            )
             inside = frame["unit_id"].map(together).astype(TEXT)
             frame["province"] = frame["province"].fillna(inside)
             break

@@ -15,20 +15,23 @@ from lipgeo.cli.areas import read_areas
 from lipgeo.cli.groups import WorkOrder
 from lipgeo.cli.make import make
 from lipgeo.cli.reporting import (
+    SHOWN,
     exit_status,
     open_store,
     print_areas,
     print_findings,
-    print_frame,
     print_json,
+    print_table,
     progress,
 )
+from lipgeo.cli.usage import speak_help
 from lipgeo.cli.variables import variables
 from lipgeo.cli.weight import compare, weight
 from lipgeo.words import say
 
 __all__ = ["app"]
 
+speak_help()
 app = typer.Typer(
     help=say("cli.app"),
     epilog=say("cli.app_epilog"),
@@ -92,7 +95,7 @@ def demo(
         print_json({name: str(path) for name, path in results.items()})
         return
     for name, path in results.items():
-        print(f"{name}: {path}")
+        print(say("usage.heading", name=name), path)
 
 
 @app.command(help=say("cli.help_find"))
@@ -115,11 +118,13 @@ def find(
     if as_json:
         print_json(found.to_dict("records"))
     else:
-        title = say("cli.found", name=name, count=len(found))
+        print(say("cli.found", name=name, count=len(found)))
         if len(found):
-            print_frame(found, title)
+            heads = {column: say(f"cli.head_found_{column}") for column in found}
+            words = {match: say(f"cli.match_{match}") for match in found["match"].unique()}
+            more = say("cli.more_found", more=len(found) - SHOWN)
+            print_table(found.replace({"match": words}), heads, more=more)
         else:
-            print(title)
             print(say("cli.found_nothing"), file=sys.stderr)
     if not len(found):
         raise typer.Exit(1)

@@ -14,11 +14,11 @@ from lipgeo.cli.options import Reading, is_there
 from lipgeo.cli.registry import registered_areas
 from lipgeo.cli.reporting import open_store
 from lipgeo.errors import AreaError, CRSError, LipgeoError, ZoneError
-from lipgeo.report import CheckReport, finding, finding_of, notes_of
 
 if TYPE_CHECKING:
     from lipgeo.areas.service_areas import ServiceAreas
     from lipgeo.census.census import Census
+    from lipgeo.report import CheckReport
 
 __all__ = ["check_areas", "listed_units", "read_areas"]
 
@@ -84,6 +84,8 @@ def _area_of_units(
 
 def _as_findings(error: LipgeoError) -> CheckReport:
     """Turn an error about an input into a finding: a check tells, it does not stop."""
+    from lipgeo.report import CheckReport, finding_of
+
     return CheckReport([finding_of(error)])
 
 
@@ -119,6 +121,7 @@ def check_areas(path: str, store: Path, vintage: int | None, reading: Reading) -
     """
     from lipgeo.readers.areas import form_of, read_service_areas
     from lipgeo.readers.layers import read_layer
+    from lipgeo.report import CheckReport, finding, notes_of
     from lipgeo.zones.zones import check_layer
 
     report = CheckReport()

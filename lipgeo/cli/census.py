@@ -1,32 +1,38 @@
-"""Define ``lipgeo census``: say which files a job needs, download, import and list them.
+"""Define ``lipgeo census``: say which files a job needs, download, import, list, verify them.
 
-``lipgeo census table`` imports Census Profiles of any size into the store and lists them.
+``lipgeo census table`` does the same for Census Profiles of any size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lipgeo.cli import options as o
 from lipgeo.cli.groups import WholeSummaries
-from lipgeo.cli.options import is_there
+from lipgeo.cli.needs import census_files, profile_files
 from lipgeo.cli.reporting import (
     exit_status,
     print_findings,
     print_frame,
     print_import,
     print_json,
+    print_table,
     progress,
 )
-from lipgeo.errors import FileError, InputError
-from lipgeo.words import say
+from lipgeo.cli.usage import ask
+from lipgeo.errors import InputError
+from lipgeo.words import number, say
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from lipgeo.report import CheckReport
     from lipgeo.store.catalogue import NeededFile
+    from lipgeo.store.download import Fetched
 
 __all__ = ["app"]
 
@@ -73,7 +79,23 @@ def list_tables(
     elif tables.empty:
         print(say("store.none_held", store=store))
     else:
-        print_frame(tables.drop(columns="sources"), say("store.held", store=store))
+        print_frame(_whole(tables.drop(columns="sources")), say("store.held", store=store))
+
+
+def _with_names(levels: pd.DataFrame) -> pd.DataFrame:
+    """Put beside each level what it is, in the language in force."""
+    from lipgeo.geography.hierarchy import level
+
+    shown = _whole(levels)
+    names = [level(code).name for code in shown["level"]]
+    shown.insert(int(shown.columns.get_indexer(["level"])[0]) + 1, "level_name", names)
+    return shown
+
+
+def _whole(levels: pd.DataFrame) -> pd.DataFrame:
+    """Let counts be written as people write them, ``4,000``: other whole numbers are codes."""
+    counts = [name for name in levels.columns if name.endswith("_count")]
+    return levels.astype(dict.fromkeys(counts, "float64"))
 
 
 DEFAULT_DOWNLOADS = Path("lipgeo-downloads")
@@ -92,34 +114,6 @@ def _parse_mapping(pairs: list[str]) -> dict[str, str] | None:
     return {name.strip(): column.strip() for name, _, column in (p.partition("=") for p in pairs)}
 
 
-def _needed_files(
-    areas: str, unit: str, by: str, store: Path, vintage: int | None, lang: str
-) -> list[NeededFile]:
-    """Say which files AREAS need: units to choose from if drawn, the units named if listed."""
-    from lipgeo.areas.unit_lists import entries, levels_named
-    from lipgeo.cli.areas import listed_units
-    from lipgeo.cli.registry import registered_levels
-    from lipgeo.geography.hierarchy import usual_vintage
-    from lipgeo.readers.areas import named_levels
-    from lipgeo.store.catalogue import holdings_of, need
-    from lipgeo.store.read import describe_store, open_census
-
-    held = describe_store(store) if is_there(store) else None
-    years = set() if held is None else set(held["vintage"])
-    year = vintage or (max(years) if years else usual_vintage())
-    have = holdings_of(open_census(store, year)) if year in years else None
-    named: tuple[str, ...] | None
-    listed = listed_units(areas)
-    if listed is not None:
-        named = levels_named(entries({"-": [*listed[0], *listed[1]]}), year)
-    else:
-        named = registered_levels(areas) or named_levels(areas, year)
-    if named is None and not is_there(areas):
-        raise FileError("readers.layers.missing", path=areas)
-    levels = named if named is not None else ("DA", "DB") if unit.casefold() == "mixed" else (unit,)
-    return need(levels, year, by, have, lang, drawn=named is None)
-
-
 @app.command("need", help=say("cli.help_census_need"))
 def need_(
     areas: o.AREAS,
@@ -130,24 +124,82 @@ def need_(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
-    needed = _needed_files(areas, unit, by.value, store, vintage, lang.value)
+    needed = census_files(areas, unit, by.value, store, vintage, lang.value)
+    _print_needed(needed, say("cli.nothing_needed", store=store), as_json=as_json)
+
+
+def _print_needed(needed: Sequence[NeededFile], nothing: str, *, as_json: bool) -> None:
+    """Print files: names, sizes, addresses, how sure those are, why."""
     rows = [
         {
             "file": one.file.name,
             "size_mb": one.size_mb,
-            "address": one.address,
             "reason": one.reason,
+            "certainty": one.file.certainty,
+            "address": one.address,
         }
         for one in needed
     ]
     if as_json:
         print_json(rows)
-    elif rows:
-        import pandas as pd
+        return
+    if not rows:
+        print(nothing)
+        return
+    import pandas as pd
 
-        print_frame(pd.DataFrame(rows), say("cli.needed", files=len(rows)))
+    table = pd.DataFrame(rows)
+    unknown = say("cli.size_unknown")
+    table["size_mb"] = [
+        unknown if one.size_mb is None else number(one.size_mb, 1) for one in needed
+    ]
+    table["certainty"] = [
+        say(f"store.certainty_{one.file.certainty.replace(' ', '_')}") for one in needed
+    ]
+    heads = {name: say(f"cli.head_{name}") for name in table}
+    print_table(table, heads)
+    print(say("cli.needed", files=len(rows)))
+
+
+def _fetch(
+    needed: Sequence[NeededFile], to: Path, take_in: Any, *, yes: bool, quiet: bool
+) -> tuple[list[Fetched], CheckReport | None]:
+    """Download files once somebody agrees, and have them taken in."""
+    from lipgeo.store.download import fetch
+
+    def confirm(coming: Sequence[tuple[NeededFile, int | None]]) -> bool:
+        known = sum(size or 0 for _, size in coming) / 1e6
+        unknown = sum(size is None for _, size in coming)
+        question = say("cli.confirm_fetch", files=len(coming), mb=known, unknown=unknown)
+        return yes or ask(question)
+
+    with progress(quiet or not yes) as show:
+        report = lambda step, done, total: show(step, done / total if total else 0.0)  # noqa: E731
+        fetched = fetch(needed, to, confirm=confirm, progress=report)
+        found = take_in([one.path for one in fetched], report) if fetched else None
+    return fetched, found
+
+
+def _print_fetched(
+    fetched: Sequence[Fetched], findings: CheckReport | None, store: Path, *, as_json: bool
+) -> int:
+    """Print what came and what was found in it; return the exit status."""
+    if as_json:
+        print_json(
+            {
+                "files": [
+                    {"path": one.path, "bytes": one.size_bytes, "sha256": one.sha256}
+                    for one in fetched
+                ],
+                "findings": findings.to_records() if findings else [],
+            }
+        )
+    elif findings is None:
+        print(say("cli.nothing_fetched"))
     else:
-        print(say("cli.nothing_needed", store=store))
+        print_findings(findings)
+        print(say("cli.added", files=[one.path.name for one in fetched], store=store))
+    return exit_status(findings) if findings else 0
 
 
 @app.command("fetch", help=say("cli.help_census_fetch"))
@@ -166,38 +218,16 @@ def fetch_(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.store.add import add_census
-    from lipgeo.store.download import fetch
 
-    needed = _needed_files(areas, unit, by.value, store, vintage, lang.value)
-
-    def confirm(coming: Sequence[tuple[NeededFile, int | None]]) -> bool:
-        known = sum(size or 0 for _, size in coming) / 1e6
-        unknown = sum(size is None for _, size in coming)
-        question = say("cli.confirm_fetch", files=len(coming), mb=known, unknown=unknown)
-        return yes or typer.confirm(question, err=True)
-
-    with progress(quiet or as_json or not yes) as show:
-        report = lambda step, done, total: show(step, done / total if total else 0.0)  # noqa: E731
-        fetched = fetch(needed, to, confirm=confirm, progress=report)
-        findings = (
-            add_census(store, [one.path for one in fetched], progress=report) if fetched else None
-        )
-    if as_json:
-        print_json(
-            {
-                "files": [
-                    {"path": one.path, "bytes": one.size_bytes, "sha256": one.sha256}
-                    for one in fetched
-                ],
-                "findings": findings.to_records() if findings else [],
-            }
-        )
-    elif findings is None:
-        print(say("cli.nothing_fetched"))
-    else:
-        print_findings(findings)
-        print(say("cli.added", files=[one.path.name for one in fetched], store=store))
-    raise typer.Exit(exit_status(findings) if findings else 0)
+    needed = census_files(areas, unit, by.value, store, vintage, lang.value)
+    fetched, findings = _fetch(
+        needed,
+        to,
+        lambda paths, report: add_census(store, paths, progress=report),
+        yes=yes,
+        quiet=quiet or as_json,
+    )
+    raise typer.Exit(_print_fetched(fetched, findings, store, as_json=as_json))
 
 
 @app.command("add", help=say("cli.help_census_add"))
@@ -243,4 +273,82 @@ def list_(
     if as_json:
         print_json(levels.to_dict("records"))
     else:
-        print_frame(levels, say("cli.held", store=store))
+        # a terminal is narrow: the files each level came from, and their kind, are in --json
+        shown = _with_names(levels.drop(columns=["sources", "boundary_type"]))
+        for vintage, census in shown.groupby("vintage", sort=True):
+            title = say("cli.held", store=store, vintage=str(vintage))
+            print_frame(census.drop(columns="vintage"), title)
+
+
+@app.command("verify", help=say("cli.help_census_verify"))
+def verify(
+    store: o.Store = o.DEFAULT_STORE,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    from lipgeo.store.damage import verify_store
+
+    with progress(quiet or as_json) as show:
+        report = verify_store(
+            store,
+            progress=lambda _, done, total: show(say("store.verifying"), done / max(total, 1)),
+        )
+    if as_json:
+        print_json({"store": store, "ok": report.ok, "findings": report.to_records()})
+    else:
+        print_findings(
+            report.only(severity="warning") + report.only(severity="error") if quiet else report
+        )
+        print(say("cli.store_whole" if report.ok else "cli.store_not_whole", store=store))
+    raise typer.Exit(exit_status(report))
+
+
+_PLACES = Annotated[
+    list[str] | None, typer.Argument(metavar="[PLACE]...", help=say("store.arg_places"))
+]
+_TableLevel = Annotated[str, typer.Option("--level", help=say("store.opt_table_level"))]
+
+
+@table_app.command("need", help=say("store.help_need"))
+def need_table(
+    places: _PLACES = None,
+    level: _TableLevel = "DA",
+    store: o.Store = o.DEFAULT_STORE,
+    vintage: o.Vintage = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+) -> None:
+    needed = profile_files(places or [], level, store, vintage, lang.value)
+    _print_needed(needed, say("store.nothing_needed", store=store), as_json=as_json)
+
+
+@table_app.command("fetch", help=say("store.help_fetch"))
+def fetch_table(
+    places: _PLACES = None,
+    level: _TableLevel = "DA",
+    to: Annotated[
+        Path, typer.Option("--to", metavar="DIR", help=say("cli.opt_to"))
+    ] = DEFAULT_DOWNLOADS,
+    name: Annotated[str | None, typer.Option("--name", help=say("store.opt_name"))] = None,
+    replace: Annotated[bool, typer.Option("--replace", help=say("store.opt_replace"))] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help=say("cli.opt_yes"))] = False,
+    store: o.Store = o.DEFAULT_STORE,
+    vintage: o.Vintage = None,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    from lipgeo.store.tables.importing import add_table
+
+    if not places:
+        raise InputError("store.no_place")
+    needed = profile_files(places, level, store, vintage, lang.value)
+    fetched, findings = _fetch(
+        needed,
+        to,
+        lambda paths, report: add_table(store, paths, name=name, replace=replace, progress=report),
+        yes=yes,
+        quiet=quiet or as_json,
+    )
+    raise typer.Exit(_print_fetched(fetched, findings, store, as_json=as_json))

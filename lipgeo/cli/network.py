@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from lipgeo.portal.dictionary import Dictionary
 
-__all__ = ["changes"]
+__all__ = ["Propose", "changes", "propose_census", "wishlist"]
 
 
 class AudienceChoice(StrEnum):
@@ -29,6 +29,10 @@ class AudienceChoice(StrEnum):
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help=say("cli.arg_portal"))]
 Audience = Annotated[AudienceChoice, typer.Option("--audience", help=say("cli.opt_audience"))]
+Propose = Annotated[
+    tuple[str, Path],
+    typer.Option("--propose", metavar="CENSUS META.txt", help=say("cli.opt_propose")),
+]
 
 
 def changes(
@@ -84,3 +88,43 @@ def _lines(moved: pd.DataFrame, known: Dictionary) -> pd.DataFrame:
         *(say(f"dashboard.head_{one}") for one in ("before", "now", "why")),
     ]
     return pd.DataFrame(rows, columns=heads)
+
+
+def wishlist(
+    folder: Folder,
+    out: o.Out,
+    replace: o.Replace = False,
+    lang: o.Lang = o.LangChoice.EN,
+) -> None:
+    from lipgeo.errors import OutputError
+    from lipgeo.portal.portal import open_portal
+    from lipgeo.portal.wishlist import make_wishlist
+
+    if out.exists() and not replace:
+        raise OutputError("files.exists", path=out)
+    made = make_wishlist(open_portal(folder))
+    shown = made.tables[["table", "title", "priority", "wanted_by", "places", "suppressed"]]
+    heads = {name: say(f"dashboard.head_{name}") for name in shown.columns}
+    if len(shown):
+        print_frame(shown.rename(columns=heads))
+    for path in made.write(out):
+        print(say("cli.portal_built", path=path))
+
+
+def propose_census(census: str, members: Path, folder: Path) -> None:
+    """Write the rows of a census that were found by their words, and list those that were not."""
+    from lipgeo.errors import InputError
+    from lipgeo.portal.dictionary import shipped_dictionary
+    from lipgeo.portal.proposing import propose_rows
+    from lipgeo.readers.statcan.members import read_members
+
+    if not (census.isdigit() and len(census) == 4):
+        raise InputError("portal.bad_census", given=census)
+    made = propose_rows(shipped_dictionary(), read_members(members), int(census))
+    found = int(made.rows["numerator"].ne("").sum())
+    print(say("cli.portal_proposed", found=found, of=len(made.rows), census=census))
+    if len(made.unsure):
+        shown = made.unsure[["code", "part", "words", "nearest"]]
+        print_frame(shown, say("cli.portal_unsure"))
+    for path in made.write(folder, int(census)):
+        print(say("cli.portal_built", path=path))

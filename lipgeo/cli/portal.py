@@ -270,11 +270,18 @@ def indicators(
     word: Annotated[
         str | None, typer.Argument(metavar="WORD", help=say("cli.arg_indicator_word"))
     ] = None,
+    propose: network.Propose = ("", Path()),
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help=say("cli.opt_propose_out"))
+    ] = Path("dictionary"),
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
     from lipgeo.portal.dictionary import indicators as listed
 
+    if propose[0]:
+        network.propose_census(*propose, out)
+        return
     frame = listed(word)
     if "code" not in frame:
         frame = frame.reset_index()
@@ -285,3 +292,4 @@ def indicators(
 
 
 app.command(help=say("cli.help_portal_changes"))(network.changes)
+app.command(help=say("cli.help_portal_wishlist"))(network.wishlist)

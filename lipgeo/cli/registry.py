@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,11 +13,15 @@ from lipgeo.cli import options as o
 from lipgeo.cli.groups import WholeSummaries
 from lipgeo.cli.options import is_there
 from lipgeo.cli.reporting import (
+    SHOWN,
+    cell_words,
+    column_head,
     exit_status,
     open_store,
     print_findings,
     print_frame,
     print_json,
+    print_table,
     progress,
 )
 from lipgeo.words import say
@@ -34,13 +39,16 @@ __all__ = [
     "gaps",
     "print_changes",
     "registered_areas",
-    "registered_levels",
+    "registered_units",
     "template",
 ]
 
 app = typer.Typer(
     help=say("cli.help_registry"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
 )
+
+#: characters of a submission's area ids that a table shows
+_IDS_SHOWN = 40
 
 _Folder = Annotated[
     Path | None, typer.Option("--registry", metavar="DIR", help=say("cli.opt_registry"))
@@ -83,13 +91,13 @@ def registered_areas(
     return None
 
 
-def registered_levels(areas: str) -> tuple[str, ...] | None:
-    """Return the levels that registry ids name; ``None`` where AREAS are a file."""
+def registered_units(areas: str) -> list[str] | None:
+    """Return the units that registry ids stand for; ``None`` where AREAS are a file."""
     if not _are_ids(areas):
         return None
     from lipgeo.registry.resolving import units
 
-    return tuple(dict.fromkeys(units(areas, draft=True)["unit"].str.partition(":")[0]))
+    return [str(unit) for unit in units(areas, draft=True)["unit"]]
 
 
 def check_registered(
@@ -198,41 +206,85 @@ def show(
     if as_json:
         print_json(entry)
         return
+    definitions: Any = entry.pop("definitions")
+    _print_fields(entry, lip_id)
+    for definition in definitions:
+        _print_fields(definition, f"{lip_id}@{definition['version']}")
+
+
+def _print_fields(entry: Mapping[str, Any], title: str) -> None:
+    """Print what is known of one thing, a line a field."""
     import pandas as pd
 
-    definitions = entry.pop("definitions")
-    rows = [{"": name, " ": value} for name, value in entry.items() if value]
-    print_frame(pd.DataFrame(rows), lip_id)
-    if definitions:
-        print_frame(pd.DataFrame(definitions).drop(columns="lip_id"))
+    rows = [
+        {"field": column_head(name), "value": cell_words(name, value)}
+        for name, value in entry.items()
+        if value
+    ]
+    print_frame(pd.DataFrame(rows), title)
+
+
+def _write_gaps(found: Any, out: Path) -> Path:
+    """Write the table of gaps, reasons and all, as CSV or workbook."""
+    from lipgeo.files import Sheet, file_in_one_step, write_csv, write_workbook
+
+    with file_in_one_step(out) as place:
+        if out.suffix.lower() == ".csv":
+            write_csv(found, place)
+        else:
+            write_workbook([Sheet("gaps", found)], place)
+    return out
 
 
 def gaps(
     kind: Annotated[str, typer.Option("--kind", help=say("cli.opt_kind"))] = "LIP",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help=say("cli.opt_gaps_out"))
+    ] = None,
+    replace: o.Replace = False,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     folder: _Folder = None,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
+    import numpy as np
     import pandas as pd
 
+    from lipgeo.files import require_free_file
+    from lipgeo.registry.coverage import VERDICTS
     from lipgeo.registry.coverage import gaps as find_gaps
 
+    if out is not None:
+        require_free_file(out, replace=replace, endings=[".csv", ".xlsx"])
     opened, _ = _censuses(store, vintage)
     found = find_gaps(opened, kind=kind.upper(), folder=folder)
     totals = pd.DataFrame(found.attrs["totals"])
     if as_json:
         records = found.to_dict("records")
         alone = found.attrs["consortia_without_partnership"]
+        if out is not None:
+            _write_gaps(found, out)
         print_json({"partnerships": records, "totals": totals.to_dict("records"), "alone": alone})
         return
-    columns = ["lip_id", "status", "consortia", "named_in", "population", "population_covered"]
-    shown = found[[*columns, "reason"]]
-    if opened is None:
-        shown = shown.drop(columns=["population", "population_covered"])
-    print_frame(shown)
-    print_frame(totals.astype({"people_counted": float, "people": float}))
+    counted = ["population", "population_covered"] if opened is not None else []
+    names = ["lip_id", "status", "consortia", *counted]
+    grave = {status: at for at, status in enumerate(("not_covered", "unknown", "partly"))}
+    rank = found["status"].map(grave).fillna(len(grave))
+    worst = found.iloc[np.lexsort([-found["population"].fillna(0), rank])]
+    said = {status: say(f"cli.gap_{status}") for status in VERDICTS}
+    more = say("cli.more_gaps", more=len(found) - SHOWN)
+    heads = {name: say(f"cli.head_gap_{name}") for name in names}
+    print_table(worst.replace({"status": said}), heads, more=more)
+    names = ["status", "partnerships", *(["people_counted", "people"] if counted else [])]
+    said["all"] = say("cli.gap_all")
+    print_table(
+        totals.replace({"status": said}), {name: say(f"cli.head_gap_{name}") for name in names}
+    )
+    if out is not None:
+        print(say("cli.gaps_written", path=_write_gaps(found, out)))
+    else:
+        print(say("cli.gaps_reasons"))
     print(say("cli.gaps_alone", consortia=found.attrs["consortia_without_partnership"]))
     if opened is None:
         print(say("cli.gaps_no_store", store=store))
@@ -242,6 +294,7 @@ def template(
     out: o.Out = Path("lipgeo-intake.xlsx"),
     replace: o.Replace = False,
     lip_id: Annotated[str | None, typer.Option("--for", help=say("cli.opt_for"))] = None,
+    folder: _Folder = None,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,
@@ -254,7 +307,9 @@ def template(
     require_free_file(out, replace=replace, endings=[".xlsx"])
     opened, _ = _censuses(store, vintage)
     year = opened.vintage if opened is not None else vintage or usual_vintage()
-    written = write_template(out, vintage=year, lip_id=lip_id, replace=replace)
+    written = write_template(
+        out, vintage=year, lip_id=lip_id, census=opened, folder=folder, replace=replace
+    )
     if as_json:
         print_json({"template": written})
     else:
@@ -334,9 +389,43 @@ def _print_set(made: CompiledSet, written: Path, *, as_json: bool, quiet: bool) 
         return
     if not quiet:
         print_findings(made.report)
-    print_frame(made.intake[["file", "area_ids", "kind", "status", "question"]])
+    _print_intake(made, written)
     if len(made.overlaps):
-        print_frame(made.overlaps[["one", "other", "intended", "people", "share_of_smaller"]])
+        worst = made.overlaps.sort_values("people", ascending=False, kind="stable")
+        worst = worst.assign(
+            intended=[say("report.yes" if one else "report.no") for one in worst["intended"]]
+        )
+        names = ("one", "other", "intended", "people", "share_of_smaller")
+        print_table(
+            worst,
+            {name: say(f"cli.head_overlap_{name}") for name in names},
+            percent=["share_of_smaller"],
+            more=say("cli.more_in", more=len(worst) - SHOWN, path=written / "overlaps.csv"),
+        )
     if made.since:
-        print_frame(made.changes, say("cli.set_changes", count=len(made.changes)))
+        print(say("cli.set_changes", count=len(made.changes)))
+        print_table(
+            made.changes,
+            {name: name for name in made.changes},
+            more=say("cli.more_in", more=len(made.changes) - SHOWN, path=written / "changes.csv"),
+        )
     print(say("cli.compiled", folder=written, areas=len(made.areas)))
+
+
+def _print_intake(made: CompiledSet, written: Path) -> None:
+    """Print the submissions, those to be asked about first; what to ask stands in the workbook."""
+    grave = {status: at for at, status in enumerate(("refused", "question", "ignored"))}
+    rank = made.intake["status"].map(grave).fillna(len(grave))
+    worst = made.intake.iloc[rank.argsort(kind="stable")]
+    statuses = {one: say(f"cli.intake_{one}") for one in worst["status"].unique()}
+    table = worst.assign(
+        area_ids=worst["area_ids"].str.replace(";", ", ").str.slice(0, _IDS_SHOWN),
+        status=worst["status"].map(statuses),
+    )
+    print_table(
+        table,
+        {name: say(f"cli.head_intake_{name}") for name in ("file", "area_ids", "kind", "status")},
+        more=say("cli.more_in", more=len(table) - SHOWN, path=written / "intake.xlsx"),
+    )
+    if rank.lt(2).any():
+        print(say("cli.questions_in", path=written / "intake.xlsx"))

@@ -128,14 +128,16 @@ def compare(
 def _sheets_of(found: Comparison, labels: pd.Series) -> list[Sheet]:
     """Return the sheets of a comparison: the table for people, details behind."""
     from lipgeo.files import Sheet
+    from lipgeo.store.results import describe_columns
     from lipgeo.tables.wide import table_of_changes
 
     table = table_of_changes(found, labels)
-    return [
-        Sheet(say("store.table"), table.frame, formats=table.formats),
+    details = [
         Sheet(say("store.results"), found.frame),
         Sheet(say("store.findings"), found.report.frame),
     ]
+    first = Sheet(say("store.table"), table.frame, formats=table.formats)
+    return [first, describe_columns(details), *details]
 
 
 def _files(tables: Sequence[str], years: str | None) -> dict[int, list[Path]]:

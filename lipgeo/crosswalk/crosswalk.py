@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 
-from lipgeo.arrays import Floats, Ints
+from lipgeo.arrays import Floats, Ints, distinct
 from lipgeo.census.census import CensusZones
 from lipgeo.crosswalk.inputs import Targets, planar_area
 from lipgeo.crosswalk.overlay.measure import DUST
@@ -35,6 +35,7 @@ __all__ = [
     "REMAINDER",
     "SOURCES",
     "SUM_TOLERANCE",
+    "TRIALS",
     "Crosswalk",
     "Placement",
     "check_crosswalk",
@@ -49,6 +50,8 @@ __all__ = [
 FRAME = ("source_id", "target_id", "share", "area_share", "weight", "share_basis")
 REMAINDER = ("source_id", "share")
 OVERLAPS = ("target_id", "other_id", "source_id", "share", "area_share")
+#: columns of the splits of joined neighbours
+TRIALS = ("source_id", "other_id", "target_id", "share", "area_share")
 QUALITY = ("target_id", "quality_index", "best_fit_pct", "coverage", "straddling_share")
 SOURCES = ("weight", "share_basis")
 _TEXTS = {"source_id", "target_id", "other_id", "share_basis"}
@@ -115,8 +118,9 @@ class Crosswalk(Shown):
         meta: Mapping[str, Any],
         report: CheckReport | None = None,
         coarse: Floats | Callable[[], Floats] | None = None,
+        trials: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
     ) -> None:
-        self._coarse = coarse
+        self._coarse, self._trials = coarse, trials
         self._frame, self._overlaps, self._quality = frame, overlaps, quality
         self._every = (remainder, sources)
         self.meta: Mapping[str, Any] = MappingProxyType(dict(meta))
@@ -137,6 +141,7 @@ class Crosswalk(Shown):
         meta: Mapping[str, Any],
         report: CheckReport,
         coarse: Callable[[], Floats] | None = None,
+        trials: Callable[[], pd.DataFrame] | None = None,
     ) -> Crosswalk:
         """Make a crosswalk of which only the sources that targets meet are known yet.
 
@@ -146,13 +151,13 @@ class Crosswalk(Shown):
         made = object.__new__(cls)
         made._frame, made._overlaps, made._quality = frame, overlaps, quality
         made._make = every
-        made._coarse = coarse
+        made._coarse, made._trials = coarse, trials
         made.meta, made.report = MappingProxyType(dict(meta)), report
         return made
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**self.__dict__, "_every": self._every, "meta": dict(self.meta)}
-        state["_coarse"] = self.coarse
+        state |= {"_coarse": self.coarse, "_trials": self.trials}
         state.pop("_make", None)
         return state
 
@@ -209,6 +214,19 @@ class Crosswalk(Shown):
         if callable(self._coarse):
             self._coarse = self._coarse()
         return self._coarse
+
+    @property
+    def trials(self) -> pd.DataFrame | None:
+        """Whole sources on either side of an outline, joined and split as cut ones are.
+
+        ``source_id`` lies in ``target_id`` and ``other_id`` does not; ``share`` is the share of the
+        two in the target as they would be placed if they were one, ``area_share`` that by surface.
+        What they hold says how far such shares miss. ``None`` where sources have parts (blocks)
+        that people were placed by.
+        """
+        if callable(self._trials):
+            self._trials = self._trials()
+        return self._trials
 
     @property
     def weight(self) -> str:
@@ -414,6 +432,7 @@ class Crosswalk(Shown):
             meta={**self.meta, **meta},
             report=self.report + report,
             coarse=self._coarse,
+            trials=self._trials,
         )
 
     def check(self) -> CheckReport:
@@ -572,7 +591,8 @@ def require_sums(
 ) -> None:
     """Raise where the shares of a source in targets that do not overlap are more than all of it."""
     summed = np.bincount(row, weights=share)
-    more = np.setdiff1d(np.flatnonzero(summed > 1 + SUM_TOLERANCE), overlapped)
+    more = np.flatnonzero(summed > 1 + SUM_TOLERANCE)
+    more = more[~np.isin(more, overlapped)]
     if len(more):
         named = ids(more)
         raise CrosswalkError(
@@ -645,7 +665,7 @@ def target_coverage(source: Zones, targets: Targets, area: Shares) -> Floats:
     """Return the share of each target's surface that lies in sources; (targets,)."""
     # drawn targets: what of their surface lies in sources
     pairs = area.pairs
-    met = np.unique(pairs.unit)
+    met = distinct(pairs.unit)
     size = np.zeros(len(source))
     size[met] = np.nan_to_num(planar_area(source, met))
     inside = np.bincount(pairs.area, weights=pairs.share * size[pairs.unit], minlength=len(targets))

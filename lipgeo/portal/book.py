@@ -40,6 +40,7 @@ SHEETS: dict[str, tuple[str, ...]] = {
         *("area_id", "question", "name_en", "name_fr", "category", "group", "gender", "date"),
         *("answers", "responses", "universe", "source", "licence"),
     ),
+    "wishes": ("area_id", "indicator", "priority", "note"),
     "exceptions": ("check", "subject", "allowed_by", "allowed_on", "reason"),
     "settings": ("setting", "value_en", "value_fr"),
 }

@@ -31,7 +31,7 @@ from lipgeo.portal.areas import (
     worse,
 )
 from lipgeo.portal.book import BOOK, OPEN_LICENCE, PortalBook, read_book, write_book
-from lipgeo.portal.dictionary import Dictionary, shipped_dictionary
+from lipgeo.portal.dictionary import Dictionary, read_census_rows, shipped_dictionary
 from lipgeo.portal.gate import check_portal, gate
 from lipgeo.portal.intake import (
     Intake,
@@ -64,6 +64,8 @@ INCOMING = "incoming"
 #: where files go once they are taken in, a folder a release
 TAKEN = "taken"
 RELEASES = "releases"
+#: rows of a new census: tables that are read beside those lipgeo has
+DICTIONARY = "dictionary"
 _HISTORY = (
     *("release", "date", "value", "symbol", "origin", "period", "category", "group", "gender"),
     *("sample", "dollars", "source", "status", "why"),
@@ -239,7 +241,17 @@ class Portal(Shown):
         shipped = shipped_dictionary()
         # a portal that names a shipped indicator anew adds nothing: its row is only for hiding
         own = own[~own["code"].isin(shipped.frame.index)]
-        return shipped.with_local(own, hidden)
+        return shipped.with_local(own, hidden).with_census(*self._own_rows)
+
+    @cached_property
+    def _own_rows(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Rows and pairs of censuses that lie in the portal's folder ``dictionary``."""
+        return read_census_rows(self.folder / DICTIONARY)
+
+    @property
+    def coming(self) -> pd.DataFrame:
+        """The rows of censuses that the portal itself adds: their numbers come in parts."""
+        return self._own_rows[0]
 
     def indicators(self, *, delivered: bool = False) -> pd.DataFrame:
         """Return the portal's indicators, one row each.

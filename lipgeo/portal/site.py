@@ -29,6 +29,7 @@ from lipgeo.portal.areas import UNCONFIRMED
 from lipgeo.portal.blocks import AreaBlocks, Material, area_blocks, area_name, slug_of, topic_name
 from lipgeo.portal.certainty import without_middles
 from lipgeo.portal.charts import draw_chart
+from lipgeo.portal.coming import add_expected
 from lipgeo.portal.dashboard import DATA, write_dashboard
 from lipgeo.portal.dashboard import PAGES as NETWORK_PAGES
 from lipgeo.portal.downloads import (
@@ -134,6 +135,8 @@ class SiteState:
 def state_of(portal: Portal, audience: Audience, census: Census | None = None) -> SiteState:
     """Return what an audience may be told of a portal: its numbers and its areas."""
     whole, _ = portal.view(audience, census=census)
+    if len(portal.coming):
+        whole = add_expected(whole, portal.frame(), portal.coming, portal.dictionary)
     areas = portal.areas
     if audience == "public":
         # an area that only a members' release brought is not told of

@@ -26,8 +26,9 @@ from lipgeo.census.census import Census
 from lipgeo.errors import AreaError, FileError, require_paths
 from lipgeo.geography.hierarchy import fold, levels
 from lipgeo.geography.identifiers import id_column
-from lipgeo.readers.layers import LAYER_FORMATS, read_layer
+from lipgeo.readers.layers import read_layer
 from lipgeo.readers.sheets import Sheet, read_sheet
+from lipgeo.readers.vector_files import LAYER_FORMATS
 from lipgeo.report import CheckReport, Finding, finding, keep_notes
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "form_of",
     "list_of_sheet",
     "list_of_toml",
+    "listed_entries",
     "named_levels",
     "read_service_areas",
     "units_in_words",
@@ -482,12 +484,13 @@ def _is_mapinfo(path: Path) -> bool:
         return True
 
 
-def named_levels(
+def listed_entries(
     path: str | Path, vintage: int, *, layer: str | None = None, encoding: str | None = None
-) -> tuple[str, ...] | None:
-    """Return the census levels that a unit list names, finest first; ``None`` for a drawn file.
+) -> pd.DataFrame | None:
+    """Return the units that a list names, as they stand there; ``None`` for a drawn file.
 
-    No census is needed: it tells which files a job needs before there is one.
+    No census is needed: it tells which files a job needs before there is one. The form is that of
+    :func:`lipgeo.areas.unit_lists.entries`.
 
     Raises
     ------
@@ -506,7 +509,21 @@ def named_levels(
         # which area a unit belongs to does not matter here
         nothing = dict.fromkeys(_COLUMNS)
         units = list_of_sheet(content, one, vintage, as_one="-", **nothing)
-    return levels_named(entries(units), vintage)
+    return entries(units)
+
+
+def named_levels(
+    path: str | Path, vintage: int, *, layer: str | None = None, encoding: str | None = None
+) -> tuple[str, ...] | None:
+    """Return the census levels that a unit list names, finest first; ``None`` for a drawn file.
+
+    Raises
+    ------
+    FileError, AreaError
+        As :func:`listed_entries`.
+    """
+    listed = listed_entries(path, vintage, layer=layer, encoding=encoding)
+    return None if listed is None else levels_named(listed, vintage)
 
 
 def _open(

@@ -43,6 +43,11 @@ _PLACE = rb"[A-Z]{1,3}\d{1,7}"
 _MERGE = re.compile(
     rb"<(?:\w+:)?mergeCell\b[^>]*?\bref=[\"'](" + _PLACE + rb":" + _PLACE + rb")[\"']"
 )
+#: a control character as workbooks write it; ``_x005F_x001B_`` is the text ``_x001B_``
+_ESCAPE = re.compile(rb"(?<!_x005F)_x00([0-1][0-9A-F]|7F)_")
+#: where a control character is kept while the XML is read, which may hold none
+_KEPT = 0xF700
+_CONTROLS = {_KEPT + code: code for code in (*range(0x20), 0x7F)}
 #: bytes that the parts of a workbook may have, unpacked: a zip of a few kB can claim a terabyte
 _LARGEST = 1 << 30
 
@@ -83,11 +88,13 @@ def open_workbook(path: Path) -> Workbook:
         content = path.read_bytes()
         if _OPEN_DOCUMENT in content[:200]:
             raise FileError("readers.open_document", path=path)
-        plain, merges = _plain(content, path)
+        plain, merges, escaped = _plain(content, path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # styles it does not know are no matter here
             values = openpyxl.load_workbook(io.BytesIO(plain), data_only=True)
             formulas = openpyxl.load_workbook(io.BytesIO(plain))
+        if escaped:
+            _unescape(values)
         named = _titles(plain, values)
     merged = {
         named[part]: [Area(ref, *range_boundaries(ref)) for ref in refs]
@@ -104,9 +111,22 @@ def cells_of(sheet: Any) -> Iterator[Any]:
         yield held[place]
 
 
-def _plain(content: bytes, path: Path) -> tuple[bytes, dict[str, list[str]]]:
-    """Return the workbook without merged areas, and these by the part they stand in."""
+def _unescape(book: Any) -> None:
+    for sheet in book.worksheets:
+        for cell in cells_of(sheet):
+            if isinstance(cell.value, str):
+                # not by openpyxl's own setter, which takes no control character
+                cell._value = cell.value.translate(_CONTROLS)
+
+
+def _keep_control(found: re.Match[bytes]) -> bytes:
+    return chr(_KEPT + int(found.group(1), 16)).encode()
+
+
+def _plain(content: bytes, path: Path) -> tuple[bytes, dict[str, list[str]], bool]:
+    """Return the workbook without merged areas, these by their part, and if texts are escaped."""
     merges: dict[str, list[str]] = {}
+    escaped = 0
     made = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(content)) as archive,
@@ -120,11 +140,14 @@ def _plain(content: bytes, path: Path) -> tuple[bytes, dict[str, list[str]]]:
             if name.endswith((".xml", ".rels")):
                 for strict, usual in _STRICT:
                     part = part.replace(strict, usual)
+            if name == "xl/sharedStrings.xml" or name.startswith("xl/worksheets/"):
+                part, count = _ESCAPE.subn(_keep_control, part)
+                escaped += count
             if name.startswith("xl/worksheets/") and (found := _MERGES.search(part)):
                 merges[name] = [ref.decode("ascii") for ref in _MERGE.findall(found.group(0))]
                 part = part[: found.start()] + part[found.end() :]
             target.writestr(name, part)
-    return made.getvalue(), merges
+    return made.getvalue(), merges, bool(escaped)
 
 
 def _titles(content: bytes, book: Any) -> dict[str, str]:

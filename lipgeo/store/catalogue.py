@@ -26,6 +26,8 @@ __all__ = [
     "boundary_file",
     "holdings_of",
     "need",
+    "need_profile",
+    "profile_regions",
     "published_files",
     "table_file",
 ]
@@ -48,6 +50,8 @@ class PublishedFile:
         Census year; of a correspondence file, the later one.
     levels
         Codes of the levels it is about; empty for tables that give every level.
+    region
+        Of a profile published by region, which (``prairies``); empty for the whole country.
     boundary_type
         ``digital`` (with coastal water), ``cartographic`` (land), or empty for a table.
     crs
@@ -73,6 +77,7 @@ class PublishedFile:
     vintage: int
     product: str = ""
     levels: tuple[str, ...] = ()
+    region: str = ""
     boundary_type: str = ""
     crs: str = ""
     format: str = "table"
@@ -191,18 +196,39 @@ def _table(row: dict[str, Any]) -> PublishedFile:
     )
 
 
-def _profile(vintage: int, number: str, lang: str = "en") -> PublishedFile:
+def _profile(vintage: int, number: str, lang: str = "en", region: str = "") -> PublishedFile:
     row = facts()["profiles"][str(vintage)]
+    place = row["regions"][region] if region else {}
     ending = "fra" if lang == "fr" else "eng"
+    part = f"_{place['part']}" if place else ""
+    name = f"{row['prefix']}{number}{part}_{ending}_CSV.zip"
+    letter = "F" if lang == "fr" else "E"
     return PublishedFile(
-        name=f"{row['prefix']}{number}_{ending}_CSV.zip",
+        name=name,
         role="profile",
+        product=f"{row['prefix']}{number}",
         vintage=vintage,
         levels=tuple(row["numbers"][number]),
+        region=region,
         lang=lang,
-        address=row["address"].format(lang="F" if lang == "fr" else "E", number=number),
-        certainty=row["certainty"],
+        address=row["address"].format(lang=letter, number=f"{number}{part}"),
+        page=row.get("page", "").format(lang=letter),
+        size_bytes=facts()["bytes"].get(name),
+        certainty=place.get("certainty", row["certainty"]),
     )
+
+
+def profile_regions(vintage: int) -> dict[str, tuple[str, ...]]:
+    """Return the regions by which a census's profile is published, and the provinces of each.
+
+    Examples
+    --------
+    >>> from lipgeo.store.catalogue import profile_regions
+    >>> profile_regions(2021)["prairies"]
+    ('46', '47', '48')
+    """
+    regions = facts()["profiles"].get(str(vintage), {}).get("regions", {})
+    return {name: tuple(row["provinces"]) for name, row in regions.items()}
 
 
 def published_files(vintage: int | None = None, lang: str = "en") -> Iterator[PublishedFile]:
@@ -226,6 +252,9 @@ def published_files(vintage: int | None = None, lang: str = "en") -> Iterator[Pu
         if vintage in (None, int(year)):
             for number in row["numbers"]:
                 yield _profile(int(year), number, lang=lang)
+            for region, place in row.get("regions", {}).items():
+                if "part" in place:
+                    yield _profile(int(year), place["number"], lang, region)
 
 
 @dataclass(frozen=True)
@@ -272,8 +301,16 @@ class NeededFile:
     reason: str
 
 
-def holdings_of(census: Census) -> Holdings:
+def holdings_of(census: Census, lacking: Iterable[str] = ()) -> Holdings:
     """Say what an opened census has.
+
+    Parameters
+    ----------
+    census
+        The census.
+    lacking
+        Levels that it holds elsewhere only, not where the areas are: those count as not held, and
+        so do the files that bring them.
 
     Examples
     --------
@@ -296,12 +333,107 @@ def holdings_of(census: Census) -> Holdings:
             counts.add(level)
     known = set(geography.levels(census.vintage))
     finest = data.columns(census.atom_level)
+    away = set(lacking)
+    elsewhere = {
+        file.name
+        for lang in ("en", "fr")
+        for file in published_files(census.vintage, lang)
+        if away & set(file.levels)
+        or (census.atom_level in away and file.role in ("attributes", "relationship"))
+    }
+    files = {str(source["name"]) for source in data.meta.get("sources", ())}
     return Holdings(
-        files=frozenset(str(source["name"]) for source in data.meta.get("sources", ())),
-        polygons=frozenset(polygons),
-        counts=frozenset(counts),
-        parents=frozenset((known & set(finest)) | {census.atom_level}),
+        files=frozenset(files - elsewhere),
+        polygons=frozenset(polygons - away),
+        counts=frozenset(counts - away),
+        parents=frozenset((known & set(finest)) | {census.atom_level})
+        if census.atom_level not in away
+        else frozenset(),
     )
+
+
+def need_profile(
+    level: str,
+    vintage: int,
+    regions: Iterable[str] = (),
+    have: Iterable[str] = (),
+    lang: str = "en",
+) -> list[NeededFile]:
+    """Say which files of the Census Profile bring a level's table, region by region where it is so.
+
+    Parameters
+    ----------
+    level
+        Level of the units of the table.
+    vintage
+        Census year.
+    regions
+        Names of regions (:func:`profile_regions`); all by default. They matter for the set that
+        goes down to dissemination areas; the others are of the whole country.
+    have
+        Names of the files imported already.
+    lang
+        Language of the files.
+
+    Returns
+    -------
+    list of NeededFile
+        One a region; where the address of a region's part is not known, the whole set, alone if
+        regions were named. Empty where all are there.
+
+    Raises
+    ------
+    InputError
+        No such level or region, or no profile of that census, or of that level in it, whose
+        address is known.
+
+    Examples
+    --------
+    >>> from lipgeo.store.catalogue import need_profile
+    >>> [needed.file.name for needed in need_profile("DA", 2021, ["ontario", "prairies"])]
+    ['98-401-X2021006_Ontario_eng_CSV.zip', '98-401-X2021006_Prairies_eng_CSV.zip']
+    >>> need_profile("CT", 2021)[0].file.name
+    '98-401-X2021007_eng_CSV.zip'
+    """
+    code = geography.require_level(level, vintage).code
+    row = facts()["profiles"].get(str(geography.require_vintage(vintage)))
+    number = next((n for n, codes in row["numbers"].items() if code in codes), "") if row else ""
+    if row is None or not number:
+        having = [
+            year
+            for year, other in facts()["profiles"].items()
+            if any(code in codes for codes in other["numbers"].values())
+        ]
+        raise InputError("store.no_profile", level=code, vintage=str(vintage), having=having)
+    known = {name: one for name, one in row.get("regions", {}).items() if one["number"] == number}
+    named = list(dict.fromkeys(regions))
+    asked = named or list(known)
+    strange = [name for name in asked if name not in row.get("regions", {})]
+    if strange:
+        raise InputError("store.no_region", given=strange, known=list(row.get("regions", {})))
+    here = [str(name).casefold() for name in have]
+    mine = [name for name in here if name.startswith(f"{row['prefix']}{number}".casefold())]
+    whole = _profile(vintage, number, lang)
+    if whole.name.casefold() in mine:
+        return []
+    if not known:
+        return [] if mine else [_needed(whole, "profile", level=code)]
+    found = []
+    for name in asked:
+        words = [word.casefold() for word in known[name]["words"]]
+        if any(word in file for word in words for file in mine):
+            continue
+        place = say(f"store.region_{name}")
+        if "part" in known[name]:
+            found.append(_needed(_profile(vintage, number, lang, name), "region", region=place))
+        elif whole not in [one.file for one in found]:
+            found.append(_needed(whole, "whole", region=place))
+    complete = [one for one in found if one.file == whole]
+    return complete if named and complete else found
+
+
+def _needed(file: PublishedFile, why: str, **values: str) -> NeededFile:
+    return NeededFile(file, file.address, file.size_mb, say(f"store.why_{why}", **values))
 
 
 def need(
@@ -313,6 +445,7 @@ def need(
     *,
     drawn: bool = True,
     boundary_type: str = "cartographic",
+    context: bool = False,
 ) -> list[NeededFile]:
     """Say which files a job needs that the store has not.
 
@@ -334,10 +467,12 @@ def need(
         ``cartographic`` by default: an outline that follows the shore cuts a digital block, which
         reaches out into the lake, and its people would seem to live on the water. ``digital`` for
         areas drawn to the limits in the water.
+    context
+        Whether the municipalities around are wanted too: a map without them shows the areas alone.
 
     Returns
     -------
-    list of Needed
+    list of NeededFile
         In the order in which to add them; empty when the store has all.
 
     Raises
@@ -383,4 +518,7 @@ def need(
     for code in wanted:
         if geography.level(code).blocks_by == "relationship" and code not in have.parents:
             add(table_file("relationship", vintage), "relationship", level=code)
+    around = geography.levels_for("map")[0]
+    if context and around not in have.polygons:
+        add(boundary_file(around, vintage, boundary_type, lang), "context")
     return found

@@ -30,6 +30,7 @@ from lipgeo.files import (
     require_free,
     write_manifest,
 )
+from lipgeo.geography.dguids import dguids
 from lipgeo.maps.preview import preview
 from lipgeo.order.package import write_order
 from lipgeo.portal.book import BOOK, add_rows
@@ -113,6 +114,7 @@ def run_demo(
         outlines, lists = synthetic.partnerships(region.newest)
         outlines.to_file(made / "service-areas.gpkg", layer="service_areas")
         lists.to_csv(made / "unit-lists.csv", index=False)
+        _write_table(region, made / "immigration.csv")
         drawn = ServiceAreas.from_frame(outlines, id="area_id")
         areas = ServiceAreas.concat([drawn, ServiceAreas.from_units(lists, census)])
         fitted = fit_boundaries(census, areas, unit="DA")
@@ -153,6 +155,7 @@ def run_demo(
         say("synthetic.concordance"): target / "order" / "send" / "concordance.xlsx",
         say("synthetic.map"): target / "map.html",
         say("synthetic.build"): target / "build",
+        say("synthetic.table"): target / "immigration.csv",
         say("synthetic.files"): target / "census-files",
         say("synthetic.store"): target / "store",
     }
@@ -188,6 +191,14 @@ def _make_region() -> _Region:
     newest = synthetic.census(_BLOCKS, region=True)
     older = synthetic.census(_BLOCKS, vintage=_BEFORE, region=True)
     return _Region(newest, older, synthetic.people(newest), synthetic.people(older))
+
+
+def _write_table(region: _Region, path: Path) -> None:
+    """Write a table of dissemination areas as a spreadsheet would: DGUIDs say what its rows are."""
+    made = synthetic.table(region.newest, "DA", people=region.people)
+    cells = made.frame.convert_dtypes().astype(object).where(made.symbols == "", made.symbols)
+    codes = dguids("DA", pd.Series(cells.index), made.vintage)
+    cells.set_index(pd.Index(codes, name="DGUID")).to_csv(path)
 
 
 def _as_published(made: MadeTable) -> CensusTable:

@@ -38,6 +38,7 @@ __all__ = [
     "LANGUAGES",
     "Language",
     "Sentence",
+    "Sentences",
     "catalogue",
     "language",
     "listing",
@@ -215,6 +216,22 @@ class Sentence:
 
     def __str__(self) -> str:
         return say(self.key, **self.values)
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Several sentences, said one after the other when they are shown.
+
+    Attributes
+    ----------
+    parts
+        The sentences.
+    """
+
+    parts: tuple[Sentence, ...]
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.parts))
 
 
 def listing(items: Any, first: int = _FIRST) -> str:

@@ -437,7 +437,21 @@ def text_ids(values: npt.ArrayLike) -> Ids:
     ['3506', '35', '35060001', '5050125.00', None, None]
     """
     given = np.asarray(values, dtype=object)
+    missing = np.asarray(pd.isna(given), dtype=bool)
+    if _are_tidy(given[~missing]):  # half a million ids of a census are, and are not gone through
+        ids = given.copy()
+        ids[missing] = None
+        return ids
     return np.array([_text(value) for value in given], dtype=object)
+
+
+def _are_tidy(values: npt.NDArray[np.object_]) -> bool:
+    """Return whether all are text without white space, none empty: looked at as one text."""
+    try:
+        together = "\0".join(["", *values.tolist(), ""])
+    except TypeError:  # some are no text
+        return False
+    return len(together.split(maxsplit=1)) == 1 and "\0\0" not in together
 
 
 def _text(value: Any) -> str | None:

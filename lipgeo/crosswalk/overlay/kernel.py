@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from lipgeo.arrays import Floats, Ints, Shapes
+from lipgeo.arrays import Floats, Ints, Shapes, distinct
 from lipgeo.crosswalk.overlay.descent import ArrayUnits, LevelUnits, Outlines, Units, descend
 from lipgeo.crosswalk.overlay.measure import DUST, dust_shares, measure_along_outlines
 from lipgeo.crosswalk.overlay.overlaps import (
@@ -156,7 +156,7 @@ def _measure_pairs(units: Units, outlines: Outlines) -> MeasuredPairs:
     size = np.asarray(shapely.area(polygons), dtype=np.float64)
     share = measure_along_outlines(near, polygons, size, outlines)
     # a polygon that crosses itself matters only where it is cut
-    cut = np.unique(near.at[(share > dust_shares(near, size, outlines)) & (share < 1 - DUST)])
+    cut = distinct(near.at[(share > dust_shares(near, size, outlines)) & (share < 1 - DUST)])
     mended, wrong = usable(polygons[cut])
     repaired = cut[wrong]
     if len(repaired):
