@@ -304,6 +304,7 @@ def test_csv_and_parquet_hold_the_same(estimates, tmp_path):
     pd.testing.assert_frame_equal(
         pd.read_parquet(parquet), estimates.frame, check_dtype=False, check_column_type=False
     )
+    assert write_estimates(estimates, tmp_path / "e.csv", csv="fr", replace=True) == written
     with pytest.raises(OutputError, match="ends otherwise"):
         write_estimates(estimates, tmp_path / "e.doc")
 

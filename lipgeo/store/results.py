@@ -203,10 +203,11 @@ def _write_shapes(
     basis = estimates.frame.drop_duplicates("area_id").set_index("area_id")["basis"]
     frame["basis"] = basis.loc[ids].to_numpy()
     parts = {"": "value", "_likely_lower": "likely_lower", "_likely_upper": "likely_upper"}
-    for ending, column in parts.items():
-        wide = estimates.wide(column).loc[ids]
-        for name in wide.columns:
-            frame[f"{name}{ending}"] = wide[name].to_numpy(np.float64)
+    numbers = [
+        estimates.wide(column).loc[ids].astype(np.float64).add_suffix(ending)
+        for ending, column in parts.items()
+    ]
+    frame = pd.concat([frame, *(wide.reset_index(drop=True) for wide in numbers)], axis=1)
     layer = gpd.GeoDataFrame(frame, geometry=held.to_numpy(), crs=held.crs)
     with file_in_one_step(target) as temporary:
         # GDAL goes by the ending
