@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import csv
 import hashlib
+import re
 import shutil
 import sys
 import tempfile
@@ -112,9 +113,11 @@ def goals(work: Path, areas: int) -> None:
     rows = len(portal.store.all_rows())
     told(f"release of {rows:,} numbers taken in", time.perf_counter() - start, "s")
     forget_peak()
-    start = time.perf_counter()
+    start, worked = time.perf_counter(), time.process_time()
     site = lipgeo.build_site(portal, work / "site")
+    worked = time.process_time() - worked
     told("site built, English and French", time.perf_counter() - start, "s", "build")
+    told("   of it this program's own computing", worked, "s")
     told("peak memory of it, the program's own in it", peak_bytes() / 1e9, "GB", "memory")
     pages = [path for path in site.rglob("lip-*.html") if path.parent.name in ("site", "fr")]
     told("largest page of an area", max(p.stat().st_size for p in pages) / 1e3, "kB", "page",
@@ -136,8 +139,11 @@ def goals(work: Path, areas: int) -> None:
     after = hashes(site)
     other = [name for name in before if before[name] != after.get(name) and "lip-001" not in name]
     same = sum(before[name] == after.get(name) for name in before)
-    print(f"after one area's update {same} of {len(before)} files keep their bytes; others: "
-          f"{', '.join(sorted({Path(one).name for one in other}))}")  # fmt: skip
+    kinds = sorted({re.split(r"--|\d|\.", Path(one).name)[0] for one in other})
+    print(
+        f"after one area's update {same} of {len(before)} files keep their bytes; of "
+        f"{len(other)} others of no area: {', '.join(kinds)}"
+    )
 
     for ending in ("docx", "pdf", "html", "xlsx"):
         for at in (0, 1, 2):  # the first loads what the kind needs

@@ -55,7 +55,7 @@ def test_density_sees_where_the_town_ends(made) -> None:
 
 
 def strips(step: bool) -> tuple[Zones, Zones]:
-    """Return 1,000 squares in rows, a few of them cut, whose density ends at a line or thins out."""
+    """Return 1,000 squares, some of them cut, whose density ends at a line or thins out."""
     x, y = (one.ravel() for one in np.meshgrid(np.arange(20), np.arange(50)))
     noise = np.random.default_rng(1).uniform(0.7, 1.4, len(x))
     dense = np.where(x < 9.5, 90.0, 6.0) if step else 90 * np.exp(-x / 4)

@@ -13,12 +13,14 @@ import pytest
 import shapely
 import toytown
 from commands import run
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import lipgeo
 from lipgeo import synthetic
 from lipgeo.errors import InputError, OutputError
 from lipgeo.maps import PreviewMap, scene
-from lipgeo.maps.display import light, pieces
+from lipgeo.maps.display import TINTS, light, pieces, tints_of
 from lipgeo.words import speaking
 
 
@@ -94,6 +96,32 @@ def test_light_shapes_share_their_edges_still():
     )
     before, after = shapely.total_bounds(shapes[held]), shapely.total_bounds(thin[held])
     assert np.abs(before - after).max() < 10_000
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=20))
+@settings(max_examples=20, deadline=None)
+def test_neighbours_have_other_tints(places):
+    """Squares that touch differ in tint as long as no square has more neighbours than tints."""
+    at = np.array(sorted(set(places)), dtype=float)
+    at = at[(at.sum(axis=1) % 4) > 0]  # fewer neighbours than tints
+    squares = shapely.box(at[:, 0], at[:, 1], at[:, 0] + 1, at[:, 1] + 1)
+    tint = tints_of(squares)
+    one, other = shapely.STRtree(squares).query(squares, predicate="touches")
+    crowded = np.bincount(one, minlength=len(squares)) >= len(TINTS)
+    assert ((tint[one] != tint[other]) | crowded[one] | crowded[other]).all()
+    assert set(tint) <= set(range(len(TINTS)))
+
+
+def test_a_cut_that_matters_is_drawn_as_one(town, monkeypatch):
+    """A unit of which less than 2 % lies outside is drawn as inside; the card says its share."""
+    units = town.shapes.copy()
+    straddling = units["status"].eq("straddling")
+    units.loc[straddling, "share"] = np.where(np.arange(straddling.sum()) == 0, 0.985, 0.9)
+    monkeypatch.setattr(town, "_shapes", units)
+    drawn = layers(town)
+    assert len(drawn["straddling"].shapes) == straddling.sum() - 1
+    assert len(drawn["inside"].shapes) == units["status"].eq("inside").sum() + 1
+    assert any("98.5%" in row for row in drawn["inside"].cards.rows)
 
 
 def test_pieces_of_nothing_are_nothing():
@@ -238,7 +266,7 @@ def test_the_heading_of_numbers_says_what_they_are_of(town, basis, words, monkey
     monkeypatch.setitem(town.meta, "made", False)
     source = scene.scene_of(town, Numbers("one")).source
     assert "Census Profile, 2021 Census (98-401-X2021006.csv)" in source
-    assert not {"Units wholly inside", "Land and people left out"} & {m for _, m in made.legend}
+    assert not {"Units inside", "Land and people left out"} & {m for _, m in made.legend}
     assert any(meaning.endswith("40.0% (areas: 1)") for _, meaning in made.legend)
     assert ("1", "100.0%", "90.0% to 110.0%") in [label.lines for label in made.labels]
     page = lipgeo.preview(town, estimates=Numbers("x", basis=basis, rule="percent")).html

@@ -70,8 +70,11 @@ def test_a_bad_file_is_a_row_that_says_what_to_ask_back(compiled, file, fault):
     assert len(row["question"]) > 20
     assert "Traceback" not in row["question"]
     assert "/" not in row["question"].split(file)[0] or "http" in row["question"]
+    assert len(row["question_other"]) > 20
+    assert row["question_other"] != row["question"]
+    assert not re.search(r"\b(the|Please|which)\b", row["question_other"])
     # a partnership has no lipgeo: nothing of its options, names or calls
-    assert not re.search(r"--\w|lipgeo|\w=|\(\)", row["question"])
+    assert not re.search(r"--\w|lipgeo|\w=|\(\)", row["question"] + row["question_other"])
 
 
 def test_a_misspelt_name_comes_back_with_suggestions(compiled, censuses):

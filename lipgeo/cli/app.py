@@ -95,7 +95,7 @@ def demo(
         print_json({name: str(path) for name, path in results.items()})
         return
     for name, path in results.items():
-        print(f"{name}: {path}")
+        print(say("usage.heading", name=name), path)
 
 
 @app.command(help=say("cli.help_find"))

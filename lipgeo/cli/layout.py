@@ -41,7 +41,7 @@ def column_widths(
     >>> column_widths([names, ["People inside", "1,234"]], [False, True], 40)
     [27, 6]
     >>> column_widths([names, ["a", "1"], ["b", "2"]], [False, True, True], 22, keep=2)
-    [16, 1]
+    [14, 1]
     """
     least = [_least(*column) for column in zip(columns, numeric, strict=True)]
     kept = len(columns)
@@ -54,12 +54,10 @@ def column_widths(
         for column, number, width in zip(columns, numeric, widths, strict=False)
     ]
     spare = room - 1 - sum(widths) - _GAP * kept
-    # a letter at a time to whoever lacks least: short texts are whole before long ones grow
+    # a letter at a time to the narrowest: short texts are whole before long ones grow
     while spare > 0 and widths != wanted:
-        at = min((k for k in range(kept) if widths[k] < wanted[k]), key=lambda k: wanted[k])
-        more = min(spare, wanted[at] - widths[at])
-        widths[at] += more
-        spare -= more
+        widths[min((k for k in range(kept) if widths[k] < wanted[k]), key=lambda k: widths[k])] += 1
+        spare -= 1
     return widths
 
 

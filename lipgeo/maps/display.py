@@ -22,6 +22,7 @@ __all__ = [
     "NO_VALUE",
     "PATTERNS",
     "STYLES",
+    "TINTS",
     "Pattern",
     "Style",
     "class_style",
@@ -31,6 +32,7 @@ __all__ = [
     "pieces",
     "swatch",
     "thin",
+    "tints_of",
     "unions",
 ]
 
@@ -99,6 +101,9 @@ STYLES = {
 }
 #: where a value is suppressed or not known
 NO_VALUE = Style("#555555", 1.0, fill="#FFFFFF", opacity=1.0, pattern="none")
+
+#: fills by which neighbouring areas are told apart; colour-blind people tell them apart too
+TINTS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#7B5EA7", "#A6A832")
 
 #: light to dark: the order is read without seeing the hue (ColorBrewer YlGnBu)
 CLASSES = ("#ffffcc", "#a1dab4", "#41b6c4", "#2c7fb8", "#253494")
@@ -252,3 +257,27 @@ def geojson(shapes: Shapes, crs: object, detail_m: float) -> list[str | None]:
     decimals = int(np.clip(6 - np.floor(np.log10(max(detail_m, 1.0))), 3, 6))
     rounded = shapely.transform(degrees, lambda points: np.round(points, decimals))
     return list(shapely.to_geojson(rounded))
+
+
+def tints_of(shapes: Shapes) -> npt.NDArray[np.int64]:
+    """Return a place in :data:`TINTS` for each area, another than its neighbours' where it can be.
+
+    The area with the most neighbours chooses first, and takes the least used of those free.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> from lipgeo.maps.display import tints_of
+    >>> tints_of(shapely.box([0, 1, 2], 0, [1, 2, 3], 1)).tolist()
+    [1, 0, 2]
+    """
+    one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    apart = one != other
+    neighbours = [other[apart & (one == k)] for k in range(len(shapes))]
+    tint = np.full(len(shapes), -1, dtype=np.int64)
+    used = np.zeros(len(TINTS), dtype=np.int64)
+    for k in sorted(range(len(shapes)), key=lambda k: (-len(neighbours[k]), k)):
+        taken = np.bincount(tint[neighbours[k]][tint[neighbours[k]] >= 0], minlength=len(TINTS))
+        tint[k] = min(range(len(TINTS)), key=lambda c: (taken[c], used[c], c))
+        used[tint[k]] += 1
+    return tint

@@ -125,12 +125,105 @@ var lipgeo = (function () {
     root.querySelectorAll(selector).forEach(function (part) { part.setAttribute(name, value); });
   }
 
+  // A panel and what the pointer says are the same: never both at once.
+  function oneCard(map) {
+    var pointed = null;
+    map.on('tooltipopen', function (event) {
+      pointed = event.tooltip;
+      if (map._popup && map._popup.isOpen()) { map.closeTooltip(pointed); }
+    });
+    map.on('popupopen', function () { if (pointed) { map.closeTooltip(pointed); } });
+  }
+
+  function home(map, words) {
+    var control = L.control({position: 'topleft'});
+    control.onAdd = function () {
+      var bar = L.DomUtil.create('div', 'leaflet-bar home'), button = document.createElement('a');
+      button.href = '#';
+      button.setAttribute('role', 'button');
+      button.title = words.home;
+      button.setAttribute('aria-label', words.home);
+      button.textContent = '\u2302';
+      bar.appendChild(button);
+      L.DomEvent.disableClickPropagation(bar);
+      L.DomEvent.on(button, 'click', function (event) {
+        L.DomEvent.preventDefault(event);
+        map.fitBounds(words.view, {padding: [12, 12], animate: false});
+      });
+      return bar;
+    };
+    control.addTo(map);
+  }
+
+  // The areas by name: typing narrows the list, a name goes there and opens the area's panel.
+  function list(map, areas) {
+    var place = document.querySelector('.areas');
+    if (!place || !areas.names.length) { return; }
+    var field = place.querySelector('input'), found = place.querySelector('ul');
+    areas.names.forEach(function (name, k) {
+      var line = document.createElement('li'), button = document.createElement('button');
+      button.type = 'button';
+      button.textContent = name;
+      button.addEventListener('click', function () {
+        map.fitBounds(areas.boxes[k], {padding: [40, 40], maxZoom: 15, animate: false});
+        L.popup({maxWidth: 400, autoPan: false}).setLatLng(areas.points[k])
+          .setContent(card(areas.heads, areas.rows[k], 99)).openOn(map);
+      });
+      line.appendChild(button);
+      found.appendChild(line);
+    });
+    function plain(text) { return text.normalize('NFD').replace(/[\u0300-\u036f]/g, '').toLowerCase(); }
+    field.addEventListener('input', function () {
+      var wanted = plain(field.value.trim());
+      Array.prototype.forEach.call(found.children, function (line, k) {
+        line.hidden = plain(areas.names[k]).indexOf(wanted) < 0;
+      });
+    });
+  }
+
+  // A click on a head sorts a table by it: numbers as numbers, empty cells last.
+  function sortable(words) {
+    document.querySelectorAll('.table table').forEach(function (table) {
+      Array.prototype.forEach.call(table.tHead.rows[0].cells, function (head, k) {
+        var button = document.createElement('button');
+        button.type = 'button';
+        button.textContent = head.textContent;
+        button.title = words.sort_by;
+        head.textContent = '';
+        head.appendChild(button);
+        button.addEventListener('click', function () {
+          var down = head.getAttribute('aria-sort') === 'ascending', body = table.tBodies[0];
+          var number = function (text) {
+            var sign = text.replace(/[\s\u00a0\u202f%$]/g, '');
+            if (words.comma) { sign = sign.replace(/,/g, '.'); } else { sign = sign.replace(/,/g, ''); }
+            return sign === '' || isNaN(sign) ? null : Number(sign);
+          };
+          var rows = Array.prototype.slice.call(body.rows);
+          rows.sort(function (one, other) {
+            var a = one.cells[k].textContent, b = other.cells[k].textContent;
+            if (!a || !b) { return (a ? 0 : 1) - (b ? 0 : 1); }
+            var x = number(a), y = number(b);
+            var order = x !== null && y !== null ? x - y : a.localeCompare(b);
+            return down ? -order : order;
+          });
+          Array.prototype.forEach.call(table.tHead.rows[0].cells, function (other) {
+            other.removeAttribute('aria-sort');
+          });
+          head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+          rows.forEach(function (row) { body.appendChild(row); });
+        });
+      });
+    });
+  }
+
   // words: what Leaflet says in English only; view: the box to show
   function finish(maps, words) {
     maps.forEach(function (map) {
       var box = map.getContainer();
       L.control.zoom({position: 'topleft', zoomInTitle: words.zoom_in,
         zoomOutTitle: words.zoom_out}).addTo(map);
+      home(map, words);
+      oneCard(map);
       L.control.scale({imperial: false, position: 'bottomleft'}).addTo(map);
       if (map.attributionControl) { map.attributionControl.setPrefix(false); }
       box.setAttribute('role', 'application');
@@ -155,6 +248,8 @@ var lipgeo = (function () {
       map.invalidateSize(false);
       map.fitBounds(words.view, {padding: [12, 12], animate: false});
     });
+    list(maps[0], words.areas);
+    sortable(words);
     if (maps.length < 2) { return; }
     var moving = false;
     maps.forEach(function (map, k) {

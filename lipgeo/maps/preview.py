@@ -24,10 +24,11 @@ from xstatic.pkg import leaflet as leaflet_package
 
 from lipgeo.errors import InputError, require_kind, require_path
 from lipgeo.files import file_in_one_step, require_free_file
+from lipgeo.geography.hierarchy import fold
 from lipgeo.maps.display import PATTERNS, geojson, swatch
 from lipgeo.maps.scene import Layer, Scene, scene_of
 from lipgeo.report import fill_template, script_json
-from lipgeo.words import say
+from lipgeo.words import language, say
 
 if TYPE_CHECKING:
     from lipgeo.boundary.boundaries import Boundaries
@@ -150,6 +151,23 @@ def _map_of(scene: Scene, slots: _Slots, basemap: bool) -> folium.Map:
     return made
 
 
+def _list_data(scene: Scene) -> dict[str, Any]:
+    """Return the areas by name: where each is on the map, and what its panel says."""
+    held = [k for k, shape in enumerate(scene.places) if shape is not None]
+    named = sorted(held, key=lambda k: fold(scene.names[k]))
+    shapes = gpd.GeoSeries(scene.places[named], crs=scene.crs)
+    boxes = gpd.GeoSeries(shapely.box(*shapely.bounds(shapes.to_numpy()).T), crs=scene.crs)
+    points = gpd.GeoSeries(shapely.point_on_surface(shapes.to_numpy()), crs=scene.crs).to_crs(4326)
+    west, south, east, north = np.round(boxes.to_crs(4326).bounds.to_numpy(), 5).T
+    return {
+        "names": [scene.names[k] for k in named],
+        "boxes": [[[s, w], [n, e]] for s, w, n, e in zip(south, west, north, east, strict=True)],
+        "points": [[round(y, 5), round(x, 5)] for x, y in zip(points.x, points.y, strict=True)],
+        "heads": scene.table.heads,
+        "rows": [scene.table.rows[k] for k in named],
+    }
+
+
 def _bounds(scenes: Sequence[Scene]) -> Sequence[float]:
     """Return what all maps show: the box of their outlines, in degrees."""
     boxes = [np.array([shapely.box(*scene.bounds)]) for scene in scenes]
@@ -233,7 +251,11 @@ def page_of(scenes: Sequence[Scene], *, title: str, notes: Sequence[str], basema
             for scene in scenes
         ],
         sources=list(dict.fromkeys(scene.source for scene in scenes)),
-        words={name: say(f"maps.{name}") for name in ("legend", "keyboard", "made_with")},
+        several=len(scenes[0].places) > 1,
+        words={
+            name: say(f"maps.{name}")
+            for name in ("legend", "keyboard", "made_with", "find_area", "areas_found")
+        },
         script=Markup(slots.fill(root.script.render()) + _finish(scenes, maps)),
     )
 
@@ -242,8 +264,10 @@ def _finish(scenes: Sequence[Scene], maps: Sequence[folium.Map]) -> str:
     """Return the script that ends the page: what Leaflet says in English only, and the view."""
     words: dict[str, Any] = {
         name: say(f"maps.{name}")
-        for name in ("zoom_in", "zoom_out", "close", "layers", "map_label")
+        for name in ("zoom_in", "zoom_out", "close", "layers", "map_label", "home", "sort_by")
     }
+    words["comma"] = language() == "fr"
+    words["areas"] = _list_data(scenes[0])
     west, south, east, north = _bounds(scenes)
     words["view"] = [[south, west], [north, east]]
     names = ", ".join(made.get_name() for made in maps)

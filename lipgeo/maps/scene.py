@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from lipgeo import geography
 from lipgeo.areas.fields import name_nearest
 from lipgeo.arrays import Shapes
 from lipgeo.errors import InputError
@@ -22,6 +23,7 @@ from lipgeo.maps.display import (
     CLASSES,
     NO_VALUE,
     STYLES,
+    TINTS,
     Style,
     class_style,
     detail_for,
@@ -29,6 +31,7 @@ from lipgeo.maps.display import (
     light,
     pieces,
     thin,
+    tints_of,
     unions,
 )
 from lipgeo.words import language, say
@@ -52,6 +55,10 @@ _WEIGHTY = (
 _CIRCLES = (0.015, 0.06)
 #: how files of the Census Profile are called as published
 _PROFILE = re.compile(r"98-(?:401|316)-X", re.IGNORECASE)
+#: a unit of which less than this lies outside is drawn as inside: a cut nobody sees or misses
+_CUT_MATTERS = 0.02
+#: how much of the ground a tint hides
+_TINTED = 0.42
 #: areas above which their outlines are drawn finer, or they would hide the units
 _CROWDED = 40
 #: somewhere near Ottawa: what an empty map shows
@@ -73,7 +80,8 @@ class Layer:
     style
         How they look.
     classes, member
-        Styles that differ, each with its meaning, and the one each shape takes (empty: all alike).
+        Styles that differ, each with its meaning (empty: that of the one before), and the one each
+        shape takes (empty: all alike).
     shown
         Whether the layer is on at first.
     """
@@ -114,6 +122,9 @@ class Scene:
         Style and meaning of each entry.
     table
         The areas again as words and numbers, for those who do not see the map.
+    names, places
+        The areas in the order of the table: what each is called, and its shape, EPSG:3347, ``None``
+        where it has none.
     bounds
         West, south, east, north of the areas, EPSG:3347.
     detail_m
@@ -132,6 +143,8 @@ class Scene:
     labels: tuple[Label, ...]
     legend: tuple[tuple[Style, str], ...]
     table: cards.Cards
+    names: tuple[str, ...]
+    places: Shapes
     bounds: npt.NDArray[np.float64]
     detail_m: float
     notice: str
@@ -170,7 +183,7 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
         whole = unions(
             shapes[~out], owner[~out].astype(np.int64), areas.geometry.to_numpy(), detail_m
         )
-        layers += _units(units, shapes, labels, shown=estimates is None)
+        layers += _units(units, shapes, labels, tints_of(whole)[owner], shown=estimates is None)
         layers += _pieces(
             units[out], shapes[out], drawn[owner[out]], labels, detail_m, shown=estimates is None
         )
@@ -197,7 +210,7 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
         areas=len(areas),
         name=" ".join(cards.area_names(areas, labels)),
         vintage=str(boundaries.vintage),
-        unit=boundaries.meta["unit"],
+        unit=_level_name(boundaries.meta["unit"]),
         title=title,
     )
     notes = (say("maps.too_many", units=len(units), limit=UNIT_LIMIT),) if too_many else ()
@@ -216,6 +229,8 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
         table=cards.area_cards(areas, labels)
         if numbers is None
         else cards.estimate_cards(numbers, labels),
+        names=tuple(cards.area_names(areas, labels)),
+        places=_where(has_shape(drawn), drawn, whole),
         bounds=bounds,
         detail_m=detail_m,
         notice=say("maps.notice") if numbers is None else _what_numbers_are_of(numbers),
@@ -223,6 +238,13 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
         source=_source(boundaries, None if estimates is None else estimates.sources),
         crs=areas.crs,
     )
+
+
+def _where(is_drawn: npt.NDArray[np.bool_], drawn: Shapes, whole: Shapes) -> Shapes:
+    """Return each area's outline as drawn, else its union, else ``None``."""
+    places = np.where(is_drawn, drawn, whole)
+    places[~has_shape(places)] = None
+    return np.asarray(places, dtype=object)
 
 
 def _drawn_outlines(boundaries: Boundaries, areas: pd.DataFrame) -> Shapes:
@@ -259,12 +281,28 @@ def _context(boundaries: Boundaries) -> list[Layer]:
     return _layer("context", around.geometry.to_numpy(), cards.context_cards(around))
 
 
-def _units(units: pd.DataFrame, shapes: Shapes, labels: pd.Series, *, shown: bool) -> list[Layer]:
-    made: list[Layer] = []
-    for status in ("inside", "straddling"):
-        of = units["status"].eq(status).to_numpy(dtype=bool) & has_shape(shapes)
-        made += _layer(status, shapes[of], cards.unit_cards(units[of], labels), shown=shown)
-    return made
+def _units(
+    units: pd.DataFrame,
+    shapes: Shapes,
+    labels: pd.Series,
+    tint: npt.NDArray[np.int64],
+    *,
+    shown: bool,
+) -> list[Layer]:
+    """Return the units taken in: inside in the tint of their area; cut by a share that matters."""
+    held = has_shape(shapes)
+    nearly = units["share"].to_numpy(np.float64) > 1 - _CUT_MATTERS
+    cut = units["status"].eq("straddling").to_numpy(dtype=bool) & ~nearly & held
+    inside = units["status"].isin(("inside", "straddling")).to_numpy(dtype=bool) & ~cut & held
+    made = _layer("inside", shapes[inside], cards.unit_cards(units[inside], labels), shown=shown)
+    used, member = np.unique(tint[inside], return_inverse=True)
+    if len(used) > 1:
+        kinds = [replace(STYLES["inside"], fill=TINTS[k], opacity=_TINTED) for k in used]
+        said = [say("maps.tints"), *[""] * (len(used) - 1)]
+        classes = tuple(zip(kinds, said, strict=True))
+        made = [replace(layer, classes=classes, member=member) for layer in made]
+    said_of_cut = cards.unit_cards(units[cut], labels)
+    return made + _layer("straddling", shapes[cut], said_of_cut, shown=shown)
 
 
 def _pieces(
@@ -454,8 +492,14 @@ def _legend(layers: list[Layer]) -> list[tuple[Style, str]]:
     """Return one entry a layer, or one a class where a layer has classes."""
     made: list[tuple[Style, str]] = []
     for layer in layers:
-        made += layer.classes or [(layer.style, layer.title)]
+        told = [(style, meaning) for style, meaning in layer.classes if meaning]
+        made += told or [(layer.style, layer.title)]
     return made
+
+
+def _level_name(unit: str) -> str:
+    """Return what units of a level are called, in the language in force."""
+    return say("maps.levels_mixed") if unit == "mixed" else geography.level(unit).name
 
 
 def _fit(boundaries: Boundaries) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ __all__ = [
     "indicators",
     "read_census_rows",
     "row_ids",
+    "services_since",
     "shipped_dictionary",
 ]
 
@@ -153,11 +154,15 @@ class Dictionary:
         return code in self.frame.index
 
     def __getitem__(self, code: str) -> pd.Series:
-        return self.frame.loc[code]
+        return self._by_code[code]
+
+    @cached_property
+    def _by_code(self) -> dict[str, pd.Series]:
+        return {str(code): row for code, row in self.frame.iterrows()}
 
     def name(self, code: str) -> str:
         """Return the name of an indicator in the language in force."""
-        return str(self.frame.loc[code, f"name_{language()}"])
+        return str(self._by_code[code][f"name_{language()}"])
 
     def compare(self, code: str, first: str | int, second: str | int) -> tuple[str, str, str]:
         """Return the verdict on two censuses and its reason in English and French.
@@ -168,6 +173,17 @@ class Dictionary:
         one, other = sorted((str(first), str(second)))
         if one == other:
             return "yes", "", ""
+        # asked of every number of every page
+        pair = (code, one, other)
+        if pair not in self._compared:
+            self._compared[pair] = self._compare(*pair)
+        return self._compared[pair]
+
+    @cached_property
+    def _compared(self) -> dict[tuple[str, str, str], tuple[str, str, str]]:
+        return {}
+
+    def _compare(self, code: str, one: str, other: str) -> tuple[str, str, str]:
         rows = self.comparability
         rows = rows[rows["code"].isin([code, "*"])]
         direct = rows[rows["from_census"].eq(one) & rows["to_census"].eq(other)]
@@ -339,6 +355,13 @@ def shipped_dictionary() -> Dictionary:
 def _table(name: str, columns: Iterable[str]) -> pd.DataFrame:
     with (resources.files("lipgeo.portal") / name).open("r", encoding="utf-8") as stream:
         return pd.read_csv(stream, dtype=str, keep_default_na=False)[list(columns)]
+
+
+@cache
+def services_since() -> int:
+    """Return the first admission year whose settlement services are all on record."""
+    frame = _table("imdb.csv", ("fact", "year"))
+    return int(frame.set_index("fact").loc["services_since", "year"])
 
 
 @cache

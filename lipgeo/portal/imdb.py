@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lipgeo.portal.dictionary import services_since
 from lipgeo.portal.observations import NUMBERS, make_observations
 
-__all__ = ["SERVICES_SINCE", "edition_of", "served_share"]
+__all__ = ["edition_of", "served_share"]
 
-#: first admission year whose settlement services are all on record
-SERVICES_SINCE = 2013
 SERVICES = "imdb_services_any"
 _SERVED = re.compile(
     r"[^:;]*(?:services?|établissement)[^:;]*: [^;]*(?:any time|tout moment|quelconque)[^;]*",
@@ -86,7 +85,7 @@ def served_share(
         share = np.where(bottom > 0, 100 * top / bottom, np.nan)
     symbol = both["symbol"].where(both["symbol"].ne(""), both["symbol_all"]).to_numpy(dtype=object)
     symbol = np.where((symbol == "") & (bottom == 0), "...", symbol)
-    early = pd.to_numeric(both["period_from"], errors="coerce").lt(SERVICES_SINCE).to_numpy()
+    early = pd.to_numeric(both["period_from"], errors="coerce").lt(services_since()).to_numpy()
     places = zip(both["area_id"], both["definition"], strict=True)
     outside = np.array([provinces.get(place, "") in _QUEBEC for place in places], dtype=bool)
     symbol = np.where(outside, "...", np.where(early, "not_comparable", symbol))

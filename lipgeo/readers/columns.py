@@ -14,10 +14,9 @@ from pathlib import Path
 import pandas as pd
 
 from lipgeo import geography
-from lipgeo.census.data import COUNTS
 from lipgeo.errors import InputError, TableError
 from lipgeo.geography.hierarchy import fold
-from lipgeo.readers.statcan.columns import Column, recognise
+from lipgeo.readers.statcan.columns import SAMPLE, Column, counts_in, has_sign
 from lipgeo.report import Finding, finding
 from lipgeo.tables.variables import PERCENT, known_variables
 
@@ -26,7 +25,6 @@ __all__ = [
     "Places",
     "are_coded",
     "find_places",
-    "has_sign",
     "known_units",
     "name_columns",
     "only_level",
@@ -41,9 +39,6 @@ _ONE_SEX = re.compile(
     r"[\s,]*[-–]\s*(male|female|men|women|men\+|women\+|hommes\+?|femmes\+?)\s*$", re.IGNORECASE
 )
 _TOTAL = re.compile(r"^\s*total\s*[-–]\s*", re.IGNORECASE)
-_SAMPLE = re.compile(
-    r"\s*[-–]\s*\d+\s*%\s*(sample\s+)?data\s*$|(?:\s*\[\d+\]|\s*\(\d{1,3}\))+\s*$", re.IGNORECASE
-)
 #: other words for what every file has
 _ALIASES = {
     "areasqkm": "land_km2",
@@ -58,12 +53,6 @@ _ALIASES = {
     "occupieddwellings": "households",
     "menages": "households",
 }
-#: what says that numbers are no counts
-_SIGN = re.compile(
-    r"%|‰|±|\+\s*/\s*-|\$|\b(per ?cent(age)?|pour ?cent(age)?|proportion|rate|taux)\b"
-    r"|\bmargin of error\b|\bmarge d.erreur\b",
-    re.IGNORECASE,
-)
 _YEAR = re.compile(r"^(pop)(20\d\d)$")
 
 
@@ -155,26 +144,13 @@ def name_columns(
 
 def _count_of(column: str) -> Column | None:
     """Return what a header of attribute files says, where it is a count of units of a level."""
-    found = next(iter(recognise([column])), None)
-    known = found is not None and found.level and found.role in (*COUNTS, "land_km2")
-    return found if known else None
-
-
-def has_sign(column: str) -> bool:
-    """Whether a header says that its numbers are no counts: percent, per mille, error, dollars.
-
-    Examples
-    --------
-    >>> from lipgeo.readers.columns import has_sign
-    >>> has_sign("% Immigrants"), has_sign("Immigrants (+/-)"), has_sign("Immigrants - 25% data")
-    (True, True, False)
-    """
-    return bool(_SIGN.search(_SAMPLE.sub("", column)))
+    found = next(iter(counts_in([column])), None)
+    return found if found is not None and found.level else None
 
 
 def _key(column: str) -> str:
-    bare = _SAMPLE.sub("", _EVERYBODY.sub("", _VECTOR.sub("", column)))
-    return _YEAR.sub(r"\1", fold(_SAMPLE.sub("", _TOTAL.sub("", bare))))
+    bare = SAMPLE.sub("", _EVERYBODY.sub("", _VECTOR.sub("", column)))
+    return _YEAR.sub(r"\1", fold(SAMPLE.sub("", _TOTAL.sub("", bare))))
 
 
 def _words(vintage: int | None) -> dict[str, set[str]]:

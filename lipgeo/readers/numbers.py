@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet
 
 from lipgeo.errors import FileError, TableError, require_path, tell_damage
-from lipgeo.files import unguard_csv
+from lipgeo.files import read_sealed_parquet, unguard_csv
 from lipgeo.readers.vector_files import Dataset, read_vector
 from lipgeo.readers.workbooks import open_workbook
 from lipgeo.tables.estimates import COLUMNS
@@ -125,7 +124,7 @@ def _typed(given: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    return pyarrow.parquet.ParquetFile(path).read().to_pandas(), []
+    return read_sealed_parquet(path)[0].to_pandas(), []
 
 
 def _text(path: Path) -> tuple[pd.DataFrame, list[str]]:

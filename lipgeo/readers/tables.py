@@ -228,7 +228,7 @@ def read_table(
         notes += turned
     frame, composed, found = _whole_ids(frame, id, vintage, path.name)
     notes += found
-    frame, percents = _without_signs(frame)
+    percents = _signed_columns(frame)
     places = find_places(frame, path, id=id, level=level, vintage=vintage)
     kept = only_level(places.ids, places.level)
     frame = frame[kept]
@@ -344,18 +344,16 @@ def _other_levels(kept: pd.Series, places: Places, path: Path) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _without_signs(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return a table whose columns of "20 %" are numbers, and the names of these columns."""
-    percents = []
-    for name in frame.columns:
-        cells = frame[name]
-        if pd.api.types.is_numeric_dtype(cells.dtype) or not len(cells.dropna()):
-            continue
-        text = cells.astype("string").str.strip()
-        if text.dropna().str.fullmatch(r"[-+]?\d[\d.,\s]*\s*%").all():
-            percents.append(name)
-            frame = frame.assign(**{name: text.str.removesuffix("%").str.strip()})
-    return frame, percents
+def _signed_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the columns with cells of percent or dollars ("20 %", "$20"): they are no counts."""
+    texts = frame.loc[:, [not pd.api.types.is_numeric_dtype(one) for one in frame.dtypes]]
+    if texts.empty:
+        return []
+    # most cells repeat: what is distinct is looked at once
+    codes, kinds = pd.factorize(texts.to_numpy(dtype=object, na_value=None).ravel())
+    found = pd.Series([*kinds, ""], dtype="string").str.contains(r"\d[^%$]*[%$]|[%$][^%$]*\d")
+    signed = found.to_numpy(dtype=bool)[codes].reshape(texts.shape).any(axis=0)
+    return [str(name) for name in texts.columns[signed]]
 
 
 def _implausible(numbers: pd.DataFrame, vintage: int | None, name: str) -> list[Finding]:

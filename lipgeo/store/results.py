@@ -7,7 +7,6 @@ rows, the rest in its schema. Estimates are a workbook for people, CSV files, or
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from lipgeo.files import (
     CsvStyle,
     FolderFormat,
     Sheet,
+    as_numbers,
     changed_files,
     file_entries,
     file_in_one_step,
@@ -33,11 +33,14 @@ from lipgeo.files import (
     folder_in_one_step,
     json_text,
     read_manifest,
+    read_sealed_parquet,
     require_free,
     require_free_file,
     unguard_csv,
+    whole_counts,
     write_csv,
     write_manifest,
+    write_sealed_parquet,
     write_workbook,
 )
 from lipgeo.report import CheckReport
@@ -116,7 +119,8 @@ def write_estimates(
     results = _name_areas(estimates.frame, names)
     if target.suffix.lower() == ".parquet":
         with file_in_one_step(target) as temporary:
-            results.to_parquet(temporary, index=False, write_page_checksum=True)
+            table = pa.Table.from_pandas(results, preserve_index=False)
+            write_sealed_parquet(table, temporary, {"kind": "lipgeo estimates"})
         return [target]
     if target.suffix.lower() == ".gpkg":
         _write_shapes(estimates, target, names, shapes)
@@ -199,10 +203,11 @@ def _write_shapes(
     basis = estimates.frame.drop_duplicates("area_id").set_index("area_id")["basis"]
     frame["basis"] = basis.loc[ids].to_numpy()
     parts = {"": "value", "_likely_lower": "likely_lower", "_likely_upper": "likely_upper"}
-    for ending, column in parts.items():
-        wide = estimates.wide(column).loc[ids]
-        for name in wide.columns:
-            frame[f"{name}{ending}"] = wide[name].to_numpy(np.float64)
+    numbers = [
+        estimates.wide(column).loc[ids].astype(np.float64).add_suffix(ending)
+        for ending, column in parts.items()
+    ]
+    frame = pd.concat([frame, *(wide.reset_index(drop=True) for wide in numbers)], axis=1)
     layer = gpd.GeoDataFrame(frame, geometry=held.to_numpy(), crs=held.crs)
     with file_in_one_step(target) as temporary:
         # GDAL goes by the ending
@@ -254,7 +259,17 @@ def _variables(estimates: Estimates) -> pd.DataFrame:
         }
         for one in estimates.variables.values()
     ]
-    return pd.DataFrame(rows).join(estimates.error_model, on="variable")
+    table = pd.DataFrame(rows).join(estimates.error_model, on="variable")
+    origin = [
+        say("store.range_learned", splits=int(splits), targets=int(targets))
+        if splits > 0
+        else say("store.range_borrowed")
+        for splits, targets in zip(
+            table["splits"].fillna(0), table["targets"].fillna(0), strict=True
+        )
+    ]
+    table.insert(table.columns.get_loc("phi"), "likely_range_is", origin)
+    return table
 
 
 def _flags() -> pd.DataFrame:
@@ -266,9 +281,6 @@ def _flags() -> pd.DataFrame:
 #: of the layout of the file, raised when an older lipgeo could not read it
 VERSION = 2
 _PARTS = ("overlaps", "quality", "sources")
-_KIND = "lipgeo crosswalk"
-_NO_SUM = "0" * 64
-_SUM_MARK = b'"own_sha256": "'
 
 
 def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = False) -> None:
@@ -293,8 +305,7 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
 
     Notes
     -----
-    The file holds the SHA-256 of its own bytes with 64 zeros in the place of that sum
-    (``own_sha256``, the last key under ``lipgeo``), as manifests do.
+    The file holds a sum of itself, as manifests do (:mod:`lipgeo.sealing`).
     """
     require_free_file(require_path(path), replace=replace)
     remainder, sources = crosswalk.remainder, crosswalk.sources
@@ -306,6 +317,7 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
         "sources": sources.assign(remainder=rest.to_numpy(np.float64)),
     }
     document = {
+        "kind": "lipgeo crosswalk",
         "version": VERSION,
         "meta": dict(crosswalk.meta),
         "report": crosswalk.report.to_records(),
@@ -315,36 +327,9 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
         document["coarse"] = _pack_frame(pd.DataFrame({"share": crosswalk.coarse}))
     if crosswalk.trials is not None:
         document["trials"] = _pack_frame(crosswalk.trials)
-    document |= {"kind": _KIND, "own_sha256": _NO_SUM}  # the sum last: it is looked for from behind
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
-    schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
     with file_in_one_step(path) as temporary:
-        pq.write_table(
-            table.replace_schema_metadata(schema),
-            temporary,
-            compression="zstd",
-            write_page_checksum=True,
-        )
-        raw = temporary.read_bytes()
-        with temporary.open("r+b") as file:
-            file.seek(_sum_place(raw))
-            file.write(hashlib.sha256(raw).hexdigest().encode())
-
-
-def _sum_place(raw: bytes) -> int:
-    """Return where a file holds the sum of itself, -1 where it holds none."""
-    at = raw.rfind(_SUM_MARK)
-    return at if at < 0 else at + len(_SUM_MARK)
-
-
-def _is_as_written(raw: bytes) -> bool:
-    """Whether the sum that a file holds of itself fits."""
-    at = _sum_place(raw)
-    end = at + len(_NO_SUM)
-    digest = hashlib.sha256(raw[:at])
-    digest.update(_NO_SUM.encode())
-    digest.update(memoryview(raw)[end:])
-    return at >= 0 and raw[at:end] == digest.hexdigest().encode()
+        write_sealed_parquet(table, temporary, document, compression="zstd")
 
 
 def read_crosswalk(path: str | Path) -> Crosswalk:
@@ -359,18 +344,11 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     if not place.is_file():
         raise FileError("store.crosswalk.missing", path=place)
     with tell_damage(FileError, "store.not_one", path=place):
-        raw = place.read_bytes()
-        # Arrow's own copy of the schema stands in the file too: the footer is what is summed
-        footer = pq.read_metadata(pa.BufferReader(raw)).metadata or {}
-        document: dict[str, Any] = json.loads(footer[b"lipgeo"])
+        table, document = read_sealed_parquet(place)
         version = int(document["version"])
-    # one from before files had a sum of themselves says neither its kind nor a sum
-    if (_sum_place(raw) >= 0 or "kind" in document) and not _is_as_written(raw):
-        raise FileError("store.crosswalk.changed", path=place)
     if version > VERSION:
         raise FileError("store.crosswalk.newer", path=place, found=version, known=VERSION)
     with tell_damage(FileError, "store.not_one", path=place):
-        table = pq.read_table(pa.BufferReader(raw), page_checksum_verification=True)
         parts = {name: _unpack_frame(text) for name, text in document["parts"].items()}
         if version > 1:
             rest = parts["sources"].pop("remainder")
@@ -445,7 +423,13 @@ _FILES = (
 
 
 def _write_geo(frame: gpd.GeoDataFrame, path: Path) -> None:
-    frame.to_parquet(path, index=False, schema_version="1.1.0", write_covering_bbox=True)
+    whole_counts(frame).to_parquet(
+        path, index=False, schema_version="1.1.0", write_covering_bbox=True
+    )
+
+
+def _read_geo(path: Path) -> gpd.GeoDataFrame:
+    return as_numbers(gpd.read_parquet(path))
 
 
 def write_build(
@@ -502,7 +486,7 @@ def write_build(
         write_crosswalk(boundaries.membership, made / "membership.parquet")
         _write_geo(boundaries.shapes, made / "shapes.parquet")
         _write_geo(boundaries.context, made / "context.parquet")
-        boundaries.land.to_parquet(made / "land.parquet", index=False)
+        whole_counts(boundaries.land).to_parquet(made / "land.parquet", index=False)
         drawn = given.frame.assign(as_drawn=given.as_drawn.reindex(given.frame.index).to_wkb())
         _write_geo(drawn.reset_index(), made / "service_areas.parquet")
         given.units.to_parquet(made / "service_area_units.parquet", index=False)
@@ -561,17 +545,17 @@ def read_build(folder: str | Path) -> Boundaries:
         )
     with tell_damage(FileError, "store.build.damaged", folder=place):
         checks = json.loads((place / "checks.json").read_text(encoding="utf-8"))
-        shapes = gpd.read_parquet(place / "shapes.parquet")
+        shapes = _read_geo(place / "shapes.parquet")
         return Boundaries(
-            areas=gpd.read_parquet(place / "areas.parquet"),
+            areas=_read_geo(place / "areas.parquet"),
             units=_units_of(shapes),
             cover=_read_csv(place / "cover.csv", manifest["csv"]),
             crosswalk=read_crosswalk(place / "crosswalk.parquet"),
             membership=read_crosswalk(place / "membership.parquet"),
             service_areas=_service_areas(place, manifest, checks),
             shapes=shapes,
-            context=gpd.read_parquet(place / "context.parquet"),
-            land=pq.read_table(place / "land.parquet").to_pandas(),
+            context=_read_geo(place / "context.parquet"),
+            land=as_numbers(pq.read_table(place / "land.parquet").to_pandas()),
             meta=manifest["parameters"],
             report=CheckReport.from_records(checks["findings"]),
         )

@@ -31,6 +31,7 @@ from lipgeo.files import (
     write_manifest,
 )
 from lipgeo.geography.dguids import dguids
+from lipgeo.geography.hierarchy import vintages
 from lipgeo.maps.preview import preview
 from lipgeo.order.package import write_order
 from lipgeo.portal.book import BOOK, add_rows
@@ -53,7 +54,6 @@ __all__ = ["DEMO", "run_demo"]
 DEMO = FolderFormat("demo", 1, FileError, "files.no_manifest")
 
 _BLOCKS = 4_000
-_BEFORE = 2016
 _VARIABLES = (
     *("population", "immigrants_pct", "recent_immigrants_pct", "non_permanent_residents_pct"),
     *("neither_language_pct", "low_income_prevalence", "median_income"),
@@ -189,8 +189,17 @@ class _Region:
 
 def _make_region() -> _Region:
     newest = synthetic.census(_BLOCKS, region=True)
-    older = synthetic.census(_BLOCKS, vintage=_BEFORE, region=True)
+    before = [year for year in vintages() if year < newest.vintage][-1]
+    older = synthetic.census(_BLOCKS, vintage=before, region=True)
     return _Region(newest, older, synthetic.people(newest), synthetic.people(older))
+
+
+def _write_table(region: _Region, path: Path) -> None:
+    """Write a table of dissemination areas as a spreadsheet would: DGUIDs say what its rows are."""
+    made = synthetic.table(region.newest, "DA", people=region.people)
+    cells = made.frame.convert_dtypes().astype(object).where(made.symbols == "", made.symbols)
+    codes = dguids("DA", pd.Series(cells.index), made.vintage)
+    cells.set_index(pd.Index(codes, name="DGUID")).to_csv(path)
 
 
 def _as_published(made: MadeTable) -> CensusTable:
@@ -294,11 +303,3 @@ def _write_facts(portal: Portal, area: str, folder: Path, census: Census) -> Non
         for lang in LANGUAGES:
             path = folder / f"{area}-{lang}.{ending}"
             write_facts(portal, area, path, lang=lang, census=census)
-
-
-def _write_table(region: _Region, path: Path) -> None:
-    """Write a table of dissemination areas as a spreadsheet would: DGUIDs say what its rows are."""
-    made = synthetic.table(region.newest, "DA", people=region.people)
-    cells = made.frame.convert_dtypes().astype(object).where(made.symbols == "", made.symbols)
-    codes = dguids("DA", pd.Series(cells.index), region.newest.vintage)
-    cells.set_index(pd.Index(codes, name="DGUID")).to_csv(path)

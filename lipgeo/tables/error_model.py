@@ -54,6 +54,8 @@ POINTS = (2.0, 2.3)
 BY_AREA = (2.0, 3.1)
 #: of ratios, and by area
 WIDTH = SURFACE[1]
+#: people are asked by household, and most live in one of three or more
+_HOUSEHOLD = 3.0
 #: how many observed splits the borrowed values count for
 _WORTH = 10.0
 #: how many observed splits it takes to part clumps from uneven density
@@ -111,15 +113,15 @@ def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
     dense = _is_dense(pairs)
     alone = pairs.crosswalk.coarse is None and not pairs.by_atoms and not tried
     borrowed, widest = DENSITY if dense and not alone else SURFACE
-    more, least = 1.0, 0.0
+    more, least, by_area = 1.0, 0.0, 1.0
     if pairs.by_area and not tried:
-        more, least = BY_AREA
+        by_area, least = BY_AREA
     elif alone and dense:
         more, least = ALONE
     elif pairs.crosswalk.meta.get("blocks") == "points":
         more, least = POINTS
-    first = np.where(ratio, RATIO[0], borrowed[0])
-    second = np.where(ratio, RATIO[1], borrowed[1])
+    first = np.where(ratio, RATIO[0], borrowed[0]) * by_area
+    second = np.where(ratio, RATIO[1], borrowed[1]) * by_area
     scale = np.where(ratio, variance, 1.0)
     width = np.full(count, max(widest, least))
     splits = np.zeros(count, dtype=np.int64)
@@ -140,16 +142,7 @@ def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
         # what it did miss beside that: both terms are multiplied until they agree
         miss = np.divide(found.miss**2, expected, out=np.zeros_like(expected), where=usable)
         if tried:
-            # neighbours may be split the wrong way altogether: all splits are weighed together
-            lost = np.where(usable, found.miss**2, 0.0).sum(axis=0)
-            hoped = np.where(usable, expected, 0.0).sum(axis=0)
-            usual_one = np.divide(hoped, splits, out=np.zeros(count), where=splits > 0)
-            u = v = np.divide(
-                lost + _WORTH * usual_one,
-                hoped + _WORTH * usual_one,
-                out=np.ones(count),
-                where=hoped > 0,
-            )
+            u = v = _one_factor(np.where(usable, found.miss**2, 0), np.where(usable, expected, 0))
         else:
             u, v = _fit(np.where(usable, part, 0), np.where(usable, 1 - part, 0), miss)
         phi, tau2 = phi * u, tau2 * v
@@ -158,6 +151,9 @@ def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
             found = _in_runs(found)
         learned, targets = _widths(found, phi * scale, tau2 * scale)
         width = np.where(targets > 0, np.maximum(learned, least), width)
+        if "calibration" in pairs.crosswalk.meta:
+            base = DENSITY[0] if dense else SURFACE[0]
+            phi, tau2 = _beside_what_was_met(sums, found, family.held, (phi, tau2), width, base)
     if alone and dense:  # nothing one level up is like them
         width = np.full(count, least)
     return Spread(
@@ -168,6 +164,71 @@ def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
         splits=splits,
         targets=targets,
     )
+
+
+def _one_factor(missed: Floats, expected: Floats) -> Floats:
+    """Return what the borrowed values are to be multiplied with, all splits weighed together.
+
+    Neighbours may be split the wrong way altogether: taken one by one such a split would decide.
+    """
+    splits = (expected > 0).sum(axis=0)
+    hoped = expected.sum(axis=0)
+    usual = np.divide(hoped, splits, out=np.zeros(len(hoped)), where=splits > 0)
+    top, bottom = missed.sum(axis=0) + _WORTH * usual, hoped + _WORTH * usual
+    return np.asarray(np.divide(top, bottom, out=np.ones(len(hoped)), where=hoped > 0))
+
+
+def _beside_what_was_met(  # noqa: PLR0917
+    sums: TableSums,
+    found: _Misses,
+    held: Floats,
+    learned: tuple[Floats, Floats],
+    width: Floats,
+    base: tuple[float, float],
+) -> tuple[Floats, Floats]:
+    """Add what calibrated shares miss though parents do not show it: phi and tau2 of counts.
+
+    ``base`` is the model of what was met, before it was.
+    """
+    phi, tau2 = learned
+    # in standard errors of a normal range, as the width will multiply them
+    normal = np.divide(NORMAL, width, out=np.ones(len(width)), where=width > 0) ** 2
+    normal = np.where(sums.ratio, 0.0, normal)
+    vary, rate = _rates_of_parents(found, held)
+    phi = phi + base[0] * vary * rate * normal
+    tau2 = tau2 + base[1] * vary * normal
+    return np.maximum(phi, _split_of_sample(sums) * normal), tau2
+
+
+def _rates_of_parents(found: _Misses, held: Floats) -> tuple[Floats, Floats]:
+    """Return the variance of a variable per what was met, over the mean's square, and the mean.
+
+    An area that is given what it holds of people may be given those of the wrong units: of a
+    variable that is much the same everywhere nothing is missed thereby, of others as much as they
+    vary.
+    """
+    use = found.usable & (held > 0)[:, None]
+    weight = np.where(use, (found.doubt * held)[:, None], 0.0)
+    each = np.divide(
+        found.size, held[:, None], out=np.zeros_like(found.size), where=(held > 0)[:, None]
+    )
+    total = weight.sum(axis=0)
+    nothing = np.zeros(len(total))
+    mean = np.divide((weight * each).sum(axis=0), total, out=nothing.copy(), where=total > 0)
+    spread = (weight * (each - mean) ** 2).sum(axis=0)
+    return np.divide(spread, total * mean**2, out=nothing, where=total * mean > 0), mean
+
+
+def _split_of_sample(sums: TableSums) -> Floats:
+    """Return the least variance, per what a cut unit holds, of how its sample falls on two sides.
+
+    Those asked fall on either side as they live, each standing for ``1 + sampling`` others; people
+    are asked by household. Tracts do not show it of numbers that are adjusted to what was counted
+    in each of their units.
+    """
+    people = np.array([one.ceiling == "population" for one in sums.variables])
+    each = np.where(people, _HOUSEHOLD, 1.0)
+    return np.asarray(np.where(sums.sampling > 0, (1 + sums.sampling) * each, 0.0))
 
 
 def _is_dense(pairs: Pairs) -> bool:

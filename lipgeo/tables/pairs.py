@@ -218,8 +218,8 @@ class Family:
         Share of the parent in the target, taken as a unit's is; one a split.
     doubt
         How open the split is; 0 where it does not straddle.
-    peopled
-        Whether the parent holds anything; one a split.
+    held
+        What the parent holds of what it was split by; one a split.
     tried
         Whether parents are neighbours joined across outlines, and not what units are part of.
     """
@@ -231,8 +231,13 @@ class Family:
     target: npt.NDArray[np.int64]
     share: Floats
     doubt: Floats
-    peopled: npt.NDArray[np.bool_]
+    held: Floats
     tried: bool
+
+    @property
+    def peopled(self) -> npt.NDArray[np.bool_]:
+        """Whether the parent holds anything; one a split."""
+        return np.asarray(self.held > 0)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -311,7 +316,7 @@ class Family:
             target=target,
             share=share,
             doubt=np.where(straddling, openness(share, surface), 0.0),
-            peopled=total > 0,
+            held=total,
             tried=False,
         )
 
@@ -358,6 +363,6 @@ class Family:
             ),
             share=share,
             doubt=openness(share, surface),
-            peopled=total > 0,
+            held=total,
             tried=True,
         )

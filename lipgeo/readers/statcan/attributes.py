@@ -20,7 +20,7 @@ from lipgeo.arrays import Flags
 from lipgeo.errors import CensusError, IdError, InputError, LipgeoError
 from lipgeo.geography.dguids import level_of
 from lipgeo.readers.components import compose_ids, composing_columns
-from lipgeo.readers.statcan.columns import Column, facts, recognise
+from lipgeo.readers.statcan.columns import Column, counts_in, facts, has_sign, recognise
 from lipgeo.readers.statcan.raw import Raw, raw_of_frame, read_raw
 from lipgeo.readers.text import to_numbers
 from lipgeo.report import CheckReport, Faults, Finding, Severity, finding, notes_of
@@ -653,13 +653,25 @@ def _table(
     raw: Raw, name: str, said: int | None, level: str | None, mapping: Mapping[str, str] | None
 ) -> AttributeTable:
     raw = _with_whole_ids(raw, said)
-    columns = recognise(raw.columns, mapping, raw.name)
+    counts = [one for one in counts_in(raw.columns) if one.name not in (mapping or {}).values()]
+    signed = [one.name for one in counts if has_sign(one.name)]
+    columns = recognise(raw.columns, mapping, raw.name, leave=signed)
     if not columns:
         raise CensusError(
             "readers.attributes.no_census_column", name=raw.name, columns=list(raw.columns)
         )
-    vintage = _vintage(raw, columns, name, said)
+    plain = [one for one in counts if one.name not in signed]
+    vintage = _vintage(raw, [*columns, *plain], name, said)
+    others = [one.name for one in plain if one.vintage not in (None, vintage)]
+    if others:
+        columns = recognise(raw.columns, mapping, raw.name, leave=[*signed, *others])
     reading = Reading(raw, columns, name, vintage)
+    if signed:
+        reading.notes.append(finding("readers.no_counts", "warning", raw.name, columns=signed))
+    if others:
+        reading.notes.append(
+            finding("readers.other_years", "note", raw.name, columns=others, vintage=vintage)
+        )
     if reading.text.empty:
         raise CensusError("readers.attributes.no_rows", name=raw.name)
     code = find_level(reading, None if level is None else geography.level(level).code)
@@ -761,9 +773,11 @@ def _vintage(raw: Raw, columns: Iterable[Column], name: str, said: int | None) -
         if not published and stem[1:4] != "fed":
             _refuse_between(raw.name, 2000 + int(match.group(1)))
         named = named or published
-    elif not named:
+    else:
         years = {int(text) for text in re.findall(r"(?<!\d)20\d\d(?!\d)", stem)}
-        named = years & set(geography.vintages())
+        by_name = years & set(geography.vintages())
+        # a table of one census often has the people of the one before
+        named = named if named & by_name else named | by_name
     found = [str(year) for year in sorted(named)]
     if said is not None and named and said not in named:
         raise CensusError(

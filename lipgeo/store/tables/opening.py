@@ -164,8 +164,15 @@ def open_table(
             raise StoreError("store.tables.replaced", name=folder.name)
         whole.require(folder, _parts(folder, manifest, code))
 
+    try:
+        cells = _cells(backend, [path.resolve() for path in parts])
+    except Exception:
+        # engines look at the footers: is it a damaged one that this one stumbled over?
+        whole.require(folder, parts)
+        raise
+
     return LongTable(
-        _cells(backend, [path.resolve() for path in parts]),
+        cells,
         units=units,
         columns=columns,
         variables=_variables(columns, manifest["vintage"]),
