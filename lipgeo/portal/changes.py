@@ -18,7 +18,7 @@ from lipgeo.words import say
 if TYPE_CHECKING:
     from lipgeo.portal.portal import Audience, Portal
 
-__all__ = ["CHANGE_COLUMNS", "last_two", "page_changes"]
+__all__ = ["CHANGE_COLUMNS", "last_two", "page_changes", "states_between", "tell_changes"]
 
 #: what makes two rows of two states the same line of a page, whatever its dollars
 _LINE = list(QUANTITY[:-1])
@@ -68,8 +68,34 @@ def page_changes(
         dollars, release, source, bounds and flags ``old_`` and ``new_``; ``why``: a sentence in
         the language in force.
     """
-    states = [shown(portal.view(audience, release=one)[0]) for one in (old, new)]
-    before, after = _lines(*states)
+    return tell_changes(portal, *states_between(portal, old, new, audience=audience))
+
+
+def states_between(
+    portal: Portal, old: str, new: str, *, audience: Audience = "public"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what an audience saw and sees, one number of each quantity: the same in any language.
+
+    Parameters
+    ----------
+    portal, old, new, audience
+        As for :func:`page_changes`.
+    """
+    old_state, new_state = (shown(portal.view(audience, release=one)[0]) for one in (old, new))
+    return old_state, new_state
+
+
+def tell_changes(portal: Portal, old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Return what moved between two states, and why in the language in force.
+
+    Parameters
+    ----------
+    portal
+        The portal.
+    old, new
+        As :func:`states_between`; what comes back is as for :func:`page_changes`.
+    """
+    before, after = _lines(old, new)
     both = before.merge(after, on=[*_LINE, "_dollars"], how="outer", indicator=True)
     same = both["_merge"].eq("both")
     for name in ("value", "lower", "upper", "likely_lower", "likely_upper"):

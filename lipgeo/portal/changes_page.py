@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lipgeo.portal.blocks import form_of, period_text, range_text, subject_text, value_text
-from lipgeo.portal.changes import page_changes
+from lipgeo.portal.changes import tell_changes
 from lipgeo.words import say
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def changes_parts(state: SiteState, areas: list[tuple[str, str, pd.Series]]) -> 
     between = changes_of(state)
     if between is None:
         return {"texts": [say("dashboard.changes_first")]}
-    moved = page_changes(state.portal, *between, audience=state.audience)
+    moved = tell_changes(state.portal, *state.states(*between))
     texts = [say("dashboard.changes_between", old=between[0], new=between[1])]
     if moved.empty:
         return {"texts": [*texts, say("dashboard.changes_none")]}

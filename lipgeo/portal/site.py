@@ -28,6 +28,7 @@ from lipgeo.files import (
 from lipgeo.portal.areas import UNCONFIRMED
 from lipgeo.portal.blocks import AreaBlocks, Material, area_blocks, area_name, slug_of, topic_name
 from lipgeo.portal.certainty import without_middles
+from lipgeo.portal.changes import states_between
 from lipgeo.portal.charts import draw_chart
 from lipgeo.portal.coming import add_expected
 from lipgeo.portal.dashboard import DATA, write_dashboard
@@ -83,6 +84,7 @@ class SiteState:
     audience: Audience
     census: Census | None
     compared: dict[tuple[str, str, str], tuple[str, str, str]] = field(default_factory=dict)
+    _states: dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame]] = field(default_factory=dict)
 
     @cached_property
     def consortia(self) -> Mapping[str, str]:
@@ -114,6 +116,13 @@ class SiteState:
     def title(self) -> str:
         """The name of the portal."""
         return self.setting("title") or say("site.title")
+
+    def states(self, old: str, new: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return what the audience saw at two releases; looked at once for both languages."""
+        if (old, new) not in self._states:
+            found = states_between(self.portal, old, new, audience=self.audience)
+            self._states[old, new] = found
+        return self._states[old, new]
 
     def material(self) -> Material:
         """Return what the blocks of all areas are made from, in the language in force."""
