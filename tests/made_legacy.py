@@ -86,5 +86,12 @@ def sign_mapping(path: Path, licence: str = "ours") -> Path:
         ("confirmed_by", "A. Analyst"), ("confirmed_on", "2026-11-30"), ("licence", licence),
     ):  # fmt: skip
         confirm.cell(2, heads[name]).value = value
+    areas = book["areas"]
+    heads = {cell.value: cell.column for cell in areas[1]}
+    for row in range(2, areas.max_row + 1):
+        id = areas.cell(row, heads["area_id"])
+        choices = str(areas.cell(row, heads["note"]).value or "")
+        if f"{id.value}@city" in choices:  # its note says that there are several definitions
+            id.value = f"{id.value}@city"
     book.save(path)
     return path

@@ -225,7 +225,7 @@ def test_pictures_are_there_and_small():
         for name in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
     }
     assert len(shown) >= 5
-    assert [path for path in shown if not 5_000 < path.stat().st_size < 200_000] == []
+    assert [path for path in shown if not 2_000 < path.stat().st_size < 200_000] == []
 
 
 @pytest.mark.parametrize("page", TWINS, ids=_name)

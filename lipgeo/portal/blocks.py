@@ -767,7 +767,10 @@ def _topics(material: Material, area: Any, columns: Columns, *, missing: str) ->
             remark = _remark(material, area, own, newer.get(key[:4])) if own else ""
             if own:
                 newer[key[:4]] = own
-            cells = [one.cell(key, entry) or Cell(missing) for _, one in columns]
+            cells = [
+                one.cell(key, entry) or Cell(missing if at == 0 else say("site.no_number"))
+                for at, (_, one) in enumerate(columns)
+            ]
             subject = subject_text(row, entry.name)
             lines.append(
                 Line(subject, entry.universe, period_text(row), remark, cells, key[0],
@@ -826,14 +829,15 @@ def _chart(material: Material, keys: Iterable[Key], columns: Columns) -> Chart |
         if entry.rule != "percent" or not whole or key[:4] in groups:
             continue
         rows = [(place, one.held[key][0]) for place, one in columns if key in one.held]
-        bars = [bar for place, row in rows if (bar := _bar(place, row, entry)) is not None]
-        if bars and bars[0].place == columns[0][0]:
-            label = say("site.chart_label", name=entry.name, period=period_text(rows[0][1]))
-            groups[key[:4]] = BarGroup(label, bars)
+        if key not in columns[0][1].held or (own := _bar(rows[0][1], entry)) is None:
+            continue
+        beside = [bar for place, row in rows[1:] if (bar := _bar(row, entry, place)) is not None]
+        label = say("site.chart_label", name=entry.name, period=period_text(rows[0][1]))
+        groups[key[:4]] = BarGroup(label, [own, *beside])
     return Chart(say("site.chart"), list(groups.values())) if groups else None
 
 
-def _bar(place: str, row: Row, entry: _Indicator) -> Bar | None:
+def _bar(row: Row, entry: _Indicator, place: str = "") -> Bar | None:
     if pd.isna(row["value"]) or small_flag(row):
         return None
     low, high, _ = bounds(row)
@@ -841,7 +845,11 @@ def _bar(place: str, row: Row, entry: _Indicator) -> Bar | None:
     ranged = (low, high) if pd.notna(low) and pd.notna(high) else None
     if value is None and ranged is None:
         return None
-    return Bar(place, value, ranged, told_text(row, entry.rule, entry.decimals))
+    text = told_text(row, entry.rule, entry.decimals)
+    if value is None:
+        low_text, high_text = (written(one, entry.rule, entry.decimals) for one in (low, high))
+        text = say("site.range", low=low_text, high=high_text)
+    return Bar(place or say("site.this_area"), value, ranged, text)
 
 
 def facts_lines(material: Material, area: Any) -> tuple[list[str], list[Line]]:
