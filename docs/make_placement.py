@@ -32,7 +32,7 @@ def path_of(shape: shapely.Geometry, west: float, north: float, scale: float) ->
         for ring in (part.exterior, *part.interiors):
             points = shapely.get_coordinates(ring)
             pixels = np.column_stack([(points[:, 0] - west), (north - points[:, 1])]) * scale
-            rings.append("M" + " ".join(f"{x:.0f},{y:.0f}" for x, y in pixels) + "Z")
+            rings.append("M" + " ".join(f"{x:.1f},{y:.1f}" for x, y in pixels) + "Z")
     return "".join(rings)
 
 
@@ -83,7 +83,7 @@ def draw() -> str:
     for line in shapely.get_parts(shapely.line_merge(shapely.multilinestrings(border))):
         points = shapely.get_coordinates(line)
         pixels = np.column_stack([points[:, 0] - west, north - points[:, 1]]) * scale
-        way = " ".join(f"{x:.0f},{y:.0f}" for x, y in pixels)
+        way = " ".join(f"{x:.1f},{y:.1f}" for x, y in pixels)
         rows.append(
             f'<polyline points="{way}" fill="none" stroke="{OUTLINE}" stroke-width="3" '
             'stroke-dasharray="7 3"/>'
