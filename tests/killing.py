@@ -322,6 +322,12 @@ def make_jobs(folder: Path, *, demo: bool = True) -> list[Job]:
         table.to_csv(folder / "csd_2021.csv", index=False)
         lipgeo.add_census(place / "store", folder / "csd_2021.csv")
 
+    def counts(place: Path) -> State:
+        # what an import added again is told in its manifest
+        held = lipgeo.open_census(place / "store").data
+        assert lipgeo.verify_store(place / "store").ok
+        return {level: held.attributes(level).to_csv() for level in held.levels}
+
     def rows(value: float) -> pd.DataFrame:
         return pd.DataFrame({"area_id": ["west"], "indicator": "population", "period": "2021",
                              "value": [value], "origin": "ordered"})  # fmt: skip
@@ -379,7 +385,7 @@ def make_jobs(folder: Path, *, demo: bool = True) -> list[Job]:
         pair("compile", lambda at, place: lipgeo.write_set(sets[at], place / "s", replace=True),
              read=lambda place: lipgeo.read_set(place / "s").name),
         Job("census add", lambda place: lipgeo.add_census(place / "store", list(files.values())),
-            add_counts,
+            add_counts, state=counts,
             read=lambda place: lipgeo.open_census(place / "store").counts("CSD").sum().tolist()),
         Job("census table add", lambda place: None,
             lambda place: lipgeo.add_table(place / "store", profiles, name="p")),

@@ -14,17 +14,14 @@ from lipgeo import preview, read_build, write_build, write_order, write_template
 from lipgeo.errors import OutputError
 from lipgeo.files import is_ours
 from lipgeo.store.results import BUILD
-from lipgeo.synthetic.demo import run_demo
 
 _PARTNERS = "thesis.docx"
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Path:
+def demo(demonstration) -> Path:
     """A demonstration: a store, areas, a build."""
-    folder = tmp_path_factory.mktemp("kept") / "demo"
-    run_demo(folder)
-    return folder
+    return demonstration["store"].parent
 
 
 def run(*arguments, cwd: Path) -> subprocess.CompletedProcess:

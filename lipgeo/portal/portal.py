@@ -55,6 +55,7 @@ from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.comparison import Comparison
 from lipgeo.tables.estimates import Estimates
 from lipgeo.words import LANGUAGES, say, speaking
+from lipgeo.workplace import clear_litter
 
 __all__ = ["AUDIENCES", "INCOMING", "Audience", "Portal", "open_portal"]
 
@@ -112,6 +113,8 @@ def open_portal(
     [['west', 1200.0, 'reported', 'first']]
     """
     place = require_path(path)
+    if create:
+        clear_litter(place.parent)
     if (place / BOOK).is_file():
         return Portal(place)
     if not create:

@@ -28,6 +28,7 @@ from lipgeo.portal.recognising import kind_of
 from lipgeo.readers.deliveries import read_delivery
 from lipgeo.report import CheckReport
 from lipgeo.words import say
+from lipgeo.workplace import clear_litter
 
 __all__ = ["Update", "update_portal"]
 
@@ -91,6 +92,8 @@ def update_portal(
         There is no portal, or another process writes to it.
     """
     portal = folder if isinstance(folder, Portal) else open_portal(folder)
+    for place in (portal.folder, portal.store.folder):
+        clear_litter(place)
     done = Update()
     before = len(portal.areas)
     for name in _SHEETS:
