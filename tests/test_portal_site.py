@@ -268,18 +268,20 @@ def test_facts_are_refused_in_words(portal, tmp_path):
     assert told.name == "a-members.html"
 
 
-def test_pages_ask_for_nothing_and_pass_axe(site):
+def test_pages_ask_for_nothing_and_pass_axe(portal, site, tmp_path):
     """Every type of page is quiet, offline and without a finding of axe, in both languages."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     found, asked = {}, []
+    facts = lipgeo.write_facts(portal, "west", tmp_path / "facts.html", lang="fr")
     with browser() as chrome:
         page = chrome.new_context(offline=True, bypass_csp=True).new_page()
         page.on("request", lambda request: asked.append(request.url))
         for name in (
             *("index", "west", "gaps", "releases", "methods", "glossary", "share/west-en"),
-            *("embed/west-en", "fr/index", "fr/west"),
+            *("embed/west-en", "fr/index", "fr/west", "facts"),
         ):
-            page.goto((site / f"{name}.html").as_uri())
+            path = facts if name == "facts" else site / f"{name}.html"
+            page.goto(path.as_uri())
             told = axe.run(page).response["violations"]
             if told:
                 found[name] = [one["id"] for one in told]

@@ -345,11 +345,12 @@ def cell_of(rows: Sequence[Row], rule: str, decimals: int) -> Cell:
     """Return the numbers of one quantity in words: the first counts, others are told after it."""
     row, *others = rows
     value = told_text(row, rule, decimals)
-    origin = origin_text(row)
+    # the word alone: the line under the table says from whom
+    origin = _word(f"site.short_origin_{row['origin']}", language())
     ranged = range_text(row, rule, decimals) if is_told(row) else ""
     details = [count_text(row, rule), ranged, origin]
     details += [
-        say("site.also", origin=origin_text(one),
+        say("site.also", origin=_word(f"site.short_origin_{one['origin']}", language()),
             value=told_text(one, rule, decimals))
         for one in others
     ]  # fmt: skip
