@@ -22,10 +22,12 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
+import xlsxwriter.exceptions
 
 from lipgeo._version import __version__
 from lipgeo.errors import LipgeoError, OutputError
@@ -41,7 +43,9 @@ __all__ = [
     "CsvStyle",
     "FolderFormat",
     "Sheet",
+    "as_numbers",
     "changed_files",
+    "close_workbook",
     "file_entries",
     "file_in_one_step",
     "files_in_one_move",
@@ -62,6 +66,7 @@ __all__ = [
     "sha256_of",
     "sync",
     "unguard_csv",
+    "whole_counts",
     "write_csv",
     "write_manifest",
     "write_sealed_parquet",
@@ -71,6 +76,10 @@ __all__ = [
 
 #: date of every member of a zip we write: equal contents give equal bytes (1980 is zip's first)
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+#: characters of what a writer says of itself
+_REASON = 300
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
@@ -102,6 +111,22 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
+def _tell_writing(target: Path) -> Iterator[None]:
+    """Tell what stops a write as an error of ours; GDAL's writers have errors of their own."""
+    try:
+        yield
+    except LipgeoError:
+        raise
+    except OSError as error:
+        raise output_error(target, error) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("pyogrio", "fiona"):
+            raise
+        reason = str(error)[:_REASON]
+        raise OutputError("files.cannot_write", path=target, reason=reason) from error
+
+
+@contextmanager
 def file_in_one_step(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; move it into place when the block ends well.
 
@@ -112,7 +137,7 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
         the old file is as it was.
     """
     target = Path(path)
-    try:
+    with _tell_writing(target):
         _folder_of(target)
         with workplace(target) as place:
             (place / NEW).mkdir()
@@ -120,10 +145,6 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
             yield temporary
             sync(temporary)
             temporary.replace(target)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise output_error(target, error) from error
 
 
 @contextmanager
@@ -147,7 +168,7 @@ def files_in_one_move(paths: Sequence[Path]) -> Iterator[list[Path]]:
     that writes there.
     """
     target = paths[0]
-    try:
+    with _tell_writing(target):
         folder = _folder_of(target)
         with workplace(target) as place:
             (place / NEW).mkdir()
@@ -171,10 +192,6 @@ def files_in_one_move(paths: Sequence[Path]) -> Iterator[list[Path]]:
                 raise
             sync(folder)
             (place / MOVES).unlink()
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise output_error(target, error) from error
 
 
 def _move_in(place: Path, target: Path) -> None:
@@ -216,7 +233,7 @@ def folder_in_one_step(path: str | Path, *, replace: bool = False) -> Iterator[P
     target = Path(path)
     if target.exists() and not replace and (not target.is_dir() or any(target.iterdir())):
         raise OutputError("files.exists", path=target)
-    try:
+    with _tell_writing(target):
         _folder_of(target)
         with workplace(target) as place:
             made, old = place / NEW, place / OLD
@@ -235,10 +252,6 @@ def folder_in_one_step(path: str | Path, *, replace: bool = False) -> Iterator[P
                     old.rename(target)
                     raise
             sync(target.parent)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise output_error(target, error) from error
 
 
 def write_zip(path: Path, members: Mapping[str, Path], comment: str = "") -> None:
@@ -617,11 +630,14 @@ def require_free(
 
 #: what a file of ours says it was made by
 MAKER = "lipgeo"
-#: columns by which a table of ours is known: of estimates, of a comparison
+#: columns by which a table of ours is known: of estimates, of a comparison, of its explanation, of
+#: what estimates are made of and what was missing
 _OUR_COLUMNS = (
     {"area_id", "variable", "value", "flag"},
     {"area_id", "variable", "year", "baseline", "change"},
     {"area_id", "variable", "area_share", "rule"},
+    {"area_id", "variable", "source_id", "published", "contribution"},
+    {"area_id", "variable", "source_id", "reason", "held"},
 )
 #: the whole header of the totals of a made census
 _OUR_HEADER = re.compile(r"\w+U?ID,population,dwellings,households")
@@ -786,9 +802,13 @@ def _type_word(kind: type) -> str:
 
 CsvStyle = Literal["en", "fr"]
 #: separator and decimal mark: Excel in French reads the semicolon and the comma
+#: what columns of counts begin with
+_COUNTED = ("population", "dwellings", "households")
 _CSV: dict[str, tuple[str, str]] = {"en": (",", "."), "fr": (";", ",")}
 #: rows of a worksheet, header included
 XLSX_ROWS = 1_048_576
+#: letters a cell of a worksheet holds
+XLSX_TEXT = 32_767
 #: what a spreadsheet would take for the start of a formula (the wide ones in an East Asian Excel),
 #: after apostrophes too: one is put before and one taken away, so that every text comes back
 _FORMULA = r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
@@ -838,6 +858,40 @@ def _shortest(value: float, decimal: str) -> str:
     return str(int(value)) if whole else repr(float(value)).replace(".", decimal)
 
 
+def whole_counts(frame: Any) -> Any:
+    """Return a frame whose counts of people, dwellings and households are whole numbers.
+
+    Columns that begin with ``population, dwellings, households`` and hold whole numbers alone
+    become ``Int64`` (missing stays missing): a file then says 8387, not 8387.0. Others stay.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from lipgeo.files import whole_counts
+    >>> frame = pd.DataFrame({"population": [5.0, None], "population_added": [1.5, 2.0]})
+    >>> whole_counts(frame).dtypes.astype(str).tolist()
+    ['Int64', 'float64']
+    """
+    whole = {
+        name: "Int64"
+        for name in frame.columns
+        if str(name).startswith(_COUNTED)
+        and frame[name].dtype == np.float64
+        and frame[name].dropna().mod(1).eq(0).all()
+    }
+    return frame.astype(whole) if whole else frame
+
+
+def as_numbers(frame: Any) -> Any:
+    """Return a frame read from a file with the counts of :func:`whole_counts` as float64 again."""
+    counted = [
+        name
+        for name in frame.columns
+        if str(name).startswith(_COUNTED) and pd.api.types.is_integer_dtype(frame[name].dtype)
+    ]
+    return frame.astype(dict.fromkeys(counted, "float64")) if counted else frame
+
+
 def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
     """Write a CSV for people: UTF-8 with a byte-order mark, missing cells empty.
 
@@ -878,17 +932,39 @@ def unguard_csv(texts: pd.Series) -> pd.Series:
     return texts.str.replace(f"^'(?={_FORMULA})", "", regex=True)
 
 
+def _require_short_texts(sheet: Sheet, path: Path) -> None:
+    """Raise where a cell would hold more than the format does: it would stay empty."""
+    top = 2 + bool(sheet.title)
+    problems = []
+    for name in sheet.frame.columns:
+        column = sheet.frame[name]
+        if len(str(name)) > XLSX_TEXT:
+            problems.append({"column": str(name)[:40], "row": top - 1, "letters": len(str(name))})
+        if not pd.api.types.is_numeric_dtype(column.dtype):
+            sizes = column.map(lambda value: len(value) if isinstance(value, str) else 0)
+            problems += [
+                {"column": str(name)[:40], "row": top + at, "letters": int(size)}
+                for at, size in enumerate(sizes)
+                if size > XLSX_TEXT
+            ]
+    if problems:
+        cells = [f"{one['column']} {one['row']} ({one['letters']:,})" for one in problems]
+        raise OutputError("files.long_text", problems, path=path, sheet=sheet.name, cells=cells)
+
+
 def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
     """Write an ``.xlsx`` whose text cells are text: no number, date, link or formula is guessed.
 
     Raises
     ------
     OutputError
-        A sheet has more rows than the format holds (1,048,576 with the header).
+        A sheet has more rows than the format holds (1,048,576 with the header), or texts longer
+        than a cell holds (32,767), which would be left out.
     """
     for sheet in sheets:
         if len(sheet.frame) + 1 + bool(sheet.title) > XLSX_ROWS:
             raise OutputError("files.too_long", path=path, sheet=sheet.name, rows=len(sheet.frame))
+        _require_short_texts(sheet, path)
     book = xlsxwriter.Workbook(
         str(path),
         {
@@ -951,7 +1027,22 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
             page.repeat_rows(top)
             _set_heights(page, longest, sheet.wrap, top)
         page.autofilter(top, 0, top + len(sheet.frame), max(len(sheet.frame.columns) - 1, 0))
-    book.close()
+    close_workbook(book)
+
+
+def close_workbook(book: xlsxwriter.Workbook) -> None:
+    """Write a workbook out.
+
+    Raises
+    ------
+    OSError
+        The disk is full, or the place cannot be written.
+    """
+    try:
+        book.close()
+    except xlsxwriter.exceptions.FileCreateError as error:
+        found = error.args[0] if error.args else error
+        raise found if isinstance(found, OSError) else OSError(str(found)) from error
 
 
 #: height of a line of a worksheet, in points

@@ -32,12 +32,15 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-#: seconds an input may take, and memory in MB it may need
+#: seconds of processor an input may take, and memory in MB it may need
 TIME_LIMIT, MEMORY_LIMIT = 20.0, 2_048
+#: seconds by the clock: a worker that waits takes no processor, one on a busy machine little
+_WAIT = 10 * TIME_LIMIT
 #: inputs a worker reads before a fresh one takes its place
 _SPELL = 1_500
 
@@ -296,7 +299,7 @@ def damaged_files(seed: Seed, rng: random.Random) -> tuple[dict[str, bytes], str
             data += b"\0"
         how.append(damage(data, rng, name))
         files[name] = bytes(data)
-    if "manifest.json" in files and "manifest.json" not in names and rng.random() < 0.7:
+    if "manifest.json" in files and rng.random() < 0.7:
         _seal(files)
     return files, "+".join(sorted(set(how)))
 
@@ -334,15 +337,20 @@ def make_seeds(work: Path) -> list[Seed]:
     import geopandas as gpd
     import pandas as pd
     import shapely
+    from made_layouts import made_files, profile_2021
+    from made_submissions import fill_template
 
     import lipgeo
     from lipgeo import synthetic
     from lipgeo.order.lists import read_template as read_order_template
     from lipgeo.order.tables import read_estimates, read_tables
     from lipgeo.readers.controls import read_controls
+    from lipgeo.readers.deliveries import read_delivery
+    from lipgeo.readers.numbers import read_numbers
     from lipgeo.registry.intake import read_submission, submissions
     from lipgeo.registry.table import open_registry
     from lipgeo.registry.template import read_template
+    from lipgeo.store.results import write_estimates
     from lipgeo.store.source_file import read_source_file
 
     census = synthetic.census(blocks=500)
@@ -457,41 +465,42 @@ def make_seeds(work: Path) -> list[Seed]:
                  lambda one: read_source_file(one, vintage=None, level=None, mapping=None,
                                               attributes_only=False))
         )  # fmt: skip
-    figures = synthetic.table(census, "DA") if hasattr(synthetic, "table") else None
-    with contextlib.suppress(Exception):
-        from lipgeo.synthetic.figures import table as made_table
+    figures = synthetic.table(census, "DA")
+    for path in synthetic.write_profile(census, [figures], work / "profile")[:2]:
+        data = path.read_bytes()
+        if path.suffix != ".zip" and len(data) <= 3_000_000:
+            seeds.append(Seed("profile csv", {path.name: data}, path.name, lipgeo.read_profile))
 
-        figures = made_table(census, "DA")
-        for path in synthetic.write_profile(census, [figures], work / "profile"):
-            data = path.read_bytes()
-            if len(data) > 3_000_000:
-                continue
-            seeds.append(
-                Seed(f"profile {path.suffix}", {path.name: data}, path.name, lipgeo.read_profile)
-            )
-            if path.suffix == ".zip":
-                with zipfile.ZipFile(path) as archive:
-                    for name in archive.namelist():
-                        if name.lower().endswith(".csv"):
-                            rows = archive.read(name).split(b"\n")[:3_000]
-                            short = Path(name).name
-                            seeds.append(
-                                Seed(
-                                    "profile csv",
-                                    {short: b"\n".join(rows)},
-                                    short,
-                                    lipgeo.read_profile,
-                                )
-                            )
-                            break
-    with contextlib.suppress(Exception):
-        older = synthetic.census(blocks=500, vintage=2016)
-        bridge = synthetic.write_correspondence(census, older, work / "bridge")
-        for path in [bridge] if isinstance(bridge, Path) else list(bridge):
-            seeds.append(
-                Seed("correspondence", {path.name: path.read_bytes()}, path.name,
-                     lambda one: lipgeo.read_correspondence(one))
-            )  # fmt: skip
+    def import_table(path: Path) -> object:
+        store = path.parent / "tables"
+        return lipgeo.add_table(store, path), lipgeo.open_table(store)
+
+    seeds.append(
+        Seed("table import", {"98-401-X2021003.csv": profile_2021().encode("cp1252")},
+             "98-401-X2021003.csv", import_table)
+    )  # fmt: skip
+    for one in made_files():
+        seeds.append(
+            Seed(f"layout {Path(one.name).stem[:16]}", {one.name: one.content}, one.name,
+                 partial(lipgeo.read_table, **one.asked))
+        )  # fmt: skip
+    for name in ("cdp_2021.csv", "city_2016.csv", "imdb.csv"):
+        one = next(made for made in made_files() if made.name == name)
+        seeds.append(Seed(f"delivery {name[:4]}", {name: one.content}, name, read_delivery))
+    book = io.BytesIO()
+    counts.rename(columns={"Rate": "Dwellings"}).to_excel(book, index=False)
+    seeds.append(
+        Seed("census xlsx", {"da_2021.xlsx": book.getvalue()}, "da_2021.xlsx",
+             lambda one: read_source_file(one, vintage=2021, level="DA", mapping=None,
+                                          attributes_only=False))
+    )  # fmt: skip
+    older = synthetic.census(blocks=500, vintage=2016)
+    bridge = synthetic.write_correspondence(census, older, work / "bridge")
+    for path in [bridge] if isinstance(bridge, Path) else list(bridge):
+        seeds.append(
+            Seed("correspondence", {path.name: path.read_bytes()}, path.name,
+                 lambda one: lipgeo.read_correspondence(one))
+        )  # fmt: skip
 
     # what lipgeo itself wrote
     given = lipgeo.ServiceAreas.from_frame(drawn, id="id")
@@ -522,27 +531,16 @@ def make_seeds(work: Path) -> list[Seed]:
             lipgeo.read_crosswalk,
         )
     )
-    with contextlib.suppress(Exception):
-        estimates = lipgeo.weight_table(
-            lipgeo.read_table(_put(work / "t.csv", plain)), fitted.membership
-        )
-        estimates.frame.to_parquet(work / "e.parquet")
-        seeds.append(
-            Seed(
-                "estimates parquet",
-                {"e.parquet": (work / "e.parquet").read_bytes()},
-                "e.parquet",
-                read_estimates,
-            )
-        )
-        seeds.append(
-            Seed(
-                "estimates csv",
-                {"e.csv": estimates.frame.to_csv(index=False).encode()},
-                "e.csv",
-                read_estimates,
-            )
-        )
+    read = lipgeo.read_table(_put(work / "t.csv", plain), vintage=2021)
+    estimates = lipgeo.weight_table(read, fitted.membership)
+    outlines = fitted.areas.set_index("area_id").geometry
+    for ending in ("parquet", "csv", "xlsx", "gpkg"):
+        shapes = outlines if ending == "gpkg" else None
+        write_estimates(estimates, work / f"e.{ending}", shapes=shapes)
+        held = {f"e.{ending}": (work / f"e.{ending}").read_bytes()}
+        if ending in ("parquet", "csv"):
+            seeds.append(Seed(f"estimates {ending}", held, f"e.{ending}", read_estimates))
+        seeds.append(Seed(f"numbers {ending}", held, f"e.{ending}", read_numbers))
     asked = b'[[tables]]\ntable = "T1"\ntitle = "Income by age"\nuniverse = "income"\nvariables = ["a"]\n'
     seeds.append(Seed("tables toml", {"t.toml": asked}, "t.toml", read_tables))
     seeds.append(
@@ -556,7 +554,7 @@ def make_seeds(work: Path) -> list[Seed]:
     seeds.append(
         Seed(
             "order template",
-            {"t.toml": b'id = "ID"\nname = "Name"\n'},
+            {"t.toml": (ROOT / "lipgeo" / "order" / "template.toml").read_bytes()},
             "t.toml",
             read_order_template,
         )
@@ -591,22 +589,16 @@ def make_seeds(work: Path) -> list[Seed]:
     for name, data in (("a.geojson", "areas .geojson"), ("u.csv", "list csv")):
         seed = next(one for one in seeds if one.kind == data)
         (work / "sent" / name).write_bytes(next(iter(seed.files.values())))
-    with contextlib.suppress(Exception):
-        made_set = lipgeo.compile_set(work / "sent", census)
-        lipgeo.write_set(made_set, work / "set")
-        seeds.append(Seed("set", _files_of(work / "set"), ".", lipgeo.read_set))
-        seeds.append(
-            Seed(
-                "set manifest",
-                _files_of(work / "set"),
-                ".",
-                lipgeo.read_set,
-                ("manifest.json", "checks.json"),
-            )
-        )
-    lipgeo.write_template(work / "template.xlsx")
-    filled = (work / "template.xlsx").read_bytes()
-    seeds.append(Seed("template", {"template.xlsx": filled}, "template.xlsx", read_template))
+    made_set = lipgeo.compile_set(work / "sent", census=census, name="made")
+    lipgeo.write_set(made_set, work / "set")
+    held = _files_of(work / "set")
+    seeds.append(Seed("set", held, ".", lipgeo.read_set))
+    seeds.append(Seed("set manifest", held, ".", lipgeo.read_set, ("manifest.json", "checks.json")))
+    filled = work / "template.xlsx"
+    fill_template(filled, "ab-calgary", pd.DataFrame({"level": "DA", "unit_id": ids[:9]}))
+    seeds.append(
+        Seed("template", {"template.xlsx": filled.read_bytes()}, "template.xlsx", read_template)
+    )
     books = open_registry()
 
     def submission(path: Path) -> object:
@@ -658,7 +650,7 @@ def try_input(seeds: list[Seed], seed: int, number: int, folder: Path) -> Outcom
     place.mkdir()
     whole, how = write_input(seeds, seed, number, place)
     what, where = "read", ""
-    started = time.monotonic()
+    started = time.process_time()
     try:
         whole.read(place / whole.opened)
     except LipgeoError:
@@ -667,7 +659,7 @@ def try_input(seeds: list[Seed], seed: int, number: int, folder: Path) -> Outcom
         what, where = "MemoryError", _where(error)
     except Exception as error:
         what, where = type(error).__name__, _where(error)
-    seconds = time.monotonic() - started
+    seconds = time.process_time() - started
     if what in ("read", "refused") and seconds > TIME_LIMIT:
         what = "slow"
     return Outcome(number, whole.kind, how, what, where, round(seconds, 3), _peak_mb())
@@ -719,7 +711,24 @@ class _Worker:
     next: int
     rest: bytes = b""
     since: float = 0.0
+    used: float = 0.0
     reading: int | None = None
+
+    @property
+    def hangs(self) -> bool:
+        """Whether its input takes more than its time."""
+        if self.reading is None:
+            return False
+        waited = time.monotonic() - self.since
+        return waited > _WAIT or (
+            waited > TIME_LIMIT and _processor(self.pid) - self.used > TIME_LIMIT
+        )
+
+
+def _processor(pid: int) -> float:
+    """Return the seconds of processor that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def run(
@@ -782,6 +791,7 @@ def run(
                 told = json.loads(line)
                 worker.since = time.monotonic()
                 if "start" in told:
+                    worker.used = _processor(worker.pid)
                     worker.reading = told["start"]
                     worker.next = told["start"] + workers
                 else:
@@ -790,7 +800,7 @@ def run(
         now = time.monotonic()
         for key in list(chosen.get_map().values()):
             worker = key.data
-            if worker.reading is not None and now - worker.since > TIME_LIMIT:
+            if worker.hangs:
                 end(worker, "hang")
             elif until is not None and now > until:
                 end(worker, "stopped")

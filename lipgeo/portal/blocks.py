@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from lipgeo.portal.alike import alike_count, alike_in_size
 from lipgeo.portal.areas import UNCONFIRMED, join_between, misfit_reason, worse
 from lipgeo.portal.certainty import bounds, is_told, small_flag
 from lipgeo.portal.charts import Bar, BarGroup, Chart
@@ -233,7 +234,7 @@ def slug_of(area_id: str, definition: str) -> str:
     if all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part) for part in parts):
         # two hyphens stand in no part, so "a-b" and "a" as "b" differ
         plain = "--".join(parts)
-        free = plain not in _PAGES and not plain.startswith("indicator--")
+        free = plain not in _PAGES and not plain.startswith(("indicator--", "region--"))
         if len(plain) <= _LONGEST_SLUG and free:
             return plain
     whole = "-".join(parts)
@@ -493,11 +494,38 @@ class Material:
         listed = self.comparators
         found = []
         for named in dict.fromkeys(listed.loc[listed["area_id"].isin(names), "comparator"]):
+            if count := alike_count(str(named)):
+                place = (str(area["area_id"]), str(area["definition"]))
+                alike = alike_in_size(self._people, place, count)
+                found += [
+                    one
+                    for key in alike
+                    for one in self._by_id.get(key[0], ())
+                    if one["definition"] == key[1]
+                ]
+                continue
             id, _, definition = str(named).partition("@")
             for one in self._by_id.get(id, ()):
                 own = (one["area_id"], one["definition"]) == (area["area_id"], area["definition"])
                 if not own and definition in ("", one["definition"]):
                     found.append(one)
+        return found
+
+    @cached_property
+    def _people(self) -> Mapping[tuple[str, str], float]:
+        """People of each partnership and community, of the newest census, as stated."""
+        kinds = {
+            (str(one["area_id"]), str(one["definition"]))
+            for one in self.areas.to_dict("records")
+            if one["kind"] in ("", "partnership", "community")
+        }
+        rows = self.frame[self.frame["indicator"].eq("population")]
+        rows = rows[rows["origin"].isin(["ordered", "published"]) & rows["value"].notna()]
+        rows = rows[rows["group"].eq("total") & rows["gender"].eq("total")]
+        found: dict[tuple[str, str], float] = {}
+        for row in rows.sort_values(["period", "origin"], kind="stable").itertuples():
+            if (row.area_id, row.definition) in kinds:
+                found[row.area_id, row.definition] = float(row.value)
         return found
 
     @cached_property

@@ -19,7 +19,7 @@ from lipgeo.errors import FileError, TableError
 from lipgeo.readers.number_formats import show_number
 from lipgeo.readers.sniff import TextForm, sniff
 from lipgeo.readers.text import read_text_table
-from lipgeo.readers.workbooks import Area, Workbook, cells_of, open_workbook
+from lipgeo.readers.workbooks import Area, Workbook, cells_of, open_workbook, refuse_other_workbook
 from lipgeo.report import CheckReport, Finding, finding, notes_of
 from lipgeo.words import say
 
@@ -37,8 +37,8 @@ __all__ = [
 csv.field_size_limit(1 << 30)
 
 _WORKBOOKS = {".xlsx", ".xlsm", ".xltx", ".xltm"}
-#: first bytes of a zip (a workbook) and of an OLE file (old .xls, or a workbook with a password)
-_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+#: first bytes of a zip, as a workbook is one
+_ZIP = b"PK\x03\x04"
 #: how spreadsheets make a text of a code: ="0101", '0101
 _QUOTED = re.compile(r'^(?:="(.*)"|\'(.*))$')
 _ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"}
@@ -114,15 +114,14 @@ def read_sheet(path: str | Path, sheet: str | None = None, *, encoding: str | No
     path = Path(path)
     try:
         with path.open("rb") as stream:
-            head = stream.read(8)
+            head = stream.read(200)
     except FileNotFoundError as error:
         raise FileError("readers.missing", path=path) from error
     except PermissionError as error:
         raise FileError("readers.locked", path=path) from error
     except OSError as error:
         raise FileError("readers.unreadable", path=path, reason=error.strerror) from error
-    if head.startswith(_OLE):
-        raise FileError("readers.old_workbook", path=path)
+    refuse_other_workbook(head, path)
     if head.startswith(_ZIP):
         return _from_workbook(path, sheet)
     if path.suffix.casefold() in _WORKBOOKS and head:

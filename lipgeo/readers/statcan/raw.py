@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import openpyxl
@@ -25,6 +26,7 @@ from lipgeo.readers.layers import read_attribute_table
 from lipgeo.readers.sniff import TextForm, TextSource, sniff
 from lipgeo.readers.statcan.columns import Layout, layouts
 from lipgeo.readers.text import lines_of_rows, read_fixed_table, read_text_table
+from lipgeo.readers.workbooks import refuse_other_workbook
 from lipgeo.report import CheckReport, finding
 from lipgeo.workplace import scratch_folder
 
@@ -148,6 +150,8 @@ def read_raw(path: Path, vintage: int | None) -> Raw:
         raise FileError("readers.attributes.missing", path=path)
     if path.is_dir():
         raise FileError("readers.attributes.folder", path=path)
+    with tell_damage(FileError, "readers.bad_table", path=path), path.open("rb") as stream:
+        refuse_other_workbook(stream.read(200), path)
     if path.suffix.lower() == ".zip":
         return _from_zip(path, vintage)
     return _by_ending(path, path.name, path.suffix.lower(), vintage)
@@ -384,15 +388,22 @@ def _rows(
     except Exception as error:  # zip, xml and key errors: whatever it is, it is no workbook
         raise FileError("readers.bad_workbook", path=path, reason=str(error)) from error
     try:
+        for page in book.worksheets:
+            page.reset_dimensions()  # what a sheet claims to hold costs nothing
         page = next(
-            (page for page in book.worksheets if page.max_row is None or page.max_row > 1),
+            (page for page in book.worksheets if len(list(islice(_filled(page), 2))) > 1),
             book.worksheets[0],
         )
-        rows = enumerate(page.iter_rows(values_only=True), 1)
-        held = ((at, row) for at, row in rows if any(cell is not None for cell in row))
+        held = _filled(page)
         yield page.title, ((at, *row) if numbered else row for at, row in held)
     finally:
         book.close()
+
+
+def _filled(page: Any) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """Give the rows of a sheet that hold anything, each with its number."""
+    rows = enumerate(page.iter_rows(values_only=True), 1)
+    return ((at, row) for at, row in rows if any(cell is not None for cell in row))
 
 
 def _cell(value: object) -> str | None:
