@@ -6,6 +6,7 @@
     python3 dev.py docs     build the documentation
     python3 dev.py bench    print the benchmark tables
     python3 dev.py fuzz     read damaged files of every kind: --count 50000 --seed 1
+    python3 dev.py flip     flip bits of all that lipgeo keeps: --count 5000 --seed 1
     python3 dev.py golden   make the golden order of the tests anew; look at what changed
     python3 dev.py lock     make constraints.txt anew from pyproject.toml
 
@@ -38,6 +39,7 @@ EXTRAS: dict[str, list[str]] = {
     "docs": ["docs", "documents"],
     "bench": ["tables", "spark", "bench"],
     "fuzz": ["test", "tables"],
+    "flip": ["test", "tables"],
     "golden": ["test"],
     "lock": ["lock"],
 }
@@ -180,6 +182,8 @@ def main(arguments: list[str]) -> int:
         return run(PYTHON, "benchmarks/run.py", *rest, check=False)
     if command == "fuzz":
         return run(PYTHON, "tests/fuzzing.py", *rest, check=False)
+    if command == "flip":
+        return run(PYTHON, "tests/flipping.py", *rest, check=False)
     if command == "golden":
         return run(PYTHON, "tests/remake_golden.py", check=False)
     return lock()

@@ -72,7 +72,7 @@ def share_out(store: Path, areas: Path, weight: str, only: str, out: Path) -> No
     began = time.perf_counter()
     census = lipgeo.open_census(store)
     made = lipgeo.build_crosswalk(census.zones("DA"), given, weight=weight)
-    lipgeo.write_crosswalk(made, out)
+    lipgeo.write_crosswalk(made, out, replace=True)
     tell(seconds=time.perf_counter() - began, read=census.data.bytes_read, pairs=len(made.frame))
 
 
@@ -119,7 +119,7 @@ def grow(folder: Path, store: Path, areas: Path) -> None:
                     zones = lipgeo.open_census(stores[part]).zones("DA")
                     made = lipgeo.build_crosswalk(zones, one, weight=weight)
                     middle = time.perf_counter()
-                    lipgeo.write_crosswalk(made, folder / "one.parquet")
+                    lipgeo.write_crosswalk(made, folder / "one.parquet", replace=True)
                     spent[part].append((middle - began, time.perf_counter() - middle))
                     frames[part] = made.frame
             assert all(frame.equals(frames[1]) for frame in frames.values()), area
@@ -170,7 +170,12 @@ def cut_out(census, store: Path, part: int, around: tuple[float, float]) -> None
     )
     home = store / str(census.vintage)
     home.mkdir(parents=True)
-    about = {"vintage": census.vintage, "made": True, "boundary_type": "cartographic"}
+    about = {
+        "vintage": census.vintage,
+        "store": f"part-{part}",
+        "made": True,
+        "boundary_type": "cartographic",
+    }
     write_vintage(
         home,
         {**about, "sources": [], "checks": []},

@@ -45,11 +45,16 @@ numpydoc_xref_param_type = False
 html_theme = "pydata_sphinx_theme"
 html_title = "lipgeo"
 html_static_path = ["_static"]
+html_css_files = ["lipgeo.css"]
+# a page that stands alone has nothing to list beside it
+html_sidebars = {name: [] for name in ("index", "install", "tutorial", "notebooks", "glossary")}
+html_sidebars |= {"known-limits": []}
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
     "navigation_depth": 2,
     "show_toc_level": 2,
+    "header_links_before_dropdown": 6,
     "search_bar_text": "Search / Chercher",
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

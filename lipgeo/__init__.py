@@ -51,6 +51,7 @@ _FILES = {
     "read_table": "readers.tables",
     "tradeoff": "boundary.tradeoff",
     "verify_order": "order.verify",
+    "verify_store": "store.damage",
     "vintage_crosswalk": "crosswalk.vintages",
     "weight_areas": "tables.weight_areas",
     "weight_table": "tables.weight",

@@ -38,6 +38,7 @@ from lipgeo.registry.set_files import write_set as write_set
 from lipgeo.registry.template import write_template as write_template
 from lipgeo.report import CheckReport as CheckReport
 from lipgeo.store.add import add_census as add_census
+from lipgeo.store.damage import verify_store as verify_store
 from lipgeo.store.read import open_census as open_census
 from lipgeo.store.results import read_build as read_build
 from lipgeo.store.results import read_crosswalk as read_crosswalk
@@ -100,6 +101,7 @@ __all__ = [
     "synthetic",
     "tradeoff",
     "verify_order",
+    "verify_store",
     "vintage_crosswalk",
     "weight_areas",
     "weight_table",

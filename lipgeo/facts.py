@@ -30,6 +30,7 @@ FACT_TABLES = {
     "layouts": "lipgeo.readers.statcan",
     "variables": "lipgeo.tables",
     "made_profile": "lipgeo.synthetic",
+    "made_delivery": "lipgeo.synthetic",
 }
 
 

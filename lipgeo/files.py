@@ -13,8 +13,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,13 +27,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
+import xlsxwriter.exceptions
 
 from lipgeo._version import __version__
 from lipgeo.errors import LipgeoError, OutputError
 from lipgeo.report import Faults
+from lipgeo.sealing import NO_SUM, OWN_SUM, has_seal, is_sealed, seal
 from lipgeo.words import say
+from lipgeo.workplace import KEPT, MOVES, NEW, OLD, clear_litter, exchange, roll_back, workplace
 
 __all__ = [
+    "MAKER",
     "MANIFEST",
     "WORKBOOK_PROPERTIES",
     "CsvStyle",
@@ -43,8 +45,10 @@ __all__ = [
     "Sheet",
     "as_numbers",
     "changed_files",
+    "close_workbook",
     "file_entries",
     "file_in_one_step",
+    "files_in_one_move",
     "folder_in_one_step",
     "is_as_written",
     "is_ours",
@@ -52,23 +56,30 @@ __all__ = [
     "listed_files",
     "output_error",
     "read_manifest",
+    "read_sealed_parquet",
     "require_as_written",
     "require_free",
     "require_free_file",
     "require_inside",
     "require_manifest",
+    "sealed_json",
     "sha256_of",
     "sync",
     "unguard_csv",
     "whole_counts",
     "write_csv",
     "write_manifest",
+    "write_sealed_parquet",
     "write_workbook",
     "write_zip",
 ]
 
 #: date of every member of a zip we write: equal contents give equal bytes (1980 is zip's first)
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+#: characters of what a writer says of itself
+_REASON = 300
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
@@ -100,6 +111,22 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
+def _tell_writing(target: Path) -> Iterator[None]:
+    """Tell what stops a write as an error of ours; GDAL's writers have errors of their own."""
+    try:
+        yield
+    except LipgeoError:
+        raise
+    except OSError as error:
+        raise output_error(target, error) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("pyogrio", "fiona"):
+            raise
+        reason = str(error)[:_REASON]
+        raise OutputError("files.cannot_write", path=target, reason=reason) from error
+
+
+@contextmanager
 def file_in_one_step(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; move it into place when the block ends well.
 
@@ -110,16 +137,75 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
         the old file is as it was.
     """
     target = Path(path)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".lipgeo-", dir=_folder_of(target)) as folder:
-            temporary = Path(folder) / target.name
+    with _tell_writing(target):
+        _folder_of(target)
+        with workplace(target) as place:
+            (place / NEW).mkdir()
+            temporary = place / NEW / target.name
             yield temporary
             sync(temporary)
             temporary.replace(target)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise output_error(target, error) from error
+
+
+@contextmanager
+def files_in_one_move(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Give temporary paths for files of one folder; all take their places, or none does.
+
+    Parameters
+    ----------
+    paths
+        Where they go. One that the block does not write is not there afterwards either.
+
+    Raises
+    ------
+    OutputError
+        As for :func:`file_in_one_step`; every old file is as it was.
+
+    Notes
+    -----
+    No file system moves several files at once. What gives way is kept until the last is in place,
+    and a list of the moves with it: a process that is killed between them is undone by the next
+    that writes there.
+    """
+    target = paths[0]
+    with _tell_writing(target):
+        folder = _folder_of(target)
+        with workplace(target) as place:
+            (place / NEW).mkdir()
+            (place / KEPT).mkdir()
+            made = [place / NEW / path.name for path in paths]
+            yield made
+            there = [path for path in made if path.is_file()]
+            for path in there:
+                sync(path)
+            moves = {path.name: sha256_of(path) if path in there else None for path in made}
+            listed = place / NEW / MOVES
+            listed.write_text(json_text(moves), encoding="utf-8")
+            sync(listed)
+            listed.replace(place / MOVES)
+            try:
+                # the first of them last: who finds it finds the others too
+                for path in reversed(paths):
+                    _move_in(place, path)
+            except OSError:
+                roll_back(place, folder)
+                raise
+            sync(folder)
+            (place / MOVES).unlink()
+
+
+def _move_in(place: Path, target: Path) -> None:
+    """Move a file from a workplace to its target, whose old file is kept in the workplace."""
+    new, old = place / NEW / target.name, place / KEPT / target.name
+    if os.path.lexists(target):
+        try:
+            os.link(target, old)
+        except OSError:  # a file system without links
+            target.rename(old)
+    if new.exists():
+        new.replace(target)
+    else:  # nothing comes after it
+        target.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -131,44 +217,47 @@ def folder_in_one_step(path: str | Path, *, replace: bool = False) -> Iterator[P
     path
         The folder to make.
     replace
-        Whether a folder that exists gives way (it is moved aside first and put back on failure).
+        Whether a folder that exists gives way.
 
     Raises
     ------
     OutputError
         The folder exists and may not give way, the disk is full, or the place cannot be written.
+
+    Notes
+    -----
+    Where the operating system exchanges folders the old one or the new one is there at any moment.
+    Elsewhere the old one is moved aside first, and put back on failure: by this process, or, where
+    it is killed, by the next that reads or writes there.
     """
     target = Path(path)
     if target.exists() and not replace and (not target.is_dir() or any(target.iterdir())):
         raise OutputError("files.exists", path=target)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".lipgeo-", dir=_folder_of(target)) as aside:
-            made = Path(aside) / "new"
+    with _tell_writing(target):
+        _folder_of(target)
+        with workplace(target) as place:
+            made, old = place / NEW, place / OLD
             made.mkdir()
             yield made
             for member in made.rglob("*"):
                 if member.is_file():
                     sync(member)
-            old = Path(aside) / "old"
-            if target.exists():
-                target.rename(old)
-            try:
+            if not target.exists():
                 made.rename(target)
-            except OSError:
-                if old.exists():
+            elif not exchange(made, target):
+                target.rename(old)
+                try:
+                    made.rename(target)
+                except OSError:
                     old.rename(target)
-                raise
+                    raise
             sync(target.parent)
-            shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise output_error(target, error) from error
 
 
-def write_zip(path: Path, members: Mapping[str, Path]) -> None:
-    """Write a zip whose bytes depend only on the members' names and contents."""
+def write_zip(path: Path, members: Mapping[str, Path], comment: str = "") -> None:
+    """Write a zip whose bytes depend only on the members' names and contents, and a comment."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.comment = comment.encode()
         for name in sorted(members):
             info = zipfile.ZipInfo(name, _ZIP_DATE)
             info.compress_type = zipfile.ZIP_DEFLATED
@@ -219,11 +308,9 @@ _VERSION_KEYS = {
     "make": "make_version",
     "site": "site_version",
 }
-#: what the folder is, and the sum of the manifest itself; a manifest has both or, if it is older
-#: than they are, neither: so a damaged key of one does not hide behind the other
-_KIND, _OWN_SUM = "kind", "own_sha256"
-_NO_SUM = "0" * 64
-_SUM = re.compile(r"[0-9a-f]{64}")
+#: what the folder is; a manifest says it and holds a sum of itself or, if it is older than they
+#: are, neither: so a damaged key of one does not hide behind the other
+_KIND = "kind"
 #: how JSON's types are called in a sentence
 _JSON_TYPES: dict[type, str] = {
     str: "text", bool: "yes_no", int: "number", float: "number", list: "list", dict: "object",
@@ -325,19 +412,57 @@ def write_manifest(
         "lipgeo": __version__,
         **content,
         "files": dict(files),
-        _OWN_SUM: _NO_SUM,
     }
-    blank = json_text(manifest, sort=form.sort).encode()
-    sealed = _with_sum(blank, _NO_SUM, hashlib.sha256(blank).hexdigest())
-    (folder / MANIFEST).write_bytes(sealed)
+    (folder / MANIFEST).write_bytes(sealed_json(manifest, sort=form.sort))
 
 
-def _with_sum(raw: bytes, old: str, new: str) -> bytes:
-    return raw.replace(f'"{_OWN_SUM}": "{old}"'.encode(), f'"{_OWN_SUM}": "{new}"'.encode(), 1)
+def sealed_json(content: Mapping[str, Any], *, sort: bool = True) -> bytes:
+    """Return JSON that holds a sum of itself (:mod:`lipgeo.sealing`)."""
+    return seal(json_text({**content, OWN_SUM: NO_SUM}, sort=sort).encode())
 
 
-def is_as_written(raw: bytes, manifest: Mapping[str, Any]) -> bool:
-    """Whether the sum that a manifest keeps of itself fits; one from before there was any does.
+def write_sealed_parquet(
+    table: pa.Table, path: Path, about: Mapping[str, Any], **options: Any
+) -> None:
+    """Write a Parquet file that holds a sum of itself, in the schema under ``lipgeo``.
+
+    Parameters
+    ----------
+    table
+        What to write.
+    path
+        The file to write (an edge caller moves it into place).
+    about
+        What else stands under ``lipgeo``; ``kind`` says what the file is.
+    **options
+        As :func:`pyarrow.parquet.write_table` takes them.
+    """
+    held = {b"lipgeo": json.dumps({**about, OWN_SUM: NO_SUM}).encode()}
+    schema = {**(table.schema.metadata or {}), **held}
+    pq.write_table(table.replace_schema_metadata(schema), path, write_page_checksum=True, **options)
+    path.write_bytes(seal(path.read_bytes()))
+
+
+def read_sealed_parquet(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+    """Read a Parquet file and what stands under ``lipgeo``; one without a sum is read as it is.
+
+    Raises
+    ------
+    ValueError
+        The file is not as it was written.
+    """
+    raw = path.read_bytes()
+    # Arrow's own copy of the schema stands in the file too: the footer is what is summed
+    footer = pq.read_metadata(pa.BufferReader(raw)).metadata or {}
+    about = json.loads(footer.get(b"lipgeo", b"{}"))
+    # one from before files held a sum of themselves says neither its kind nor a sum
+    if (has_seal(raw) or _KIND in about) and not is_sealed(raw):
+        raise ValueError(say("files.own_sum"))
+    return pq.read_table(pa.BufferReader(raw), page_checksum_verification=True), about
+
+
+def is_as_written(raw: bytes, manifest: Mapping[str, Any], mark: str = _KIND) -> bool:
+    """Whether the sum that a file of JSON holds of itself fits; one from before there was any does.
 
     Parameters
     ----------
@@ -345,13 +470,12 @@ def is_as_written(raw: bytes, manifest: Mapping[str, Any]) -> bool:
         Bytes of the file.
     manifest
         What they hold.
+    mark
+        Key that stands in it whenever the sum does.
     """
-    given = manifest.get(_OWN_SUM)
-    if given is None and _KIND not in manifest:
+    if OWN_SUM not in manifest and mark not in manifest:
         return True
-    if not isinstance(given, str) or not _SUM.fullmatch(given):
-        return False
-    return hashlib.sha256(_with_sum(raw, given, _NO_SUM)).hexdigest() == given
+    return is_sealed(raw) and f'"{manifest.get(OWN_SUM)}"'.encode() in raw
 
 
 def read_manifest(folder: Path, form: FolderFormat) -> dict[str, Any]:
@@ -391,6 +515,8 @@ def require_manifest(folder: Path, form: FolderFormat) -> dict[str, Any]:
         another type (all of them, as rows); files are named that lie outside the folder.
     """
     path = folder / MANIFEST
+    if not folder.exists():
+        clear_litter(folder.parent)  # a writer that was killed may have moved it aside
     if not path.is_file():
         raise form.error(form.absent, folder=folder, missing=MANIFEST)
     try:
@@ -483,6 +609,7 @@ def require_free(
         false; or an earlier result with files in it that somebody else put there.
     """
     target = Path(folder)
+    clear_litter(target.parent)
     try:
         if not os.path.lexists(target) or (target.is_dir() and not any(target.iterdir())):
             return target
@@ -503,12 +630,17 @@ def require_free(
 
 #: what a file of ours says it was made by
 MAKER = "lipgeo"
-#: columns by which a table of ours is known: of estimates, of a comparison
+#: columns by which a table of ours is known: of estimates, of a comparison, of its explanation, of
+#: what estimates are made of and what was missing
 _OUR_COLUMNS = (
     {"area_id", "variable", "value", "flag"},
     {"area_id", "variable", "year", "baseline", "change"},
     {"area_id", "variable", "area_share", "rule"},
+    {"area_id", "variable", "source_id", "published", "contribution"},
+    {"area_id", "variable", "source_id", "reason", "held"},
 )
+#: the whole header of the totals of a made census
+_OUR_HEADER = re.compile(r"\w+U?ID,population,dwellings,households")
 
 
 def require_free_file(
@@ -534,6 +666,7 @@ def require_free_file(
     target = Path(path)
     if endings and target.suffix.lower() not in endings:
         raise OutputError("files.ending", path=target, endings=" ".join(endings))
+    clear_litter(target.parent)
     try:
         if not os.path.lexists(target):
             return target
@@ -552,10 +685,12 @@ def _is_our_file(path: Path) -> bool:
     ending = path.suffix.lower()
     if ending == ".xlsx":
         return _is_our_workbook(path)
-    if ending == ".parquet":
-        return _is_our_parquet(path)
+    if ending == ".zip":
+        return _is_our_zip(path)
     with path.open("rb") as stream:
         head = stream.read(4096)
+        if head.startswith(b"PAR1"):
+            return _is_our_parquet(path)
         stream.seek(-min(path.stat().st_size, 4096), os.SEEK_END)
         tail = stream.read()
     marks = {
@@ -568,7 +703,8 @@ def _is_our_file(path: Path) -> bool:
         return marks[ending].encode() in head + tail
     line = head.decode("utf-8-sig", "replace").partition("\n")[0]
     named = {name.strip().strip('"') for name in re.split("[,;]", line)}
-    return any(columns <= named for columns in _OUR_COLUMNS)
+    made = _OUR_HEADER.fullmatch(line.strip()) and path.name.startswith("population_dwellings_")
+    return bool(made) or any(columns <= named for columns in _OUR_COLUMNS)
 
 
 def _is_our_workbook(path: Path) -> bool:
@@ -581,6 +717,14 @@ def _is_our_workbook(path: Path) -> bool:
     times = re.findall(rb"<dcterms:(?:created|modified)[^>]*>([^<]*)<", said)
     made = _CREATED.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
     return f"<dc:description>{MAKER}<".encode() in said and set(times) == {made}
+
+
+def _is_our_zip(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.comment == MAKER.encode()
+    except (zipfile.BadZipFile, ValueError):
+        return False
 
 
 def _is_our_parquet(path: Path) -> bool:
@@ -663,6 +807,8 @@ _COUNTED = ("population", "dwellings", "households")
 _CSV: dict[str, tuple[str, str]] = {"en": (",", "."), "fr": (";", ",")}
 #: rows of a worksheet, header included
 XLSX_ROWS = 1_048_576
+#: letters a cell of a worksheet holds
+XLSX_TEXT = 32_767
 #: what a spreadsheet would take for the start of a formula (the wide ones in an East Asian Excel),
 #: after apostrophes too: one is put before and one taken away, so that every text comes back
 _FORMULA = r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
@@ -686,12 +832,19 @@ class Sheet:
         A line above the header (units, source), or empty.
     formats
         Column to the number format of its numbers; other cells of it are text.
+    row_formats
+        The number format of each row, where rows and not columns are alike.
+    wrap
+        Letters a column may be wide, longer text is wrapped; such a sheet prints on its side. 0:
+        columns up to 60 letters, nothing wrapped.
     """
 
     name: str
     frame: pd.DataFrame
     title: str = ""
     formats: Mapping[str, str] = field(default_factory=dict)
+    row_formats: Sequence[str] = ()
+    wrap: int = 0
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -779,20 +932,47 @@ def unguard_csv(texts: pd.Series) -> pd.Series:
     return texts.str.replace(f"^'(?={_FORMULA})", "", regex=True)
 
 
+def _require_short_texts(sheet: Sheet, path: Path) -> None:
+    """Raise where a cell would hold more than the format does: it would stay empty."""
+    top = 2 + bool(sheet.title)
+    problems = []
+    for name in sheet.frame.columns:
+        column = sheet.frame[name]
+        if len(str(name)) > XLSX_TEXT:
+            problems.append({"column": str(name)[:40], "row": top - 1, "letters": len(str(name))})
+        if not pd.api.types.is_numeric_dtype(column.dtype):
+            sizes = column.map(lambda value: len(value) if isinstance(value, str) else 0)
+            problems += [
+                {"column": str(name)[:40], "row": top + at, "letters": int(size)}
+                for at, size in enumerate(sizes)
+                if size > XLSX_TEXT
+            ]
+    if problems:
+        cells = [f"{one['column']} {one['row']} ({one['letters']:,})" for one in problems]
+        raise OutputError("files.long_text", problems, path=path, sheet=sheet.name, cells=cells)
+
+
 def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
     """Write an ``.xlsx`` whose text cells are text: no number, date, link or formula is guessed.
 
     Raises
     ------
     OutputError
-        A sheet has more rows than the format holds (1,048,576 with the header).
+        A sheet has more rows than the format holds (1,048,576 with the header), or texts longer
+        than a cell holds (32,767), which would be left out.
     """
     for sheet in sheets:
         if len(sheet.frame) + 1 + bool(sheet.title) > XLSX_ROWS:
             raise OutputError("files.too_long", path=path, sheet=sheet.name, rows=len(sheet.frame))
+        _require_short_texts(sheet, path)
     book = xlsxwriter.Workbook(
         str(path),
-        {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False},
+        {
+            "strings_to_numbers": False,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "in_memory": True,  # its parts never lie in files of their own
+        },
     )
     book.set_properties(WORKBOOK_PROPERTIES)
     formats: Mapping[str, xlsxwriter.format.Format] = {
@@ -800,28 +980,79 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
         "text": book.add_format({"num_format": "@"}),
         "note": book.add_format({"italic": True}),
     }
+    wrapped = {
+        key: book.add_format(
+            {"num_format": "@", "text_wrap": True, "valign": "top", "bold": key == "head"}
+        )
+        for key in ("head", "text")
+        if any(sheet.wrap for sheet in sheets)
+    }
     for sheet in sheets:
         page = book.add_worksheet(sheet.name[:31])
         top = 0
         if sheet.title:
             page.write_string(0, 0, sheet.title, formats["note"])
             top = 1
+        texts = wrapped if sheet.wrap else formats
+        widest = sheet.wrap or 60
+        longest = [0] * (len(sheet.frame) + 1)
+        made = {
+            one: book.add_format({"num_format": one, "valign": "top"})
+            for one in sorted({*sheet.row_formats})
+        }
         for at, name in enumerate(sheet.frame.columns):
             column = sheet.frame[name]
-            page.write_string(top, at, str(name), formats["head"])
+            page.write_string(top, at, str(name), texts["head"])
+            longest[0] = max(longest[0], len(str(name)))
             number = _is_number(column)
             form = sheet.formats.get(name)
             shown = book.add_format({"num_format": form}) if form else None
             width = len(str(name))
-            for row, value in enumerate(column.tolist(), start=top + 1):
-                if pd.isna(value):
+            told = zip(column.tolist(), column.isna().tolist(), strict=True)
+            for row, (value, missing) in enumerate(told, start=top + 1):
+                if missing:
                     continue
                 if number or (shown is not None and not isinstance(value, str)):
-                    page.write_number(row, at, value, shown)
+                    alike = made[sheet.row_formats[row - top - 1]] if made else shown
+                    page.write_number(row, at, value, alike)
                 else:
-                    page.write_string(row, at, str(value), formats["text"])
-                    width = max(width, len(str(value)))
-            page.set_column(at, at, min(width + 2, 60), None if number else formats["text"])
+                    text = str(value)
+                    page.write_string(row, at, text, texts["text"])
+                    width = max(width, len(text))
+                    longest[row - top] = max(longest[row - top], len(text))
+            page.set_column(at, at, min(width + 2, widest), None if number else texts["text"])
         page.freeze_panes(top + 1, 0)
+        if sheet.wrap:
+            page.set_landscape()
+            page.repeat_rows(top)
+            _set_heights(page, longest, sheet.wrap, top)
         page.autofilter(top, 0, top + len(sheet.frame), max(len(sheet.frame.columns) - 1, 0))
-    book.close()
+    close_workbook(book)
+
+
+def close_workbook(book: xlsxwriter.Workbook) -> None:
+    """Write a workbook out.
+
+    Raises
+    ------
+    OSError
+        The disk is full, or the place cannot be written.
+    """
+    try:
+        book.close()
+    except xlsxwriter.exceptions.FileCreateError as error:
+        found = error.args[0] if error.args else error
+        raise found if isinstance(found, OSError) else OSError(str(found)) from error
+
+
+#: height of a line of a worksheet, in points
+_LINE = 15.0
+
+
+def _set_heights(page: Any, longest: Sequence[int], wrap: int, top: int) -> None:
+    """Make rows as high as their longest wrapped text: not every program does so by itself."""
+    for at, length in enumerate(longest):
+        # words that do not fit go to the next line whole
+        lines = -(-length * 12 // (wrap * 10))
+        if lines > 1:
+            page.set_row(top + at, _LINE * lines)

@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.errors import AmbiguousNameError, AreaError, LipgeoError
-from lipgeo.words import Sentence, catalogue, language, name_of, number, say, visible
+from lipgeo.words import Sentence, Sentences, catalogue, language, name_of, number, say, visible
 
 if TYPE_CHECKING:
     import jinja2
@@ -490,8 +490,8 @@ class Faults:
     ----------
     rows
         One mapping a fault, with ``fault``, the name of its sentence.
-    sentences
-        One sentence a kind of fault.
+    parts
+        One sentence a kind of fault, told in the language in force when it is shown.
 
     Examples
     --------
@@ -504,10 +504,15 @@ class Faults:
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
-        self.sentences: list[str] = []
+        self.parts: list[Sentence] = []
 
     def __bool__(self) -> bool:
-        return bool(self.sentences)
+        return bool(self.parts)
+
+    @property
+    def sentences(self) -> list[str]:
+        """The sentences in the language in force."""
+        return [str(one) for one in self.parts]
 
     def add(self, key: str, rows: Iterable[Mapping[str, Any]], /, **values: Any) -> None:
         """Add one kind of fault: its sentence and one mapping a row; nothing when no rows."""
@@ -529,9 +534,9 @@ class Faults:
         **values
             What fills the sentence.
         """
-        sentence = say(key, **values)
-        self.sentences.append(sentence)
-        self.rows += [{"fault": sentence}] if rows is None else [dict(row) for row in rows]
+        sentence = Sentence(key, values)
+        self.parts.append(sentence)
+        self.rows += [{"fault": str(sentence)}] if rows is None else [dict(row) for row in rows]
 
     def raise_if_any(
         self, key: str, /, *, error: type[LipgeoError] = AreaError, **values: Any
@@ -558,7 +563,7 @@ class Faults:
             return
         ambiguous = {row.get("fault") for row in self.rows} == {"ambiguous_names"}
         kind = AmbiguousNameError if ambiguous else error
-        raise kind(key, self.rows, faults=" ".join(self.sentences), **values)
+        raise kind(key, self.rows, faults=Sentences(tuple(self.parts)), **values)
 
 
 def finding(

@@ -24,7 +24,7 @@ def require_spark() -> None:
     try:
         import pyspark  # noqa: F401
     except ImportError:
-        why = "pyspark is not installed: nothing was run on Spark (pip install lipgeo[spark])"
+        why = "pyspark is not installed: nothing was run on Spark (pip install '.[spark]')"
     if not why and shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         why = "no Java on this machine: nothing was run on Spark (apt install openjdk-17-jre)"
     if why and os.environ.get("CI", "").lower() == "true":

@@ -54,6 +54,58 @@ def test_density_sees_where_the_town_ends(made) -> None:
     assert len(by["auto"].report.only("placed")) == 1
 
 
+def strips(step: bool) -> tuple[Zones, Zones]:
+    """Return 1,000 squares, some of them cut, whose density ends at a line or thins out."""
+    x, y = (one.ravel() for one in np.meshgrid(np.arange(20), np.arange(50)))
+    noise = np.random.default_rng(1).uniform(0.7, 1.4, len(x))
+    dense = np.where(x < 9.5, 90.0, 6.0) if step else 90 * np.exp(-x / 4)
+    people = np.round(dense * noise)
+    cells = Zones(
+        [f"{a:02d}-{b:02d}" for a, b in zip(x, y, strict=True)],
+        shapely.box(x * 100, y * 100, x * 100 + 100, y * 100 + 100),
+        "EPSG:26917",
+        data=pd.DataFrame({"population": people}).rename_axis("zone_id"),
+    )
+    # the outline runs through the squares of column 10 by a fifth, or half
+    right = 1020 if step else 1050
+    town = Zones(["t"], [shapely.box(0, 0, right, 5000)], "EPSG:26917")
+    return cells, town
+
+
+def test_strength_tells_an_edge_from_a_slope() -> None:
+    """Where settled ground ends at the outline densities are taken at their word, else less."""
+    power = {}
+    for step in (True, False):
+        cells, town = strips(step)
+        xw = build_crosswalk(cells, town, weight="population", placement="density")
+        assert xw.check().ok
+        power[step] = xw.meta["strength"]["power"]
+        assert xw.meta["strength"]["pairs"] > 12
+    # half is what is believed of zones of any kind before anything is learned
+    assert power[True] > 0.7 > 0.65 > power[False]
+
+
+def test_neighbours_across_an_outline_teach_how_far_blocks_miss(made) -> None:
+    """Blocks learn phi, tau2 and width from joined neighbours, by density, surface and point."""
+    census, people, _, _ = made
+    areas = ServiceAreas.from_frame(
+        synthetic.service_areas(census, 15, seed=2, kind="freehand"), id="area_id"
+    )
+    table = CensusTable(census.units("DB")[["population"]], level="DB", vintage=2021)
+    for placement in ("density", "surface", "point"):
+        xw = build_crosswalk(census.zones("DB"), areas, weight="population", placement=placement)
+        trials = xw.trials
+        assert (trials["source_id"] != trials["other_id"]).all()
+        lies = xw.frame[xw.frame["area_share"] == 1].set_index(["source_id", "target_id"]).index
+        assert pd.MultiIndex.from_frame(trials[["source_id", "target_id"]]).isin(lies).all()
+        assert not pd.MultiIndex.from_frame(trials[["other_id", "target_id"]]).isin(lies).any()
+        est = weight_table(table, xw)
+        assert est.error_model.loc["population", "splits"] > 20
+        rows = est.frame.set_index("area_id")
+        known = people.truth(areas)["population"].reindex(rows.index)
+        assert known.between(rows["likely_lower"] - 1, rows["likely_upper"] + 1).mean() >= 0.8
+
+
 def test_density_does_not_hang_on_the_order_of_units_or_areas(made) -> None:
     """The same shares whatever order units and areas come in."""
     census, _, areas, _ = made

@@ -17,7 +17,7 @@ from toytown import DA_IDS, DB_IDS, areas, blocks, census, draw
 
 from lipgeo import Crosswalk, ServiceAreas, Zones, build_crosswalk, read_crosswalk, write_crosswalk
 from lipgeo.census import Census, MemoryCensus
-from lipgeo.errors import CrosswalkError, CRSError, FileError, ZoneError
+from lipgeo.errors import CrosswalkError, CRSError, FileError, OutputError, ZoneError
 from lipgeo.words import speaking
 
 P, Q, R, S = DA_IDS.values()
@@ -496,6 +496,33 @@ def test_read_gives_back_what_was_saved(tmp_path, town, drawn, weight):
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "é crosswalk.parquet"), saved.frame)
 
 
+def test_one_flipped_bit_of_a_saved_crosswalk_is_noticed(tmp_path, town, drawn):
+    """Pairs, parts, footer, sum: whatever bit is damaged, no share is read."""
+    made = build_crosswalk(town.zones("DA"), drawn, weight="population")
+    path = tmp_path / "one.parquet"
+    write_crosswalk(made, path)
+    whole = path.read_bytes()
+    for place in [*range(8), *range(20, len(whole), 997), *range(len(whole) - 9, len(whole))]:
+        bent = bytearray(whole)
+        bent[place] ^= 1 << place % 8
+        path.write_bytes(bent)
+        with pytest.raises(FileError):
+            read_crosswalk(path)
+
+
+def test_a_crosswalk_gives_way_only_when_asked(tmp_path, town, drawn):
+    """An earlier one stays unless replace is said, and what is not lipgeo's stays in any case."""
+    made = build_crosswalk(town.zones("DA"), drawn)
+    path = tmp_path / "one.parquet"
+    write_crosswalk(made, path)
+    with pytest.raises(OutputError, match="already exists"):
+        write_crosswalk(made, path)
+    write_crosswalk(made, path, replace=True)
+    pd.DataFrame({"a": [1]}).to_parquet(path)
+    with pytest.raises(OutputError, match="never writes over it"):
+        write_crosswalk(made, path, replace=True)
+
+
 def test_two_builds_give_one_file(tmp_path, town, drawn):
     """Built and written twice, the bytes are the same."""
     for name in "ab":
@@ -511,6 +538,7 @@ def test_a_file_of_the_first_layout_is_still_read(tmp_path, town, drawn):
     write_crosswalk(made, path)
     table = pq.read_table(path)
     document = json.loads(table.schema.metadata[b"lipgeo"])
+    del document["kind"], document["own_sha256"]
     parts = {name: pq.read_table(_opened(text)) for name, text in document["parts"].items()}
     parts["sources"] = parts["sources"].drop_columns("remainder")
     parts["remainder"] = pa.Table.from_pandas(made.remainder)

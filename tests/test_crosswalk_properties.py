@@ -72,8 +72,14 @@ def test_shares_and_remainder_are_one(drawing, shift, weight, placement, level):
     assert spread == pytest.approx(held.sum(), rel=1e-9)
 
 
+FULL = np.full((6, 8), "1")
+NOTCHED = np.array([list(row) for row in ("1111111.", *["11111111"] * 5)])
+
+
 @fewer
 @given(DRAWINGS, SHIFTS, DRAWINGS, SHIFTS, st.sampled_from(["area", "population"]))
+# what neither holds of a block is dust, what one of them lacks of it is more
+@example(FULL, (-1e-06, 0.0), NOTCHED, (0.0, -30.0), "population")
 def test_overlapping_targets_count_once(one, shift, two, other, weight):
     """With overlaps too: inclusion and exclusion over two layers gives the remainder."""
     first, second = service_areas(one, shift), service_areas(two, other)

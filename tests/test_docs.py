@@ -18,12 +18,14 @@ import sparkhere
 import lipgeo
 from lipgeo import words
 from lipgeo.cli import main
-from lipgeo.synthetic.demo import run_demo
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
+sys.path.insert(0, str(DOCS))
+import showing  # noqa: E402
+
 #: blocks that are shown and not run: output, trees, and what only another system or a network has
-SHOWN = {"text", "bat", "shell", "toml", "csv", "ini"}
+SHOWN = {"text", "bat", "powershell", "shell", "toml", "csv", "ini"}
 _FENCE = re.compile(
     r"(?:^<!-- file: (?P<file>\S+) -->\n)?^```(?P<kind>\S+)[^\n]*\n(?P<body>.*?)^```$", re.M | re.S
 )
@@ -60,7 +62,15 @@ def _pages() -> list[Path]:
 
 
 PAGES = _pages()
-GUIDES = sorted((DOCS / "how-to").glob("*.md"))
+#: pages in both languages: the French one has the very blocks of the English one
+TWINS = [
+    page
+    for page in PAGES
+    if page.is_relative_to(DOCS)
+    and (page.parent == DOCS / "how-to" or (DOCS / "fr" / page.relative_to(DOCS)).exists())
+    and not page.read_text(encoding="utf-8").startswith(showing.MARK)
+    and page != DOCS / "index.md"
+]
 
 
 def _name(page: Path) -> str:
@@ -68,9 +78,10 @@ def _name(page: Path) -> str:
 
 
 def _has_code(page: Path) -> bool:
-    french_twin = (DOCS / "fr" / "how-to") in page.parents  # runs as its English twin
+    if page in [DOCS / "fr" / twin.relative_to(DOCS) for twin in TWINS]:
+        return False  # runs as its English twin
     ran = {"python", "console", "{code-cell}"}
-    return not french_twin and any(block.kind in ran for block in blocks(page))
+    return any(block.kind in ran for block in blocks(page))
 
 
 def _on_spark(page: Path) -> bool:
@@ -78,11 +89,20 @@ def _on_spark(page: Path) -> bool:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory) -> Path:
-    """Return what ``lipgeo demo`` leaves: every page works on it."""
-    folder = tmp_path_factory.mktemp("docs") / "lipgeo-demo"
-    run_demo(folder)
-    return folder
+def demo_told(tmp_path_factory) -> tuple[Path, str]:
+    """Return what ``lipgeo demo`` leaves, which every page works on, and what it prints."""
+    folder = tmp_path_factory.mktemp("docs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        with showing.speaking_as_page("en"):
+            said = showing.shown("lipgeo demo")
+    return folder / "lipgeo-demo", said
+
+
+@pytest.fixture(scope="session")
+def demo(demo_told) -> Path:
+    """Return the folder of the demonstration."""
+    return demo_told[0]
 
 
 @pytest.fixture
@@ -125,6 +145,27 @@ def run_console(body: str, capsys: pytest.CaptureFixture[str]) -> None:
             assert line.strip() in said, f"not printed: {line}\n{said}"
 
 
+def run_as_shown(body: str, language: str, demo: str) -> None:
+    """Run each line after ``$``; what stands below must be the whole of what it shows."""
+    with showing.speaking_as_page(language):
+        for command, below in showing.commands(body):
+            made = command == "lipgeo demo"  # its folder is here already
+            said = _in_words_of(demo, language) if made else showing.shown(command)
+            assert said == below, "run python docs/make_tutorial.py"
+
+
+def _in_words_of(said: str, language: str) -> str:
+    """Return what ``lipgeo demo`` prints as it is said in a language."""
+    names = {
+        entry["en"]: entry[language]
+        for key, entry in words.catalogue().items()
+        if key.startswith("synthetic.")
+    }
+    with words.speaking(language):
+        pairs = (line.partition(": ") for line in said.splitlines())
+        return "\n".join(f"{words.say('usage.heading', name=names[n])} {p}" for n, _, p in pairs)
+
+
 def run_python(source: str, names: dict[str, object], page: Path, line: int) -> None:
     """Run code; an error names the line of the page."""
     exec(compile("\n" * line + source, str(page), "exec"), names)
@@ -147,27 +188,52 @@ def engine(page):
     ids=_name,
 )
 @pytest.mark.usefixtures("engine")
-def test_code_of_a_page_runs(page, workplace, capsys):
+def test_code_of_a_page_runs(page, workplace, demo_told, capsys):
     """Every block of a page runs, in order, in one folder, as a reader would type it."""
     names: dict[str, object] = {"__name__": "__page__"}
+    text = page.read_text(encoding="utf-8")
+    language = "fr" if DOCS / "fr" in page.parents else "en"
     for block in blocks(page):
         if block.file:
             Path(block.file).parent.mkdir(parents=True, exist_ok=True)
             Path(block.file).write_text(block.body, encoding="utf-8")
         elif block.kind in ("python", "{code-cell}"):
             run_python(block.body, names, page, block.line)
+        elif block.kind == "console" and text.startswith(showing.MARK):
+            run_as_shown(block.body, language, demo_told[1])
         elif block.kind == "console":
             run_console(block.body, capsys)
         elif not block.kind.startswith("{"):  # a directive of Sphinx is no code
             assert block.kind in SHOWN, f"{page.name}:{block.line}: nobody runs {block.kind!r}"
+    for picture in showing.PICTURE.finditer(text):
+        assert Path(picture["made"]).exists()
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=_name)
-def test_french_guide_says_the_same_code(guide):
-    """A how-to guide exists in French, with the very blocks of the English one."""
-    twin = DOCS / "fr" / "how-to" / guide.name
-    assert twin.exists(), f"no French guide: {twin}"
-    english = [(block.kind, block.file, block.body) for block in blocks(guide)]
+@pytest.mark.parametrize("notebook", sorted((ROOT / "examples").glob("*.md")), ids=_name)
+def test_a_notebook_shows_a_map_and_a_chart(notebook):
+    """A cell ends in a map, and one in a chart: what is only saved is seen by nobody."""
+    cells = [block.body.splitlines() for block in blocks(notebook) if block.kind == "{code-cell}"]
+    assert any(cell[-1] == "page" or cell[-1].startswith("lipgeo.preview(") for cell in cells)
+    assert any(re.search(r"\.plot\b|\.plot\.", "\n".join(cell)) for cell in cells)
+
+
+def test_pictures_are_there_and_small():
+    """Each picture of a page is in the project, and no page is heavy."""
+    shown = {
+        page.parent / name
+        for page in PAGES
+        for name in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    }
+    assert len(shown) >= 5
+    assert [path for path in shown if not 2_000 < path.stat().st_size < 200_000] == []
+
+
+@pytest.mark.parametrize("page", TWINS, ids=_name)
+def test_french_page_says_the_same_code(page):
+    """A page that exists in French, as every guide does, has the very blocks of the English one."""
+    twin = DOCS / "fr" / page.relative_to(DOCS)
+    assert twin.exists(), f"no French page: {twin}"
+    english = [(block.kind, block.file, block.body) for block in blocks(page)]
     french = [(block.kind, block.file, block.body) for block in blocks(twin)]
     assert french == english
 
@@ -175,14 +241,10 @@ def test_french_guide_says_the_same_code(guide):
 @pytest.fixture(scope="module")
 def makers():
     """Return the makers of reference pages."""
-    sys.path.insert(0, str(DOCS))
-    try:
-        yield {
-            name: importlib.import_module(f"make_{name}")
-            for name in ("commands", "errors", "variables")
-        }
-    finally:
-        sys.path.remove(str(DOCS))
+    return {
+        name: importlib.import_module(f"make_{name}")
+        for name in ("commands", "errors", "variables")
+    }
 
 
 @pytest.mark.parametrize("name", ["commands", "errors", "variables"])

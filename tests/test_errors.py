@@ -41,6 +41,7 @@ CALLS = {
     "read_build": lambda wrong, town: lipgeo.read_build(wrong),
     "read_crosswalk": lambda wrong, town: lipgeo.read_crosswalk(wrong),
     "read_correspondence": lambda wrong, town: lipgeo.read_correspondence(wrong),
+    "verify_store": lambda wrong, town: lipgeo.verify_store(wrong),
     "verify_order": lambda wrong, town: lipgeo.verify_order(wrong),
     "diff_orders": lambda wrong, town: lipgeo.diff_orders(wrong, wrong),
     "fit_boundaries": lambda wrong, town: lipgeo.fit_boundaries(wrong, town[1]),

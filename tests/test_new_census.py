@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import lipgeo
 from lipgeo import (
     add_census,
     facts,
@@ -29,6 +30,7 @@ from lipgeo import (
 from lipgeo.cli import main
 from lipgeo.errors import FileError, InputError, LipgeoError
 from lipgeo.geography import hierarchy, parse_dguids
+from lipgeo.portal.coming import add_expected
 from lipgeo.readers.statcan.attributes import read_attributes
 from lipgeo.words import speaking
 
@@ -98,6 +100,45 @@ def test_a_new_census_is_compared_with_the_one_before(journey):
     assert (people["current"] / people["baseline"]).tolist() == pytest.approx(
         [grown[1] / grown[0]] * 2, rel=0.1
     )
+
+
+def test_a_new_census_goes_through_a_portal_in_two_tranches(journey):
+    """What has not come says expected and then has its number; boundaries are realised apart."""
+    text = (journey / "site" / "indicator--immigrants-members.html").read_text("utf-8")
+    cells = re.findall(r'data-head="Period">2026 Census</td><td[^>]*>([^<]*)<', text)
+    assert cells == ["Expected"] * 3
+    portal = lipgeo.open_portal(journey / "portal")
+    whole = portal.frame()
+    marked = add_expected(whole, whole, portal.coming, portal.dictionary)
+    there = marked[marked["indicator"].eq("immigrants") & marked["period"].eq("2026")]
+    # the areas that were realised by estimates still wait for their numbers
+    symbols = dict(zip(there["area_id"], there["symbol"], strict=True))
+    assert symbols == {"town": "", "lip-001": "expected", "lip-002": "expected"}
+    frame = portal.frame("town", "immigrants")
+    assert set(frame["period"]) == {"2021", "2026"}
+    assert set(frame["origin"]) == {"published"}
+    realised = portal.realisations.set_index(["area_id", "vintage"])
+    for area in ("lip-001", "lip-002"):
+        hashes = realised.loc[area, "realisation_hash"]
+        assert hashes["2021"] != hashes["2026"]
+    # nobody has looked at the questions: the series is marked, and says why
+    joined = portal.joins("town", "immigrants").iloc[0]
+    assert (joined["from_period"], joined["to_period"], joined["verdict"]) == (
+        "2021", "2026", "caution",
+    )  # fmt: skip
+    assert "nobody has looked" in joined["reason_en"]
+
+
+def test_all_that_a_new_census_needed_is_data(journey):
+    """The portal's own folder has tables of rows; no module of the library names the census."""
+    written = sorted(path.name for path in (journey / "portal" / "dictionary").iterdir())
+    assert written == ["comparability_2026.csv", "indicator_rows_2026.csv", "unsure_2026.csv"]
+    package = Path(lipgeo.__file__).parent
+    for path in (*package.rglob("*.py"), *package.rglob("*.csv")):
+        text = path.read_text("utf-8")
+        told = [line for line in text.splitlines() if re.search(r"(?<![\d-])2026(?![\d-])", line)]
+        code = [line for line in told if not line.lstrip().startswith(("#", ">>>", "..."))]
+        assert not any(re.search(r"(==|in|if) .*2026", line) for line in code), path
 
 
 @pytest.mark.parametrize("lang", ["en", "fr"])

@@ -51,7 +51,7 @@ def add(portal, name, rows, *, units=None, licence="statcan-open"):
         units=pd.concat(made) if made else None,
     )  # fmt: skip
     with portal.store.locked():
-        portal._write(taken, name, licence=licence)
+        portal.write_release(taken, name, licence=licence)
 
 
 def row(area, value=100.0, *, origin="ordered", indicator="population", symbol="", **more):
@@ -412,6 +412,18 @@ def test_units_of_two_levels_are_held_together_by_their_ids():
     rest = ground.cells["cd"] - ground.cells["a"] - ground.cells["b"]
     assert sum(ground.people[list(rest)]) >= 0
     assert "cd" not in ground_of(units[units["level"].ne("CSD")], "2021").apart
+
+
+def test_what_lies_in_what_is_the_table_s_of_geography():
+    """A metropolitan area holds the tracts of its number, as the table of geography has it."""
+    units = pd.DataFrame(
+        [("cma", "CMA", "505", 900.0), ("tract", "CT", "5050001.00", 600.0)],
+        columns=["realisation_hash", "level", "unit_id", "population"],
+    ).assign(area_id="x", definition="main", vintage="2021", share=1.0)
+    ground = ground_of(units, "2021")
+    assert ground.apart == frozenset()
+    assert ground.cells["tract"] < ground.cells["cma"]
+    assert sorted(ground.people) == [300.0, 600.0]
 
 
 def test_names_with_markup_are_told(portal):

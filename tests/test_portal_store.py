@@ -301,11 +301,10 @@ def test_two_processes_and_a_killed_one(portal, tmp_path):
     code = f"""
         import sys, time
         from pathlib import Path
+        from lipgeo.files import folder_in_one_step
         from lipgeo.portal.releases import ReleaseStore
         store = ReleaseStore(Path({str(portal.folder / "releases")!r}))
-        with store.locked():
-            half = store.folder / ".lipgeo-half" / "new"
-            half.mkdir(parents=True)
+        with store.locked(), folder_in_one_step(store.folder / "half") as half:
             (half / "observations.parquet").write_text("half")
             print("locked", flush=True)
             time.sleep(60)
@@ -384,7 +383,7 @@ def test_series_are_joined_by_misfit_and_by_comparability(portal):
     for name, misfit, verdict in (("a", 0.005, "yes"), ("b", 0.02, "caution"), ("c", 0.2, "no")):
         taken = Intake(rows, "delivery", areas=new_areas(["west"]), realisations=realised(misfit))
         with portal.store.locked():
-            portal._write(taken, name, licence="")
+            portal.write_release(taken, name, licence="")
         joins = portal.joins("west", "renters")
         assert joins["verdict"].tolist() == [verdict]
     assert "20.0%" in joins["reason_en"].iloc[0]

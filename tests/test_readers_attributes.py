@@ -587,3 +587,42 @@ def test_a_table_with_names_and_no_rows_is_refused(tmp_path):
     path.write_text("DBUID,dbpop2021,dbtdwell2021\n", encoding="utf-8")
     with pytest.raises(CensusError, match=r"db_counts_2021\.csv needs a row for each unit"):
         read_attributes(path, vintage=2021)
+
+
+# ---------------------------------------------------------------------- signs and years of headers
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["% Population", "Population (%)", "Population ±", "Population ($)", "Population ‰",
+     "Households (+/-)", "Land area (%)", "Taux Population"],
+)  # fmt: skip
+def test_a_header_with_a_sign_is_no_count_of_a_census(tmp_path, header):
+    """Percentages, errors and dollars are left out and said; a mapping may still say otherwise."""
+    path = tmp_path / "da_2021.csv"
+    path.write_text(f"DAUID,Dwellings,{header}\n35060001,3,5\n35060002,4,7\n", encoding="utf-8")
+    table = read_attributes(path)
+    assert table.frame["population"].isna().all()
+    assert table.frame["households"].isna().all()
+    assert table.frame["land_km2"].isna().all()
+    if header != "Taux Population":
+        assert header in table.notes.only("no_counts").findings[0].message
+    told = read_attributes(path, mapping={"population": header}).frame
+    assert told["population"].tolist() == [5, 7]
+
+
+def test_of_counts_of_two_censuses_those_of_the_one_told_are_taken(tmp_path):
+    """Whatever their order; untold, both years are named; a year in the file's name counts too."""
+    path = tmp_path / "da.csv"
+    for header, values in (("Pop2016,Pop2021", "1,2"), ("Pop2021,Pop2016", "2,1")):
+        path.write_text(f"DAUID,{header}\n35060001,{values}\n", encoding="utf-8")
+        table = read_attributes(path, vintage=2021)
+        assert table.frame["population"].tolist() == [2]
+        assert "Pop2016" in table.notes.only("other_years").findings[0].message
+        with pytest.raises(CensusError, match="several censuses: 2016, 2021"):
+            read_attributes(path)
+    named = tmp_path / "da_2021.csv"
+    named.write_text("DAUID,Dwellings,Pop2016\n35060001,3,1\n", encoding="utf-8")
+    with pytest.raises(CensusError, match="several censuses: 2016, 2021"):
+        read_attributes(named)
+    assert read_attributes(named, vintage=2021).frame["population"].isna().all()

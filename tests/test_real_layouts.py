@@ -292,6 +292,38 @@ def test_codes_that_are_parts_of_ids_are_put_together(tmp_path, cd):
     assert parents == ["3506", "3506008", "35060001", "35060002", "5050001.10"]
 
 
+def test_of_a_zip_of_several_levels_the_one_named_is_read(tmp_path):
+    """GeoSuite has a file a level, and others; without a level the message lists the levels."""
+    path = tmp_path / "2021_92-150-X_eng.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("2021_92-150-X_eng/DB.csv", GEOSUITE.format(cd="06"))
+        archive.writestr(
+            "2021_92-150-X_eng/CSD.csv", "CSDuid,CSDpop_2021,PRuid,CDcode\n3506008,101,35,06\n"
+        )
+        archive.writestr("2021_92-150-X_eng/PN.csv", "PNuid,CSDuid\n1,3506008\n")
+    for level, unit, people in (("CSD", "3506008", 101), ("blocks", "35060002001", 41)):
+        table = lipgeo.read_table(path, level=level)
+        assert (table.vintage, table.frame.loc[unit, "population"]) == (2021, people)
+    with pytest.raises(FileError, match=r"\(--level\): CSD, DB; or unzip"):
+        lipgeo.read_table(path)
+    with pytest.raises(FileError, match="Unzip it and give"):
+        lipgeo.read_table(path, level="CD")
+
+
+@pytest.mark.parametrize(
+    ("header", "level"),
+    [("DAuid,DApop_2021,DAurdwell_2021", "DA"), ("ADidu,ADpop2021,ADrh2021", "DA"),
+     ("CSDuid,CSDpop2021,CSDurdwell2021", "CSD"), ("DBuid,DBpop2021,DBurdwell2021", "DB")],
+)  # fmt: skip
+def test_counts_are_known_by_the_headers_of_any_level(tmp_path, header, level):
+    """Of the table's own level and census; those of other units, or years, keep their words."""
+    unit = {"DA": "35060001", "CSD": "3506008", "DB": "35060001001"}[level]
+    path = tmp_path / "t_2021.csv"
+    path.write_text(f"{header},CDpop2021,{level}pop2016\n{unit},60,30,999,55\n", encoding="utf-8")
+    frame = lipgeo.read_table(path, vintage=2021).frame
+    assert list(frame.columns) == ["population", "households", "CDpop2021", f"{level}pop2016"]
+
+
 def test_parts_that_contradict_the_ids_are_refused(tmp_path):
     """Columns sorted apart are found by either reader."""
     path = tmp_path / "DB.csv"
@@ -491,6 +523,7 @@ FILES = [
     ("layouts/symbol.csv", {}, "DA", 2021, "35060003", "population", 40),
     ("layouts/symbol_rE.csv", {"vintage": 2021}, "DA", 2021, "35060001", "immigrants", 120),
     ("layouts/wds.csv", {}, "CSD", 2021, "3506008", "Immigrant taxfilers", 1040),
+    ("layouts/2021_92-150-X_eng.zip", {"level": "DA"}, "DA", 2021, "35060001", "population", 101),
     ("layouts/DB.csv", {}, "DB", 2021, "35060001002", "population", 41),
     ("layouts/highlight_footer.csv", {}, "FSA", 2016, "A0B", "population", 200),
     ("layouts/highlight_footer2.csv", {}, "FSA", 2016, "A1P", "population", 111),

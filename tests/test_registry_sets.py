@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import geopandas as gpd
@@ -69,6 +70,11 @@ def test_a_bad_file_is_a_row_that_says_what_to_ask_back(compiled, file, fault):
     assert len(row["question"]) > 20
     assert "Traceback" not in row["question"]
     assert "/" not in row["question"].split(file)[0] or "http" in row["question"]
+    assert len(row["question_other"]) > 20
+    assert row["question_other"] != row["question"]
+    assert not re.search(r"\b(the|Please|which)\b", row["question_other"])
+    # a partnership has no lipgeo: nothing of its options, names or calls
+    assert not re.search(r"--\w|lipgeo|\w=|\(\)", row["question"] + row["question_other"])
 
 
 def test_a_misspelt_name_comes_back_with_suggestions(compiled, censuses):
@@ -215,9 +221,40 @@ def test_the_workbook_is_bilingual_and_its_cells_are_text(tmp_path):
     assert {cell.number_format for cell in book.worksheets[0][3]} == {"@"}
     card = {row[0].value: row[1].value for row in book.worksheets[1].iter_rows()}
     assert card["Id of the partnership (nb-moncton) / Identifiant du partenariat"] == "nb-moncton"
-    assert all(row[0].value and row[1].value for row in book.worksheets[2].iter_rows())
+    codes = [[cell.value for cell in row[:2]] for row in book.worksheets[0].iter_rows(2, 4)]
+    assert codes == [["CSD", "1307022"], ["CSD", "1307045"], ["CSD", "1306020"]]
+    assert "Moncton" in next(text for label, text in card.items() if "What we know" in label)
+    steps = list(book.worksheets[2].iter_rows(max_row=8))
+    assert all(row[0].value and row[1].value for row in steps)
+    assert all(book.worksheets[2].row_dimensions[at].height >= 30 for at in range(1, 9))
+    example = [row[0].value for row in book.worksheets[2].iter_rows(min_row=11, max_row=14)]
+    assert example == ["Level / Niveau", "CMA", "CSD", "DPL"]
+    again = write_template(tmp_path / "again.xlsx", lip_id="nb-moncton")
+    assert again.read_bytes() == path.read_bytes()
     with pytest.raises(RegistryError, match="no nb-nowhere"):
         write_template(tmp_path / "u.xlsx", lip_id="nb-nowhere")
+
+
+def test_what_the_registry_knows_is_read_back_and_named(tmp_path):
+    """Units filled in for a partnership come back as its area; a census gives their names."""
+    census = toytown.census()
+    code = census.units("CSD").index[0]
+    lips = lipgeo.registry.open_registry().lips.iloc[[0, 1]].assign(
+        lip_id=["on-known", "on-unsure"], units=f"CSD:{code}", missing_units="",
+        units_status=["resolved", "choose"],
+    )  # fmt: skip
+    lips.to_csv(tmp_path / "lips.csv", index=False)
+    options = {"census": census, "folder": tmp_path, "vintage": census.vintage}
+    path = write_template(tmp_path / "in.xlsx", lip_id="on-known", **options)
+    sheet, about = read_template(path)
+    name, province = census.find(code, level="CSD")[["name", "province"]].iloc[0]
+    assert sheet.frame.iloc[0, :4].tolist() == ["CSD", code, name, province]
+    assert about["lip_id"] == "on-known"
+    areas = read_service_areas(path, census=census, as_one="on-known")
+    assert areas.units["unit_id"].tolist() == [code]
+    unsure = write_template(tmp_path / "unsure.xlsx", lip_id="on-unsure", **options)
+    with pytest.raises(FileError, match="is empty"):
+        read_template(unsure)
 
 
 def test_reading_back_tolerates_what_excel_does(censuses, tmp_path):

@@ -94,9 +94,9 @@ def test_french_speaks_french(objects):
         shown = {name: thing._repr_html_() for name, thing in objects.items()}
     assert "Recensement de 2021" in shown["census"]
     assert "Unités" in shown["fitted"]
-    assert "Écart d'ajustement" in html.unescape(shown["fitted"])
+    assert "écart d'ajustement" in html.unescape(shown["fitted"])
     assert "Défini par" in shown["areas"]
-    assert "À cheval" in shown["crosswalk"]
+    assert "(à cheval)" in shown["crosswalk"]
     assert "Gravité" in shown["report"]
     assert "Probable de" in shown["estimates"]
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -701,3 +702,75 @@ def test_command_line(tmp_path):
     assert "autre tableau" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert run("census", "table", "add", other, "--store", store, "--replace").returncode == 0
+
+
+# ---------------------------------------------------------- damage, threads and forked children
+
+
+def flipped(path, place):
+    """Flip one bit of a file; return what it held."""
+    raw = path.read_bytes()
+    bent = bytearray(raw)
+    bent[place] ^= 1
+    path.write_bytes(bent)
+    return raw
+
+
+def test_one_flipped_bit_anywhere_in_a_table_is_noticed(tmp_path):
+    """Whatever file of a table is damaged, parts that the engine reads too, no number comes."""
+    store = tmp_path / "store"
+    lipgeo.add_table(store, profile(tmp_path / "p.csv", das(5)), name="p")
+    folder = table_folder(store, 2021, "p")
+    whole = lipgeo.open_table(store).part(["population"]).frame
+    rng = np.random.default_rng(1)
+    for path in [one for one in folder.rglob("*") if one.is_file()]:
+        for place in rng.integers(path.stat().st_size, size=1):
+            raw = flipped(path, place)
+            with pytest.raises(StoreError):
+                lipgeo.open_table(store).part(["population"])
+            path.write_bytes(raw)
+    table = lipgeo.open_table(store)
+    assert table.part(["population"]).frame.equals(whole)
+    part = next((folder / "data").rglob("*.parquet"))
+    flipped(part, part.stat().st_size // 2)
+    # it was whole when the table was opened and asked
+    with pytest.raises(StoreError, match=rf"a file is not as written: .*{part.name}"):
+        table.part(["population"])
+
+
+def test_a_table_under_another_name_is_noticed(tmp_path):
+    """A folder of another table or year is never read as what its place says."""
+    store = tmp_path / "store"
+    lipgeo.add_table(store, profile(tmp_path / "p.csv", das(2)), name="p")
+    table_folder(store, 2021, "p").rename(table_folder(store, 2021, "q"))
+    with pytest.raises(StoreError, match=r"hold the table q \(2021\), .* holds p \(2021\)"):
+        lipgeo.open_table(store, "q")
+
+
+def test_one_open_table_serves_threads_and_forked_children(imported):
+    """Eight threads, and children forked from them, get what one alone gets; nothing hangs."""
+    table = lipgeo.open_table(imported)
+    names = list(table.columns)[:6]
+    alone = {name: table.part([name]).frame for name in names}
+
+    def ask(at):
+        name = names[at % len(names)]
+        return table.part([name]).frame.equals(alone[name])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, range(24)))
+    if not hasattr(os, "fork"):
+        return
+    children = []
+    for at in range(2):
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                signal.alarm(50)
+                code = 0 if all(map(ask, range(at, at + 2))) else 2
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(one, 0)[1]) for one in children] == [0, 0]
+    assert ask(0)

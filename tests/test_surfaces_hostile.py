@@ -14,7 +14,9 @@ import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
+import commands
 import geopandas as gpd
+import numpy as np
 import openpyxl
 import pandas as pd
 import pyogrio
@@ -23,20 +25,26 @@ import toytown
 from browser import browser
 
 from lipgeo import (
+    CensusTable,
     ServiceAreas,
     compile_set,
     fit_boundaries,
     preview,
     read_build,
+    read_table,
     synthetic,
+    weight_table,
     write_build,
     write_order,
 )
 from lipgeo.errors import LipgeoError, OrderError
 from lipgeo.files import unguard_csv, write_csv
 from lipgeo.order import read_order
+from lipgeo.readers.numbers import read_numbers
 from lipgeo.registry.set_files import write_set
 from lipgeo.report import CheckReport, Finding, Shown
+from lipgeo.store.results import write_estimates
+from lipgeo.tables import Variable
 from lipgeo.words import say, visible
 
 #: what a template, a page, a script, a spreadsheet, Markdown, XML, a path or a shell would obey
@@ -63,9 +71,14 @@ _LEFT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-
 
 
 @pytest.fixture(scope="module")
-def fitted():
+def census():
+    """A made census."""
+    return synthetic.census(blocks=800, seed=5)
+
+
+@pytest.fixture(scope="module")
+def fitted(census):
     """Each hostile string the id, and both names, of an area of one block of a made census."""
-    census = synthetic.census(blocks=800, seed=5)
     units = list(census.zones("DB").frame.index)
     rows = [
         {"area_id": f"{text} n{turn}", "unit": f"DB:{unit}", "name_en": text, "name_fr": text}
@@ -193,6 +206,105 @@ def test_pages_obey_nothing_and_ask_nothing(fitted, order, tmp_path):
                 assert missing == [], name
 
 
+@pytest.fixture(scope="module")
+def weighted(census):
+    """Two areas, and a table whose units, variables, labels and notes are hostile."""
+    texts = [*HOSTILE, *ESCAPES]
+    units = list(census.zones("DB").frame.index)[: len(texts)]
+    rows = [
+        {"area_id": "ab"[at % 2], "unit": f"DB:{unit}", "name_en": "x"}
+        for at, unit in enumerate(units)
+    ]
+    areas = ServiceAreas.from_units(pd.DataFrame(rows), census)
+    fitted = fit_boundaries(census, areas, unit="DB")
+    values = np.arange(20.0, 20.0 + len(units) * len(texts)).reshape(len(units), len(texts))
+    frame = pd.DataFrame(values, index=pd.Index(units, name="unit_id"), columns=texts)
+    symbols = pd.DataFrame("", index=frame.index, columns=texts)
+    symbols.iloc[0], frame.iloc[0] = "x", np.nan
+    table = CensusTable(
+        frame,
+        {text: Variable(text, "count", name_en=text, name_fr=text) for text in texts},
+        level="DB",
+        vintage=census.vintage,
+        symbols=symbols,
+        names=pd.Series(texts[: len(units)], index=frame.index),
+        notes=CheckReport(Finding("x", "warning", text, text) for text in texts),
+    )
+    return table, weight_table(table, fitted.membership), fitted
+
+
+def test_variables_of_tables_come_back_as_typed(weighted, tmp_path):
+    """Workbook, CSV, GeoPackage and Parquet of numbers hold the very names; none is a formula."""
+    _, estimates, fitted = weighted
+    assert estimates.frame["value"].notna().all()
+    outlines = fitted.areas.set_index("area_id").geometry
+    for ending in ("xlsx", "csv", "gpkg", "parquet"):
+        path = tmp_path / f"n.{ending}"
+        shapes = outlines if ending == "gpkg" else None
+        write_estimates(estimates, path, shapes=shapes, explain=HOSTILE[:3])
+        held = set(read_numbers(path).frame["variable"])
+        assert held == {*HOSTILE, *ESCAPES}, ending
+    for page in openpyxl.load_workbook(tmp_path / "n.xlsx"):
+        assert all(c.data_type != "f" and not c.hyperlink for row in page.iter_rows() for c in row)
+    for path in tmp_path.glob("*.csv"):
+        for row in csv.reader(io.StringIO(path.read_text("utf-8-sig"))):
+            assert not any(re.match(r"[=+@\t\r\uff1d]|-(?![\d.])", cell) for cell in row), path.name
+
+
+def test_tables_show_hostile_words_and_obey_none(weighted, tmp_path):
+    """Cards, texts, sentences and the map of a variable: names of units, variables and labels."""
+    table, estimates, fitted = weighted
+    made_of = estimates.explain_all([HOSTILE[9]])
+    shown = [table, estimates, table.notes, estimates.report]
+    for one in shown:
+        assert not _LEFT.search(repr(one).replace("\n", ""))
+        assert not re.search(r"<(script|img|svg|style|b)\b(?! )", _bare(one._repr_html_()))
+    assert set(made_of["variable"]) == {HOSTILE[9]}
+    with pytest.raises(LipgeoError) as told:
+        weight_table(table, fitted.membership, variables=["nobody\x1b[2J"])
+    assert not _LEFT.search(str(told.value).replace("\n", ""))
+    names = [HOSTILE[9]]
+    pages = {at: preview(fitted, estimates=estimates, variable=one).html
+             for at, one in enumerate(names)}  # fmt: skip
+    with browser() as chrome:
+        context = chrome.new_context(offline=True)
+        for at, html_of in pages.items():
+            path = tmp_path / f"{at}.html"
+            path.write_text(html_of, "utf-8")
+            page, wrong = context.new_page(), []
+            page.on("pageerror", lambda error, wrong=wrong: wrong.append(str(error)))
+            page.goto(path.as_uri())
+            page.wait_for_timeout(200)
+            assert not wrong
+            assert page.evaluate("() => window.acted === undefined")
+            assert names[at] in page.evaluate("() => document.body.textContent")
+
+
+def _bare(page: str) -> str:
+    """Return a card without the style that lipgeo gives it."""
+    return re.sub(r"<style>.*?</style>", "", page, flags=re.S)
+
+
+def test_headers_of_a_hostile_file_pass_through_the_commands(tmp_path):
+    """A CSV with hostile headers, read and refused: what is said shows escapes and obeys none."""
+    path = tmp_path / "t_2021.csv"
+    texts = [text for text in [*HOSTILE[8:16], *ESCAPES] if not set(text) & set("\r\n\u2028")]
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["DAUID", *texts])
+        writer.writerow(["35060001", *range(len(texts))])
+        writer.writerow(["35060002", *["1"] * (len(texts) - 1), "not a number\x1b[2J"])
+        writer.writerow(["35060003", *["2"] * len(texts)])
+    with pytest.raises(LipgeoError) as told:
+        read_table(path)
+    assert not _LEFT.search(str(told.value).replace("\n", ""))
+    path.write_text(path.read_text("utf-8").replace("not a number\x1b[2J", "3"), "utf-8")
+    table = read_table(path)
+    assert len(table.columns) == len(texts)
+    assert not _LEFT.search(repr(table).replace("\n", ""))
+    assert not any(_LEFT.search(one.message.replace("\n", "")) for one in table.notes)
+
+
 def test_the_terminal_obeys_no_text(tmp_path):
     """Names, ids and file names with escapes reach neither stdout nor stderr as they are."""
     rows = [
@@ -231,11 +343,8 @@ def test_errors_and_commands_show_escapes(tmp_path):
         for command in (["check", target], ["build", target, "--out", tmp_path / "b"],
                         ["verify", target], ["preview", target], ["order", target, "--out", "x"],
                         ["find", path], ["compile", tmp_path, "--set", "x"]):  # fmt: skip
-            ended = subprocess.run(
-                [sys.executable, "-m", "lipgeo", *map(str, command)], capture_output=True,
-                cwd=tmp_path, check=False,
-            )  # fmt: skip
-            said = (ended.stdout + ended.stderr).decode().replace("\n", "")
+            ended = commands.run(*command, cwd=tmp_path)
+            said = (ended.stdout + ended.stderr).replace("\n", "")
             assert not _LEFT.search(said), (command, said)
             assert "Traceback" not in said, said
 
@@ -264,9 +373,8 @@ def test_ids_of_an_old_order_pass_the_door_of_new_ones(fitted, order, tmp_path, 
     assert not (tmp_path / "new").exists()
 
 
-def test_a_set_of_hostile_submissions_is_shown_and_never_obeyed(tmp_path):
+def test_a_set_of_hostile_submissions_is_shown_and_never_obeyed(tmp_path, census):
     """Submissions named and filled with hostile strings: compiled, or asked about, as typed."""
-    census = synthetic.census(blocks=800, seed=5)
     folder = tmp_path / "in"
     folder.mkdir()
     units = list(census.zones("DB").frame.index)

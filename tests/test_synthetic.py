@@ -14,7 +14,7 @@ import shapely
 import toytown
 
 from lipgeo import geography, synthetic
-from lipgeo.errors import InputError
+from lipgeo.errors import InputError, OutputError
 from lipgeo.store import add_census, open_census
 from lipgeo.store.catalogue import published_files
 
@@ -414,3 +414,23 @@ def test_a_census_from_elsewhere_has_no_people():
     """Only a made census has people; the message says what to do."""
     with pytest.raises(InputError, match=r"only where `synthetic.census` made it.*Make it again"):
         synthetic.people(toytown.census())
+
+
+def test_made_files_never_take_the_place_of_published_ones(tmp_path):
+    """Files of the names of published ones stay, asked or not; made ones give way when asked."""
+    made, older = synthetic.census(500), synthetic.census(500, vintage=2016)
+    writers = (
+        lambda **asked: synthetic.write_files(made, tmp_path, levels=["CSD"], **asked),
+        lambda **asked: [synthetic.write_correspondence(made, older, tmp_path, **asked)],
+    )
+    for write in writers:
+        files = write()
+        with pytest.raises(OutputError, match="already exists"):
+            write()
+        assert write(replace=True) == files
+        for path in files:
+            path.write_bytes(b"PK as it was downloaded")
+            with pytest.raises(OutputError, match="never writes over it"):
+                write(replace=True)
+            assert path.read_bytes() == b"PK as it was downloaded"
+            path.unlink()

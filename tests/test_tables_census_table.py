@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from made_crosswalk import crosswalk, table
 
 from lipgeo import CensusTable, Zones, build_crosswalk, weight_table
 from lipgeo.errors import TableError
@@ -170,6 +171,46 @@ def test_the_survey_of_2011_has_words_of_its_own():
     assert set(found["certainty"]) == {"by name"}
 
 
+def test_the_incomes_of_2006_are_found_by_their_words():
+    """Incomes of everybody and not of one sex; cut-offs before and after tax, of all or some."""
+    words = [
+        "Total income in 2005 of population 15 years and over - 20% sample data",
+        "Median income $", "Average income $",
+        "Total income in 2005 of males 15 years and over - 20% sample data",
+        "Median income $", "Average income $",
+        "After-tax income in 2005 of population 15 years and over - 20% sample data",
+        "Median after-tax income $",
+        "Total persons in private households - 20% sample data",
+        "Prevalence of low income before tax in 2005 %",
+        "Prevalence of low income after tax in 2005 %",
+        "Total persons less than 6 years of age",
+        "Prevalence of low income before tax in 2005 %",
+        "Prevalence of low income after tax in 2005 %",
+        "Household income in 2005 of private households - 20% sample data",
+        "Median household income $",
+    ]  # fmt: skip
+    rows = pd.DataFrame({"id": [str(at) for at in range(len(words))], "name": words})
+    found = find_variables(rows, 2006).set_index("variable")
+    assert found["row"].to_dict() == {
+        "median_income": 1, "average_income": 2, "median_after_tax_income": 7, "lico_total": 8,
+        "lico_before_tax_prevalence": 9, "lico_after_tax_prevalence": 10,
+        "lico_under_6_total": 11, "lico_before_tax_under_6_prevalence": 12,
+        "lico_after_tax_under_6_prevalence": 13, "median_household_income": 15,
+    }  # fmt: skip
+    assert set(found["certainty"]) == {"unverified"}
+    assert variable("lico_after_tax_prevalence").denominator == "lico_total"
+
+
+def test_a_change_of_people_may_be_negative_and_is_over_those_of_before():
+    """A change is weighted by the people of the census before, and no share of a whole."""
+    change = variable("population_change")
+    assert (change.per, change.denominator, change.part) == (100, "population_before", False)
+    columns = {"population_before": [100, 300], "population_change": [-20.0, 40.0]}
+    given = table(columns, {"population_change": change})
+    found = weight_table(given, crosswalk([[1.0], [1.0]]), variables=["population_change"]).frame
+    assert found["value"].tolist() == [25.0]
+
+
 def test_only_checked_ids_are_called_verified():
     """No certainty is raised: an id is there only where it was checked, else words are."""
     checked = {
@@ -287,7 +328,9 @@ def test_an_id_with_other_words_is_not_believed():
 
 def test_the_dictionary_is_searched_by_words_of_either_language():
     """All words must be there, in any order; nothing gives all; a slip gives the nearest."""
-    assert [one.name for one in search_variables("income AFTER-tax")] == ["median_after_tax_income"]
+    assert [one.name for one in search_variables("recipients AFTER-tax")] == [
+        "median_after_tax_income"
+    ]
     assert [one.name for one in search_variables("refugies")] == ["refugees"]
     assert [one.name for one in search_variables()] == list(known_variables())
     assert "immigrants" in [one.name for one in search_variables("imigrants")]

@@ -213,8 +213,14 @@ def test_the_workbook_explains_itself(estimates, tmp_path):
     assert write_estimates(estimates, path, names=names) == [path]
     book = openpyxl.load_workbook(path)
     assert book.sheetnames == [
-        "table", "results", "explain", "missing", "variables", "flags", "sources", "findings",
+        "table", "columns", "results", "explain", "missing", "variables", "flags", "sources",
+        "findings",
     ]  # fmt: skip
+    told = {(row[0].value, row[1].value) for row in book["columns"].iter_rows(min_row=2)}
+    under_title = {"results": 2, "missing": 2}
+    for sheet in book.sheetnames[2:]:
+        head = {cell.value for cell in book[sheet][under_title.get(sheet, 1)]}
+        assert head - {None} == {column for name, column in told if name == sheet}
     table = book["table"]
     label = estimates.variables["immigrants"].label
     assert [cell.value for cell in table[1]][:3] == ["Id", "Name", label]
@@ -298,6 +304,7 @@ def test_csv_and_parquet_hold_the_same(estimates, tmp_path):
     pd.testing.assert_frame_equal(
         pd.read_parquet(parquet), estimates.frame, check_dtype=False, check_column_type=False
     )
+    assert write_estimates(estimates, tmp_path / "e.csv", csv="fr", replace=True) == written
     with pytest.raises(OutputError, match="ends otherwise"):
         write_estimates(estimates, tmp_path / "e.doc")
 

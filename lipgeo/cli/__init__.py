@@ -65,17 +65,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     _survive_code_pages()
     _speak(given)
+    from lipgeo.cli import usage
     from lipgeo.cli.app import app
 
     try:
         with words.on_command_line():
-            app(args=given, prog_name="lipgeo")
+            status = app(args=given, prog_name="lipgeo", standalone_mode=False)
+        raise SystemExit(status if isinstance(status, int) else 0)
+    except usage.ClickException as error:
+        print(usage.explain(error), file=sys.stderr)
+        raise SystemExit(_WRONG) from None
     except LipgeoError as error:
         if os.environ.get("LIPGEO_TRACEBACK"):
             raise
         print(words.say("cli.error", message=error), file=sys.stderr)
         raise SystemExit(_WRONG) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, usage.Abort):
         print(words.say("cli.interrupted"), file=sys.stderr)
         raise SystemExit(_INTERRUPTED) from None
     except BrokenPipeError:  # `lipgeo find ... | head`

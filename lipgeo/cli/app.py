@@ -24,12 +24,14 @@ from lipgeo.cli.reporting import (
     print_table,
     progress,
 )
+from lipgeo.cli.usage import speak_help
 from lipgeo.cli.variables import variables
 from lipgeo.cli.weight import compare, weight
 from lipgeo.words import say
 
 __all__ = ["app"]
 
+speak_help()
 app = typer.Typer(
     help=say("cli.app"),
     epilog=say("cli.app_epilog"),
@@ -83,15 +85,17 @@ def demo(
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.synthetic.demo import run_demo
+    from lipgeo.synthetic.demo import has_documents, run_demo
 
     with progress(quiet or as_json) as show:
         results = run_demo(out, csv=csv.value, progress=show, replace=replace)
+    if not has_documents():
+        print(say("site.no_documents"), file=sys.stderr)
     if as_json:
         print_json({name: str(path) for name, path in results.items()})
         return
     for name, path in results.items():
-        print(f"{name}: {path}")
+        print(say("usage.heading", name=name), path)
 
 
 @app.command(help=say("cli.help_find"))

@@ -1,4 +1,4 @@
-"""Define ``lipgeo census``: say which files a job needs, download, import and list them.
+"""Define ``lipgeo census``: say which files a job needs, download, import, list, verify them.
 
 ``lipgeo census table`` does the same for Census Profiles of any size.
 """
@@ -23,10 +23,13 @@ from lipgeo.cli.reporting import (
     print_table,
     progress,
 )
+from lipgeo.cli.usage import ask
 from lipgeo.errors import InputError
 from lipgeo.words import number, say
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lipgeo.report import CheckReport
     from lipgeo.store.catalogue import NeededFile
     from lipgeo.store.download import Fetched
@@ -76,7 +79,23 @@ def list_tables(
     elif tables.empty:
         print(say("store.none_held", store=store))
     else:
-        print_frame(tables.drop(columns="sources"), say("store.held", store=store))
+        print_frame(_whole(tables.drop(columns="sources")), say("store.held", store=store))
+
+
+def _with_names(levels: pd.DataFrame) -> pd.DataFrame:
+    """Put beside each level what it is, in the language in force."""
+    from lipgeo.geography.hierarchy import level
+
+    shown = _whole(levels)
+    names = [level(code).name for code in shown["level"]]
+    shown.insert(int(shown.columns.get_indexer(["level"])[0]) + 1, "level_name", names)
+    return shown
+
+
+def _whole(levels: pd.DataFrame) -> pd.DataFrame:
+    """Let counts be written as people write them, ``4,000``: other whole numbers are codes."""
+    counts = [name for name in levels.columns if name.endswith("_count")]
+    return levels.astype(dict.fromkeys(counts, "float64"))
 
 
 DEFAULT_DOWNLOADS = Path("lipgeo-downloads")
@@ -152,7 +171,7 @@ def _fetch(
         known = sum(size or 0 for _, size in coming) / 1e6
         unknown = sum(size is None for _, size in coming)
         question = say("cli.confirm_fetch", files=len(coming), mb=known, unknown=unknown)
-        return yes or typer.confirm(question, err=True)
+        return yes or ask(question)
 
     with progress(quiet or not yes) as show:
         report = lambda step, done, total: show(step, done / total if total else 0.0)  # noqa: E731
@@ -254,7 +273,35 @@ def list_(
     if as_json:
         print_json(levels.to_dict("records"))
     else:
-        print_frame(levels, say("cli.held", store=store))
+        # a terminal is narrow: the files each level came from, and their kind, are in --json
+        shown = _with_names(levels.drop(columns=["sources", "boundary_type"]))
+        for vintage, census in shown.groupby("vintage", sort=True):
+            title = say("cli.held", store=store, vintage=str(vintage))
+            print_frame(census.drop(columns="vintage"), title)
+
+
+@app.command("verify", help=say("cli.help_census_verify"))
+def verify(
+    store: o.Store = o.DEFAULT_STORE,
+    lang: o.Lang = o.LangChoice.EN,
+    as_json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    from lipgeo.store.damage import verify_store
+
+    with progress(quiet or as_json) as show:
+        report = verify_store(
+            store,
+            progress=lambda _, done, total: show(say("store.verifying"), done / max(total, 1)),
+        )
+    if as_json:
+        print_json({"store": store, "ok": report.ok, "findings": report.to_records()})
+    else:
+        print_findings(
+            report.only(severity="warning") + report.only(severity="error") if quiet else report
+        )
+        print(say("cli.store_whole" if report.ok else "cli.store_not_whole", store=store))
+    raise typer.Exit(exit_status(report))
 
 
 _PLACES = Annotated[

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -43,9 +43,11 @@ __all__ = [
     "Rule",
     "RuleChoice",
     "Store",
+    "Tables",
     "TimeLimit",
     "Vintage",
     "WeightChoice",
+    "files_by_census",
     "is_there",
     "with_reading_options",
 ]
@@ -183,6 +185,36 @@ TimeLimit = Annotated[float | None, typer.Option("--time-limit", help=say("cli.o
 Gap = Annotated[float, typer.Option("--gap", help=say("cli.opt_gap"))]
 By = Annotated[WeightChoice, typer.Option("--by", help=say("cli.opt_by"))]
 Placement = Annotated[PlacementChoice, typer.Option("--placement", help=say("cli.opt_placement"))]
+
+
+Tables = Annotated[
+    list[str] | None,
+    typer.Option("--table", metavar="YEAR=FILE", help=say("tables.opt_table")),
+]
+
+
+def files_by_census(tables: Sequence[str]) -> dict[int, list[Path]]:
+    """Return the files of each census, of the texts given with ``--table``.
+
+    Raises
+    ------
+    InputError
+        Some are not YEAR=FILE, or a year is no census's; all of them at once.
+    """
+    from lipgeo.errors import InputError
+    from lipgeo.geography.hierarchy import require_vintage
+
+    files: dict[int, list[Path]] = {}
+    wrong = []
+    for text in tables:
+        year, mark, path = text.partition("=")
+        if not mark or not year.strip().isdigit() or not path.strip():
+            wrong.append(text)
+            continue
+        files.setdefault(require_vintage(int(year)), []).append(Path(path.strip()))
+    if wrong:
+        raise InputError("tables.bad_table", given=wrong)
+    return files
 
 
 def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lipgeo.cli import network
 from lipgeo.cli import options as o
 from lipgeo.cli.groups import WholeSummaries
 from lipgeo.cli.reporting import (
@@ -16,11 +17,13 @@ from lipgeo.cli.reporting import (
     print_findings,
     print_frame,
     print_json,
+    progress,
 )
 from lipgeo.words import Language, say
 
 if TYPE_CHECKING:
     from lipgeo.census.census import Census
+    from lipgeo.portal.portal import Portal
 
 __all__ = ["app"]
 
@@ -75,17 +78,53 @@ def new(
 def add(
     folder: Folder,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help=say("cli.arg_portal_files"))
-    ],
+        list[Path] | None, typer.Argument(metavar="FILE...", help=say("cli.arg_portal_files"))
+    ] = None,
+    tables: o.Tables = None,
+    store: Store = None,
+    level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
     licence: Licence = None,
     lang: o.Lang = o.LangChoice.EN,
+    quiet: o.Quiet = False,
 ) -> None:
+    from lipgeo.errors import InputError
+    from lipgeo.portal.book import OPEN_LICENCE
     from lipgeo.portal.portal import open_portal
 
+    if not files and not tables:
+        raise InputError("cli.nothing_to_add")
+    by_census = o.files_by_census(tables or [])
     portal = open_portal(folder)
-    for file in files:
-        release = portal.add(file, licence=licence)
+    waits = False
+    for file in files or []:
+        try:
+            release = portal.add(file, licence=licence)
+        except InputError as error:
+            if error.key != "portal.mapping_written":
+                raise
+            # no fault: a legacy workbook waits for somebody to look and sign
+            print(error)
+            waits = True
+            continue
         print(say("cli.portal_taken", file=file, release=release))
+    for year, paths in by_census.items():
+        census = None if store is None else open_store(store, year, quiet=quiet)
+        releases = portal.add_profile(
+            paths, census=census, level=level, licence=OPEN_LICENCE if licence is None else licence
+        )
+        for release in releases:
+            told = _told_by(portal, release)
+            print(say("cli.portal_taken_table", year=str(year), release=release, **told))
+    raise typer.Exit(1 if waits else 0)
+
+
+def _told_by(portal: Portal, release: str) -> dict[str, Any]:
+    """Return how many areas a release tells of, how many numbers, and where they are from."""
+    rows = portal.store.rows(portal.store.named(release))
+    rows = rows[rows["value"].notna() | rows["likely_lower"].notna()]
+    areas = rows[["area_id", "definition"]].drop_duplicates()
+    origins = [say(f"site.origin_{one}") for one in dict.fromkeys(rows["origin"])]
+    return {"areas": len(areas), "numbers": len(rows), "origins": origins}
 
 
 @app.command(help=say("cli.help_portal_receive"))
@@ -125,7 +164,6 @@ def update(
     ] = None,
     lang: o.Lang = o.LangChoice.EN,
 ) -> None:
-    from lipgeo.portal.portal import Portal
     from lipgeo.portal.site import build_site
     from lipgeo.portal.update import update_portal
 
@@ -181,25 +219,35 @@ def build(
 @app.command(help=say("cli.help_portal_facts"))
 def facts(
     folder: Folder,
-    area: Annotated[str, typer.Argument(metavar="AREA", help=say("cli.arg_portal_area"))],
-    out: o.Out,
+    areas: Annotated[
+        list[str] | None, typer.Argument(metavar="AREA...", help=say("cli.arg_portal_area"))
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="PATH", help=say("cli.opt_facts_out"))
+    ] = Path("facts"),
     audience: Audience = AudienceChoice.PUBLIC,
     replace: o.Replace = False,
+    store: Store = None,
+    vintage: o.Vintage = None,
     lang: Annotated[FactsLang, typer.Option("--lang", help=say("cli.opt_facts_lang"))] = (
         FactsLang.EN
     ),
+    quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.portal.fast_facts import write_facts
+    from lipgeo.portal.facts_of_areas import facts_files, write_facts_of_areas
     from lipgeo.portal.portal import open_portal
 
     portal = open_portal(folder)
     both: tuple[Language, ...] = ("en", "fr")
-    for one in both:
-        if lang.value not in (one, "both"):
-            continue
-        path = out.with_name(f"{out.stem}-{one}{out.suffix}") if lang.value == "both" else out
-        told = write_facts(portal, area, path, lang=one, audience=audience.value, replace=replace)
-        print(say("cli.portal_built", path=told))
+    langs = [one for one in both if lang.value in (one, "both")]
+    wanted = facts_files(portal, areas or [], out, langs=langs, audience=audience.value)
+    with progress(quiet) as show:
+        written = write_facts_of_areas(
+            portal, wanted, audience=audience.value, census=_census(store, vintage),
+            replace=replace, progress=show,
+        )  # fmt: skip
+    for path in written:
+        print(say("cli.portal_built", path=path))
 
 
 @app.command(help=say("cli.help_portal_withdraw"))
@@ -222,11 +270,18 @@ def indicators(
     word: Annotated[
         str | None, typer.Argument(metavar="WORD", help=say("cli.arg_indicator_word"))
     ] = None,
+    propose: network.Propose = ("", Path()),
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help=say("cli.opt_propose_out"))
+    ] = Path("dictionary"),
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
     from lipgeo.portal.dictionary import indicators as listed
 
+    if propose[0]:
+        network.propose_census(*propose, out)
+        return
     frame = listed(word)
     if "code" not in frame:
         frame = frame.reset_index()
@@ -234,3 +289,7 @@ def indicators(
         print_json(frame.to_dict("records"))
     else:
         print_frame(frame[["code", "topic", f"name_{lang.value}"]])
+
+
+app.command(help=say("cli.help_portal_changes"))(network.changes)
+app.command(help=say("cli.help_portal_wishlist"))(network.wishlist)

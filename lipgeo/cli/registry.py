@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,8 @@ from lipgeo.cli.groups import WholeSummaries
 from lipgeo.cli.options import is_there
 from lipgeo.cli.reporting import (
     SHOWN,
+    cell_words,
+    column_head,
     exit_status,
     open_store,
     print_findings,
@@ -203,13 +206,22 @@ def show(
     if as_json:
         print_json(entry)
         return
+    definitions: Any = entry.pop("definitions")
+    _print_fields(entry, lip_id)
+    for definition in definitions:
+        _print_fields(definition, f"{lip_id}@{definition['version']}")
+
+
+def _print_fields(entry: Mapping[str, Any], title: str) -> None:
+    """Print what is known of one thing, a line a field."""
     import pandas as pd
 
-    definitions = entry.pop("definitions")
-    rows = [{"": name, " ": value} for name, value in entry.items() if value]
-    print_frame(pd.DataFrame(rows), lip_id)
-    if definitions:
-        print_frame(pd.DataFrame(definitions).drop(columns="lip_id"))
+    rows = [
+        {"field": column_head(name), "value": cell_words(name, value)}
+        for name, value in entry.items()
+        if value
+    ]
+    print_frame(pd.DataFrame(rows), title)
 
 
 def _write_gaps(found: Any, out: Path) -> Path:
@@ -282,6 +294,7 @@ def template(
     out: o.Out = Path("lipgeo-intake.xlsx"),
     replace: o.Replace = False,
     lip_id: Annotated[str | None, typer.Option("--for", help=say("cli.opt_for"))] = None,
+    folder: _Folder = None,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,
@@ -294,7 +307,9 @@ def template(
     require_free_file(out, replace=replace, endings=[".xlsx"])
     opened, _ = _censuses(store, vintage)
     year = opened.vintage if opened is not None else vintage or usual_vintage()
-    written = write_template(out, vintage=year, lip_id=lip_id, replace=replace)
+    written = write_template(
+        out, vintage=year, lip_id=lip_id, census=opened, folder=folder, replace=replace
+    )
     if as_json:
         print_json({"template": written})
     else:
@@ -391,7 +406,7 @@ def _print_set(made: CompiledSet, written: Path, *, as_json: bool, quiet: bool) 
         print(say("cli.set_changes", count=len(made.changes)))
         print_table(
             made.changes,
-            {name: name for name in made.changes},
+            {name: column_head(name) for name in made.changes},
             more=say("cli.more_in", more=len(made.changes) - SHOWN, path=written / "changes.csv"),
         )
     print(say("cli.compiled", folder=written, areas=len(made.areas)))

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lipgeo.words import say, visible
+from lipgeo.cli.layout import column_widths
+from lipgeo.words import catalogue, say, visible
 
 if TYPE_CHECKING:
     from lipgeo.census.census import Census
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SHOWN",
+    "cell_words",
+    "column_head",
     "exit_status",
     "open_store",
     "print_areas",
@@ -61,25 +64,34 @@ def print_json(result: Any) -> None:
 
 
 def print_frame(frame: Any, title: str = "") -> None:
-    """Print a table for a person; missing cells are empty."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
+    """Print a table for a person, its columns and their words in plain ones; missing is empty."""
+    columns = [
+        [column_head(str(name)), *(cell_words(name, value) for value in frame[name])]
+        for name in frame.columns
+    ]
+    numeric = [frame[name].dtype.kind in "iuf" for name in frame.columns]
+    _print_columns(columns, numeric, title=title)
 
-    # plain signs into a file or pipe: its code page may hold no lines
-    lines = box.SIMPLE_HEAD if sys.stdout.isatty() else box.ASCII2
-    table = Table(title=visible(title) or None, title_justify="left", box=lines)
-    for name in frame.columns:
-        numeric = frame[name].dtype.kind in "iuf"
-        side: Any = "right" if numeric else "left"
-        # a number is never broken over lines: text makes way for it
-        table.add_column(_cell(str(name)), justify=side, overflow="fold", no_wrap=numeric)
-    for row in frame.itertuples(index=False):
-        table.add_row(*("" if _plain(cell) is None else _cell(cell) for cell in row))
-    # a file or pipe gets the whole width: cut cells would lose codes
-    width = None if sys.stdout.isatty() else 10_000
-    console = Console(width=width, markup=False, highlight=False, safe_box=True)
-    console.print(table, soft_wrap=not sys.stdout.isatty(), crop=False)
+
+#: columns whose cells are words of lipgeo, not of a census
+_WORDED = frozenset({"boundary_type", "change", "extent_status", "match", "status", "units_status"})
+
+
+def column_head(column: str) -> str:
+    """Return the heading of a column in plain words; a column of somebody else's keeps its name."""
+    return say(f"heads.{column}") if f"heads.{column}" in catalogue() else _cell(column)
+
+
+def cell_words(column: str, value: Any) -> str:
+    """Return a cell as a person reads it: words in the place of codes; missing is empty."""
+    if _plain(value) is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return ";".join(map(_cell, value))
+    if isinstance(_plain(value), bool):
+        return say("report.yes") if value else say("report.no")
+    key = f"heads.{column}_{value}"
+    return say(key) if column in _WORDED and key in catalogue() else _cell(value)
 
 
 def _cell(value: Any) -> str:
@@ -131,30 +143,44 @@ def print_table(
             for row in first[list(heads)].itertuples(index=False)]  # fmt: skip
     if total is not None:
         rows.append([shown(name, total.get(name)) for name in heads])
-    text = pd.DataFrame(rows, columns=list(heads.values()))
-    numeric = {
-        head for name, head in heads.items() if frame[name].dtype.kind in "iuf" or name in percent
-    }
-    _print_text(text, numeric, total is not None)
+    columns = [[head, *(row[at] for row in rows)] for at, head in enumerate(heads.values())]
+    numeric = [frame[name].dtype.kind in "iuf" or name in percent for name in heads]
+    _print_columns(columns, numeric, has_total=total is not None)
     if len(frame) > SHOWN and more:
         print(more)
 
 
-def _print_text(text: Any, numeric: set[str], has_total: bool) -> None:
+def _print_columns(
+    columns: Sequence[Sequence[str]],
+    numeric: Sequence[bool],
+    *,
+    title: str = "",
+    has_total: bool = False,
+    keep: int = 0,
+) -> int:
+    """Print columns, each its heading and cells; return how many there was room for."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     terminal = sys.stdout.isatty()
-    table = Table(box=box.SIMPLE_HEAD if terminal else box.ASCII2)
-    for head in text.columns:
-        side: Any = "right" if head in numeric else "left"
-        table.add_column(head, justify=side, overflow="fold", no_wrap=head in numeric)
-    last = len(text) - 1
-    for at, row in enumerate(text.itertuples(index=False)):
-        table.add_row(*row, end_section=has_total and at == last - 1)
+    # a file or pipe gets the whole width: cut cells would lose codes
     console = Console(width=None if terminal else 10_000, markup=False, highlight=False)
+    widths: list[int | None] = [None] * len(columns)
+    if terminal:
+        widths = [*column_widths(columns, numeric, console.width, keep=keep)]
+    # plain signs into a file or pipe: its code page may hold no lines
+    lines = box.SIMPLE_HEAD if terminal else box.ASCII2
+    table = Table(title=visible(title) or None, title_justify="left", box=lines)
+    shown = list(zip(columns, numeric, widths, strict=False))
+    for (head, *_), number, width in shown:
+        side: Any = "right" if number else "left"
+        table.add_column(head, justify=side, overflow="fold", width=width)
+    rows = list(zip(*(column[1:] for column, *_ in shown), strict=True))
+    for at, row in enumerate(rows):
+        table.add_row(*row, end_section=has_total and at == len(rows) - 2)
     console.print(table, soft_wrap=not terminal, crop=False)
+    return len(shown)
 
 
 def print_numbers(table: Any, *, columns: int = 0) -> None:
@@ -170,11 +196,16 @@ def print_numbers(table: Any, *, columns: int = 0) -> None:
     heads = [head for head in table.frame.columns if head in table.formats]
     left_out = heads[columns:] if columns else []
     text = table.text().drop(columns=left_out)
-    _print_text(text.head(SHOWN), set(table.formats), has_total=False)
+    cells = [[head, *text[head].head(SHOWN)] for head in text.columns]
+    numeric = [head in table.formats for head in text.columns]
+    # whose numbers they are is never left out
+    names = len(text.columns) - len(heads) + len(left_out)
+    shown = _print_columns(cells, numeric, keep=names + 1)
     if len(text) > SHOWN:
         print(say("cli.more_rows", more=len(text) - SHOWN))
-    if left_out:
-        print(say("cli.more_variables", more=len(left_out)))
+    unseen = len(left_out) + len(text.columns) - shown
+    if unseen:
+        print(say("cli.more_variables", more=unseen))
 
 
 def print_areas(areas: Any, labels: Any, *, more: str) -> None:
@@ -214,6 +245,7 @@ def print_areas(areas: Any, labels: Any, *, more: str) -> None:
     heads = {name: say(f"report.head_{name}") for name in names}
     if (table["part_count"] > 1).any():
         heads["part_count"] = say("cli.head_parts")
+    heads["misfit_share"] = say("cli.head_misfit")
     heads["words"] = say("report.head_flags")
     said = say(more, more=len(table) - SHOWN) if len(table) > SHOWN else ""
     print_table(
@@ -243,7 +275,8 @@ def print_findings(report: CheckReport, *, where: Path | None = None) -> None:
         kind = (one.check, one.severity)
         alike[kind] += 1
         if alike[kind] <= _ALIKE:
-            lines.append(f"{say(f'cli.severity_{one.severity}')}: {visible(one.sentence)}")
+            head = say("usage.heading", name=say(f"cli.severity_{one.severity}"))
+            lines.append(f"{head} {visible(one.sentence)}")
         elif alike[kind] == _ALIKE + 1:
             lines.append(say("cli.more_alike", more=kinds[kind] - _ALIKE))
     shown = lines[:SHOWN]

@@ -45,10 +45,7 @@ _COLUMNS = 6
 @o.with_reading_options
 def compare(
     areas: o.AREAS,
-    tables: Annotated[
-        list[str] | None,
-        typer.Option("--table", metavar="YEAR=FILE", help=say("tables.opt_table")),
-    ] = None,
+    tables: o.Tables = None,
     years: Annotated[
         str | None,
         typer.Option("--years", metavar="YEAR,YEAR,...", help=say("tables.opt_years")),
@@ -131,14 +128,16 @@ def compare(
 def _sheets_of(found: Comparison, labels: pd.Series) -> list[Sheet]:
     """Return the sheets of a comparison: the table for people, details behind."""
     from lipgeo.files import Sheet
+    from lipgeo.store.results import describe_columns
     from lipgeo.tables.wide import table_of_changes
 
     table = table_of_changes(found, labels)
-    return [
-        Sheet(say("store.table"), table.frame, formats=table.formats),
+    details = [
         Sheet(say("store.results"), found.frame),
         Sheet(say("store.findings"), found.report.frame),
     ]
+    first = Sheet(say("store.table"), table.frame, formats=table.formats)
+    return [first, describe_columns(details), *details]
 
 
 def _files(tables: Sequence[str], years: str | None) -> dict[int, list[Path]]:
@@ -146,16 +145,7 @@ def _files(tables: Sequence[str], years: str | None) -> dict[int, list[Path]]:
     from lipgeo.errors import InputError
     from lipgeo.geography.hierarchy import require_vintage
 
-    files: dict[int, list[Path]] = {}
-    wrong = []
-    for text in tables:
-        year, mark, path = text.partition("=")
-        if not mark or not year.strip().isdigit() or not path.strip():
-            wrong.append(text)
-            continue
-        files.setdefault(require_vintage(int(year)), []).append(Path(path.strip()))
-    if wrong:
-        raise InputError("tables.bad_table", given=wrong)
+    files = o.files_by_census(tables)
     if years is None:
         if not files:
             raise InputError("tables.two_years", years="0")

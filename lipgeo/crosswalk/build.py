@@ -21,6 +21,7 @@ from lipgeo.census.census import CensusZones
 from lipgeo.census.data import Measure
 from lipgeo.crosswalk.crosswalk import (
     QUALITY,
+    TRIALS,
     Crosswalk,
     Placement,
     fit_of,
@@ -37,9 +38,11 @@ from lipgeo.crosswalk.shares import (
     AmountsOf,
     OverlayFunction,
     Shares,
+    are_points,
     shares_by_area,
     shares_by_weight,
 )
+from lipgeo.crosswalk.trials import Splits
 from lipgeo.errors import CrosswalkError, require_kind
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.words import Sentence
@@ -108,8 +111,9 @@ def build_crosswalk(
     An overlap below 1e-9 of both the source and the target is numeric dust and no overlap.
 
     *Density* (target density weighting, made local): the part of a cut unit in each area takes
-    people by its surface times the density of that area's own units near it, to the power 1 for
-    blocks, 0.75 for DAs, 0.5 else; :mod:`lipgeo.crosswalk.density` has the formula. Areas are the
+    people by its surface times the density of that area's own units near it, to a power from 0 to 1
+    that is learned from whole units on either side of the outlines (``meta["strength"]``);
+    :mod:`lipgeo.crosswalk.density` has the formula. Areas are the
     faces of the overlay of all targets, the outside one of them: so the share of one target may
     depend on its neighbours in the same call.
 
@@ -160,10 +164,11 @@ def build_with_blocks(
     _require_option("weight", weight, Measure)
     _require_option("placement", placement, Placement)
     if isinstance(blocks, gpd.GeoDataFrame):
-        points = bool((blocks.geometry.geom_type.dropna() == "Point").all())
-        blocks = Zones.from_points(blocks) if points else Zones.from_frame(blocks)
+        bare = bool((blocks.geometry.geom_type.dropna() == "Point").all())
+        blocks = Zones.from_points(blocks) if bare else Zones.from_frame(blocks)
     if blocks is not None:
         require_kind(blocks, Zones, "errors.zones", "blocks")
+    points = blocks is not None and are_points(blocks)
     # everything on one grid, targets by outline or by ids
     source, target, blocks = bring_to_one_grid(source, target, blocks)
     targets = targets_of(source, target)
@@ -190,6 +195,13 @@ def build_with_blocks(
         "placement": placement,
     }
     meta["placed"] = {name: round(count, 6) for name, count in weighted.placed.items()}
+    if points:
+        meta["blocks"] = "points"
+    if weighted.strength is not None:
+        meta["strength"] = {
+            "power": round(weighted.strength.of_cut, 6),
+            "pairs": weighted.strength.pairs,
+        }
     notes += _placement_findings(weighted, how, weight)
     made = assemble_crosswalk(
         source, targets, area, weighted, amounts_of, meta=meta, findings=[*findings, *notes]
@@ -287,7 +299,7 @@ def assemble_crosswalk(
     amount, basis = amounts_of(met)
     code, bases = pd.factorize(basis)
     targeted, based = _texts(targets.ids), _texts(bases).take(code)
-    coarse_of = weighted.coarse
+    coarse_of, trials_of = weighted.coarse, weighted.trials
     # the pairs, ordered by source, then target
     at = np.searchsorted(met, pairs.unit)
     by_ids = place = np.lexsort((pairs.area, rank[at]))
@@ -332,6 +344,10 @@ def assemble_crosswalk(
         )
         return remainder, sources
 
+    def trials() -> pd.DataFrame:
+        splits = trials_of() if trials_of is not None else None
+        return _name_trials(source, targeted, splits)
+
     # how well the sources fit each target
     coverage = target_coverage(source, targets, area)
     fit = fit_of(
@@ -366,6 +382,22 @@ def assemble_crosswalk(
         meta=meta,
         report=CheckReport(findings),
         coarse=None if coarse_of is None else lambda: coarse_of()[by_ids],
+        trials=None if trials_of is None else trials,
+    )
+
+
+def _name_trials(source: Zones, targeted: Any, splits: Splits | None) -> pd.DataFrame:
+    """Return splits of joined neighbours with ids."""
+    if splits is None:
+        return pd.DataFrame(columns=list(TRIALS))
+    return pd.DataFrame(
+        {
+            "source_id": _source_ids(source, splits.unit),
+            "other_id": _source_ids(source, splits.other),
+            "target_id": targeted.take(splits.area),
+            "share": splits.share,
+            "area_share": splits.surface,
+        }
     )
 
 

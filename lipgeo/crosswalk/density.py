@@ -11,6 +11,9 @@ Schroeder 2007, *Geographical Analysis* 39, 311-335; here local).
   units too) in the face; the bandwidth is the distance from the unit to its :data:`NEIGHBOURS`-th
   neighbour, so that it follows the spacing of the units: a street in a city, miles in the country.
 * Parts of cut units count with what they were given the round before, :data:`ROUNDS` times.
+* How far the densities are taken at their word, the power they are raised to, is learned in the
+  call itself: from whole neighbours on either side of the outlines, joined and split again
+  (:mod:`lipgeo.crosswalk.trials`).
 * A unit stays spread over its surface where a part of it, slivers aside, has fewer than
   :data:`FEWEST` units of its own face within :data:`REACH` bandwidths, where nobody lives near any
   part, and where fewer than :data:`LEAST` units are at hand altogether.
@@ -35,6 +38,16 @@ from lipgeo.crosswalk.inputs import counts_of, planar_area
 from lipgeo.crosswalk.overlay.edges import ranges
 from lipgeo.crosswalk.overlay.kernel import Overlay
 from lipgeo.crosswalk.overlay.overlaps import couples
+from lipgeo.crosswalk.trials import (
+    FLOOR,
+    Belief,
+    Splits,
+    Strength,
+    Trials,
+    learn_strength,
+    splits_of,
+    trials_of,
+)
 from lipgeo.zones.cores import CORES
 from lipgeo.zones.validity import SLIVER_SHARE
 from lipgeo.zones.zones import Zones
@@ -43,7 +56,10 @@ __all__ = [
     "NEIGHBOURS",
     "REACH",
     "STRENGTH",
+    "STRENGTH_ELSEWHERE",
+    "STRENGTH_OF_CELLS",
     "Ground",
+    "Placed",
     "Settlement",
     "place_by_density",
     "settlement_of_census",
@@ -51,12 +67,17 @@ __all__ = [
     "spacing",
 ]
 
-#: Power of the density by level of what is cut; it takes the density less at its word where units
-#: are so large that both sides of an outline hold both settled and empty ground. Blocks are bounded
-#: by streets, as areas are; dissemination areas less so. See benchmarks/accuracy.py.
-STRENGTH = {"DB": 1.0, "DA": 0.75}
+#: Power of the density by level of what is cut, before anything is learned, and how sure that is
+#: (standard error). Blocks are bounded by streets, as most areas are, and hold any number of
+#: people: whole ones tell much of cut ones. Dissemination areas are less bounded by what parts
+#: settled from empty ground, and are drawn to hold about as many people each, so that whole ones
+#: tell little of the halves of others. benchmarks/accuracy.py prints what is learned.
+STRENGTH = {"DB": Belief(1.0, 0.25), "DA": Belief(0.75, 0.05)}
+#: of the ground around points that stand for blocks: its bounds are not theirs, so that whole cells
+#: tell less of cut ones
+STRENGTH_OF_CELLS = Belief(1.0, 0.1)
 #: of coarser units and zones that are not census, where density is asked for
-STRENGTH_ELSEWHERE = 0.5
+STRENGTH_ELSEWHERE = Belief(0.5, 0.25)
 
 #: which neighbour's distance is the bandwidth: on a mesh a unit has about eight around it
 NEIGHBOURS = 8
@@ -134,8 +155,8 @@ class Settlement:
         The cut units and those around.
     counts
         ``population, dwellings, households`` of the ground, NaN where unknown; (n,) each.
-    strength
-        Power of the density.
+    prior
+        Power of the density, before anything is learned.
     areas
         Polygons of the areas, ``None`` where an area is a list of units.
     polygons
@@ -146,16 +167,27 @@ class Settlement:
 
     ground: Ground
     counts: Mapping[str, Floats]
-    strength: float
+    prior: Belief
     areas: Shapes
     polygons: Callable[[Ints], Shapes]
     pairs: Overlay
 
-    def place(self, units: Ints, measure: str) -> tuple[Overlay, Ints]:
-        """Return the shares, by density for some cut units, and those of them placed by it."""
+    def place(self, units: Ints, measure: str) -> Placed:
+        """Place some cut units by density, as strongly as neighbours across outlines bear out."""
         return place_by_density(
-            self.pairs, self.faces, self.ground, self.counts[measure], units, strength=self.strength
+            self.pairs, self.faces, self.ground, self.counts[measure], units, prior=self.prior
         )
+
+    def try_out(self, measure: str, placement: str) -> Splits:
+        """Split whole neighbours across the outlines as cut units are placed."""
+        cut = np.unique(self.pairs.unit[self.pairs.share < 1])
+        done = self.place(cut, measure)
+        if done.trials is None or done.strength is None:
+            none = np.empty(0, dtype=np.int64)
+            return Splits(none, none, none, np.empty(0), np.empty(0))
+        held = np.lexsort((self.ground.area, self.ground.member))
+        lying = self.ground.unit[self.ground.member[held]], self.ground.area[held]
+        return splits_of(done.trials, done.strength, placement, lying)
 
     @cached_property
     def faces(self) -> Faces:
@@ -165,12 +197,35 @@ class Settlement:
         return faces_of(self.pairs, self.ground.unit[at], self.areas, self.polygons)
 
 
+@dataclass(frozen=True)
+class Placed:
+    """Shares by density.
+
+    Attributes
+    ----------
+    pairs
+        The shares.
+    units
+        The units placed by density: of those asked for, the others hold nobody or stay spread over
+        their surface.
+    strength
+        How far densities were taken at their word; ``None`` where nothing was to be placed.
+    trials
+        Neighbours across the outlines that it was learned from.
+    """
+
+    pairs: Overlay
+    units: Ints
+    strength: Strength | None = None
+    trials: Trials | None = None
+
+
 def settlement_of_pieces(
     shapes: Shapes,
     counts: Mapping[str, Floats],
     pairs: Overlay,
     areas: Shapes,
-    level: str | None,
+    prior: Belief,
 ) -> Settlement:
     """Take polygons in memory, numbered as in ``pairs``, for the ground."""
     boxes = shapely.bounds(shapes).reshape(-1, 4)
@@ -191,7 +246,7 @@ def settlement_of_pieces(
     return Settlement(
         ground,
         counts,
-        STRENGTH.get(level or "", STRENGTH_ELSEWHERE),
+        prior,
         areas,
         lambda rows: shapes[rows],
         pairs,
@@ -338,8 +393,8 @@ def place_by_density(
     counts: Floats,
     units: Ints,
     *,
-    strength: float,
-) -> tuple[Overlay, Ints]:
+    prior: Belief,
+) -> Placed:
     """Place what cut units hold by target density.
 
     Parameters
@@ -354,23 +409,20 @@ def place_by_density(
         What each unit of the ground holds, NaN where unknown; (n,).
     units
         The cut units to place; others keep their shares.
-    strength
-        Power of the density: 1 takes it at its word, 0 is by surface.
-
-    Returns
-    -------
-    tuple
-        The shares, and the units placed by density: of ``units``, the others hold nobody or stay
-        spread over their surface.
+    prior
+        Power of the density before anything is learned: 1 takes it at its word, 0 is by surface.
     """
     at = np.searchsorted(ground.unit, faces.unit)
     wanted = np.isin(faces.unit, units) & (counts[at] > 0)
     if not wanted.any():
-        return pairs, units[:0]
-    share = _shares(faces, ground, at, wanted, counts, strength)
+        return Placed(pairs, units[:0])
+    around = _look_around(faces, ground, at, wanted, counts)
+    trials = _trials(around, faces, ground)
+    strength = learn_strength(trials, prior)
+    share = _shares(around, faces, ground, strength.of_cut)
     lost = np.bincount(faces.owner[np.isnan(share)], minlength=len(at)) > 0
     done = wanted & ~lost
-    return _with(pairs, faces, share, done), faces.unit[done]
+    return Placed(_with(pairs, faces, share, done), faces.unit[done], strength, trials)
 
 
 # ---------------------------------------------------------------- faces
@@ -527,13 +579,32 @@ def _codes(group: Ints, area: Ints, count: int) -> Ints:
 # ---------------------------------------------------------------- densities
 
 
-def _shares(  # noqa: PLR0917
-    faces: Faces, ground: Ground, at: Ints, wanted: Flags, counts: Floats, strength: float
-) -> Floats:
-    """Return the share of each part in what its unit holds; NaN where no density is known.
+@dataclass(frozen=True)
+class _Around:
+    """The parts of cut units, then the whole units, and the neighbours of the parts asked.
 
-    ``at`` is where the cut units stand in the ground; those not ``wanted`` keep their shares.
+    Attributes
+    ----------
+    unit
+        Position in the ground; (parts + whole,).
+    surface, held
+        Surface of each, and what its unit holds.
+    asked
+        Parts to place.
+    near, kernel
+        Nearest of each asked part's own face, nearest first, and their weights, 0 beyond reach.
     """
+
+    unit: Ints
+    surface: Floats
+    held: Floats
+    asked: Ints
+    near: Ints
+    kernel: Floats
+
+
+def _look_around(faces: Faces, ground: Ground, at: Ints, wanted: Flags, counts: Floats) -> _Around:
+    """Find the neighbours of parts; ``at`` is where the cut units stand in the ground."""
     parts = len(faces.owner)
     usable = ~np.isnan(ground.x) & (ground.surface > 0) & (counts >= 0)
     is_cut = np.zeros(len(usable), dtype=bool)
@@ -543,26 +614,62 @@ def _shares(  # noqa: PLR0917
     unit = np.concatenate([mine, whole])
     surface = ground.surface[unit]
     surface[:parts] *= faces.share
-    held = np.nan_to_num(counts[unit])
     code = _face_codes(faces, ground, whole)
     code[np.flatnonzero(~usable[mine])] = -1
     asked = np.flatnonzero(wanted[faces.owner])
     near, kernel = _neighbours(code, asked, unit, ground)
+    return _Around(unit, surface, np.nan_to_num(counts[unit]), asked, near, kernel)
+
+
+def _trials(around: _Around, faces: Faces, ground: Ground) -> Trials:
+    """Join whole neighbours of the two largest parts of each cut unit."""
+    parts, asked = len(faces.owner), around.asked
+    people = around.held.copy()
+    people[:parts] *= faces.share
+    order = np.lexsort((-faces.share[asked], faces.owner[asked]))
+    owner = faces.owner[asked][order]
+    first = np.flatnonzero(np.append(True, owner[1:] != owner[:-1])[: len(owner)])
+    first = first[first + 1 < len(owner)]
+    first = first[owner[first + 1] == owner[first]]
+    one, other = order[first], order[first + 1]
+    unit = around.unit[asked[one]]
+    return trials_of(
+        (around.near[one], around.near[other]),
+        (around.kernel[one], around.kernel[other]),
+        np.column_stack([ground.x, ground.y])[around.unit],
+        around.surface,
+        people,
+        ground.unit[around.unit],
+        least=parts,
+        fewest=FEWEST,
+        bandwidth=ground.bandwidth[unit],
+        size=np.sqrt(ground.surface[unit]),
+        weight=around.held[asked[one]] * faces.share[asked[one]] * faces.share[asked[other]],
+    )
+
+
+def _shares(around: _Around, faces: Faces, ground: Ground, strength: float) -> Floats:
+    """Return the share of each part in what its unit holds; NaN where no density is known."""
+    asked, near, kernel, surface = around.asked, around.near, around.kernel, around.surface
+    parts, count = len(faces.owner), len(faces.unit)
+    mean = around.held[asked] / ground.surface[around.unit[asked]]
     # a sliver of ground without neighbours is as densely settled as its unit
-    sliver = faces.share[asked] < SLIVER_SHARE
-    alone = np.where(sliver, held[asked] / ground.surface[unit[asked]], np.nan)
+    alone = np.where(faces.share[asked] < SLIVER_SHARE, mean, np.nan)
     ground_near = (kernel * surface[near]).sum(axis=1)
     owner, first = faces.owner[asked], faces.share[asked]
-    people = held.copy()
+    people = around.held.copy()
     people[:parts] *= faces.share
     for _ in range(ROUNDS):
         people_near = (kernel * people[near]).sum(axis=1)
         density = np.divide(people_near, ground_near, out=alone.copy(), where=ground_near > 0)
-        given = surface[asked] * density**strength
+        nobody = np.bincount(owner, density, minlength=count)[owner] == 0
+        given = surface[asked] * np.where(nobody, 0.0, density + FLOOR * mean) ** max(
+            strength, 1e-9
+        )
         # a part without neighbours leaves its whole unit as it is
-        total = np.bincount(owner, given, minlength=len(at))[owner]
+        total = np.bincount(owner, given, minlength=count)[owner]
         share = np.divide(given, total, out=first.copy(), where=total > 0)
-        people[asked] = held[asked] * share
+        people[asked] = around.held[asked] * share
     result = faces.share.copy()
     result[asked] = np.where(total > 0, share, np.nan)
     return result

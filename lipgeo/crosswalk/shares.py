@@ -16,12 +16,20 @@ import shapely
 from lipgeo.arrays import Flags, Floats, Ints, Shapes, Texts, distinct
 from lipgeo.census.census import Census, CensusZones
 from lipgeo.census.data import COUNTS
-from lipgeo.crosswalk.density import Settlement, settlement_of_census, settlement_of_pieces
+from lipgeo.crosswalk.density import (
+    STRENGTH,
+    STRENGTH_ELSEWHERE,
+    STRENGTH_OF_CELLS,
+    Settlement,
+    settlement_of_census,
+    settlement_of_pieces,
+)
 from lipgeo.crosswalk.inputs import Targets, counts_of, points_of, surface_m2
 from lipgeo.crosswalk.overlay.descent import ArrayUnits, LevelUnits, Outlines, Units
 from lipgeo.crosswalk.overlay.kernel import Overlay, locate, overlay, pieces
 from lipgeo.crosswalk.overlay.overlaps import couples
 from lipgeo.crosswalk.overlay.polygons import polygonal
+from lipgeo.crosswalk.trials import Splits, Strength
 from lipgeo.errors import CrosswalkError
 from lipgeo.report import Finding, finding
 from lipgeo.words import Sentence
@@ -34,6 +42,7 @@ __all__ = [
     "Particles",
     "Shares",
     "add_whole_units",
+    "are_points",
     "closest_ground",
     "replace_units",
     "shares_by_area",
@@ -51,6 +60,10 @@ _EXACT = 1e-12
 OverlayFunction = Callable[[LevelUnits, Outlines], Overlay]
 #: gives what sources hold of the basis they stand by, and that basis; asked by position
 AmountsOf = Callable[[Ints], tuple[Floats, Texts]]
+
+#: levels whose units hold any number of people: joined neighbours are like units that are cut.
+#: Dissemination areas are drawn to hold about as many each, and their halves are not
+_UNEVEN = ("DB", None)
 
 #: what a weight falls back to where it is missing or zero; the last resort is area
 CHAINS: dict[str, tuple[str, ...]] = {
@@ -82,6 +95,11 @@ class Shares:
     placed
         People (dwellings, households) of cut particles by how they were placed: ``density``,
         ``surface``.
+    strength
+        How far densities were taken at their word; ``None`` where nothing was placed by density.
+    trials
+        Gives neighbours across the outlines, joined and split as cut units are: what is known of
+        how far shares miss where sources have no parts. ``None`` where blocks were placed.
     blocks
         Where the particles lie among the targets, by surface (or point) and as they were placed:
         the same pairs; ``None`` where people were not asked for.
@@ -94,6 +112,8 @@ class Shares:
     missing: Ints
     coarse: Callable[[], Floats] | None = None
     placed: Mapping[str, float] = field(default_factory=dict)
+    strength: Strength | None = None
+    trials: Callable[[], Splits] | None = None
     blocks: tuple[Overlay, Overlay] | None = None
 
 
@@ -239,6 +259,7 @@ def shares_by_people(
     # each basis in turn takes the sources all of whose particles know it
     result, lying = pairs, parts.pairs
     placed = {"density": 0.0, "surface": 0.0}
+    strength = None
     for name in CHAINS[weight]:
         counts = np.where(ours, parts.counts[name], 0.0)
         total = np.bincount(parts.owner[owned], weights=counts[owned], minlength=count)
@@ -252,9 +273,10 @@ def shares_by_people(
         if parts.settlement is not None and len(cut):
             # each is a neighbour of others, whatever its own source goes by
             first = name == CHAINS[weight][0]
-            by_name, dense = parts.settlement.place(every if first else cut, name)
-            dense = np.intersect1d(dense, cut)
-            lying = take_shares(lying, dense, by_name, targets)
+            found = parts.settlement.place(every if first else cut, name)
+            strength = strength or found.strength
+            dense = np.intersect1d(found.units, cut)
+            lying = take_shares(lying, dense, found.pairs, targets)
         if parts.own:
             take = np.intersect1d(take, dense)
         left[take] = False
@@ -272,6 +294,7 @@ def shares_by_people(
         basis=basis,
         missing=np.flatnonzero(missing),
         placed=placed,
+        strength=strength,
         blocks=(parts.pairs, lying),
     )
 
@@ -296,11 +319,7 @@ def shares_by_weight(
     if blocks is None:
         notes = [finding("crosswalk.no_blocks", "warning", "", weight=label)]
         return area, lambda rows: (surface[rows], area.basis[rows]), notes
-    if (
-        not isinstance(blocks, CensusZones)
-        and weight not in blocks.data
-        and not _are_points(blocks)
-    ):
+    if not isinstance(blocks, CensusZones) and weight not in blocks.data and not are_points(blocks):
         raise CrosswalkError(
             "crosswalk.no_counts", weight=weight, label=label, held=list(blocks.data.columns)
         )
@@ -330,9 +349,11 @@ def shares_by_weight(
 
         def coarse() -> Floats:
             own = settlement_of_census(source, area.pairs, opened, targets.outlines.areas)
-            return own.place(opened, weight)[0].share
+            return own.place(opened, weight).pairs.share
 
         weighted = replace(weighted, coarse=coarse)
+    if source.level in _UNEVEN and source.level == blocks.level:
+        weighted = replace(weighted, trials=_trials_of(source, area, targets, weight, placement))
     cut = np.zeros(len(source), dtype=bool)
     cut[opened] = True
 
@@ -362,6 +383,26 @@ def shares_by_weight(
     return weighted, amounts_of, notes
 
 
+def _trials_of(
+    source: Zones, area: Shares, targets: Targets, weight: str, placement: str
+) -> Callable[[], Splits]:
+    """Return what tries a placement out on the sources themselves, when it is asked for."""
+
+    def trials() -> Splits:
+        areas = targets.outlines.areas
+        if isinstance(source, CensusZones):
+            cut = np.unique(area.pairs.unit[area.pairs.share < 1])
+            ground = settlement_of_census(source, area.pairs, cut, areas)
+        else:
+            counts = counts_of(source)
+            ground = settlement_of_pieces(
+                source.geometry, counts, area.pairs, areas, STRENGTH_ELSEWHERE
+            )
+        return ground.try_out(weight, placement)
+
+    return trials
+
+
 # ---------------------------------------------------------------- particles
 
 
@@ -386,7 +427,9 @@ def particles(  # noqa: PLR0917
     if blocks is source and not isinstance(source, CensusZones):
         counts = counts_of(source)
         if placement == "density":
-            settlement = settlement_of_pieces(source.geometry, counts, area.pairs, areas, None)
+            settlement = settlement_of_pieces(
+                source.geometry, counts, area.pairs, areas, STRENGTH_ELSEWHERE
+            )
         everything = np.arange(len(source), dtype=np.int64)
         return Particles(everything, counts, area.pairs, settlement, own=True)
     if not (
@@ -416,7 +459,7 @@ def particles(  # noqa: PLR0917
     return Particles(mine, counts, pairs, settlement, own=own)
 
 
-def _are_points(blocks: Zones) -> bool:
+def are_points(blocks: Zones) -> bool:
     """Return whether blocks are representative points only."""
     return bool({"x", "y"} <= set(blocks.data.columns) and np.isnan(blocks.boxes[:, 0]).all())
 
@@ -463,7 +506,8 @@ def _cut_blocks(
     settlement = None
     if placement == "density":
         every = np.concatenate([shape, np.full(len(at), None, dtype=object)])
-        settlement = settlement_of_pieces(every, counts, pairs, targets.outlines.areas, "DB")
+        prior = STRENGTH_OF_CELLS if bare.all() else STRENGTH["DB"]
+        settlement = settlement_of_pieces(every, counts, pairs, targets.outlines.areas, prior)
     return Particles(owner, counts, pairs, settlement)
 
 

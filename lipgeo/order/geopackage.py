@@ -6,7 +6,6 @@ QGIS takes the style by itself.
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ import shapely
 
 from lipgeo.files import file_in_one_step, whole_counts
 from lipgeo.order.content import Content
+from lipgeo.workplace import scratch_folder
 
 __all__ = ["LAYERS", "write_geopackage"]
 
@@ -131,7 +131,7 @@ def write_geopackage(content: Content, path: Path) -> Path:
     """
     layers = _layers(content)
     # a folder of its own: SQLite leaves journals beside what it writes
-    with tempfile.TemporaryDirectory(prefix="lipgeo-") as folder, file_in_one_step(path) as target:
+    with scratch_folder() as folder, file_in_one_step(path) as target:
         draft = Path(folder) / "draft.gpkg"
         with _draft_options():
             for name, frame in layers.items():

@@ -6,7 +6,6 @@ Areas that did not change since the order before keep its very bytes.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +57,9 @@ from lipgeo.order.tables import (
     table_frame,
     write_estimates,
 )
+from lipgeo.readers.vector_files import Dataset, read_vector
 from lipgeo.words import speaking
+from lipgeo.workplace import scratch_folder
 
 if TYPE_CHECKING:
     from lipgeo.boundary.boundaries import Boundaries
@@ -88,7 +89,8 @@ def frozen_areas(content: Content, old: OldOrder) -> tuple[Content, dict[str, Pa
     if not same:
         return content, {}
     layer = old.path_of(f"areas_{old.vintage}.gpkg")
-    held = pyogrio.read_dataframe(layer, layer="areas", columns=["area_id"]).set_index("area_id")
+    held = read_vector(Dataset(layer.name, layer), layer="areas", columns=["area_id"])
+    held = held.set_index("area_id")
     areas = content.areas.copy()
     here = areas["area_id"].isin(same).to_numpy(bool)
     shapes = areas.geometry.to_numpy().copy()
@@ -241,7 +243,7 @@ def _write_files(
     write_geopackage(content, yours / f"{stem}.gpkg")
     shapes = on_the_globe(content.areas.geometry)
     write_geojson(content, shapes, yours / f"{stem}.geojson")
-    with tempfile.TemporaryDirectory(prefix="lipgeo-") as drafts:
+    with scratch_folder() as drafts:
         write_kmz(content, shapes, yours / f"{stem}.kmz", Path(drafts) / "doc.kml")
     for area, shape in zip(content.areas.itertuples(), shapes, strict=True):
         path = yours / "areas" / f"area_{area.custom_id}.geojson"

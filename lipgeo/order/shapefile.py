@@ -5,7 +5,6 @@ The dictionary of fields is explicit: names, types and widths are what is promis
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import shapely
 from lipgeo.errors import OrderError
 from lipgeo.files import file_in_one_step, write_zip
 from lipgeo.order.content import Content
+from lipgeo.workplace import scratch_folder
 
 __all__ = ["FIELDS", "write_shapefile"]
 
@@ -119,7 +119,7 @@ def write_shapefile(content: Content, path: str | Path) -> Path:
     # one geometry type for the whole layer: readers dislike a mix
     shapes = [shapely.multipolygons([g]) if g.geom_type == "Polygon" else g for g in geometry]
     schema = {"geometry": "MultiPolygon", "properties": FIELDS}
-    with tempfile.TemporaryDirectory(prefix="lipgeo-") as folder:
+    with scratch_folder() as folder:
         layer = Path(folder) / f"{target.stem}.shp"
         with fiona.open(
             layer,

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lipgeo.errors import OrderError, tell_damage
+from lipgeo.files import read_sealed_parquet
 from lipgeo.geography.floors import floor_universes, floors_of_universe
 from lipgeo.geography.hierarchy import fold
 from lipgeo.order.content import Content
@@ -43,6 +44,11 @@ _ROUNDED_BELOW = 10.0
 #: ... and below half of it as 0 more often than not
 _NOTHING_BELOW = 5.0
 _KEYS = ("table", "title", "universe", "variables")
+#: what a portal's list of wishes says beside: nothing of it is ordered
+_BESIDE = (
+    *("cost", "priority", "wanted_by", "places", "released", "suppressed", "unknown"),
+    *("indicators", "ask"),
+)
 #: what the cells beyond the header are called while a CSV is read
 _BEYOND = "beyond the header"
 
@@ -83,7 +89,8 @@ def read_tables(given: str | Path | Sequence[Any] | None) -> list[Asked]:
     ----------
     given
         A CSV file (columns ``table, title, universe, variables``; only ``table`` is needed,
-        variables joined by ``;``), a TOML file (array of tables ``tables``), or a list of names
+        variables joined by ``;``; the columns that ``lipgeo portal wishlist`` writes beside them
+        are passed over), a TOML file (array of tables ``tables``), or a list of names
         or mappings. ``universe`` is ``population``, ``income`` or ``place_of_work``; where it is
         not given the table's words decide.
 
@@ -105,7 +112,7 @@ def read_tables(given: str | Path | Sequence[Any] | None) -> list[Asked]:
     rows = list(given) if not isinstance(given, str | Path) else _from_file(Path(given))
     records = [{"table": row} if isinstance(row, str) else dict(row) for row in rows]
     faults = Faults()
-    unknown = sorted({str(key) for row in records for key in row} - set(_KEYS))
+    unknown = sorted({str(key) for row in records for key in row} - {*_KEYS, *_BESIDE})
     if unknown:
         faults.add_as_told("order.tables_unknown", columns=unknown, known=" ".join(_KEYS))
     names = [str(row.get("table") or "").strip() for row in records]
@@ -181,7 +188,7 @@ def read_estimates(given: Any) -> pd.DataFrame | None:
         path = Path(given)
         if path.suffix.casefold() in (".parquet", ".pq"):
             with tell_damage(OrderError, "order.estimates_unreadable", path=path):
-                frame = pd.read_parquet(path)
+                frame = read_sealed_parquet(path)[0].to_pandas()
         else:
             frame = read_numbers(path).frame
     else:

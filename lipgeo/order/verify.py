@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyogrio
 import shapely
 
 from lipgeo.errors import OrderError, require_path
@@ -24,6 +23,7 @@ from lipgeo.files import (
     sha256_of,
 )
 from lipgeo.order.manifest import SUMS, ZIP, OldOrder, read_changed_order, sums_text
+from lipgeo.readers.vector_files import Dataset, read_vector
 from lipgeo.report import CheckReport, Finding, finding
 
 if TYPE_CHECKING:
@@ -244,7 +244,8 @@ def _check_against_census(order: OldOrder, census: Census) -> list[Finding]:
 
 def _shapes_differ(order: OldOrder, ids: pd.Index, again: Any) -> list[Finding]:
     layer = order.path_of(f"areas_{order.vintage}.gpkg")
-    held = pyogrio.read_dataframe(layer, layer="areas", columns=["area_id"]).set_index("area_id")
+    held = read_vector(Dataset(layer.name, layer), layer="areas", columns=["area_id"])
+    held = held.set_index("area_id")
     then = held.geometry.reindex(ids).to_numpy()
     apart = shapely.area(shapely.symmetric_difference(then, again))
     size = np.maximum(shapely.area(again), 1.0)

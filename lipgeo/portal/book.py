@@ -6,6 +6,7 @@ results and exceptions: one sheet each, with a sheet that says what goes where i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ SHEETS: dict[str, tuple[str, ...]] = {
         *("area_id", "question", "name_en", "name_fr", "category", "group", "gender", "date"),
         *("answers", "responses", "universe", "source", "licence"),
     ),
+    "wishes": ("area_id", "indicator", "priority", "note"),
     "exceptions": ("check", "subject", "allowed_by", "allowed_on", "reason"),
     "settings": ("setting", "value_en", "value_fr"),
 }
@@ -150,23 +152,38 @@ def _of_licences(licences: pd.DataFrame) -> list[dict[str, Any]]:
 
 def add_areas(path: Path, areas: pd.DataFrame) -> None:
     """Append areas to the workbook's list, everything else in it as it stands."""
+    add_rows(path, {"areas": areas})
+
+
+def add_rows(path: Path, rows: Mapping[str, pd.DataFrame]) -> None:
+    """Append rows to sheets of the workbook, everything else in it as it stands.
+
+    A row of which the sheet has the name and nothing else yet (a setting) is filled in.
+    """
     import openpyxl
 
     book = openpyxl.load_workbook(path)
-    page = book["areas"] if "areas" in book.sheetnames else book.create_sheet("areas")
-    if page.max_row <= 1 and page.cell(1, 1).value is None:
-        for at, name in enumerate(AREA_COLUMNS, start=1):
-            page.cell(1, at, name)
-    heads = {str(cell.value).strip().casefold(): cell.column for cell in page[1] if cell.value}
-    row = page.max_row
-    for one in areas.to_dict("records"):
-        row += 1
-        for name, value in one.items():
-            if value and name in heads:
-                cell = page.cell(row, heads[name])
-                cell.value = str(value)
-                # text stays text: an area called =1+1 is no formula
-                cell.data_type = "s"
-                cell.number_format = "@"
+    for name, frame in rows.items():
+        page = book[name] if name in book.sheetnames else book.create_sheet(name)
+        if page.max_row <= 1 and page.cell(1, 1).value is None:
+            for at, column in enumerate(SHEETS[name], start=1):
+                page.cell(1, at, column)
+        heads = {str(cell.value).strip().casefold(): cell.column for cell in page[1] if cell.value}
+        bare = {
+            str(cells[0].value): cells[0].row
+            for cells in page.iter_rows(min_row=2)
+            if all(cell.value is None for cell in cells[1:])
+        }
+        end = page.max_row
+        for one in frame.to_dict("records"):
+            row = bare.get(str(one.get(SHEETS[name][0])), end + 1)
+            end = max(end, row)
+            for column, value in one.items():
+                if value and column in heads:
+                    cell = page.cell(row, heads[column])
+                    cell.value = str(value)
+                    # text stays text: an area called =1+1 is no formula
+                    cell.data_type = "s"
+                    cell.number_format = "@"
     with file_in_one_step(path) as temporary:
         book.save(temporary)

@@ -11,14 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from lipgeo.errors import InputError
 from lipgeo.geography.hierarchy import fold
+from lipgeo.readers.sheets import read_sheet
 from lipgeo.words import Language, language, say, speaking
 
 __all__ = [
@@ -28,7 +30,9 @@ __all__ = [
     "RULES",
     "Dictionary",
     "indicators",
+    "read_census_rows",
     "row_ids",
+    "services_since",
     "shipped_dictionary",
 ]
 
@@ -49,6 +53,8 @@ ROW_COLUMNS = (
 COMPARABILITY_COLUMNS = (
     *("code", "from_census", "to_census", "verdict", "reason_en", "reason_fr", "certainty"),
 )
+#: certainty of a row of a census that has not come
+EXPECTED = "expected"
 STATUSES = ("core", "extended", "local", "delivered")
 VERDICTS = ("yes", "caution", "no")
 #: words of a row that is a rate already; a number before % is a limit ("30% or more of income")
@@ -148,11 +154,15 @@ class Dictionary:
         return code in self.frame.index
 
     def __getitem__(self, code: str) -> pd.Series:
-        return self.frame.loc[code]
+        return self._by_code[code]
+
+    @cached_property
+    def _by_code(self) -> dict[str, pd.Series]:
+        return {str(code): row for code, row in self.frame.iterrows()}
 
     def name(self, code: str) -> str:
         """Return the name of an indicator in the language in force."""
-        return str(self.frame.loc[code, f"name_{language()}"])
+        return str(self._by_code[code][f"name_{language()}"])
 
     def compare(self, code: str, first: str | int, second: str | int) -> tuple[str, str, str]:
         """Return the verdict on two censuses and its reason in English and French.
@@ -163,6 +173,17 @@ class Dictionary:
         one, other = sorted((str(first), str(second)))
         if one == other:
             return "yes", "", ""
+        # asked of every number of every page
+        pair = (code, one, other)
+        if pair not in self._compared:
+            self._compared[pair] = self._compare(*pair)
+        return self._compared[pair]
+
+    @cached_property
+    def _compared(self) -> dict[tuple[str, str, str], tuple[str, str, str]]:
+        return {}
+
+    def _compare(self, code: str, one: str, other: str) -> tuple[str, str, str]:
         rows = self.comparability
         rows = rows[rows["code"].isin([code, "*"])]
         direct = rows[rows["from_census"].eq(one) & rows["to_census"].eq(other)]
@@ -219,6 +240,82 @@ class Dictionary:
             ].reset_index(drop=True),
         )
 
+    def with_census(self, rows: pd.DataFrame, pairs: pd.DataFrame) -> Dictionary:
+        """Return the dictionary with a portal's own rows of censuses and pairs of them.
+
+        A row or pair of the portal stands in place of the one that was known.
+
+        Raises
+        ------
+        InputError
+            Rows or pairs cannot be: all of them, as for the dictionary itself.
+        """
+        if rows.empty and pairs.empty:
+            return self
+        known = list(self.frame.index)
+        parts = []
+        for own, there, keys in (
+            (rows, self.rows, ["code", "census"]),
+            (pairs, self.comparability, ["code", "from_census", "to_census"]),
+        ):
+            # rows of indicators the portal hides are passed over
+            mine = own[own["code"].isin([*known, "*"])]
+            again = pd.MultiIndex.from_frame(there[keys]).isin(pd.MultiIndex.from_frame(mine[keys]))
+            parts.append(pd.concat([there[~again], mine], ignore_index=True))
+        return replace(self, rows=parts[0], comparability=parts[1])
+
+
+def read_census_rows(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of censuses and pairs of them that a folder adds to the dictionary.
+
+    Parameters
+    ----------
+    folder
+        ``indicator_rows*.csv`` and ``comparability*.csv`` are read; none need be there.
+
+    Raises
+    ------
+    InputError
+        A file lacks columns, or a census or row is no number; all of a file at once.
+    """
+    found = []
+    for start, columns in (
+        ("indicator_rows", ROW_COLUMNS),
+        ("comparability", COMPARABILITY_COLUMNS),
+    ):
+        parts = [pd.DataFrame(columns=list(columns), dtype=object)]
+        for path in sorted(folder.glob(f"{start}*.csv")):
+            part = read_sheet(path).frame.astype("string").fillna("").astype(object)
+            missing = [one for one in columns if one not in part]
+            if missing:
+                raise InputError("portal.columns_missing", name=path.name, missing=missing,
+                                 found=list(part.columns))  # fmt: skip
+            _check_numbers(part, path.name)
+            parts.append(part[list(columns)])
+        found.append(pd.concat(parts, ignore_index=True))
+    return found[0], found[1]
+
+
+_ROW_NUMBERS = re.compile(r"(\d+(:\d+)?(\+\d+(:\d+)?)*)?")
+
+
+def _check_numbers(part: pd.DataFrame, name: str) -> None:
+    checks = {"census": _A_YEAR, "from_census": _A_YEAR, "to_census": _A_YEAR,
+              "numerator": _ROW_NUMBERS, "denominator": _ROW_NUMBERS}  # fmt: skip
+    problems = [
+        {"row": at, "column": column, "given": str(value)}
+        for column, form in checks.items()
+        if column in part
+        for at, value in enumerate(part[column], start=2)
+        if not form.fullmatch(str(value).strip())
+    ]
+    if problems:
+        cells = [f"{one['column']} {one['row']}: {one['given']}" for one in problems]
+        raise InputError("portal.not_numbers", problems, name=name, cells=cells)
+
+
+_A_YEAR = re.compile(r"(19|20)\d\d")
+
 
 def _in(lang: Language, key: str) -> str:
     with speaking(lang):
@@ -258,6 +355,13 @@ def shipped_dictionary() -> Dictionary:
 def _table(name: str, columns: Iterable[str]) -> pd.DataFrame:
     with (resources.files("lipgeo.portal") / name).open("r", encoding="utf-8") as stream:
         return pd.read_csv(stream, dtype=str, keep_default_na=False)[list(columns)]
+
+
+@cache
+def services_since() -> int:
+    """Return the first admission year whose settlement services are all on record."""
+    frame = _table("imdb.csv", ("fact", "year"))
+    return int(frame.set_index("fact").loc["services_since", "year"])
 
 
 @cache

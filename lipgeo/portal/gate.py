@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import itertools
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,12 +22,10 @@ from lipgeo.portal.areas import UNCONFIRMED
 from lipgeo.portal.dictionary import Dictionary
 from lipgeo.portal.ground import Ground, ground_of
 from lipgeo.portal.observations import HIDDEN, NUMBERS, shown
+from lipgeo.portal.releases import ReleaseStore
 from lipgeo.report import CheckReport, Finding, finding
 
-if TYPE_CHECKING:
-    from lipgeo.portal.portal import Portal
-
-__all__ = ["LEAST_BASE", "LEAST_DENOMINATOR", "check", "gate"]
+__all__ = ["LEAST_BASE", "LEAST_DENOMINATOR", "Guarded", "check_portal", "gate"]
 
 #: people a percentage is told of
 LEAST_DENOMINATOR = 50
@@ -44,8 +42,33 @@ _MARKUP = ("<", ">", "{{", "{%", "\x00")
 _FORMULA = ("=", "+", "@")
 
 
+class Guarded(Protocol):
+    """What the gate asks of a portal: who is there, what was said and what has been seen."""
+
+    store: ReleaseStore
+
+    @property
+    def book(self) -> Mapping[str, pd.DataFrame]:
+        """The sheets of its workbook."""
+
+    @property
+    def areas(self) -> pd.DataFrame:
+        """Its areas."""
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """What its areas are made of."""
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """Its indicators."""
+
+    def frame(self) -> pd.DataFrame:
+        """Return its long table as it is now."""
+
+
 def gate(
-    portal: Portal, frame: pd.DataFrame, audience: str, census: Census | None = None
+    portal: Guarded, frame: pd.DataFrame, audience: str, census: Census | None = None
 ) -> tuple[pd.DataFrame, CheckReport]:
     """Return the rows an audience may see, and why others were kept from it.
 
@@ -394,7 +417,7 @@ def _let_through(check: str, subject: str, allowed: Mapping[tuple[str, str], str
 
 def _differenced(
     frame: pd.DataFrame,
-    portal: Portal,
+    portal: Guarded,
     grounds: Mapping[str, Ground],
     allowed: Mapping[tuple[str, str], str],
 ) -> tuple[pd.DataFrame, list[Finding]]:
@@ -511,7 +534,7 @@ def _names_of(units: pd.DataFrame) -> dict[str, str]:
 # ---------------------------------------------------------------------- checking
 
 
-def check(portal: Portal, audience: str, census: Census | None = None) -> CheckReport:
+def check_portal(portal: Guarded, audience: str, census: Census | None = None) -> CheckReport:
     """Check a portal for an audience: what the gate keeps back, comparability, names."""
     frame = portal.frame()
     seen, report = gate(portal, frame, audience, census)
@@ -519,7 +542,7 @@ def check(portal: Portal, audience: str, census: Census | None = None) -> CheckR
     return CheckReport(found)
 
 
-def _names(portal: Portal) -> list[Finding]:
+def _names(portal: Guarded) -> list[Finding]:
     """Say which names lack a language, or hold what a page or a workbook would obey."""
     found = []
     areas = portal.areas
@@ -536,7 +559,7 @@ def _names(portal: Portal) -> list[Finding]:
     return found
 
 
-def _breaks(portal: Portal, frame: pd.DataFrame) -> list[Finding]:
+def _breaks(portal: Guarded, frame: pd.DataFrame) -> list[Finding]:
     """Say how many indicators have neighbouring censuses that do not compare."""
     censuses = frame[frame["period"].str.fullmatch(r"\d{4}").astype(bool)]
     periods = shown(censuses).groupby("indicator")["period"].agg(lambda of: sorted(set(of)))

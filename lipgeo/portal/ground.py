@@ -15,7 +15,7 @@ import pandas as pd
 from lipgeo.arrays import Flags, Floats
 from lipgeo.census.census import Census
 from lipgeo.geography.floors import floors
-from lipgeo.geography.hierarchy import parents_by_id
+from lipgeo.geography.hierarchy import levels, parents_by_id
 from lipgeo.order.differencing import Difference, Published, differences
 
 __all__ = ["Ground", "ground_of"]
@@ -128,25 +128,23 @@ def ground_of(units: pd.DataFrame, vintage: str, census: Census | None = None) -
         str(name): frozenset(number[own].tolist())
         for name, own in atoms.groupby("realisation_hash")["atom"]
     }
-    levels = here.groupby("realisation_hash")["level"].agg(set)
+    listed = here.groupby("realisation_hash")["level"].agg(set)
     apart: set[str] = set()
     if census is None:
-        apart = {str(name) for name, own in levels.items() if not _comparable(own, levels)}
+        apart = {
+            str(name) for name, own in listed.items() if not _comparable(own, listed, int(vintage))
+        }
     return Ground(vintage, cells, people, fine, frozenset(apart))
 
 
-def _comparable(own: set[str], levels: Iterable[set[str]]) -> bool:
+def _comparable(own: set[str], listed: Iterable[set[str]], vintage: int) -> bool:
     """Whether a list's levels can be held against all others by their ids alone."""
-    others = set().union(*levels)
+    others = set().union(*listed)
     return all(
-        one == other or one in _ABOVE.get(other, ()) or other in _ABOVE.get(one, ())
+        one == other or one in parents_by_id(other, vintage) or other in parents_by_id(one, vintage)
         for one in own
         for other in others
     )
-
-
-#: what a unit's id says it lies in
-_ABOVE = {"DB": ("DA", "CD", "PR"), "DA": ("CD", "PR"), "CSD": ("CD", "PR"), "CD": ("PR",)}
 
 
 def _atoms(here: pd.DataFrame, vintage: int, census: Census | None) -> pd.DataFrame:
@@ -155,11 +153,12 @@ def _atoms(here: pd.DataFrame, vintage: int, census: Census | None) -> pd.DataFr
         return _by_census(here, census)
     rows = here.assign(atom=here["level"] + ":" + here["unit_id"])
     rows["fine"] = rows["level"].eq("DB") | rows["share"].lt(1 - 1e-9)
-    levels = set(rows["level"])
+    held = set(rows["level"])
     parts = [rows[["realisation_hash", "atom", "population", "fine"]]]
     # a larger unit holds the smaller ones listed elsewhere, and a rest that nobody lists
-    for level in ("PR", "CD", "DA"):
-        below = [one for one in levels if level in _ABOVE.get(one, ())]
+    named = {above for one in held for above in parents_by_id(one, vintage)}
+    for level in (one for one in reversed(levels(vintage)) if one in named):
+        below = [one for one in held if level in parents_by_id(one, vintage)]
         larger = rows[rows["level"].eq(level)]
         if larger.empty or not below:
             continue
@@ -168,7 +167,7 @@ def _atoms(here: pd.DataFrame, vintage: int, census: Census | None) -> pd.DataFr
             unit[parents_by_id(own, vintage)[level]] if level in parents_by_id(own, vintage) else ""
             for own, unit in zip(inside["level"], inside["unit_id"], strict=True)
         ]
-        finest = inside[inside["level"].eq(_finest(inside["level"]))]
+        finest = inside[inside["level"].eq(_finest(inside["level"], vintage))]
         joined = larger[["realisation_hash", "atom", "unit_id", "population"]].merge(
             finest[["above", "atom", "population", "fine"]],
             left_on="unit_id",
@@ -187,8 +186,8 @@ def _atoms(here: pd.DataFrame, vintage: int, census: Census | None) -> pd.DataFr
                 }
             )
         )
-        held = joined.drop_duplicates(["atom", "atom_inside"]).groupby("atom")["population_inside"]
-        rest = parts[0]["atom"].map(held.sum())
+        there = joined.drop_duplicates(["atom", "atom_inside"]).groupby("atom")
+        rest = parts[0]["atom"].map(there["population_inside"].sum())
         parts[0] = parts[0].assign(
             population=(parts[0]["population"] - rest.fillna(0))
             .clip(lower=0)
@@ -198,11 +197,8 @@ def _atoms(here: pd.DataFrame, vintage: int, census: Census | None) -> pd.DataFr
     return whole.drop_duplicates(["realisation_hash", "atom"], ignore_index=True)
 
 
-def _finest(levels: pd.Series) -> str:
-    order = ("DB", "DA", "CSD", "CD")
-    return min(
-        map(str, levels.unique()), key=lambda one: order.index(one) if one in order else len(order)
-    )
+def _finest(there: pd.Series, vintage: int) -> str:
+    return min(map(str, there.unique()), key=levels(vintage).index)
 
 
 def _by_census(here: pd.DataFrame, census: Census) -> pd.DataFrame:

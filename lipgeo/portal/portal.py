@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -30,7 +31,8 @@ from lipgeo.portal.areas import (
     worse,
 )
 from lipgeo.portal.book import BOOK, OPEN_LICENCE, PortalBook, read_book, write_book
-from lipgeo.portal.dictionary import Dictionary, shipped_dictionary
+from lipgeo.portal.dictionary import Dictionary, read_census_rows, shipped_dictionary
+from lipgeo.portal.gate import check_portal, gate
 from lipgeo.portal.intake import (
     Intake,
     Known,
@@ -46,6 +48,7 @@ from lipgeo.portal.observations import (
     described,
     shown,
 )
+from lipgeo.portal.receiving import Receipt, receive
 from lipgeo.portal.releases import Release, ReleaseStore
 from lipgeo.report import Card, CheckReport, Shown, heads
 from lipgeo.tables.census_table import CensusTable
@@ -61,6 +64,8 @@ INCOMING = "incoming"
 #: where files go once they are taken in, a folder a release
 TAKEN = "taken"
 RELEASES = "releases"
+#: rows of a new census: tables that are read beside those lipgeo has
+DICTIONARY = "dictionary"
 _HISTORY = (
     *("release", "date", "value", "symbol", "origin", "period", "category", "group", "gender"),
     *("sample", "dollars", "source", "status", "why"),
@@ -142,6 +147,7 @@ class Portal(Shown):
         self.folder = folder
         self.store = ReleaseStore(folder / RELEASES)
         self._dictionary: tuple[tuple[tuple[str, str], ...], Dictionary] | None = None
+        self._viewed: tuple[Any, Census | None, tuple[pd.DataFrame, CheckReport]] | None = None
 
     @cached_property
     def book(self) -> PortalBook:
@@ -196,7 +202,8 @@ class Portal(Shown):
         """One row an area and definition: the workbook's, then those that releases brought.
 
         ``area_id, definition, kind, name_en, name_fr, province, vintage, units, extent_status,
-        confirmed_by, confirmed_on, outline, follows, note`` (text, empty where nothing is said).
+        confirmed_by, confirmed_on, outline, follows, note, in_en, in_fr`` (text, empty where
+        nothing is said).
         """
         return self._areas_of(self.store.releases)
 
@@ -234,7 +241,17 @@ class Portal(Shown):
         shipped = shipped_dictionary()
         # a portal that names a shipped indicator anew adds nothing: its row is only for hiding
         own = own[~own["code"].isin(shipped.frame.index)]
-        return shipped.with_local(own, hidden)
+        return shipped.with_local(own, hidden).with_census(*self._own_rows)
+
+    @cached_property
+    def _own_rows(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Rows and pairs of censuses that lie in the portal's folder ``dictionary``."""
+        return read_census_rows(self.folder / DICTIONARY)
+
+    @property
+    def coming(self) -> pd.DataFrame:
+        """The rows of censuses that the portal itself adds: their numbers come in parts."""
+        return self._own_rows[0]
 
     def indicators(self, *, delivered: bool = False) -> pd.DataFrame:
         """Return the portal's indicators, one row each.
@@ -334,9 +351,9 @@ class Portal(Shown):
             Another process writes to the portal, or a release of that name exists.
         """
         with self.store.locked():
-            taken = self._read(source, self._known(definitions), misfit=misfit, name=name)
+            taken = self._read(source, self.known(definitions), misfit=misfit, name=name)
             usual = OPEN_LICENCE if taken.kind in _OPEN else ""
-            return self._write(
+            return self.write_release(
                 taken,
                 release,
                 licence=usual if licence is None else licence,
@@ -384,13 +401,14 @@ class Portal(Shown):
 
         with self.store.locked():
             made = []
-            for taken in from_profile(path, self._known(), census=census, level=level):
+            for taken in from_profile(path, self.known(), census=census, level=level):
                 end = "-estimated" if taken.kind == "estimates" and release else ""
                 name = f"{release}{end}" if release else None
-                made.append(self._write(taken, name, licence=licence))
+                made.append(self.write_release(taken, name, licence=licence))
             return made
 
-    def _known(self, definitions: Mapping[str, str] | None = None) -> Known:
+    def known(self, definitions: Mapping[str, str] | None = None) -> Known:
+        """Return what a reader of sources asks: areas, indicators, chosen definitions."""
         return Known(self.areas, self.dictionary, dict(definitions or {}))
 
     def _read(
@@ -409,7 +427,7 @@ class Portal(Shown):
 
         return read_source(Path(source), known)
 
-    def _write(
+    def write_release(
         self,
         taken: Intake,
         release: str | None,
@@ -418,9 +436,26 @@ class Portal(Shown):
         made_from: Sequence[str] = (),
         more: Mapping[str, Any] | None = None,
     ) -> str:
-        """Check what was taken in and write it; the caller holds the lock."""
+        """Check what was taken in and write it; the caller holds the lock.
+
+        Parameters
+        ----------
+        taken
+            What a reader made of a source.
+        release
+            Its name; by default the day and the source.
+        licence, made_from
+            As for :meth:`add`.
+        more
+            What else its record says.
+
+        Returns
+        -------
+        str
+            The name of the release.
+        """
         id = release or self._default_id(taken)
-        known = self._known()
+        known = self.known()
         dictionary = known.dictionary
         if taken.indicators is not None and len(taken.indicators):
             fresh = taken.indicators[~taken.indicators["code"].isin(dictionary.frame.index)]
@@ -453,16 +488,30 @@ class Portal(Shown):
 
     def _restated(self, taken: Intake) -> list[str]:
         """Return the releases a product that restates its past puts aside."""
-        product = taken.extra.get("product")
-        if not product or not taken.extra.get("restates"):
+        extra = taken.extra
+        product = extra.get("product")
+        if not product or not extra.get("restates"):
             return []
-        return [one.id for one in self.store.releases if one.record.get("product") == product]
+        mine = [one for one in self.store.releases if one.record.get("product") == product]
+        edition = str(extra.get("edition", ""))
+        newer = [one.id for one in mine if str(one.record.get("edition", "")) > edition]
+        if edition and newer:
+            raise InputError("portal.older_edition", product=product, edition=edition,
+                             releases=newer)  # fmt: skip
+        # another level of the same edition stands beside it
+        return [
+            one.id
+            for one in mine
+            if str(one.record.get("edition", "")) != edition
+            or one.record.get("level", "") == extra.get("level", "")
+        ]
 
     def _default_id(self, taken: Intake) -> str:
         """Return the day and the source, numbered where that name is taken."""
-        return self._free_id(Path(taken.sources[0]["file"]).stem if taken.sources else taken.kind)
+        return self.free_id(Path(taken.sources[0]["file"]).stem if taken.sources else taken.kind)
 
-    def _free_id(self, source: str) -> str:
+    def free_id(self, source: str) -> str:
+        """Return a name for a release: the day and a source, numbered where it is taken."""
         word = re.sub(r"[^a-z0-9]+", "-", source.casefold()).strip("-")[:40]
         base = f"{_today()}-{word or 'release'}"
         used = {one.id.casefold() for one in self.store.releases}
@@ -485,7 +534,7 @@ class Portal(Shown):
         mapping: str | Path | pd.DataFrame | None = None,
         estimates: Any = None,
         dry_run: bool = False,
-    ) -> Any:
+    ) -> Receipt:
         """Take in a delivery: read, match to its order, check, and write a release if all is well.
 
         Parameters
@@ -522,8 +571,6 @@ class Portal(Shown):
             Structural findings: areas missing, extra or doubled, another order, another census,
             rows that cannot be read. All at once; ``problems`` lists them.
         """
-        from lipgeo.portal.receiving import receive
-
         return receive(
             self,
             require_path(file, "file"),
@@ -637,9 +684,14 @@ class Portal(Shown):
             Says what areas listed at different levels have in common; without it such pairs are
             told as not compared (``not_compared``).
         """
-        from lipgeo.portal.gate import gate
-
-        return gate(self, self._all(release), audience, census)
+        # what may be shown is asked for once a document: it stays while nothing behind it changes
+        state = (audience, release, _today(), self.store.state)
+        kept = self._viewed
+        if kept is None or kept[0] != state or kept[1] is not census:
+            kept = (state, census, gate(self, self._all(release), audience, census))
+            self._viewed = kept
+        frame, report = kept[2]
+        return frame.copy(), report
 
     def check(self, audience: Audience = "public", *, census: Census | None = None) -> CheckReport:
         """Check what would be shown to an audience: disclosure, licence, comparability, names.
@@ -649,9 +701,7 @@ class Portal(Shown):
         audience, census
             As for :meth:`view`.
         """
-        from lipgeo.portal.gate import check
-
-        return check(self, audience, census)
+        return check_portal(self, audience, census)
 
     def history(self, area: str, indicator: str) -> pd.DataFrame:
         """Return every release's value of a number, and why it changed.
@@ -689,6 +739,7 @@ class Portal(Shown):
             ["period", "origin", "_number"], kind="stable"
         )
         earlier: dict[tuple[Any, ...], float] = {}
+        dollars: dict[tuple[Any, ...], str] = {}
         told = []
         for one in rows.to_dict("records"):
             key = tuple(one[column] for column in KEY)
@@ -697,24 +748,26 @@ class Portal(Shown):
                 status = "withdrawn"
                 why = say("portal.why_withdrawn", reason=entry.get("reason", ""))
             elif one["release"] in gone:
-                status, why = "restated", say("portal.why_restated")
+                status, why = "restated", self._why_restated(one["release"], one["dollars"])
             elif (one["release"], *key) in here:
                 status = "current"
-                before = earlier.get(key)
-                why = (
-                    say("portal.why_first")
-                    if key not in earlier
-                    else say("portal.why_same")
-                    if before == one["value"] or (pd.isna(before) and pd.isna(one["value"]))
-                    else say("portal.why_newer", release=one["release"])
-                )
+                why = _why_current(one, earlier.get(key), dollars.get(key[:-1]))
             else:
                 status, why = "replaced", say("portal.why_replaced")
             earlier[key] = one["value"]
+            dollars[key[:-1]] = one["dollars"]
             told.append(
                 {**one, "date": releases[one["release"]].date, "status": status, "why": why}
             )
         return pd.DataFrame(told, columns=list(_HISTORY))
+
+    def _why_restated(self, release: str, dollars: str) -> str:
+        """Return why the figures of a release that was put aside whole are not the ones now."""
+        later = [one for one in self.store.releases if release in one.record.get("supersedes", ())]
+        edition = str(later[0].record.get("edition", "")) if later else ""
+        if edition and dollars not in ("", "current"):
+            return say("portal.why_dollars", release=later[0].id, old=dollars, new=edition)
+        return say("portal.why_restated")
 
     def _superseded(self) -> list[list[str]]:
         return [list(one.record.get("supersedes", ())) for one in self.store.releases]
@@ -901,7 +954,7 @@ class Portal(Shown):
             self.store.remember_build(
                 {
                     "kind": kind,
-                    "path": str(path),
+                    "path": _beside(path, self.folder),
                     "audience": audience,
                     "number": newest,
                     "date": _today(),
@@ -928,6 +981,17 @@ class Portal(Shown):
         )
 
 
+def _why_current(row: Mapping[str, Any], before: float | None, dollars: str | None) -> str:
+    """Return why a number is the one that counts: first, the same, newer, in other dollars."""
+    if before is None:
+        if dollars is not None and dollars != row["dollars"]:
+            return say("portal.why_new_dollars", old=dollars, new=row["dollars"])
+        return say("portal.why_first")
+    if before == row["value"] or (pd.isna(before) and pd.isna(row["value"])):
+        return say("portal.why_same")
+    return say("portal.why_newer", release=row["release"])
+
+
 #: kinds of sources whose numbers come from what Statistics Canada publishes openly
 _OPEN = ("estimates", "comparison", "published")
 
@@ -949,6 +1013,13 @@ def _records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
         {key: (value.item() if hasattr(value, "item") else value) for key, value in row.items()}
         for row in plain.to_dict("records")
     ]
+
+
+def _beside(path: str | Path, folder: Path) -> str:
+    """Return a path as it is told from a portal: relative where both may move together."""
+    whole, home = Path(path).resolve(), folder.resolve()
+    near = whole.is_relative_to(home.parent)
+    return Path(os.path.relpath(whole, home)).as_posix() if near else str(path)
 
 
 def _parted(text: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +20,7 @@ from lipgeo.portal.intake import (
     indicator_columns,
     indicator_table,
     indicator_variables,
+    join_intakes,
 )
 from lipgeo.readers.statcan.profile import read_profile
 from lipgeo.readers.statcan.profile_files import find_layouts
@@ -71,20 +72,42 @@ def from_profile(
         The files tell of no area of the portal.
     """
     table = read_indicators(path, known.dictionary, level=level)
-    made: list[Intake] = []
-    problem: InputError | None = None
-    try:
-        made.append(from_table(table, known))
-    except InputError as error:
-        problem = error
-    told = set() if not made else set(_places(made[0].rows))
     listed = known.areas[known.areas["units"].ne("")]
+    parts: list[Intake] = []
+    problem: InputError | None = None
+    for one in [table, *_other_levels(path, table, listed, known, level)]:
+        try:
+            parts.append(from_table(one, known))
+        except InputError as error:
+            problem = problem or error
+    made = [join_intakes(parts)] if parts else []
+    told = {place for part in parts for place in _places(part.rows)}
     rest = listed[[place not in told for place in _places(listed)]]
     if census is not None and len(rest):
         made.append(_weighted(table, rest, known, census))
     if not made and problem is not None:
         raise problem
     return made
+
+
+def _other_levels(
+    path: str | Path | Sequence[str | Path],
+    table: CensusTable,
+    listed: pd.DataFrame,
+    known: Known,
+    level: str | None,
+) -> Iterable[CensusTable]:
+    """Yield the rows of the other levels that areas are listed by, where the files have them."""
+    if level is not None:
+        return
+    units = ";".join(listed["units"]).split(";")
+    for other in dict.fromkeys(one.strip().partition(":")[0] for one in units):
+        if other in ("", table.level):
+            continue
+        try:
+            yield read_indicators(path, known.dictionary, level=other)
+        except TableError:  # the files have no rows of that level
+            continue
 
 
 def _places(frame: pd.DataFrame) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from lipgeo.errors import FileError, InputError
 from lipgeo.files import sha256_of
+from lipgeo.portal.imdb_files import from_imdb, is_imdb
 from lipgeo.portal.intake import Intake, Known, codes_of, join_intakes
 from lipgeo.portal.legacy import from_legacy, mapping_path, write_mapping
 from lipgeo.portal.local import from_frame, from_local, from_survey
@@ -26,7 +27,7 @@ _WORKBOOKS = (".xlsx", ".xlsm")
 
 
 def kind_of(path: Path) -> str:
-    """Say what a file is: ``estimates``, ``observations``, ``local``, ``survey``, ``legacy``.
+    """Say what a file is: estimates, observations, local, survey, imdb or legacy.
 
     Raises
     ------
@@ -44,6 +45,8 @@ def kind_of(path: Path) -> str:
         return "observations"
     if {"area_id", "indicator", "value", "unit"} <= columns:
         return "local"
+    if is_imdb(path):
+        return "imdb"
     if path.suffix.casefold() in _WORKBOOKS:
         return "legacy"
     raise InputError("portal.not_recognised", path=path, columns=sorted(columns))
@@ -72,6 +75,8 @@ def read_source(path: Path, known: Known) -> Intake:
         if not mapping_path(path).is_file():
             raise InputError("portal.mapping_written", path=write_mapping(path, known))
         return from_legacy(path, known)
+    if kind == "imdb":
+        return from_imdb(path, known)
     frame = _frame(path)
     frame.columns = [str(one).strip().casefold() for one in frame.columns]
     readers = {"local": from_local, "survey": from_survey}

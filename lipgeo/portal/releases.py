@@ -10,22 +10,32 @@ left half done.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lipgeo.errors import StoreError
-from lipgeo.files import file_in_one_step, folder_in_one_step, json_text, output_error, sha256_of
+from lipgeo.errors import StoreError, tell_damage
+from lipgeo.files import (
+    file_in_one_step,
+    folder_in_one_step,
+    is_as_written,
+    output_error,
+    read_sealed_parquet,
+    sealed_json,
+    sha256_of,
+    write_sealed_parquet,
+)
 from lipgeo.portal.observations import COLUMNS, KEY, NUMBERS, no_observations
+from lipgeo.sealing import is_sealed
+from lipgeo.workplace import clear_litter, lock_file
 
 __all__ = ["Release", "ReleaseStore"]
 
@@ -36,6 +46,8 @@ _LEDGER = "withdrawals.json"
 _BUILDS = "builds.json"
 _SEEN = "public.parquet"
 _LOCK = ".lock"
+#: key that stands in a file whenever a sum of the file does
+_SEALED = "sealed"
 #: what is kept of a number that was public once: which it was, never its value
 SEEN_COLUMNS = (*KEY, "realisation_hash")
 #: layout of a release; a reader refuses a newer one
@@ -107,12 +119,16 @@ class ReleaseStore:
             key = (place.name, state.st_mtime_ns, state.st_size, state.st_ino)
             if key in self._records:
                 return self._records[key]
-            record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            raw = path.read_bytes()
+            record: dict[str, Any] = json.loads(raw.decode("utf-8"))
             version, _ = int(record["version"]), (record["number"], record["sha256"])
+            whole = is_as_written(raw, record, _SEALED)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError("portal.release_damaged", release=place.name, path=path) from error
         if version > _VERSION:
             raise StoreError("portal.release_newer", release=place.name, found=version)
+        if not whole:
+            raise StoreError("portal.release_changed", release=place.name, path=path)
         self._records[key] = record
         return record
 
@@ -129,15 +145,10 @@ class ReleaseStore:
         kept = self._rows.get((release.id, wanted))
         if kept is not None:
             return kept
-        try:
-            found = sha256_of(path)
-            if found != wanted and not self._pending(release.id):
+        with tell_damage(StoreError, "portal.release_damaged", release=release.id, path=path):
+            if sha256_of(path) != wanted and not self._pending(release.id):
                 raise StoreError("portal.release_changed", release=release.id, path=path)
             frame = _read_rows(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            if isinstance(error, StoreError):
-                raise
-            raise StoreError("portal.release_damaged", release=release.id, path=path) from error
         # a crash between ledger and file: what is recalled is not read all the same
         for entry in self._pending(release.id):
             frame = _without(frame, entry)
@@ -148,12 +159,15 @@ class ReleaseStore:
         """Return what the areas of a release are made of, ``None`` where it does not say."""
         path = self.folder / release.id / _UNITS
         if not path.is_file():
+            if "units_sha256" in release.record:
+                raise StoreError("portal.release_damaged", release=release.id, path=path)
             return None
         if release.id not in self._units:
-            try:
+            wanted = release.record.get("units_sha256")
+            with tell_damage(StoreError, "portal.release_damaged", release=release.id, path=path):
+                if wanted is not None and sha256_of(path) != wanted:
+                    raise StoreError("portal.release_changed", release=release.id, path=path)
                 frame = pq.ParquetFile(path).read().to_pandas()
-            except (OSError, pa.ArrowInvalid) as error:
-                raise StoreError("portal.release_damaged", release=release.id, path=path) from error
             for name in frame.columns:
                 if name not in ("share", "population"):
                     frame[name] = _objects(frame[name])
@@ -165,14 +179,7 @@ class ReleaseStore:
     @property
     def builds(self) -> list[dict[str, Any]]:
         """What was built from the portal: kind, path, audience, number of the newest release."""
-        path = self.folder / _BUILDS
-        try:
-            found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError) as error:
-            raise StoreError("portal.ledger_damaged", path=path) from error
-        return found
+        return _read_ledger(self.folder / _BUILDS)
 
     @property
     def seen(self) -> pd.DataFrame:
@@ -180,18 +187,32 @@ class ReleaseStore:
         path = self.folder / _SEEN
         if not path.is_file():
             return pd.DataFrame(columns=list(SEEN_COLUMNS), dtype=object)
-        return pq.ParquetFile(path).read().to_pandas().astype(object)
+        with tell_damage(StoreError, "portal.ledger_damaged", path=path):
+            return read_sealed_parquet(path)[0].to_pandas().astype(object)
+
+    @property
+    def state(self) -> tuple[tuple[str, str], ...]:
+        """What numbers depend on, to be compared: releases, withdrawals, what the public saw."""
+        marks = [(one.id, str(one.record["sha256"])) for one in self.releases]
+        for name in (_LEDGER, _SEEN):
+            path = self.folder / name
+            there = path.stat() if path.is_file() else None
+            mark = "" if there is None else f"{there.st_mtime_ns} {there.st_size} {there.st_ino}"
+            marks.append((name, mark))
+        return tuple(marks)
 
     def remember_build(self, build: Mapping[str, Any], public: pd.DataFrame | None) -> None:
         """Write down that something was built; the caller holds the lock."""
         if public is not None and len(public):
-            there = public[public["value"].notna()]
-            whole = pd.concat([self.seen, there[list(SEEN_COLUMNS)]]).drop_duplicates()
-            with file_in_one_step(self.folder / _SEEN) as path:
-                pq.write_table(pa.Table.from_pandas(whole, preserve_index=False), path)
+            there, before = public[public["value"].notna()], self.seen
+            whole = pd.concat([before, there[list(SEEN_COLUMNS)]]).drop_duplicates()
+            if len(whole) > len(before):
+                with file_in_one_step(self.folder / _SEEN) as path:
+                    table = pa.Table.from_pandas(whole, preserve_index=False)
+                    write_sealed_parquet(table, path, {"kind": "lipgeo seen"})
         kept = [one for one in self.builds if one["path"] != build["path"]]
         with file_in_one_step(self.folder / _BUILDS) as path:
-            path.write_text(json_text([*kept, dict(build)]), encoding="utf-8", newline="\n")
+            path.write_bytes(_ledger([*kept, dict(build)]))
 
     def all_rows(self, upto: int | None = None) -> pd.DataFrame:
         """Return the rows of all releases up to one, oldest first."""
@@ -229,13 +250,11 @@ class ReleaseStore:
         except OSError as error:
             raise output_error(self.folder / _LOCK, error) from error
         with handle:
-            if not _take(handle):
+            # the system gives a lock back when its process ends, however it ends
+            if not lock_file(handle.fileno()):
                 raise StoreError("portal.in_use", folder=self.folder.parent)
-            try:
-                self._tidy()
-                yield
-            finally:
-                _give_back(handle)
+            self._tidy()
+            yield
 
     def write(
         self,
@@ -267,8 +286,11 @@ class ReleaseStore:
                 "rows": len(frame),
                 **record,
                 "sha256": sha256_of(made / _DATA),
+                _SEALED: "lipgeo release",
             }
-            (made / _RECORD).write_text(json_text(whole), encoding="utf-8", newline="\n")
+            if (made / _UNITS).is_file():
+                whole["units_sha256"] = sha256_of(made / _UNITS)
+            (made / _RECORD).write_bytes(sealed_json(whole))
         return Release(id, number, whole)
 
     # ------------------------------------------------------------------ withdrawal
@@ -276,14 +298,7 @@ class ReleaseStore:
     @property
     def withdrawals(self) -> list[dict[str, Any]]:
         """What was withdrawn, oldest first: release, keys, date, reason, what was made with it."""
-        path = self.folder / _LEDGER
-        try:
-            entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError) as error:
-            raise StoreError("portal.ledger_damaged", path=path) from error
-        return entries
+        return _read_ledger(self.folder / _LEDGER)
 
     def withdraw(self, entry: Mapping[str, Any]) -> None:
         """Take values out of a release; the caller holds the lock."""
@@ -303,11 +318,11 @@ class ReleaseStore:
             frame = _without(_read_rows(place / _DATA), entry)
             with file_in_one_step(place / _DATA) as path:
                 _write_rows(frame, path)
-            record = dict(self._record(place))
+            record = {**self._record(place), _SEALED: "lipgeo release"}
             record["sha256"] = sha256_of(place / _DATA)
             record["withdrawn"] = [*record.get("withdrawn", []), entry["date"]]
             with file_in_one_step(place / _RECORD) as path:
-                path.write_text(json_text(record), encoding="utf-8", newline="\n")
+                path.write_bytes(sealed_json(record))
             for name in entry.get("files", ()):
                 # the file as it came holds the recalled values too
                 with suppress(FileNotFoundError):
@@ -318,14 +333,36 @@ class ReleaseStore:
 
     def _write_ledger(self, entries: Sequence[Mapping[str, Any]]) -> None:
         with file_in_one_step(self.folder / _LEDGER) as path:
-            path.write_text(json_text(list(entries)), encoding="utf-8", newline="\n")
+            path.write_bytes(_ledger(entries))
 
     def _tidy(self) -> None:
         """Throw away what a writer that was killed left behind, and finish a withdrawal."""
-        for place in self.folder.glob(".lipgeo-*"):
+        clear_litter(self.folder)
+        for place in self.folder.glob(".lipgeo-????????"):  # of before they had owners
             shutil.rmtree(place, ignore_errors=True)
         if any(not one["done"] for one in self.withdrawals):
             self._finish()
+
+
+def _ledger(entries: Sequence[Mapping[str, Any]]) -> bytes:
+    return sealed_json({_SEALED: "lipgeo ledger", "entries": list(entries)})
+
+
+def _read_ledger(path: Path) -> list[dict[str, Any]]:
+    """Return the entries of a list that lipgeo keeps in a portal; none where there is no file."""
+    try:
+        raw = path.read_bytes()
+        found = json.loads(raw.decode("utf-8"))
+        if isinstance(found, list):  # from before it held a sum of itself
+            return found
+        entries: list[dict[str, Any]] = found["entries"]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreError("portal.ledger_damaged", path=path) from error
+    if not is_sealed(raw):
+        raise StoreError("portal.ledger_damaged", path=path)
+    return entries
 
 
 def _without(frame: pd.DataFrame, entry: Mapping[str, Any]) -> pd.DataFrame:
@@ -351,7 +388,7 @@ def _objects(values: pd.Series) -> pd.Series:
 
 
 def _read_rows(path: Path) -> pd.DataFrame:
-    frame = pq.ParquetFile(path).read().to_pandas()
+    frame = pq.ParquetFile(path, page_checksum_verification=True).read().to_pandas()
     for name in COLUMNS:
         if name not in NUMBERS:
             frame[name] = _objects(frame[name])
@@ -373,6 +410,7 @@ def _write_rows(frame: pd.DataFrame, path: Path) -> None:
         path,
         compression="zstd",
         row_group_size=_GROUP,
+        write_page_checksum=True,
     )
 
 
@@ -384,40 +422,12 @@ def _write_units(units: pd.DataFrame, path: Path) -> None:
         else:
             texts[name] = texts[name].astype("float64")
     table = pa.Table.from_pandas(texts, preserve_index=False)
-    pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
+    pq.write_table(
+        table.replace_schema_metadata(None), path, compression="zstd", write_page_checksum=True
+    )
 
 
 def _is_name(id: str) -> bool:
     """Say whether a text can be the name of a folder on every platform."""
     plain = all(mark.isascii() and (mark.isalnum() or mark in "-_.") for mark in id)
     return bool(id) and plain and id[0].isalnum() and not id.endswith(".") and len(id) <= 100
-
-
-# The system gives a lock back when its process ends, however it ends: a file that only exists
-# would stay behind a killed process.
-if os.name == "nt":  # pragma: no cover
-    import msvcrt
-
-    def _take(handle: IO[bytes]) -> bool:
-        try:
-            handle.seek(0)
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        except OSError:
-            return False
-        return True
-
-    def _give_back(handle: IO[bytes]) -> None:
-        handle.seek(0)
-        msvcrt.locking(handle.fileno(), msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined]
-else:
-    import fcntl
-
-    def _take(handle: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
-    def _give_back(handle: IO[bytes]) -> None:
-        fcntl.flock(handle, fcntl.LOCK_UN)

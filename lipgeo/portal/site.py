@@ -7,59 +7,103 @@ nothing, need no script and name no day of building: equal state gives equal byt
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from lipgeo.census.census import Census
 from lipgeo.errors import FileError, require_path
 from lipgeo.files import (
     FolderFormat,
-    Sheet,
     file_entries,
     folder_in_one_step,
     listed_files,
     require_free,
-    write_csv,
     write_manifest,
-    write_workbook,
 )
 from lipgeo.portal.areas import UNCONFIRMED
-from lipgeo.portal.blocks import AreaBlocks, area_blocks, area_name, slug_of, topic_name
+from lipgeo.portal.blocks import AreaBlocks, Material, area_blocks, area_name, slug_of, topic_name
+from lipgeo.portal.certainty import without_middles
+from lipgeo.portal.charts import draw_chart
+from lipgeo.portal.coming import add_expected
+from lipgeo.portal.dashboard import DATA, write_dashboard
+from lipgeo.portal.dashboard import PAGES as NETWORK_PAGES
+from lipgeo.portal.downloads import (
+    column_words,
+    write_area_rows,
+    write_area_workbook,
+    write_long_table,
+)
+from lipgeo.portal.gap_page import consortia_of, gap_tables
 from lipgeo.portal.observations import shown
+from lipgeo.portal.outlines import places_of
 from lipgeo.portal.portal import Audience, Portal
 from lipgeo.report import fill_template
 from lipgeo.words import LANGUAGES, language, number, say, speaking
 
-__all__ = ["SITE", "build_site"]
+__all__ = ["SITE", "SiteState", "build_site"]
 
 #: what a built site says it is
 SITE = FolderFormat("site", 1, FileError, "site.no_manifest", {"files": {"*": {"sha256": str}}})
-_MAP = (800.0, 500.0)
-_MARGIN = 30.0
+#: the site's own pages, in the order of their links
+PAGES = ("index", "gaps", "releases", "methods", "glossary")
+Table = tuple[str, list[str], list[list[str]]]
 
 
 @dataclass(frozen=True)
-class _State:
-    """What one site is made from."""
+class SiteState:
+    """What one site is made from.
+
+    Attributes
+    ----------
+    portal
+        The portal.
+    whole
+        The long table as the audience may see it: all origins, no middle that may not be told.
+    frame
+        Of these the one number of each quantity that counts.
+    areas
+        The areas that are told of.
+    audience
+        For whom.
+    census
+        Where areas lie.
+    compared
+        What was asked of the dictionary already: which censuses compare.
+    """
 
     portal: Portal
+    whole: pd.DataFrame
     frame: pd.DataFrame
     areas: pd.DataFrame
     audience: Audience
     census: Census | None
+    compared: dict[tuple[str, str, str], tuple[str, str, str]] = field(default_factory=dict)
+
+    @cached_property
+    def consortia(self) -> Mapping[str, str]:
+        """Whether a data consortium is known to cover each area of the registry."""
+        return consortia_of(self.areas["area_id"])
 
     @property
     def public(self) -> bool:
+        """Whether everybody reads it."""
         return self.audience == "public"
 
     def name(self, slug: str, end: str = "html") -> str:
         """Return a file's name; one for members says so."""
-        return f"{slug}.{end}" if self.public else f"{slug}-members.{end}"
+        return f"{self.stem(slug)}.{end}"
+
+    def stem(self, slug: str) -> str:
+        """Return a file's name without its ending."""
+        return slug if self.public else f"{slug}-members"
 
     def setting(self, name: str) -> str:
+        """Return what the workbook says in the language in force, else in the other."""
         sheet = self.portal.book["settings"]
         mine = sheet[sheet["setting"].eq(name)]
         other = "fr" if language() == "en" else "en"
@@ -68,32 +112,39 @@ class _State:
 
     @property
     def title(self) -> str:
+        """The name of the portal."""
         return self.setting("title") or say("site.title")
 
-    def blocks(self, area: pd.Series) -> AreaBlocks:
-        return area_blocks(
-            self.frame,
-            area,
+    def material(self) -> Material:
+        """Return what the blocks of all areas are made from, in the language in force."""
+        releases = self.portal.releases
+        return Material(
+            self.whole,
             self.areas,
             comparators=self.portal.book["comparators"],
             dictionary=self.portal.dictionary,
+            realisations=self.portal.realisations,
+            dates=dict(zip(releases["release"], releases["date"], strict=True)),
             title=self.title,
+            contact=self.setting("contact"),
             public=self.public,
+            compared=self.compared,
         )
 
 
-def state_of(portal: Portal, audience: Audience, census: Census | None = None) -> _State:
+def state_of(portal: Portal, audience: Audience, census: Census | None = None) -> SiteState:
     """Return what an audience may be told of a portal: its numbers and its areas."""
-    frame, _ = portal.view(audience, census=census)
-    frame = shown(frame)
+    whole, _ = portal.view(audience, census=census)
+    if len(portal.coming):
+        whole = add_expected(whole, portal.frame(), portal.coming, portal.dictionary)
     areas = portal.areas
     if audience == "public":
         # an area that only a members' release brought is not told of
-        named = [portal.book["areas"], frame]
+        named = [portal.book["areas"], whole]
         told = pd.concat([one[["area_id", "definition"]] for one in named]).drop_duplicates()
         areas = areas.merge(told, on=["area_id", "definition"], how="inner")
     areas = areas.sort_values(["area_id", "definition"], kind="stable", ignore_index=True)
-    return _State(portal, frame, areas, audience, census)
+    return SiteState(portal, whole, shown(whole), areas, audience, census)
 
 
 def build_site(
@@ -115,16 +166,17 @@ def build_site(
     audience
         ``public`` or ``members``; pages and file names for members say so.
     census
-        Says where the areas lie (a point each) and what areas listed at different levels have in
-        common; without it there is no map.
+        Says where the areas lie and what areas listed at different levels have in common; without
+        it there is no map. Outlines are drawn where they may be shown, else a point.
     replace
         Whether an earlier site gives way.
 
     Returns
     -------
     pathlib.Path
-        The folder: ``index.html``, a page an area, ``releases.html``, ``methods.html``,
-        ``glossary.html``, the same names in ``fr/``, ``downloads/`` and ``share/``.
+        The folder: ``index.html``, a page an area, ``gaps.html``, ``releases.html``,
+        ``methods.html``, ``glossary.html``, the same names in ``fr/``, ``downloads/``, ``share/``
+        (one file an area, for e-mail) and ``embed/`` (a frame for somebody else's page).
 
     Raises
     ------
@@ -140,35 +192,44 @@ def build_site(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     portal = lipgeo.open_portal(pathlib.Path(folder, "portal"), create=True)
     ...     site = lipgeo.build_site(portal, pathlib.Path(folder, "site"))
-    ...     sorted(one.name for one in site.glob("*.html"))
-    ['glossary.html', 'index.html', 'methods.html', 'releases.html']
+    ...     [one.name for one in sorted(site.glob("*.html"))][:4]
+    ['changes.html', 'compare.html', 'gaps.html', 'glossary.html']
     """
     target = require_free(require_path(path), SITE, replace=replace)
     state = state_of(portal, audience, census)
     with folder_in_one_step(target, replace=replace) as made:
-        for folder in ("fr", "downloads", "share"):
+        for folder in ("fr", "downloads", "share", "embed", DATA):
             (made / folder).mkdir()
+        files = write_long_table(
+            without_middles(state.whole), made / "downloads", state.stem("all-numbers"), state.title
+        )
         for lang in LANGUAGES:
             with speaking(lang):
-                _write_language(state, made)
-        write_csv(state.frame, made / "downloads" / state.name("all-numbers", "csv"))
+                _write_language(state, made, files)
         write_manifest(made, SITE, {"audience": audience}, file_entries(made, listed_files(made)))
-    portal.record_build("site", target, audience, state.frame)
+    portal.record_build("site", target, audience, state.whole)
     return target
 
 
 # ---------------------------------------------------------------------- pages
 
+_WORDS = (
+    *("nav", "skip", "map", "map_note", "series", "sources", "cite", "chart_note", "embed"),
+    *("head_indicator", "head_period", "facts", "whole"),
+)
+
 
 def words_of_page() -> dict[str, str]:
     """Return the fixed words of a page."""
-    return {name: say(f"site.{name}") for name in ("nav", "map", "series", "sources", "cite")}
+    return {name: say(f"site.{name}") for name in _WORDS}
 
 
 def fill_page(title: str, **parts: Any) -> str:
     """Fill a page; what is not given is not there."""
     empty: Mapping[str, Any] = {
-        "links": (), "area": None, "texts": (), "points": (), "lists": (), "tables": (),
+        "links": (), "area": None, "topics": (), "is_facts": False, "drawing": "",
+        "lines": (), "heads": (),
+        "texts": (), "places": (), "lists": (), "tables": (), "paste": (),
         "footer": say("site.footer"),
     }  # fmt: skip
     return fill_template(
@@ -176,65 +237,131 @@ def fill_page(title: str, **parts: Any) -> str:
     )
 
 
-def _links(state: _State, slug: str) -> list[tuple[str, str, str]]:
+def drawn_topics(blocks: AreaBlocks) -> list[dict[str, Any]]:
+    """Return the topics of an area as a page needs them: each with its chart drawn."""
+    return [
+        {
+            "title": one.title,
+            "places": list(one.places),
+            "lines": one.lines,
+            "sources": one.sources,
+            "drawing": Markup(draw_chart(one.chart)) if one.chart else "",
+        }
+        for one in blocks.topics
+    ]
+
+
+def _links(state: SiteState, slug: str) -> list[tuple[str, str, str, bool]]:
+    """Return address, word, other language and whether it is this page, of each link on top."""
+    named = [("site", PAGES[0]), *(("dashboard", one) for one in NETWORK_PAGES)]
+    named += [("site", one) for one in PAGES[1:]]
     links = [
-        (state.name(name), say(f"site.page_{name}"), "")
-        for name in ("index", "releases", "methods", "glossary")
+        (state.name(name), say(f"{room}.page_{name}"), "", name == slug) for room, name in named
     ]
     there = "fr/" if language() == "en" else "../"
     other = "fr" if language() == "en" else "en"
-    return [*links, (there + state.name(slug), say("site.other_language"), other)]
+    return [*links, (there + state.name(slug), say("site.other_language"), other, False)]
 
 
-def _write_language(state: _State, made: Path) -> None:
+def _write_language(state: SiteState, made: Path, files: Sequence[str]) -> None:
     lang = language()
     folder = made if lang == "en" else made / "fr"
     up = "" if lang == "en" else "../"
+    material = state.material()
 
     def write(slug: str, title: str, **parts: Any) -> None:
-        notice = [] if state.public else [say("site.members_only")]
-        parts["texts"] = [*notice, *parts.get("texts", ())]
+        if parts.get("area") is None:
+            notice = [] if state.public else [say("site.members_only")]
+            parts["texts"] = [*notice, *parts.get("texts", ())]
         text = fill_page(title, links=_links(state, slug), **parts)
         (folder / state.name(slug)).write_text(text, encoding="utf-8", newline="\n")
 
     names: list[tuple[str, str, str]] = []
-    for _, area in state.areas.iterrows():
+    told: list[tuple[str, str, Any]] = []
+    for area in state.areas.to_dict("records"):
         slug = slug_of(area["area_id"], area["definition"])
-        blocks = state.blocks(area)
-        names.append((state.name(slug), blocks.title, str(area["kind"] or "partnership")))
-        files = _write_downloads(state, blocks, f"{slug}-{lang}", made)
-        share = state.name(f"{slug}-{lang}")
-        alone = fill_page(blocks.title, area=blocks)
-        (made / "share" / share).write_text(alone, encoding="utf-8", newline="\n")
-        entries = [(f"{up}downloads/{one}", one) for one in files]
-        entries.append((f"{up}share/{share}", say("site.share")))
-        text = fill_page(
-            blocks.title, area=blocks, links=_links(state, slug),
-            lists=[(say("site.get_data"), entries)],
+        blocks = area_blocks(material, area)
+        names.append((state.name(slug), _listed_name(area), str(area["kind"] or "partnership")))
+        told.append((slug, _listed_name(area), area))
+        topics = drawn_topics(blocks)
+        alone = state.name(f"{slug}-{lang}")
+        text = fill_page(blocks.title, area=blocks, topics=topics)
+        (made / "share" / alone).write_text(text, encoding="utf-8", newline="\n")
+        text = fill_template(
+            "portal/embed.html.jinja", title=blocks.title, area=blocks, words=words_of_page(),
+            address=("../" if lang == "en" else "../fr/") + state.name(slug),
         )  # fmt: skip
-        (folder / state.name(slug)).write_text(text, encoding="utf-8", newline="\n")
+        (made / "embed" / alone).write_text(text, encoding="utf-8", newline="\n")
+        entries = [
+            (f"{up}downloads/{one}", one)
+            for one in _write_downloads(state, blocks, f"{slug}-{lang}", made)
+        ]
+        entries.append((f"{up}share/{alone}", say("site.share")))
+        entries.append((f"{up}embed/{alone}", say("site.embed_page")))
+        lists = [*_other_definitions(state, area), (say("site.get_data"), entries)]
+        write(slug, blocks.title, area=blocks, topics=topics, lists=lists,
+              paste=_paste(state, blocks, alone))  # fmt: skip
     lists = [
         (title, [(address, name) for address, name, kind in names if (kind in _OWN) == own])
         for title, own in ((say("site.areas"), True), (say("site.others"), False))
     ]
-    data = state.name("all-numbers", "csv")
-    lists.append((say("site.get_data"), [(f"{up}downloads/{data}", data)]))
-    points = _points(state)
+    lists.append((say("site.get_data"), [(f"{up}downloads/{one}", one) for one in files]))
+    places = _places(state)
+    at = {one["key"]: (one["x"], one["y"]) for one in places}
+    write_dashboard(state, made, told, at, lambda slug: _links(state, slug))
     texts = [say("site.home"), *_stamp(state)]
-    if not points:
+    if not places:
         texts.append(say("site.no_map"))
     lists = [one for one in lists if one[1]]
-    write("index", state.title, texts=texts, lists=lists, points=points)
+    write("index", state.title, texts=texts, lists=lists, places=places)
+    tables = gap_tables(material, state.consortia)
+    write("gaps", say("site.page_gaps"), texts=[say("site.gaps_about")], tables=tables)
     write("releases", say("site.page_releases"), texts=_stamp(state), tables=_releases(state))
-    write("methods", say("site.page_methods"), texts=[say(f"site.methods_{n}") for n in _METHODS])
+    columns = (say("site.columns"), [say("site.head_column"), say("site.head_meaning")],
+               column_words())  # fmt: skip
+    texts = [say(f"site.methods_{one}") for one in _METHODS]
+    write("methods", say("site.page_methods"), texts=texts, tables=[columns])
     write("glossary", say("site.page_glossary"), tables=_glossary(state))
 
 
 _OWN = ("partnership", "community")
-_METHODS = ("origins", "estimates", "missing", "small", "compare", "never")
+_METHODS = ("origins", "estimates", "missing", "small", "compare", "series", "map", "never")
 
 
-def _stamp(state: _State) -> list[str]:
+def _listed_name(area: Mapping[str, Any]) -> str:
+    """Return an area's name for a list: with its definition, where it has one."""
+    name = area_name(area)
+    return name if area["definition"] in ("", "main") else f"{name} ({area['definition']})"
+
+
+def _other_definitions(
+    state: SiteState, area: Mapping[str, Any]
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the pages of other definitions of the same area."""
+    same = state.areas[state.areas["area_id"].eq(area["area_id"])]
+    entries = [
+        (state.name(slug_of(one["area_id"], one["definition"])), _listed_name(one))
+        for one in same.to_dict("records")
+        if one["definition"] != area["definition"]
+    ]
+    return [(say("site.definitions"), entries)] if entries else []
+
+
+def _paste(state: SiteState, blocks: AreaBlocks, alone: str) -> list[tuple[str, str]]:
+    """Return what somebody puts into a page of their own: a frame, and the same as plain text."""
+    address = state.setting("address").rstrip("/")
+    source = f"{address}/embed/{alone}" if address else f"embed/{alone}"
+    frame = (
+        f'<iframe src="{Markup.escape(source)}" title="{Markup.escape(blocks.title)}" '
+        'width="100%" height="420" loading="lazy" style="border:0"></iframe>'
+    )
+    said = [*blocks.sentences, blocks.citation]
+    plain = f"<p>{Markup.escape(' '.join(one for one in said if one))}</p>"
+    told = [(say("site.embed_frame"), frame)]
+    return [*told, (say("site.embed_plain"), plain)] if blocks.sentences else told
+
+
+def _stamp(state: SiteState) -> list[str]:
     told = set(state.frame["release"])
     releases = state.portal.releases
     mine = releases[releases["release"].isin(told)]
@@ -244,7 +371,7 @@ def _stamp(state: _State) -> list[str]:
     return [say("site.stamp", release=newest["release"], date=newest["date"])]
 
 
-def _releases(state: _State) -> list[tuple[str, list[str], list[list[str]]]]:
+def _releases(state: SiteState) -> list[Table]:
     counts = state.frame["release"].value_counts()
     releases = state.portal.releases
     # files and licences of what nobody may see stay untold
@@ -257,7 +384,7 @@ def _releases(state: _State) -> list[tuple[str, list[str], list[list[str]]]]:
     return [(say("site.page_releases"), heads, rows)] if rows else []
 
 
-def _glossary(state: _State) -> list[tuple[str, list[str], list[list[str]]]]:
+def _glossary(state: SiteState) -> list[Table]:
     frame = state.portal.dictionary.frame
     told = frame["status"].isin(["core", "extended"]) | frame.index.isin(state.frame["indicator"])
     heads = [say(f"site.head_{one}") for one in ("indicator", "definition", "code")]
@@ -272,82 +399,27 @@ def _glossary(state: _State) -> list[tuple[str, list[str], list[list[str]]]]:
     return tables
 
 
-def _write_downloads(state: _State, blocks: AreaBlocks, stem: str, made: Path) -> list[str]:
+def _write_downloads(state: SiteState, blocks: AreaBlocks, stem: str, made: Path) -> list[str]:
     book, table = (state.name(stem, end) for end in ("xlsx", "csv"))
     if not blocks.topics:
         return []
     write_area_workbook(blocks, made / "downloads" / book)
-    whole = pd.concat([one.frame for one in blocks.topics], ignore_index=True)
-    write_csv(whole, made / "downloads" / table, language())
+    write_area_rows(blocks, made / "downloads" / table)
     return [book, table]
 
 
-def write_area_workbook(blocks: AreaBlocks, path: Path) -> None:
-    """Write an area's tables as a workbook, a sheet a topic."""
-    about = [*blocks.notices, blocks.lead, *blocks.sentences, *blocks.sources, blocks.citation]
-    lines = pd.DataFrame({blocks.title: [one for one in about if one]}, dtype="string")
-    sheets = [Sheet(say("site.sheet_about"), lines)]
-    sheets += [
-        Sheet(name, topic.frame) for name, topic in zip(_tabs(blocks), blocks.topics, strict=True)
-    ]
-    write_workbook(sheets, path)
-
-
-def _tabs(blocks: AreaBlocks) -> list[str]:
-    """Return names of sheets that Excel takes: short, each once, without its own signs."""
-    made: list[str] = []
-    used = {say("site.sheet_about").casefold()}
-    for at, topic in enumerate(blocks.topics, start=1):
-        plain = "".join(" " if one in "[]:*?/\\'" else one for one in topic.title)[:26].strip()
-        name = plain if plain and plain.casefold() not in used else f"{plain} {at}".strip()
-        used.add(name.casefold())
-        made.append(name)
-    return made
-
-
-# ---------------------------------------------------------------------- the map
-
-
-def _points(state: _State) -> list[tuple[str, str, str]]:
-    """Return a point an area: the middle of its units, each unit alike; no outline."""
-    if state.census is None:
-        return []
-    units = state.portal.units
-    units = units[units["vintage"].astype(str).eq(str(state.census.vintage))]
-    found: list[tuple[float, float, str]] = []
-    for _, area in state.areas.iterrows():
-        if state.public and area["extent_status"] in UNCONFIRMED and not area["confirmed_by"]:
-            continue
-        mine = units[
-            units["area_id"].eq(area["area_id"]) & units["definition"].eq(area["definition"])
-        ]
-        parts = [_places(state.census, str(level), of) for level, of in mine.groupby("level")]
-        places = pd.concat(parts) if parts else pd.DataFrame(columns=["x", "y"])
-        places = places.dropna(subset=["x", "y"])
-        if len(places):
-            found.append((places["x"].mean(), places["y"].mean(), area_name(area)))
-    return _on_paper(found)
-
-
-def _places(census: Census, level: str, units: pd.DataFrame) -> pd.DataFrame:
-    if level not in census.levels:
-        return pd.DataFrame(columns=["x", "y"], dtype="float64")
-    return census.units(level).reindex(units["unit_id"])[["x", "y"]]
-
-
-def _on_paper(found: Sequence[tuple[float, float, str]]) -> list[tuple[str, str, str]]:
-    if not found:
-        return []
-    xs, ys = [one[0] for one in found], [one[1] for one in found]
-    wide, high = _MAP[0] - 2 * _MARGIN, _MAP[1] - 2 * _MARGIN
-    # one scale for both axes; a single point stands in the middle
-    scale = min(wide / max(max(xs) - min(xs), 1.0), high / max(max(ys) - min(ys), 1.0))
-    middle = ((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2)
+def _places(state: SiteState) -> list[dict[str, Any]]:
+    """Return the places of the map, each with the address of its page."""
+    shut = state.areas["extent_status"].isin(UNCONFIRMED) & ~(
+        state.areas["confirmed_by"].ne("") & state.areas["confirmed_on"].ne("")
+    )
+    areas = state.areas[~shut] if state.public else state.areas
+    names = {(str(one["area_id"]), str(one["definition"])): one for one in areas.to_dict("records")}
     return [
-        (
-            f"{_MAP[0] / 2 + (x - middle[0]) * scale:.1f}",
-            f"{_MAP[1] / 2 - (y - middle[1]) * scale:.1f}",
-            name,
-        )
-        for x, y, name in found
-    ]
+        {
+            "key": place.key, "address": state.name(slug_of(*place.key)),
+            "name": _listed_name(names[place.key]),
+            "path": place.path, "point": place.point, "x": place.x, "y": place.y,
+        }
+        for place in places_of(areas, state.portal.units, state.census, public=state.public)
+    ]  # fmt: skip

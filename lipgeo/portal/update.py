@@ -128,7 +128,7 @@ def _take_sheet(portal: Portal, name: str, done: Update) -> None:
     reader = from_local if name == "local" else from_survey
     try:
         with portal.store.locked():
-            taken = reader(frame, portal._known(), f"{BOOK}, {name}")
+            taken = reader(frame, portal.known(), f"{BOOK}, {name}")
             whole = Intake(
                 rows=taken.rows,
                 kind="reported",
@@ -139,8 +139,8 @@ def _take_sheet(portal: Portal, name: str, done: Update) -> None:
                 # a row that was taken out of the sheet is not told any more
                 extra={"product": product, "restates": True, "sheet_sha256": mark},
             )
-            id = portal._free_id(name)
-            done.releases.append(portal._write(whole, id, licence=""))
+            id = portal.free_id(name)
+            done.releases.append(portal.write_release(whole, id, licence=""))
     except InputError as error:
         done.waiting[f"{BOOK}, {name}"] = str(error)
 
@@ -160,7 +160,7 @@ def _take_file(portal: Portal, path: Path, done: Update) -> None:
         _move(portal, path, known[mark])
         return
     row = _ordered(portal, path)
-    if row is not None or _is_delivery(path):
+    if row is not None or _is_delivery(portal, path):
         _take_delivery(portal, path, row, done)
         return
     release = portal.add(path)
@@ -178,10 +178,12 @@ def _ordered(portal: Portal, path: Path) -> pd.Series | None:
     return None
 
 
-def _is_delivery(path: Path) -> bool:
+def _is_delivery(portal: Portal, path: Path) -> bool:
     """Say whether a file is a delivery and nothing that a portal takes in by itself."""
     try:
-        kind_of(path)
+        # tables of tax years come for all partnerships at once, or for an order
+        if kind_of(path) == "imdb":
+            return bool(_fitting(portal, path))
     except LipgeoError:
         try:
             read_delivery(path)
@@ -220,6 +222,16 @@ def _order_of(portal: Portal, path: Path, row: pd.Series | None) -> Path:
     """Return the order a delivery answers: the workbook's word, else the one whose areas fit."""
     if row is not None and row["order"]:
         return _within(portal, row["order"])
+    fitting = _fitting(portal, path)
+    if len(fitting) != 1:
+        raise InputError(
+            "portal.which_order", name=path.name, orders=[place.name for place in fitting]
+        )
+    return fitting[0]
+
+
+def _fitting(portal: Portal, path: Path) -> list[Path]:
+    """Return the orders in the portal's folder whose areas a delivery has, all and no other."""
     fitting = []
     labels = read_delivery(path).labels
     for place in sorted((portal.folder / "orders").glob("*")):
@@ -232,11 +244,7 @@ def _order_of(portal: Portal, path: Path, row: pd.Series | None) -> Path:
         matched = match_labels(labels, areas)
         if {str(area["area_id"]) for area in areas} == set(matched["area_id"]) - {""}:
             fitting.append(place)
-    if len(fitting) != 1:
-        raise InputError(
-            "portal.which_order", name=path.name, orders=[place.name for place in fitting]
-        )
-    return fitting[0]
+    return fitting
 
 
 def _move(portal: Portal, path: Path, release: str) -> None:

@@ -26,8 +26,9 @@ from lipgeo.census.census import Census
 from lipgeo.errors import AreaError, FileError, InputError, require_paths
 from lipgeo.geography.hierarchy import fold, levels, require_level
 from lipgeo.geography.identifiers import id_column
-from lipgeo.readers.layers import LAYER_FORMATS, read_layer
+from lipgeo.readers.layers import read_layer
 from lipgeo.readers.sheets import Sheet, read_sheet
+from lipgeo.readers.vector_files import LAYER_FORMATS
 from lipgeo.report import CheckReport, Finding, finding, keep_notes
 
 __all__ = [

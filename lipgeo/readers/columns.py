@@ -16,6 +16,7 @@ import pandas as pd
 from lipgeo import geography
 from lipgeo.errors import InputError, TableError
 from lipgeo.geography.hierarchy import fold
+from lipgeo.readers.statcan.columns import SAMPLE, Column, counts_in, has_sign
 from lipgeo.report import Finding, finding
 from lipgeo.tables.variables import PERCENT, known_variables
 
@@ -24,7 +25,6 @@ __all__ = [
     "Places",
     "are_coded",
     "find_places",
-    "has_sign",
     "known_units",
     "name_columns",
     "only_level",
@@ -39,9 +39,6 @@ _ONE_SEX = re.compile(
     r"[\s,]*[-–]\s*(male|female|men|women|men\+|women\+|hommes\+?|femmes\+?)\s*$", re.IGNORECASE
 )
 _TOTAL = re.compile(r"^\s*total\s*[-–]\s*", re.IGNORECASE)
-_SAMPLE = re.compile(
-    r"\s*[-–]\s*\d+\s*%\s*(sample\s+)?data\s*$|(?:\s*\[\d+\]|\s*\(\d{1,3}\))+\s*$", re.IGNORECASE
-)
 #: other words for what every file has
 _ALIASES = {
     "areasqkm": "land_km2",
@@ -55,18 +52,8 @@ _ALIASES = {
     "totalprivatedwellings": "dwellings",
     "occupieddwellings": "households",
     "menages": "households",
-    "dbpop": "population",
-    "dbtdwell": "dwellings",
-    "dburdwell": "households",
-    "dbarea": "land_km2",
 }
-#: what says that numbers are no counts
-_SIGN = re.compile(
-    r"%|‰|±|\+\s*/\s*-|\$|\b(per ?cent(age)?|pour ?cent(age)?|proportion|rate|taux)\b"
-    r"|\bmargin of error\b|\bmarge d.erreur\b",
-    re.IGNORECASE,
-)
-_YEAR = re.compile(r"^(db(?:pop|tdwell|urdwell|area)|pop)(20\d\d)$")
+_YEAR = re.compile(r"^(pop)(20\d\d)$")
 
 
 def vector_year(columns: Iterable[str]) -> set[int]:
@@ -79,10 +66,13 @@ def vector_year(columns: Iterable[str]) -> set[int]:
     {2016, 2021}
     """
     vectors = (re.match(r"\s*v_CA(\d{2})", name) for name in columns)
-    counts = (_YEAR.match(fold(name)) for name in columns)
-    return {2000 + int(match.group(1)) for match in vectors if match} | {
-        int(match.group(2)) for match in counts if match
-    }
+    plain = (_YEAR.match(fold(name)) for name in columns)
+    counts = (_count_of(name) for name in columns)
+    return (
+        {2000 + int(match.group(1)) for match in vectors if match}
+        | {int(match.group(2)) for match in plain if match}
+        | {one.vintage for one in counts if one and one.vintage}
+    )
 
 
 def name_columns(
@@ -90,13 +80,16 @@ def name_columns(
     vintage: int | None,
     subject: str,
     percents: Collection[str] = (),
+    level: str | None = None,
 ) -> tuple[dict[str, str], list[Finding]]:
     """Say which column is which variable of the dictionary.
 
     A column is taken for a variable where its words are the variable's name, its English or
     French label, or the words of its row in the Census Profile of the year, and no other
-    variable's. Columns of one sex are never taken for everybody, nor those of another year for
-    the table's, nor a percentage (by the header's sign, or in ``percents``) for a count.
+    variable's; or a count of units of the ``level`` in Statistics Canada's headers
+    (``DApop_2021``, ``ADpop2021``). Columns of one sex are never taken for everybody, nor those
+    of another year for the table's, nor a percentage (by the header's sign, or in ``percents``)
+    for a count.
 
     Returns
     -------
@@ -112,15 +105,18 @@ def name_columns(
     no_counts: list[str] = []
     other_years: list[str] = []
     for column in columns:
-        if _ONE_SEX.search(column):
+        counted = _count_of(column)
+        if _ONE_SEX.search(column) or (counted and counted.level != level):
             continue
         of_year = _YEAR.match(fold(column))
-        if of_year and vintage is not None and int(of_year.group(2)) != vintage:
+        year = int(of_year.group(2)) if of_year else counted and counted.vintage
+        if year and vintage is not None and year != vintage:
             other_years.append(column)
             continue
         # "Population, 2021", "2021 Population" in a table of 2021
         bare = re.sub(rf"(?<!\d){vintage}(?!\d)", " ", column) if vintage else column
         held = words.get(_key(column)) or words.get(_key(bare), set())
+        held = {counted.role} if counted else held
         if column in percents or has_sign(column):
             counts = {name for name in held if name in known and known[name].rule == "count"}
             if counts:
@@ -146,21 +142,15 @@ def name_columns(
     return named, findings
 
 
-def has_sign(column: str) -> bool:
-    """Whether a header says that its numbers are no counts: percent, per mille, error, dollars.
-
-    Examples
-    --------
-    >>> from lipgeo.readers.columns import has_sign
-    >>> has_sign("% Immigrants"), has_sign("Immigrants (+/-)"), has_sign("Immigrants - 25% data")
-    (True, True, False)
-    """
-    return bool(_SIGN.search(_SAMPLE.sub("", column)))
+def _count_of(column: str) -> Column | None:
+    """Return what a header of attribute files says, where it is a count of units of a level."""
+    found = next(iter(counts_in([column])), None)
+    return found if found is not None and found.level else None
 
 
 def _key(column: str) -> str:
-    bare = _SAMPLE.sub("", _EVERYBODY.sub("", _VECTOR.sub("", column)))
-    return _YEAR.sub(r"\1", fold(_SAMPLE.sub("", _TOTAL.sub("", bare))))
+    bare = SAMPLE.sub("", _EVERYBODY.sub("", _VECTOR.sub("", column)))
+    return _YEAR.sub(r"\1", fold(SAMPLE.sub("", _TOTAL.sub("", bare))))
 
 
 def _words(vintage: int | None) -> dict[str, set[str]]:
@@ -171,7 +161,8 @@ def _words(vintage: int | None) -> dict[str, set[str]]:
         exact[fold(name)] = name
         exact[fold(name + PERCENT)] = name + PERCENT
         said = [one.name_en, one.name_fr]
-        said += [c.name for c in one.characteristics if vintage in (None, c.vintage)]
+        places = [place for place in one.characteristics if vintage in (None, place.vintage)]
+        said += [text for place in places for text in (place.name, place.name_fr)]
         for text in said:
             if text:
                 words.setdefault(_key(text), set()).add(name)

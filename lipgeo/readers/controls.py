@@ -8,8 +8,8 @@ import pandas as pd
 
 from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import fold
-from lipgeo.readers.columns import has_sign
 from lipgeo.readers.sheets import read_sheet, refuse_merged
+from lipgeo.readers.statcan.columns import has_sign
 from lipgeo.readers.text import to_numbers
 
 __all__ = ["read_controls"]

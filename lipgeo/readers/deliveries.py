@@ -25,8 +25,10 @@ import pandas as pd
 from lipgeo.errors import FileError, TableError
 from lipgeo.geography import id_column as geography_column
 from lipgeo.geography.hierarchy import fold
+from lipgeo.readers.sheets import choose_page, text_of_cell
 from lipgeo.readers.sniff import sniff
 from lipgeo.readers.statcan.cells import read_cells
+from lipgeo.readers.workbooks import cells_of, open_workbook
 
 __all__ = ["Delivery", "Layout", "plain_label", "plain_words", "read_delivery"]
 
@@ -60,6 +62,12 @@ _INSIDE = {
 _FOOTNOTES = re.compile(r"(\s*\(\d+\)|\s*\[\d+\])+\s*$")
 _SAMPLE = re.compile(r"(\d+)\s*%\s*(?:sample|data|échantillon|données)", re.IGNORECASE)
 _SAMPLE_FR = re.compile(r"(?:échantillon|données)[^\d%]{0,12}(\d+)\s*%", re.IGNORECASE)
+#: "25% Data Below" alone in a row; "Tenure - 25% sample data" is a heading
+_SEPARATOR = re.compile(
+    r"\W*(?:\d+\s*%\s*(?:sample\s+)?data(?:\s+below)?"
+    r"|données[^\d%]{0,12}\d+\s*%(?:\s+ci-dessous)?)\W*",
+    re.IGNORECASE,
+)
 _NON_RESPONSE = re.compile(r"\(\s*(\d+(?:[.,]\d+)?)\s*%\s*\)\s*$")
 _QUALITY = re.compile(r"\s+\d{5}\s*$")
 #: a dash printed for nothing
@@ -179,7 +187,7 @@ def _grid(
         raise FileError("readers.unreadable", path=path, reason=error.strerror) from error
     digest = hashlib.sha256(content).hexdigest()
     if content.startswith(b"PK\x03\x04"):
-        grid, indents, lines = _workbook(content, path)
+        grid, indents, lines = _workbook(path)
         return grid, indents, lines, ".", digest
     form = sniff(path)
     try:
@@ -208,24 +216,21 @@ def _delimiter(text: str) -> str:
     return max(",;\t", key=head.count)
 
 
-def _workbook(content: bytes, path: Path) -> tuple[list[list[str]], list[list[int]], list[int]]:
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(content), data_only=True)
-    except (ValueError, KeyError, OSError) as error:
-        raise FileError("readers.broken_workbook", path=path, reason=str(error)) from error
-    page = next((one for one in book.worksheets if one.max_row > 1), book.worksheets[0])
-    grid, indents, lines = [], [], []
-    for row in page.iter_rows():
-        cells = ["" if cell.value is None else str(cell.value) for cell in row]
-        if any(cell.strip() for cell in cells):
-            grid.append(cells)
-            indents.append([int(cell.alignment.indent or 0) for cell in row])
-            lines.append(row[0].row)
-    if not grid:
-        raise TableError("readers.delivery_empty", name=path.name)
-    return grid, indents, lines
+def _workbook(path: Path) -> tuple[list[list[str]], list[list[int]], list[int]]:
+    """Return the cells of the sheet that holds the table, as a person sees them, and indents."""
+    book = open_workbook(path)
+    page, _ = choose_page(book.values, None, path)
+    held = list(cells_of(page))
+    width = max(cell.column for cell in held)
+    rows: dict[int, list[str]] = {}
+    indents: dict[int, list[int]] = {}
+    for cell in held:
+        blanks = cell.value if isinstance(cell.value, str) else text_of_cell(cell)
+        rows.setdefault(cell.row, [""] * width)[cell.column - 1] = blanks
+        depth = indents.setdefault(cell.row, [0] * width)
+        depth[cell.column - 1] = int(cell.alignment.indent or 0)
+    lines = [row for row, cells in rows.items() if any(cell.strip() for cell in cells)]
+    return [rows[row] for row in lines], [indents[row] for row in lines], lines
 
 
 def _header(grid: list[list[str]], path: Path) -> int:
@@ -374,7 +379,7 @@ def _across(  # noqa: PLR0917
         told = row[words_at].strip() or row[0].strip()
         if not any(cell.strip() for cell in cells):
             found = _SAMPLE.search(told) or _SAMPLE_FR.search(told)
-            if found and not row[words_at].strip():
+            if found and (not row[words_at].strip() or _SEPARATOR.fullmatch(told)):
                 note = f"{found.group(1)}%"
             elif row[words_at].strip():
                 kept.append(at)  # a heading without numbers of its own
@@ -519,6 +524,8 @@ def _structure(
     made = []
     for at, (given, blanks) in enumerate(zip(words, depth, strict=True)):
         text = " ".join(given.split())
+        if at and notes[at] != notes[at - 1]:  # no total reaches over a separator
+            stack, heading = [], {"words": "", "sample": ""}
         total = bool(_HEADING.match(text)) or (blanks == 0 and text.casefold().startswith("total "))
         # rows may stand no deeper than the total they belong to
         level = blanks - 0.5 if total else blanks

@@ -11,7 +11,6 @@ import difflib
 import lzma
 import re
 import shutil
-import tempfile
 import warnings
 import zipfile
 import zlib
@@ -24,77 +23,42 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow.parquet
-import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from lipgeo.errors import CRSError, FileError, InputError, require_path, tell_damage
+from lipgeo.readers.vector_files import (
+    LAYER_FORMATS,
+    PARTS,
+    Dataset,
+    count_features,
+    list_layers,
+    read_vector,
+    require_content,
+)
 from lipgeo.report import CheckReport, Finding, Severity, finding, keep_notes
 from lipgeo.words import say
+from lipgeo.workplace import scratch_folder
 from lipgeo.zones.crs import accept_crs, same_crs
 from lipgeo.zones.zones import axis_problems, refuse
 
 __all__ = [
-    "LAYER_FORMATS",
-    "SIDECARS",
-    "Dataset",
     "members",
     "on_disk",
     "one_byte_encoding",
+    "read_attribute_table",
     "read_layer",
-    "require_content",
     "require_existing",
     "require_parts",
     "sniff_dbf",
 ]
 
-#: the file to open, by its suffix, and the files that must stand beside it
-LAYER_FORMATS: dict[str, tuple[str, ...]] = {
-    ".shp": (".shx", ".dbf"),
-    ".tab": (".dat", ".map", ".id"),
-    ".mif": (".mid",),
-    ".gpkg": (),
-    ".geojson": (),
-    ".json": (),
-    ".kml": (),
-    ".kmz": (),
-    ".gml": (),
-    ".fgb": (),
-    ".gdb": (),
-}
-#: files that belong to another of the same stem, which is the one to open
-SIDECARS = {
-    ".shp": (
-        ".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".qpj", ".qmd", ".ain", ".aih",
-        ".atx", ".ixs", ".mxs", ".xml",
-    ),
-    ".tab": (".dat", ".id", ".map", ".ind"),
-    ".mif": (".mid",),
-    ".gpkg": (".gpkg-wal", ".gpkg-shm"),
-}  # fmt: skip
-#: those that are nothing but a part of another; an .xml may be anything
-_BESIDE = {part: lead for lead, parts in SIDECARS.items() for part in parts if part != ".xml"}
 _ZIP_START, _PARQUET = b"PK", b"PAR1"
 _FRENCH = set("àâäçéèêëîïôöùûüÿœæÀÂÇÉÈÊËÎÏÔÙÛÜŒ")
 #: what the language byte of a .dbf means where it is not the Windows code page
 _DBF_LANGUAGES = {0x01: "cp437", 0x02: "cp850"}
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """One set of files that opens as one.
-
-    Attributes
-    ----------
-    name
-        As shown to the user: the file's name, inside a zip with its folder.
-    path
-        The file or folder to open.
-    """
-
-    name: str
-    path: Path
 
 
 def require_existing(path: Path) -> Path:
@@ -168,7 +132,7 @@ def on_disk(path: Path) -> Iterator[list[Dataset]]:
     if not zipped and "!" not in str(path) and suffix != ".gml":
         yield [Dataset(path.name, path)]
         return
-    with tempfile.TemporaryDirectory(prefix="lipgeo-", ignore_cleanup_errors=True) as folder:
+    with scratch_folder() as folder:
         try:
             found = _unzip(path, Path(folder)) if zipped else [_copy(path, Path(folder))]
         except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, UnicodeError) as err:
@@ -318,10 +282,10 @@ def require_parts(dataset: Dataset) -> None:
     path = dataset.path
     suffix = path.suffix.lower()
     beside = _sibling_files(path)
-    if suffix in _BESIDE:
-        lead = beside.get(_BESIDE[suffix])
+    if suffix in PARTS:
+        lead = beside.get(PARTS[suffix])
         if lead is None:
-            raise FileError("readers.a_part_alone", name=dataset.name, lead=_BESIDE[suffix])
+            raise FileError("readers.a_part_alone", name=dataset.name, lead=PARTS[suffix])
         raise FileError("readers.a_part", name=dataset.name, lead=lead.name)
     missing = [part for part in LAYER_FORMATS.get(suffix, ()) if part not in beside]
     if suffix == ".shp":
@@ -395,7 +359,7 @@ def _dbf_shape(head: bytes) -> tuple[int, int, int]:
 
 
 def sniff_dbf(dataset: Dataset) -> tuple[str | None, bool, str | None]:
-    """Tell in which encoding the text of a shapefile is.
+    """Tell in which encoding the text of a shapefile, or of a ``.dbf`` alone, is.
 
     Returns
     -------
@@ -407,7 +371,7 @@ def sniff_dbf(dataset: Dataset) -> tuple[str | None, bool, str | None]:
     wrong
         What the ``.cpg`` says, where the text cannot be in it.
     """
-    if dataset.path.suffix.lower() != ".shp":
+    if dataset.path.suffix.lower() not in (".shp", ".dbf"):
         return None, True, None
     beside = _sibling_files(dataset.path)
     raw = np.fromfile(beside[".dbf"], dtype=np.uint8)
@@ -554,64 +518,6 @@ def read_layer(
     return result
 
 
-#: what a file that GDAL may open holds in its head, by suffix; beside it there is nothing
-_CONTENT: dict[str, re.Pattern[bytes]] = {
-    ".shp": re.compile(rb"\A\x00\x00\x27\x0a"),
-    ".gpkg": re.compile(rb"\ASQLite format 3\0"),
-    ".geojson": re.compile(rb"\A(\xef\xbb\xbf)?\s*[{\[\x1e]"),
-    ".json": re.compile(rb"\A(\xef\xbb\xbf)?\s*[{\[\x1e]"),
-    ".kml": re.compile(rb"<(\w+:)?kml\b"),
-    ".gml": re.compile(rb"opengis\.net/gml"),
-    ".fgb": re.compile(rb"\Afgb"),
-    ".tab": re.compile(rb"\A(\xef\xbb\xbf)?\s*!table", re.IGNORECASE),
-    ".mif": re.compile(rb"\A(\xef\xbb\xbf)?\s*version", re.IGNORECASE),
-}
-#: what makes GDAL open another file, or an address, whatever the name says
-_ELSEWHERE = re.compile(
-    rb"<OGR(VRT|WFS)\w*|<VRTDataset|gdal_streamed_alg|WFS_Capabilities|<OGRWFSDataSource"
-    rb"|\"type\"\s*:\s*\"link\"|\bopen\s+table\s+\"|/vsi(curl|s3|gs|az|swift|hdfs|webhdfs|sub)",
-    re.IGNORECASE,
-)
-_HEAD = 1 << 16
-
-
-def require_content(dataset: Dataset) -> None:
-    """Raise unless a file is what its name says, and sends GDAL nowhere else.
-
-    GDAL opens by content: a ``.geojson`` that holds an OGR VRT would read other files of this
-    machine, or ask an address. So nothing is handed to it but one of the formats of
-    :data:`LAYER_FORMATS`, recognised by its own first bytes.
-
-    Raises
-    ------
-    FileError
-        The content is of another format, or refers to other files or addresses.
-    """
-    path = dataset.path
-    suffix = path.suffix.lower()
-    if path.is_dir():
-        if not any(entry.suffix.lower() == ".gdbtable" for entry in path.iterdir()):
-            raise _not_its_content(dataset)
-        return
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    # UTF-16 is text as well
-    plain = head.replace(b"\0", b"") if head[:2] in (b"\xff\xfe", b"\xfe\xff") else head
-    plain = plain.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
-    if suffix not in (".shp", ".gpkg", ".fgb") and (found := _ELSEWHERE.search(plain)):
-        word = found.group(0).decode("ascii", errors="replace")
-        raise FileError("readers.elsewhere", name=dataset.name, word=word)
-    if suffix in _CONTENT and not _CONTENT[suffix].search(plain):
-        raise _not_its_content(dataset)
-    if suffix not in LAYER_FORMATS and suffix not in _BESIDE:
-        raise _not_its_content(dataset)
-
-
-def _not_its_content(dataset: Dataset) -> FileError:
-    reason = say("readers.other_content", suffix=dataset.path.suffix.lower() or "-")
-    return FileError("readers.not_vector", path=dataset.name, reason=reason)
-
-
 def _losses(chosen: _Chosen) -> list[Finding]:
     """Say what a file itself tells is not in it: a server's limit, places linked to."""
     suffix = chosen.dataset.path.suffix.lower()
@@ -676,21 +582,38 @@ def _choose(datasets: list[Dataset], layer: str | None, source: Path) -> _Chosen
 
 def _has_features(dataset: Dataset, layer: str) -> bool:
     with tell_damage(FileError, "readers.damaged", name=dataset.name):
-        return bool(
-            pyogrio.read_info(dataset.path, layer=layer, force_feature_count=True)["features"]
-        )
+        return count_features(dataset, layer) > 0
 
 
 def _layers(dataset: Dataset, source: Path, alone: bool) -> list[tuple[str, str | None]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # told when the layer is read
-            return [(name, kind) for name, kind in pyogrio.list_layers(dataset.path)]
+            return list_layers(dataset)
     except (DataSourceError, DataLayerError, UnicodeDecodeError) as err:
         require_parts(dataset)
         if not alone and dataset.path.suffix.lower() == ".json":
             return []  # a zip may hold a description beside the data
         raise FileError("readers.not_vector", path=str(source), reason=_reason(err)) from err
+
+
+def read_attribute_table(path: Path, name: str) -> tuple[pd.DataFrame, list[Finding]]:
+    """Read the attributes of a ``.dbf``, a shapefile or another vector file, without its shapes.
+
+    Raises
+    ------
+    FileError
+        It is damaged, or not what its name says.
+    """
+    dataset = Dataset(name, path)
+    require_content(dataset)
+    if path.suffix.lower() == ".dbf":
+        _require_whole(path, dataset)
+    else:
+        require_parts(dataset)
+    encoding, notes = _choose_encoding(dataset, None)
+    frame, warned = _read(_Chosen(dataset, "", []), encoding, read_geometry=False)
+    return frame, [*notes, *warned]
 
 
 def _choose_encoding(dataset: Dataset, given: str | None) -> tuple[str | None, list[Finding]]:
@@ -706,14 +629,18 @@ def _choose_encoding(dataset: Dataset, given: str | None) -> tuple[str | None, l
     return encoding, [finding(key, severity, dataset.name, check="encoding", **values)]
 
 
-def _read(chosen: _Chosen, encoding: str | None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+def _read(
+    chosen: _Chosen, encoding: str | None, **options: Any
+) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     name = chosen.dataset.name
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
         try:
             # GDAL does not know the Mac's: its bytes are taken as Latin-1, then for what they are
             asked = "ISO-8859-1" if encoding == "mac_roman" else encoding
-            frame = pyogrio.read_dataframe(chosen.dataset.path, layer=chosen.layer, encoding=asked)
+            frame = read_vector(
+                chosen.dataset, layer=chosen.layer or None, encoding=asked, **options
+            )
             if encoding == "mac_roman":
                 frame = frame.rename(columns=_from_mac)
                 for column in frame.select_dtypes(include=["object", "string"]).columns:
@@ -725,7 +652,7 @@ def _read(chosen: _Chosen, encoding: str | None) -> tuple[gpd.GeoDataFrame, list
             raise
         except Exception as err:  # GDAL's errors, and what pyogrio stumbles over in a broken .prj
             raise FileError("readers.damaged", name=name, reason=_reason(err)) from err
-    if not isinstance(frame, gpd.GeoDataFrame):
+    if not options and not isinstance(frame, gpd.GeoDataFrame):
         raise FileError("readers.a_table", path=name, layers=[chosen.layer])
     said = dict.fromkeys(str(warning.message) for warning in caught)
     return frame, [_note("gdal", "warning", chosen, reason=reason) for reason in said]

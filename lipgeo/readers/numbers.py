@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet
-import pyogrio
 
 from lipgeo.errors import FileError, TableError, require_path, tell_damage
-from lipgeo.files import unguard_csv
+from lipgeo.files import read_sealed_parquet, unguard_csv
+from lipgeo.readers.vector_files import Dataset, read_vector
 from lipgeo.readers.workbooks import open_workbook
 from lipgeo.tables.estimates import COLUMNS
 from lipgeo.tables.variables import Variable, look_up_variable
@@ -125,7 +124,7 @@ def _typed(given: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    return pyarrow.parquet.ParquetFile(path).read().to_pandas(), []
+    return read_sealed_parquet(path)[0].to_pandas(), []
 
 
 def _text(path: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -164,7 +163,7 @@ def _under(rows: list[tuple[Any, ...]], needed: tuple[str, ...]) -> pd.DataFrame
 
 def _layer(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """Read the areas of a GeoPackage of numbers: a column a variable, made one row each."""
-    wide = pyogrio.read_dataframe(path, layer="numbers", read_geometry=False)
+    wide = read_vector(Dataset(path.name, path), layer="numbers", read_geometry=False)
     ends = tuple(_ENDINGS)
     aside = {"area_id", "area_name", "basis"}
     names = [name for name in wide.columns if name not in aside and not name.endswith(ends)]

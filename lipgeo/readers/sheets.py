@@ -6,7 +6,6 @@ import bisect
 import csv
 import datetime
 import io
-import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -17,27 +16,37 @@ from typing import Any
 import pandas as pd
 
 from lipgeo.errors import FileError, TableError
+from lipgeo.readers.number_formats import show_number
 from lipgeo.readers.sniff import TextForm, sniff
 from lipgeo.readers.text import read_text_table
-from lipgeo.readers.workbooks import Area, Workbook, cells_of, open_workbook
+from lipgeo.readers.workbooks import Area, Workbook, cells_of, open_workbook, refuse_other_workbook
 from lipgeo.report import CheckReport, Finding, finding, notes_of
 from lipgeo.words import say
 
-__all__ = ["Sheet", "read_sheet", "read_sheets", "refuse_merged"]
+__all__ = [
+    "Sheet",
+    "choose_page",
+    "column_names",
+    "read_sheet",
+    "read_sheets",
+    "refuse_merged",
+    "text_of_cell",
+]
 
 # outlines as text are longer than the 128 kB that csv takes for a field
 csv.field_size_limit(1 << 30)
 
 _WORKBOOKS = {".xlsx", ".xlsm", ".xltx", ".xltm"}
-#: first bytes of a zip (a workbook) and of an OLE file (old .xls, or a workbook with a password)
-_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+#: first bytes of a zip, as a workbook is one
+_ZIP = b"PK\x03\x04"
 #: how spreadsheets make a text of a code: ="0101", '0101
 _QUOTED = re.compile(r'^(?:="(.*)"|\'(.*))$')
-#: number formats that say how many digits a code has: 0000000, 0000000.00
-_DIGITS = re.compile(r"^(0+)(?:\.(0+))?$")
 _ERRORS = {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"}
-#: what a number format shows as it stands: "text", \x, [Red]
-_FORMAT_TEXT = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
+#: how the first row of notes below a table begins
+_NOTES = re.compile(
+    r"\W*(notes?|sources?|footnotes?|symbols?|legend|symboles?|légende|remarques?|renvois?)\b",
+    re.IGNORECASE,
+)
 #: lines a header may stand below
 _TITLES = 20
 
@@ -105,15 +114,14 @@ def read_sheet(path: str | Path, sheet: str | None = None, *, encoding: str | No
     path = Path(path)
     try:
         with path.open("rb") as stream:
-            head = stream.read(8)
+            head = stream.read(200)
     except FileNotFoundError as error:
         raise FileError("readers.missing", path=path) from error
     except PermissionError as error:
         raise FileError("readers.locked", path=path) from error
     except OSError as error:
         raise FileError("readers.unreadable", path=path, reason=error.strerror) from error
-    if head.startswith(_OLE):
-        raise FileError("readers.old_workbook", path=path)
+    refuse_other_workbook(head, path)
     if head.startswith(_ZIP):
         return _from_workbook(path, sheet)
     if path.suffix.casefold() in _WORKBOOKS and head:
@@ -236,7 +244,7 @@ def read_sheets(path: str | Path, names: Iterable[str]) -> dict[str, Sheet]:
 
 def _from_workbook(path: Path, wanted: str | None) -> Sheet:
     book = open_workbook(path)
-    sheet, notes = _choose(book.values, wanted, path)
+    sheet, notes = choose_page(book.values, wanted, path)
     return _from_page(book, sheet, path, notes)
 
 
@@ -245,6 +253,11 @@ def _from_page(book: Workbook, sheet: Any, path: Path, notes: list[Finding]) -> 
     rows, figures = _cells(sheet, book.formulas[sheet.title], merged, path, notes)
     if not rows:
         raise FileError("readers.empty_sheet", path=path, sheet=sheet.title)
+    end = _end_of_table(rows)
+    if end < len(rows):
+        below = [number for number, _ in rows[end:]]
+        notes.append(finding("readers.notes_below", "note", sheet.title, rows=below))
+        rows = rows[:end]
     columns = _hidden_columns(sheet)
     if columns:
         notes.append(
@@ -269,7 +282,7 @@ def _from_page(book: Workbook, sheet: Any, path: Path, notes: list[Finding]) -> 
         notes.append(finding("readers.two_headers", "note", sheet.title, rows=numbers[:2]))
         cells, numbers = [joined, *cells[2:]], numbers[1:]
     frame = _table(numbers, cells)
-    names = _names(cells[0])
+    names = column_names(cells[0])
     repeated = tuple((area, names[column - 1]) for area, column, row in figures if row > numbers[0])
     return Sheet(frame, CheckReport(notes), merged=repeated)
 
@@ -294,7 +307,8 @@ def _position(letters: str) -> int:
     return number
 
 
-def _choose(book: Any, wanted: str | None, path: Path) -> tuple[Any, list[Finding]]:
+def choose_page(book: Any, wanted: str | None, path: Path) -> tuple[Any, list[Finding]]:
+    """Return the worksheet of a name, or the first visible one that holds a table."""
     sheets = book.worksheets
     if wanted is not None:
         for sheet in sheets:
@@ -335,7 +349,7 @@ def _cells(
     Also the merged areas that repeat a number downwards: name, column, and last row.
     """
     held = {(cell.row, cell.column): cell for cell in cells_of(sheet)}
-    shown = {place: _text(cell) for place, cell in held.items()}
+    shown = {place: text_of_cell(cell) for place, cell in held.items()}
     shown = {place: text for place, text in shown.items() if text}
     bare = [
         cell.coordinate
@@ -377,7 +391,7 @@ def _cells(
     return [(number, cells) for number, cells in rows.items() if any(cells)], figures
 
 
-def _text(cell: Any) -> str:
+def text_of_cell(cell: Any) -> str:
     """Return a cell as it shows, where that is certain: codes with their zeros, days as ISO."""
     value = cell.value
     if value is None:
@@ -385,26 +399,12 @@ def _text(cell: Any) -> str:
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, int | float):
-        return _number(value, cell.number_format or "")
+        return show_number(value, cell.number_format or "General")
     if isinstance(value, datetime.datetime) and value.time() == datetime.time(0):
         value = value.date()
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
     return _QUOTED.sub(r"\1\2", str(value).strip())
-
-
-def _number(value: float, shown: str) -> str:
-    if not math.isfinite(value):
-        return str(value)
-    whole = float(value).is_integer()
-    digits = _DIGITS.match(shown)
-    if digits and (whole or digits.group(2)):
-        decimals = len(digits.group(2) or "")
-        width = len(digits.group(1)) + decimals + bool(decimals)
-        return f"{value:0{width}.{decimals}f}"
-    if "%" in _FORMAT_TEXT.sub("", shown):
-        return f"{value * 100:.15g}%"
-    return str(int(value)) if whole else repr(float(value))
 
 
 def _header(rows: Sequence[tuple[int, Sequence[str]]]) -> int:
@@ -415,6 +415,15 @@ def _header(rows: Sequence[tuple[int, Sequence[str]]]) -> int:
     return next((at for at, count in enumerate(distinct) if count > 1), 0) if widest > 1 else 0
 
 
+def _end_of_table(rows: Sequence[tuple[int, Sequence[str]]]) -> int:
+    """Return the position of the notes below: after an empty row, and saying that they are."""
+    for at in range(2, len(rows)):
+        (before, _), (number, cells) = rows[at - 1], rows[at]
+        if number > before + 1 and _NOTES.match(cells[0]) and sum(map(bool, cells)) == 1:
+            return at
+    return len(rows)
+
+
 def _spans_two_rows(areas: Sequence[Area], row: int) -> bool:
     """Whether cells of a row are merged sideways, so that the next row holds their columns."""
     return any(
@@ -423,7 +432,7 @@ def _spans_two_rows(areas: Sequence[Area], row: int) -> bool:
     )
 
 
-def _names(header: Sequence[str]) -> list[str]:
+def column_names(header: Sequence[str]) -> list[str]:
     """Return the names of columns, each once."""
     names: list[str] = []
     seen: Counter[str] = Counter()
@@ -440,7 +449,7 @@ def _table(numbers: Sequence[int], cells: Sequence[Sequence[str]]) -> pd.DataFra
     header, *body = cells
     frame = pd.DataFrame(body, index=pd.Index(numbers[1:], name="row"), dtype="string")
     frame = frame.apply(lambda column: column.str.strip()).replace("", pd.NA)
-    names = _names(header)
+    names = column_names(header)
     frame = frame.reindex(columns=range(len(names)))
     frame.columns = names
     blank = [

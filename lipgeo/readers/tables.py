@@ -8,21 +8,15 @@ the table, notes below.
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
-import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet
 
 from lipgeo import geography
-from lipgeo.errors import FileError, TableError, require_path, tell_damage
+from lipgeo.errors import FileError, TableError, require_path
 from lipgeo.files import sha256_of
 from lipgeo.geography.hierarchy import fold
 from lipgeo.geography.restoring import restore_ids
@@ -38,14 +32,21 @@ from lipgeo.readers.columns import (
 )
 from lipgeo.readers.components import compose_ids, require_composed
 from lipgeo.readers.deliveries import read_delivery
-from lipgeo.readers.ivt import is_ivt, read_ivt
+from lipgeo.readers.ivt import is_ivt
 from lipgeo.readers.long_tables import long_form, select_rows
 from lipgeo.readers.own_areas import is_table_of_areas, table_of_areas
-from lipgeo.readers.sheets import Sheet, read_sheet, refuse_merged
-from lipgeo.readers.sniff import decimal_mark, sniff
+from lipgeo.readers.sheets import column_names, refuse_merged
+from lipgeo.readers.sniff import decimal_mark
 from lipgeo.readers.statcan.cells import read_cells
 from lipgeo.readers.statcan.profile import read_profile
-from lipgeo.readers.statcan.profile_files import is_profile
+from lipgeo.readers.statcan.profile_files import has_profile_header, is_profile
+from lipgeo.readers.table_files import (
+    as_text,
+    magic_of,
+    plain_file,
+    read_any_sheet,
+    read_headers,
+)
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.variables import known_variables
@@ -125,8 +126,6 @@ _NINES_FROM = 99_999
 _NINES = re.compile(r"9{5,}")
 #: by how much random rounding may lift a part above its whole
 _ROUNDING = 10
-#: files of a zip that are no table
-_ASIDE = ("metadata", "metadonnees", "_meta", "readme", "lisez", "geo_starting", "__macosx")
 _IN_NAME = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
 
 
@@ -152,7 +151,8 @@ def read_table(
     path
         CSV, TSV, workbook (``.xlsx``), Parquet, ``.ivt`` (extra ``ivt``), the CSV that the Beyond
         20/20 browser saves, or a Census Profile (see :func:`read_profile`). One row a unit, or
-        one column a unit where its header bears the unit's code.
+        one column a unit where its header bears the unit's code. Of a zip of several tables
+        (GeoSuite) the one that is named for ``level``.
     id
         Column of the units' ids; needed where no name gives it away.
     level, vintage
@@ -203,18 +203,22 @@ def read_table(
     if is_profile(path):
         return read_profile(path, level=level)
     if id is None and level is None and not where:
-        with _plain_file(path) as plain:
+        with plain_file(path, level) as plain:
             own = _own_areas(plain, path, vintage, sheet)
         if own is not None:
             return own
-    with _plain_file(path) as plain:
-        held = _read(plain, sheet, encoding)
-    form = None if id is not None else long_form([str(name) for name in held.frame.columns])
-    frame, beside, plain_words, notes = held.frame, None, True, list(held.notes)
+    with plain_file(path, level) as plain:
+        held = read_any_sheet(plain, sheet, encoding)
+    if has_profile_header([str(name) for name in held.frame.columns]):
+        return _profile_saved_otherwise(held.frame, path, level)
+    frame = held.frame.set_axis(column_names(held.frame.columns), axis=1)
+    form = None if id is not None else long_form(list(frame.columns))
+    beside, plain_words, notes = None, True, list(held.notes)
     if form is not None:
+        vintage = vintage or form.vintage or _census_year(frame)
         frame, beside, plain_words, found = select_rows(frame, form, where or {}, path.name, level)
         notes += found
-        level, vintage = level or form.level, vintage or form.vintage or _census_year(held.frame)
+        level = level or form.level
         if not _is_unit(frame[form.unit], form.unit):
             id = form.unit  # labels of areas of no census
     elif where:
@@ -224,7 +228,7 @@ def read_table(
         notes += turned
     frame, composed, found = _whole_ids(frame, id, vintage, path.name)
     notes += found
-    frame, percents = _without_signs(frame)
+    percents = _signed_columns(frame)
     places = find_places(frame, path, id=id, level=level, vintage=vintage)
     kept = only_level(places.ids, places.level)
     frame = frame[kept]
@@ -237,7 +241,7 @@ def read_table(
     named: dict[str, str] = {}
     if plain_words:
         named, found = name_columns(
-            list(numbers.columns), places.vintage, path.name, percents=percents
+            list(numbers.columns), places.vintage, path.name, percents=percents, level=places.level
         )
         findings += found
     there = ids.notna()
@@ -261,6 +265,14 @@ def read_table(
     )
 
 
+def _profile_saved_otherwise(frame: pd.DataFrame, path: Path, level: str | None) -> CensusTable:
+    """Return a Census Profile that somebody saved as a workbook, Parquet or another text."""
+    with as_text(frame, path) as text:
+        table = read_profile(text, level=level)
+    note = finding("readers.profile_saved", "note", path.name, name=path.name)
+    return table.with_sources(sources_of([path]), CheckReport([note]))
+
+
 def _whole_ids(
     frame: pd.DataFrame, id: str | None, vintage: int | None, name: str
 ) -> tuple[pd.DataFrame, list[str], list[Finding]]:
@@ -276,13 +288,17 @@ def _own_areas(
     path: Path, given: Path, vintage: int | None, sheet: str | None
 ) -> CensusTable | None:
     """Return a delivery as a table of the user's own areas; ``None`` where it is something else."""
-    if sheet is not None or is_ivt(path) or _magic(path) == b"PAR1":
+    if sheet is not None or is_ivt(path):
         return None
     try:
         headers = list(read_headers(path))
         if any(map(is_id_column, headers)) or long_form(headers) is not None:
             return None
-        delivery = read_delivery(path)
+        if magic_of(path) == b"PAR1":
+            with as_text(read_any_sheet(path).frame, path) as text:
+                delivery = read_delivery(text)
+        else:
+            delivery = read_delivery(path)
     except (FileError, TableError):
         return None  # the table reader says what is the matter
     labels = delivery.labels["label"].astype("string")
@@ -293,13 +309,6 @@ def _own_areas(
     years = {int(year) for year in _IN_NAME.findall(path.name)} & set(geography.vintages())
     year = vintage or (years.pop() if len(years) == 1 else None)
     return table_of_areas(delivery, year, sources_of([given]))
-
-
-def read_headers(path: Path) -> tuple[str, ...]:
-    """Return the headers of a text; of a workbook those of its first filled row."""
-    if _magic(path) == b"PK\x03\x04":
-        return tuple(str(name) for name in read_sheet(path).frame.columns)
-    return sniff(path).columns
 
 
 def is_id_column(name: object) -> bool:
@@ -335,50 +344,16 @@ def _other_levels(kept: pd.Series, places: Places, path: Path) -> list[Finding]:
     ]  # fmt: skip
 
 
-@contextmanager
-def _plain_file(path: Path) -> Iterator[Path]:
-    """Give a file, or the one table in a zip as a file of its name."""
-    if not zipfile.is_zipfile(path):
-        yield path
-        return
-    with tell_damage(FileError, "readers.broken_zip", path=path):
-        archive = zipfile.ZipFile(path)
-    with archive:
-        names = archive.namelist()
-        if "[Content_Types].xml" in names or "mimetype" in names:  # a workbook, an OpenDocument
-            yield path
-            return
-        tables = [
-            name
-            for name in names
-            if name.casefold().endswith((".csv", ".tab", ".tsv", ".txt", ".xlsx", ".parquet"))
-            and not any(word in name.casefold() for word in _ASIDE)
-        ]
-        if len(tables) != 1:
-            raise FileError("readers.tables_in_zip", path=path, tables=tables)
-        with tempfile.TemporaryDirectory() as folder:
-            inner = Path(folder, Path(tables[0]).name)
-            with (
-                tell_damage(FileError, "readers.broken_zip", path=path),
-                archive.open(tables[0]) as source,
-                inner.open("wb") as target,
-            ):
-                shutil.copyfileobj(source, target)
-            yield inner
-
-
-def _without_signs(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return a table whose columns of "20 %" are numbers, and the names of these columns."""
-    percents = []
-    for name in frame.columns:
-        cells = frame[name]
-        if pd.api.types.is_numeric_dtype(cells.dtype) or not len(cells.dropna()):
-            continue
-        text = cells.astype("string").str.strip()
-        if text.dropna().str.fullmatch(r"[-+]?\d[\d.,\s]*\s*%").all():
-            percents.append(name)
-            frame = frame.assign(**{name: text.str.removesuffix("%").str.strip()})
-    return frame, percents
+def _signed_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the columns with cells of percent or dollars ("20 %", "$20"): they are no counts."""
+    texts = frame.loc[:, [not pd.api.types.is_numeric_dtype(one) for one in frame.dtypes]]
+    if texts.empty:
+        return []
+    # most cells repeat: what is distinct is looked at once
+    codes, kinds = pd.factorize(texts.to_numpy(dtype=object, na_value=None).ravel())
+    found = pd.Series([*kinds, ""], dtype="string").str.contains(r"\d[^%$]*[%$]|[%$][^%$]*\d")
+    signed = found.to_numpy(dtype=bool)[codes].reshape(texts.shape).any(axis=0)
+    return [str(name) for name in texts.columns[signed]]
 
 
 def _implausible(numbers: pd.DataFrame, vintage: int | None, name: str) -> list[Finding]:
@@ -413,37 +388,6 @@ def sources_of(paths: list[Path]) -> pd.DataFrame:
     """Return ``file, sha256`` of files read."""
     hashes = [sha256_of(path) for path in paths]
     return pd.DataFrame({"file": [path.name for path in paths], "sha256": hashes})
-
-
-def _read(path: Path, sheet: str | None, encoding: str | None) -> Sheet:
-    """Return what a file holds, one column a column, rows numbered."""
-    if is_ivt(path):
-        return read_ivt(path)
-    if _magic(path) == b"PAR1":
-        with tell_damage(FileError, "readers.bad_parquet", path=path):
-            held = pyarrow.parquet.ParquetFile(path)
-            # outlines (GeoParquet) are no column of a table
-            plain = [f.name for f in held.schema_arrow if not pa.types.is_binary(f.type)]
-            twice = sorted({str(name) for name in plain if plain.count(name) > 1})
-            if twice:
-                problems = [{"column": name} for name in twice]
-                raise TableError("readers.columns_twice", problems, name=path.name, columns=twice)
-            read = held.read(plain)
-            read.validate(full=True)  # text that is no UTF-8 is found here, not by who uses it
-            frame = read.to_pandas()
-        if frame.index.name is not None or frame.index.nlevels > 1:
-            frame = frame.reset_index()
-        frame.columns = [str(name) for name in frame.columns]
-        return Sheet(frame.set_axis(np.arange(1, len(frame) + 1)), CheckReport())
-    return read_sheet(path, sheet, encoding=encoding)
-
-
-def _magic(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(4)
-    except OSError:
-        return b""  # whoever reads it next says why it cannot be read
 
 
 def _rows(places: Places, kept: pd.Series) -> Places:

@@ -18,8 +18,10 @@ from typing import Any
 
 from lipgeo.errors import FileError, tell_damage
 
-__all__ = ["Area", "Workbook", "cells_of", "open_workbook"]
+__all__ = ["Area", "Workbook", "cells_of", "open_workbook", "refuse_other_workbook"]
 
+#: an OLE file: an old .xls, or a workbook with a password
+_OLE = b"\xd0\xcf\x11\xe0"
 #: an OpenDocument file names itself in its first member
 _OPEN_DOCUMENT = b"application/vnd.oasis.opendocument"
 _STRICT = (
@@ -43,6 +45,13 @@ _PLACE = rb"[A-Z]{1,3}\d{1,7}"
 _MERGE = re.compile(
     rb"<(?:\w+:)?mergeCell\b[^>]*?\bref=[\"'](" + _PLACE + rb":" + _PLACE + rb")[\"']"
 )
+#: a control character, or an underscore before what looks like one, as workbooks write them
+_ESCAPE = re.compile(rb"_x00([01][0-9A-F]|5F|7F)_")
+#: where such a character is kept while the XML is read, which may hold none
+_KEPT = 0xF700
+_CONTROLS = {_KEPT + code: code for code in (*range(0x20), ord("_"), ord("x"), 0x7F)}
+#: openpyxl takes this out of every text, an escape or not
+_TAKEN_OUT, _KEPT_IN = b"x005F_", chr(_KEPT + ord("x")).encode() + b"005F_"
 #: bytes that the parts of a workbook may have, unpacked: a zip of a few kB can claim a terabyte
 _LARGEST = 1 << 30
 
@@ -81,13 +90,14 @@ def open_workbook(path: Path) -> Workbook:
 
     with tell_damage(FileError, "readers.broken_workbook", path=path):
         content = path.read_bytes()
-        if _OPEN_DOCUMENT in content[:200]:
-            raise FileError("readers.open_document", path=path)
-        plain, merges = _plain(content, path)
+        refuse_other_workbook(content[:200], path)
+        plain, merges, escaped = _plain(content, path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # styles it does not know are no matter here
             values = openpyxl.load_workbook(io.BytesIO(plain), data_only=True)
             formulas = openpyxl.load_workbook(io.BytesIO(plain))
+        if escaped:
+            _unescape(values)
         named = _titles(plain, values)
     merged = {
         named[part]: [Area(ref, *range_boundaries(ref)) for ref in refs]
@@ -97,6 +107,20 @@ def open_workbook(path: Path) -> Workbook:
     return Workbook(values, formulas, merged)
 
 
+def refuse_other_workbook(head: bytes, path: Path) -> None:
+    """Raise where the first bytes of a file are those of a spreadsheet that is not read.
+
+    Raises
+    ------
+    FileError
+        It is an OpenDocument spreadsheet, or an ``.xls``.
+    """
+    if head.startswith(b"PK") and _OPEN_DOCUMENT in head:
+        raise FileError("readers.open_document", path=path)
+    if head.startswith(_OLE):
+        raise FileError("readers.old_workbook", path=path)
+
+
 def cells_of(sheet: Any) -> Iterator[Any]:
     """Give the cells that a sheet holds, by row and column; none that it merely claims."""
     held = sheet._cells
@@ -104,9 +128,22 @@ def cells_of(sheet: Any) -> Iterator[Any]:
         yield held[place]
 
 
-def _plain(content: bytes, path: Path) -> tuple[bytes, dict[str, list[str]]]:
-    """Return the workbook without merged areas, and these by the part they stand in."""
+def _unescape(book: Any) -> None:
+    for sheet in book.worksheets:
+        for cell in cells_of(sheet):
+            if isinstance(cell.value, str):
+                # not by openpyxl's own setter, which takes no control character
+                cell._value = cell.value.translate(_CONTROLS)
+
+
+def _keep_control(found: re.Match[bytes]) -> bytes:
+    return chr(_KEPT + int(found.group(1), 16)).encode()
+
+
+def _plain(content: bytes, path: Path) -> tuple[bytes, dict[str, list[str]], bool]:
+    """Return the workbook without merged areas, these by their part, and if texts are escaped."""
     merges: dict[str, list[str]] = {}
+    escaped = 0
     made = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(content)) as archive,
@@ -120,11 +157,15 @@ def _plain(content: bytes, path: Path) -> tuple[bytes, dict[str, list[str]]]:
             if name.endswith((".xml", ".rels")):
                 for strict, usual in _STRICT:
                     part = part.replace(strict, usual)
+            if name == "xl/sharedStrings.xml" or name.startswith("xl/worksheets/"):
+                part, count = _ESCAPE.subn(_keep_control, part)
+                escaped += count
+                part = part.replace(_TAKEN_OUT, _KEPT_IN) if count else part
             if name.startswith("xl/worksheets/") and (found := _MERGES.search(part)):
                 merges[name] = [ref.decode("ascii") for ref in _MERGE.findall(found.group(0))]
                 part = part[: found.start()] + part[found.end() :]
             target.writestr(name, part)
-    return made.getvalue(), merges
+    return made.getvalue(), merges, bool(escaped)
 
 
 def _titles(content: bytes, book: Any) -> dict[str, str]:

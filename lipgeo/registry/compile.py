@@ -20,7 +20,7 @@ import shapely
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.census.census import Census
 from lipgeo.errors import AreaError, LipgeoError
-from lipgeo.registry.intake import ReadSubmission, question_for, read_submission, submissions
+from lipgeo.registry.intake import ReadSubmission, read_submission, submissions
 from lipgeo.registry.overlaps import (
     AreaIndex,
     find_gaps,
@@ -32,7 +32,7 @@ from lipgeo.registry.overlaps import (
 from lipgeo.registry.resolving import units
 from lipgeo.registry.table import Registry, open_registry
 from lipgeo.report import CheckReport, Finding, finding
-from lipgeo.words import name_of, say
+from lipgeo.words import Sentence, language, name_of, say
 
 __all__ = ["COLUMNS", "CompiledSet", "compile_set", "diff_sets", "fingerprints"]
 
@@ -123,7 +123,7 @@ def _codes(cell: str) -> set[str]:
 
 INTAKE = (
     "area_ids", "kind", "name", "contact", "email", "file", "sha256", "received", "status",
-    "fault", "problems", "question",
+    "fault", "problems", "question", "question_other",
 )  # fmt: skip
 #: below this share of an area, of either reading, two areas are of different places
 _SAME_PLACE = 1e-3
@@ -148,8 +148,8 @@ class CompiledSet:
     intake
         One row a submission: ``area_ids`` (``;``-joined), ``kind, name, contact, email, file,
         sha256, received`` (day), ``status`` (``accepted``; ``question``: accepted, something to
-        ask; ``refused``; ``ignored``: no submission), ``fault``, ``problems`` and ``question``:
-        what to ask back.
+        ask; ``refused``; ``ignored``: no submission), ``fault``, ``problems``, ``question``:
+        what to ask back, and ``question_other``: the same in the other official language.
     overlaps
         Pairs that overlap: ``one, other, intended, reason, people, share_of_smaller, units``.
     gaps
@@ -261,7 +261,11 @@ def compile_set(
     used = [one for one in taken if one.areas is not None]
     if not used:
         problems = [
-            {"file": one.submission.name, "fault": one.fault, "question": one.question}
+            {
+                "file": one.submission.name,
+                "fault": one.fault,
+                "question": one.question.get(language(), ""),
+            }
             for one in taken
             if one.status == "refused"
         ]
@@ -327,8 +331,8 @@ def _one_partnership_an_id(taken: list[ReadSubmission]) -> None:
         key = "registry.sent_twice" if len(digests) == 1 else "registry.one_id"
         for one in again:
             if one.areas is not None:
-                problem, fault = say(key, area=area, files=files), name_of(key)
-                one.refuse(fault, problem, question_for(fault, problem))
+                tell = Sentence(key, {"area": area, "files": files})
+                one.refuse(name_of(key), tell.__str__)
 
 
 class _Places:
@@ -374,8 +378,8 @@ def _stay_in_place(taken: ReadSubmission, index: AreaIndex, places: _Places) -> 
     if moved:
         for area in taken.areas.ids:
             index.delete(str(area))
-        problem = say("registry.id_reused", areas=moved, near=there or ["-"])
-        taken.refuse("id_reused", problem, question_for("id_reused", problem))
+        tell = Sentence("registry.id_reused", {"areas": moved, "near": there or ["-"]})
+        taken.refuse("id_reused", tell.__str__)
 
 
 def _kinds(used: list[ReadSubmission], registry: Registry) -> dict[str, str]:
@@ -428,7 +432,8 @@ def _intake(taken: list[ReadSubmission], registry: Registry) -> pd.DataFrame:
                 "status": one.status,
                 "fault": one.fault,
                 "problems": " ".join(dict.fromkeys(one.problems)),
-                "question": one.question,
+                "question": one.question.get(language(), ""),
+                "question_other": one.question.get("fr" if language() == "en" else "en", ""),
             }
         )
     return pd.DataFrame(rows, columns=[*INTAKE], dtype="string")

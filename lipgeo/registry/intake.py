@@ -9,7 +9,7 @@ import datetime
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,12 @@ from lipgeo.errors import AreaError, FileError, LipgeoError
 from lipgeo.files import sha256_of
 from lipgeo.geography.hierarchy import id_length
 from lipgeo.readers.areas import AREA_FORMATS, list_of_sheet, read_service_areas
-from lipgeo.readers.layers import SIDECARS
+from lipgeo.readers.vector_files import SIDECARS
 from lipgeo.registry.resolving import ceased_sentence
 from lipgeo.registry.table import Registry
 from lipgeo.registry.template import About, read_template
 from lipgeo.report import CheckReport, Finding, finding, notes_of
-from lipgeo.words import catalogue, name_of, say
+from lipgeo.words import LANGUAGES, Language, Sentence, catalogue, name_of, say, speaking
 
 __all__ = ["ReadSubmission", "Submission", "question_for", "read_submission", "submissions"]
 
@@ -174,14 +174,14 @@ class ReadSubmission:
     problems
         Sentences: what is wrong or was assumed.
     question
-        What to ask back, or empty.
+        What to ask back in each language, or empty.
     """
 
     submission: Submission
     areas: ServiceAreas | None = None
     about: About = field(default_factory=About)
     problems: list[str] = field(default_factory=list)
-    question: str = ""
+    question: Mapping[Language, str] = field(default_factory=dict)
     fault: str = ""
 
     @property
@@ -193,12 +193,21 @@ class ReadSubmission:
             return "refused"
         return "question" if self.question else "accepted"
 
-    def refuse(self, fault: str, problem: str, question: str) -> None:
-        """Take its areas out of the set."""
+    def refuse(self, fault: str, problem: Callable[[], str]) -> None:
+        """Take its areas out of the set; the problem is told in each language."""
         self.areas = None
         self.fault = fault
-        self.problems.append(problem)
-        self.question = question
+        self.problems.append(problem())
+        self.question = _in_each(lambda: question_for(fault, problem()))
+
+
+def _in_each(tell: Callable[[], str]) -> dict[Language, str]:
+    """Return what is said in each language."""
+    told = {}
+    for language in LANGUAGES:
+        with speaking(language):
+            told[language] = tell()
+    return told
 
 
 def read_submission(
@@ -221,8 +230,10 @@ def read_submission(
         return taken
     if not submission.readable:
         ending = submission.path.suffix
-        problem = say("registry.not_readable", file=submission.name, ending=ending)
-        taken.refuse("not_readable", problem, say("registry.ask_not_readable"))
+        taken.refuse(
+            "not_readable",
+            lambda: say("registry.not_readable", file=submission.name, ending=ending),
+        )
         return taken
     try:
         areas = _read(taken, census, registry)
@@ -232,14 +243,19 @@ def read_submission(
         _explain(taken, error, census, earlier)
         return taken
     except Exception as error:  # one bad file never stops the others
-        problem = say("registry.unexpected", kind=type(error).__name__, reason=str(error))
-        taken.refuse("unexpected", problem, say("registry.ask_again"))
+        told = {"kind": type(error).__name__, "reason": str(error)}
+        taken.refuse("unexpected", lambda: say("registry.unexpected", **told))
         return taken
     taken.areas = areas
     taken.problems += [one.message for one in report if one.severity != "note"]
-    asked = [one.message for one in report if one.check in _ASK]
+    asked = [one for one in report if one.check in _ASK]
     if asked:
-        taken.question = say("registry.ask_confirm", problems=" ".join(dict.fromkeys(asked)))
+        taken.question = _in_each(
+            lambda: say(
+                "registry.ask_confirm",
+                problems=" ".join(dict.fromkeys(_for_partner(one.sentence) for one in asked)),
+            )
+        )
     return taken
 
 
@@ -319,11 +335,20 @@ def _explain(
     fault = fault or name_of(error.key)
     # the partnership knows its file by its name, not by where it lies here
     path = taken.submission.path
-    message = str(error.values.get("faults", error)).replace(str(path), path.name)
-    became = ceased_sentence(_codes_of(error, earlier), census, earlier)
-    if became:
-        fault, message = "ceased", f"{message} {became}"
-    taken.refuse(fault, message, question_for(fault, message))
+    codes = _codes_of(error, earlier)
+
+    def message() -> str:
+        told = (
+            error.values["faults"]
+            if "faults" in error.values
+            else Sentence(error.key, error.values)
+        )
+        became = ceased_sentence(codes, census, earlier)
+        return f"{told} {became}".replace(str(path), path.name).strip()
+
+    if ceased_sentence(codes, census, earlier):
+        fault = "ceased"
+    taken.refuse(fault, message)
 
 
 def _codes_of(error: LipgeoError, earlier: Census | None) -> list[str]:
@@ -339,9 +364,20 @@ def _codes_of(error: LipgeoError, earlier: Census | None) -> list[str]:
     ]
 
 
+#: what only somebody at the command line can do: no partnership has lipgeo
+_OURS = re.compile(r"--\w|\blipgeo\b|\w+=\S|\(\)")
+
+
 def question_for(fault: str, problem: str) -> str:
     """Return what to ask back for a fault; its own question where there is one."""
+    theirs = _for_partner(problem)
     name = f"registry.ask_{fault}"
     if name in catalogue():
-        return say(f"registry.ask_{fault}", problem=problem)
-    return say("registry.ask_anything", problem=problem)
+        return say(f"registry.ask_{fault}", problem=theirs).strip()
+    return say("registry.ask_anything" if theirs else "registry.ask_unexpected", problem=theirs)
+
+
+def _for_partner(problem: str) -> str:
+    """Return sentences without what only lipgeo's own user can do about it."""
+    sentences = re.split(r"(?<=[.?!;]) ", problem)
+    return " ".join(one for one in sentences if not _OURS.search(one))

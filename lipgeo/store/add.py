@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,12 +23,33 @@ import pyarrow.parquet as pq
 import shapely
 
 from lipgeo import geography
-from lipgeo.errors import CensusError, InputError, StoreError, require_path, require_paths
-from lipgeo.files import MANIFEST, folder_in_one_step, read_manifest, require_free
+from lipgeo.errors import (
+    CensusError,
+    InputError,
+    StoreError,
+    require_path,
+    require_paths,
+    tell_damage,
+)
+from lipgeo.files import (
+    MANIFEST,
+    folder_in_one_step,
+    is_ours,
+    listed_files,
+    read_manifest,
+    require_free,
+)
 from lipgeo.report import CheckReport
 from lipgeo.store import published
 from lipgeo.store.assemble import assemble
-from lipgeo.store.layout import CENSUS, SOURCES, no_store, stored_vintages
+from lipgeo.store.layout import (
+    CENSUS,
+    SOURCES,
+    no_store,
+    read_vintage,
+    store_id,
+    stored_vintages,
+)
 from lipgeo.store.levels import ImportFinding, Piece
 from lipgeo.store.read import StoreData
 from lipgeo.store.source_file import SourceFile, files_to_add, read_source_file
@@ -37,6 +57,7 @@ from lipgeo.store.totals import PROOFS
 from lipgeo.store.verify import verify
 from lipgeo.store.write import write_table, write_vintage
 from lipgeo.words import say
+from lipgeo.workplace import clear_litter, lock_file
 
 __all__ = ["add_census", "import_lock"]
 
@@ -65,7 +86,7 @@ def import_lock(store: Path) -> Iterator[None]:
             "store.cannot_write", path=store, reason=error.strerror or str(error)
         ) from error
     try:
-        if not _lock(handle):
+        if not lock_file(handle):
             raise StoreError("store.busy", path=store, process=_holder(path))
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0) if hasattr(os, "pwrite") else None
@@ -73,27 +94,6 @@ def import_lock(store: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: int) -> bool:
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _lock(handle: int) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 def _holder(path: Path) -> str:
@@ -104,9 +104,10 @@ def _holder(path: Path) -> str:
 
 def _recover(store: Path) -> None:
     """Put back a vintage that was moved aside and never replaced; clear what was half written."""
-    for aside in store.glob(".lipgeo-*"):
+    clear_litter(store)
+    for aside in store.glob(".lipgeo-????????"):  # of a lipgeo from before they had owners
         old = aside / "old"
-        if (old / MANIFEST).is_file():
+        if is_ours(old, CENSUS):
             home = store / str(read_manifest(old, CENSUS)["vintage"])
             if not home.exists():
                 old.rename(home)
@@ -255,7 +256,7 @@ def _rebuild(
     home = store / str(vintage)
     if vintage not in stored_vintages(store) or not (home / MANIFEST).is_file():
         require_free(home, CENSUS, replace=True)
-    before = _Before.read(home if vintage in stored_vintages(store) else None)
+    before = _Before.read(home if vintage in stored_vintages(store) else None, vintage)
     if before.sources and before.made != made:
         raise CensusError("store.made_and_real", store=store, vintage=vintage)
     checks = [check for one in files for check in one.checks]
@@ -284,8 +285,10 @@ def _rebuild(
     kinds = sorted({source["boundary_type"] for source in sources} - {None})
     if len(kinds) > 1:
         checks.append(ImportFinding("mixed_boundaries", "warning", "", "store.mixed_boundaries"))
+    bound = store_id([vintage, made, sources])
     manifest = {
         "vintage": vintage,
+        "store": bound,
         "made": made,
         "boundary_type": "mixed" if len(kinds) > 1 else next(iter(kinds), None),
         "sources": sources,
@@ -294,7 +297,7 @@ def _rebuild(
     with folder_in_one_step(home, replace=True) as new:
         (new / SOURCES).mkdir()
         for piece in pieces:
-            _write_piece(new / SOURCES, piece)
+            _write_piece(new / SOURCES, piece, bound)
         write_vintage(
             new, manifest, census, lambda level: steps.begin(say("store.writing", level=level))
         )
@@ -319,7 +322,7 @@ class _Before:
         self.pieces = pieces
 
     @classmethod
-    def read(cls, folder: Path | None) -> _Before:
+    def read(cls, folder: Path | None, vintage: int) -> _Before:
         """Read what the sources so far said.
 
         Raises
@@ -329,8 +332,13 @@ class _Before:
         """
         if folder is None:
             return cls(None, [], [])
-        manifest = read_manifest(folder, CENSUS)
-        pieces = [_read_piece(path) for path in sorted((folder / SOURCES).glob("*.parquet"))]
+        manifest = read_vintage(folder, vintage)
+        data = StoreData(folder)
+        pieces = [
+            _read_piece(folder / name, data.read_small(name))
+            for name in listed_files(folder)
+            if name.startswith(f"{SOURCES}/") and name.endswith(".parquet")
+        ]
         read = {piece.source for piece in pieces}
         if {source["sha256"] for source in manifest["sources"]} != read:
             raise StoreError("store.half_written", folder=folder, missing=SOURCES)
@@ -402,8 +410,9 @@ def _append_polygons(
     return np.concatenate([old[0], new[0]]), np.concatenate([old[1], new[1]])
 
 
-def _write_piece(folder: Path, piece: Piece) -> None:
+def _write_piece(folder: Path, piece: Piece, store: str) -> None:
     about = {
+        "store": store,
         "source": piece.source,
         "file": piece.file,
         "role": piece.role,
@@ -413,13 +422,12 @@ def _write_piece(folder: Path, piece: Piece) -> None:
     write_table(folder / name, piece.frame, about)
 
 
-def _read_piece(path: Path) -> Piece:
-    try:
-        table = pq.read_table(path, page_checksum_verification=True)
+def _read_piece(path: Path, raw: bytes) -> Piece:
+    with tell_damage(StoreError, "store.damaged", file=path):
+        table = pq.read_table(pa.BufferReader(raw), page_checksum_verification=True)
         about = json.loads(table.schema.metadata[b"lipgeo"])
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-        raise StoreError("store.damaged", file=path, reason=str(error)) from error
-    return Piece(about["source"], about["file"], about["role"], about["level"], table.to_pandas())
+        frame = table.to_pandas()
+        return Piece(about["source"], about["file"], about["role"], about["level"], frame)
 
 
 def _outside_totals(vintage: int, *, made: bool) -> pd.DataFrame:

@@ -10,12 +10,12 @@ the column as usual.
 
 from __future__ import annotations
 
-import io
 import json
+import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,7 +44,19 @@ from lipgeo.errors import MissingLevelError, StoreError, require_path, tell_dama
 from lipgeo.files import MANIFEST, read_manifest
 from lipgeo.geography.hierarchy import censuses_among, require_vintage
 from lipgeo.report import CheckReport, finding
-from lipgeo.store.layout import CENSUS, PUBLISHED, level_file, no_store, rows_of, stored_vintages
+from lipgeo.store.checked_file import BlockSums, CheckedFile, is_whole
+from lipgeo.store.layout import (
+    CENSUS,
+    PUBLISHED,
+    level_file,
+    no_store,
+    read_vintage,
+    rows_of,
+    store_of,
+    stored_vintages,
+    sums_name,
+)
+from lipgeo.words import say
 
 __all__ = [
     "SIZES",
@@ -191,6 +203,7 @@ def open_census(path: str | Path, vintage: int | None = None) -> Census:
     elif int(vintage) not in vintages:
         raise StoreError("store.no_vintage", path=store, vintage=vintage, held=list(vintages))
     require_vintage(int(vintage))
+    read_vintage(vintages[int(vintage)], int(vintage))
     return Census(StoreData(vintages[int(vintage)]), CheckReport(notes))
 
 
@@ -212,7 +225,7 @@ def describe_store(path: str | Path) -> pd.DataFrame:
     store = Path(path)
     rows = []
     for vintage, folder in _vintages(store).items():
-        manifest = read_manifest(folder, CENSUS)
+        manifest = read_vintage(folder, vintage)
         for level, entry in manifest["levels"].items():
             files = [source["name"] for source in manifest["sources"] if source["level"] == level]
             rows.append(
@@ -256,10 +269,12 @@ class StoreData:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self._manifest = read_manifest(self.folder, CENSUS)
+        self._process = os.getpid()
         self._lock = threading.RLock()
         self._files: dict[str, _LevelFile] = {}
         self._children: dict[tuple[str, str], tuple[Rows, Rows]] = {}
-        self._small = (self.folder / MANIFEST).stat().st_size
+        #: bytes of the manifest and of other small files
+        self.small_bytes = (self.folder / MANIFEST).stat().st_size
         for level, entry in self._manifest["levels"].items():
             _require_size(level_file(self.folder, level), int(entry["bytes"]))
 
@@ -284,7 +299,7 @@ class StoreData:
     @property
     def bytes_read(self) -> int:
         """Bytes read from disk so far."""
-        return self._small + sum(file.bytes_read for file in self._files.values())
+        return self.small_bytes + sum(file.bytes_read for file in self._files.values())
 
     def columns(self, level: str) -> tuple[str, ...]:
         """Attribute columns of a level."""
@@ -367,7 +382,39 @@ class StoreData:
                 self._children[level, child] = child_index(parents, of_child)
         return expand(*self._children[level, child], rows)
 
+    def read_small(self, name: str) -> bytes:
+        """Return the bytes of a small file of the vintage, held against their sum.
+
+        Raises
+        ------
+        StoreError
+            It is missing, or not as it was written.
+        """
+        path = self.folder / name
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            raise self.refusal(path, error.strerror or str(error)) from error
+        self.small_bytes += len(raw)
+        entry = self._manifest.get("files", {}).get(name)
+        if entry is not None and not is_whole(raw, entry):
+            raise self.refusal(path, say("store.sum_differs"))
+        return raw
+
+    def refusal(self, path: Path, reason: str) -> StoreError:
+        """Return the error for a file that is not as the manifest says."""
+        with suppress(StoreError):
+            if read_manifest(self.folder, CENSUS) == self._manifest:
+                other = store_of(path)
+                if other is not None and other != self._manifest.get("store"):
+                    return StoreError("store.of_another", file=path)
+                return StoreError("store.damaged", file=path, reason=reason)
+        return StoreError("store.changed", file=path)
+
     def _file(self, level: str) -> _LevelFile:
+        if self._process != os.getpid():
+            # a forked child: its lock may be held by a thread that is not here, nor are engines
+            self._lock, self._files, self._process = threading.RLock(), {}, os.getpid()
         with self._lock:
             if level not in self._files:
                 if level not in self._manifest["levels"]:
@@ -375,66 +422,38 @@ class StoreData:
                         "census.missing_level", level=level, vintage=self.vintage, held=self.levels
                     )
                 entry = self._manifest["levels"][level]
-                self._files[level] = _LevelFile(level_file(self.folder, level), entry)
+                path, sums = level_file(self.folder, level), None
+                if sums_name(level) in self._manifest.get("files", {}):
+                    sums = np.frombuffer(self.read_small(sums_name(level)), dtype="<u4")
+                self._files[level] = _LevelFile(path, entry, sums, self.refusal)
             return self._files[level]
-
-
-class _Counted(io.RawIOBase):
-    """A file that counts the bytes read from it."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
-        self.bytes_read = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size) or b""
-        self.bytes_read += len(data)
-        return data
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        self.seek(offset)
-        return self.read(size)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
 
 
 class _LevelFile:
     """The GeoParquet file of one level, its footer read once."""
 
-    def __init__(self, path: Path, entry: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        entry: Mapping[str, Any],
+        sums: BlockSums | None,
+        refusal: Callable[[Path, str], StoreError],
+    ) -> None:
         self.path = path
         self.rows = int(entry["rows"])
         self._addressable = bool(entry["addressable"])
+        self._refusal = refusal
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[Any, ...], pa.Table] = OrderedDict()
         _require_size(path, int(entry["bytes"]))
-        try:
-            self._raw = _Counted(path)
+        with self._explain_damage():
+            self._raw = CheckedFile(path, sums)
             # the counting file is read in place: a buffer would read ahead what nobody asked for
             self._parquet = pq.ParquetFile(
                 self._raw, pre_buffer=False, page_checksum_verification=True
             )
-            metadata = self._parquet.metadata
-            if metadata.num_rows != self.rows:
-                raise StoreError("store.changed", file=path)
-        except (OSError, pa.ArrowException, UnicodeError) as error:
-            if isinstance(error, StoreError):
-                raise
-            raise StoreError("store.damaged", file=path, reason=str(error)) from error
+        if self._parquet.metadata.num_rows != self.rows:
+            raise StoreError("store.changed", file=path)
 
     @property
     def bytes_read(self) -> int:
@@ -514,9 +533,12 @@ class _LevelFile:
     @contextmanager
     def _explain_damage(self) -> Iterator[None]:
         try:
-            yield
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise StoreError("store.damaged", file=self.path, reason=str(error)) from error
+            with tell_damage(StoreError, "store.damaged", file=self.path):
+                yield
+        except StoreError as error:
+            if error.key != "store.damaged":
+                raise
+            raise self._refusal(self.path, str(error.values["reason"])) from error
 
 
 def _require_size(path: Path, size: int) -> None:
@@ -544,17 +566,10 @@ class _Published(Mapping[str, Mapping[str, Mapping[str, float]]]):
 
     @cached_property
     def _levels(self) -> dict[str, dict[str, dict[str, float]]]:
-        path = self._data.folder / PUBLISHED
-        try:
-            raw = path.read_bytes()
-            frame = (
-                pq.ParquetFile(pa.BufferReader(raw), page_checksum_verification=True)
-                .read()
-                .to_pandas()
-            )
-        except (OSError, pa.ArrowException) as error:
-            raise StoreError("store.damaged", file=path, reason=str(error)) from error
-        self._data._small += len(raw)
+        raw = self._data.read_small(PUBLISHED)
+        with tell_damage(StoreError, "store.damaged", file=self._data.folder / PUBLISHED):
+            parquet = pq.ParquetFile(pa.BufferReader(raw), page_checksum_verification=True)
+            frame = parquet.read().to_pandas()
         return published_mapping(frame)
 
     def __getitem__(self, level: str) -> Mapping[str, Mapping[str, float]]:

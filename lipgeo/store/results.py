@@ -29,15 +29,18 @@ from lipgeo.files import (
     changed_files,
     file_entries,
     file_in_one_step,
+    files_in_one_move,
     folder_in_one_step,
     json_text,
     read_manifest,
+    read_sealed_parquet,
     require_free,
     require_free_file,
     unguard_csv,
     whole_counts,
     write_csv,
     write_manifest,
+    write_sealed_parquet,
     write_workbook,
 )
 from lipgeo.report import CheckReport
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BUILD",
     "BUILD_VERSION",
+    "describe_columns",
     "read_build",
     "read_crosswalk",
     "require_free_estimates",
@@ -62,6 +66,8 @@ __all__ = [
     "write_estimates",
 ]
 
+#: results, what they are made of, what was missing: what the files of one result end in
+_CSV_PARTS = ("", "_explain", "_missing")
 #: rows of explanations written unasked; more are written for the variables asked for
 EXPLAINED = 100_000
 
@@ -76,7 +82,7 @@ def write_estimates(
     replace: bool = False,
     shapes: gpd.GeoSeries | None = None,
 ) -> list[Path]:
-    """Write estimates, what they are made of and what was missing; each file whole or not at all.
+    """Write estimates, what they are made of and what was missing; all of it or nothing.
 
     Parameters
     ----------
@@ -113,7 +119,8 @@ def write_estimates(
     results = _name_areas(estimates.frame, names)
     if target.suffix.lower() == ".parquet":
         with file_in_one_step(target) as temporary:
-            results.to_parquet(temporary, index=False)
+            table = pa.Table.from_pandas(results, preserve_index=False)
+            write_sealed_parquet(table, temporary, {"kind": "lipgeo estimates"})
         return [target]
     if target.suffix.lower() == ".gpkg":
         _write_shapes(estimates, target, names, shapes)
@@ -121,15 +128,14 @@ def write_estimates(
     missing = _name_areas(estimates.missing, names)
     made_of = _contributions(estimates, explain, names)
     if target.suffix.lower() == ".csv":
-        parts = {"": results, "_explain": made_of, "_missing": missing}
-        written = []
-        for ending, frame in parts.items():
-            file = target.with_name(target.stem + ending + target.suffix)
-            if frame is not None:
-                with file_in_one_step(file) as temporary:
-                    write_csv(frame, temporary, csv)
-                written.append(file)
-        return written
+        # one that there is none of leaves no earlier one beside the results
+        frames = (results, made_of, missing)
+        files = [target.with_name(target.stem + part + target.suffix) for part in _CSV_PARTS]
+        with files_in_one_move(files) as temporary:
+            for frame, place in zip(frames, temporary, strict=True):
+                if frame is not None:
+                    write_csv(frame, place, csv)
+        return [file for frame, file in zip(frames, files, strict=True) if frame is not None]
     table = table_of_numbers(estimates, names)
     sheets = [
         Sheet(say("store.table"), table.frame, formats=table.formats),
@@ -148,8 +154,19 @@ def write_estimates(
         Sheet(say("store.findings"), estimates.report.frame),
     ]
     with file_in_one_step(target) as temporary:
-        write_workbook(sheets, temporary)
+        write_workbook([sheets[0], describe_columns(sheets[1:]), *sheets[1:]], temporary)
     return [target]
+
+
+def describe_columns(sheets: Sequence[Sheet]) -> Sheet:
+    """Return a sheet that says in plain words what the columns of other sheets are."""
+    rows = [
+        {"sheet": sheet.name, "column": str(name), "meaning": say(f"store.column_{name}")}
+        for sheet in sheets
+        for name in sheet.frame.columns
+    ]
+    heads = {name: say(f"store.head_{name}") for name in ("sheet", "column", "meaning")}
+    return Sheet(say("store.columns"), pd.DataFrame(rows).rename(columns=heads))
 
 
 def require_free_estimates(path: str | Path, *, replace: bool = False) -> Path:
@@ -167,7 +184,7 @@ def require_free_estimates(path: str | Path, *, replace: bool = False) -> Path:
         raise OutputError("store.ending", path=target)
     require_free_file(target, replace=replace)
     if ending == ".csv":
-        for part in ("_explain", "_missing"):
+        for part in _CSV_PARTS[1:]:
             beside = target.with_name(target.stem + part + target.suffix)
             require_free_file(beside, replace=replace)
     return target
@@ -186,10 +203,11 @@ def _write_shapes(
     basis = estimates.frame.drop_duplicates("area_id").set_index("area_id")["basis"]
     frame["basis"] = basis.loc[ids].to_numpy()
     parts = {"": "value", "_likely_lower": "likely_lower", "_likely_upper": "likely_upper"}
-    for ending, column in parts.items():
-        wide = estimates.wide(column).loc[ids]
-        for name in wide.columns:
-            frame[f"{name}{ending}"] = wide[name].to_numpy(np.float64)
+    numbers = [
+        estimates.wide(column).loc[ids].astype(np.float64).add_suffix(ending)
+        for ending, column in parts.items()
+    ]
+    frame = pd.concat([frame, *(wide.reset_index(drop=True) for wide in numbers)], axis=1)
     layer = gpd.GeoDataFrame(frame, geometry=held.to_numpy(), crs=held.crs)
     with file_in_one_step(target) as temporary:
         # GDAL goes by the ending
@@ -265,17 +283,31 @@ VERSION = 2
 _PARTS = ("overlaps", "quality", "sources")
 
 
-def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
+def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = False) -> None:
     """Write a crosswalk to one Parquet file.
 
     Any Parquet reader sees the shares (``crosswalk.frame``); remainder, overlaps, quality,
     sources, what it was built from and its report stand in the schema under ``lipgeo``.
 
+    Parameters
+    ----------
+    crosswalk
+        What to write.
+    path
+        Where to write.
+    replace
+        Whether an earlier result of lipgeo gives way; nothing else does.
+
     Raises
     ------
     OutputError
-        The file cannot be written; what was there stays.
+        Something stands there, or the file cannot be written; what was there stays.
+
+    Notes
+    -----
+    The file holds a sum of itself, as manifests do (:mod:`lipgeo.sealing`).
     """
+    require_free_file(require_path(path), replace=replace)
     remainder, sources = crosswalk.remainder, crosswalk.sources
     # both have one row a source: its id, the most of them, stands once
     rest = remainder.set_index("source_id")["share"].reindex(sources.index)
@@ -285,6 +317,7 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
         "sources": sources.assign(remainder=rest.to_numpy(np.float64)),
     }
     document = {
+        "kind": "lipgeo crosswalk",
         "version": VERSION,
         "meta": dict(crosswalk.meta),
         "report": crosswalk.report.to_records(),
@@ -292,15 +325,11 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path) -> None:
     }
     if crosswalk.coarse is not None:
         document["coarse"] = _pack_frame(pd.DataFrame({"share": crosswalk.coarse}))
+    if crosswalk.trials is not None:
+        document["trials"] = _pack_frame(crosswalk.trials)
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
-    schema = {**(table.schema.metadata or {}), b"lipgeo": json.dumps(document).encode()}
     with file_in_one_step(path) as temporary:
-        pq.write_table(
-            table.replace_schema_metadata(schema),
-            temporary,
-            compression="zstd",
-            write_page_checksum=True,
-        )
+        write_sealed_parquet(table, temporary, document, compression="zstd")
 
 
 def read_crosswalk(path: str | Path) -> Crosswalk:
@@ -315,8 +344,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
     if not place.is_file():
         raise FileError("store.crosswalk.missing", path=place)
     with tell_damage(FileError, "store.not_one", path=place):
-        table = pq.read_table(place, page_checksum_verification=True)
-        document: dict[str, Any] = json.loads((table.schema.metadata or {})[b"lipgeo"])
+        table, document = read_sealed_parquet(place)
         version = int(document["version"])
     if version > VERSION:
         raise FileError("store.crosswalk.newer", path=place, found=version, known=VERSION)
@@ -328,6 +356,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
         coarse = None
         if "coarse" in document:
             coarse = _unpack_frame(document["coarse"])["share"].to_numpy(np.float64)
+        trials = _unpack_frame(document["trials"]) if "trials" in document else None
         pairs = table.replace_schema_metadata({b"pandas": table.schema.metadata[b"pandas"]})
         return Crosswalk(
             pairs.to_pandas(),
@@ -335,6 +364,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
             meta=document["meta"],
             report=CheckReport.from_records(document["report"]),
             coarse=coarse,
+            trials=trials,
         )
 
 

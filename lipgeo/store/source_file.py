@@ -19,7 +19,7 @@ import shapely
 from lipgeo.errors import CensusError, FileError, tell_damage
 from lipgeo.files import sha256_of
 from lipgeo.readers.layers import read_layer
-from lipgeo.readers.statcan.attributes import from_frame, read_attributes
+from lipgeo.readers.statcan.attributes import AttributeTable, from_frame, read_attributes
 from lipgeo.report import CheckReport, notes_of
 from lipgeo.store.levels import ImportFinding, Piece, Role
 from lipgeo.zones.crs import accept_crs, on_grid, to_grid
@@ -187,8 +187,8 @@ def read_source_file(
             ImportFinding("outlines_left_out", "note", path.name, "store.outlines_left_out")
         )
     if polygons is not None:
-        source.polygons = _polygons(source, table.frame["unit_id"], polygons.iloc[table.rows])
-    frame = _once(source, table.level, _drop_empty_columns(table.frame))
+        source.polygons = _polygons(source, table, polygons.iloc[table.rows])
+    frame = _once(source, table)
     source.pieces.append(Piece(sha256, path.name, role, table.level, frame))
     kind = "named" if role != "published" else role
     for other, names in table.names.items():
@@ -217,15 +217,18 @@ def _kind(name: str) -> str | None:
 
 
 def _polygons(
-    source: SourceFile, ids: pd.Series, layer: gpd.GeoDataFrame
+    source: SourceFile, table: AttributeTable, layer: gpd.GeoDataFrame
 ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
     """Return unit ids and polygons on the grid; the parts of a unit in several rows together."""
-    shapes = np.asarray(layer.geometry, dtype=object)
+    ids, shapes = table.frame["unit_id"], np.asarray(layer.geometry, dtype=object)
     kinds = shapely.get_type_id(shapes)
     wrong = np.flatnonzero(~np.isin(kinds, (-1, 3, 6)))
     if len(wrong):
-        rows = [{"row": int(row) + 1, "unit_id": ids.iloc[row]} for row in wrong]
-        raise CensusError("store.not_polygons", rows, file=source.file, rows=wrong + 1)
+        lines = table.lines(wrong)
+        rows = [
+            {"row": line, "unit_id": ids.iloc[row]} for row, line in zip(wrong, lines, strict=True)
+        ]
+        raise CensusError("store.not_polygons", rows, file=source.file, rows=lines)
     accepted = accept_crs(layer.crs)
     if not on_grid(layer.crs):
         shapes = to_grid(shapes, accepted.crs)
@@ -264,8 +267,9 @@ def _drop_empty_columns(frame: pd.DataFrame) -> pd.DataFrame:
     return kept
 
 
-def _once(source: SourceFile, level: str, frame: pd.DataFrame) -> pd.DataFrame:
+def _once(source: SourceFile, table: AttributeTable) -> pd.DataFrame:
     """Return one row a unit; refuse rows of one unit that say different things."""
+    level, frame = table.level, _drop_empty_columns(table.frame)
     repeated = frame["unit_id"].duplicated(keep=False)
     if not repeated.any():
         return frame
@@ -273,17 +277,13 @@ def _once(source: SourceFile, level: str, frame: pd.DataFrame) -> pd.DataFrame:
         differ = frame[repeated].drop_duplicates()
         differ = differ[differ["unit_id"].duplicated(keep=False)]
         if len(differ):
+            lines = table.lines(differ.index)
             rows = [
-                {"row": int(row) + 1, "level": level, "unit_id": unit}
-                for row, unit in zip(differ.index, differ["unit_id"], strict=True)
+                {"row": line, "level": level, "unit_id": unit}
+                for line, unit in zip(lines, differ["unit_id"], strict=True)
             ]
-            raise CensusError(
-                "store.duplicates",
-                rows,
-                file=source.file,
-                level=level,
-                units=differ["unit_id"].unique(),
-            )
+            shown = [f"{row['unit_id']} ({row['row']})" for row in rows]
+            raise CensusError("store.duplicates", rows, file=source.file, level=level, units=shown)
         units = tuple(frame.loc[repeated, "unit_id"].unique())
         source.checks.append(
             ImportFinding(

@@ -19,7 +19,16 @@ from lipgeo.census.data import CHAIN, COUNTS, GRID, GROUP_ROWS, boxes_around
 from lipgeo.census.units import find_rows
 from lipgeo.files import file_entries, listed_files, write_manifest
 from lipgeo.store.assemble import Assembled
-from lipgeo.store.layout import CENSUS, LAYOUT, PUBLISHED, level_file, rows_of
+from lipgeo.store.checked_file import block_sums
+from lipgeo.store.layout import (
+    CENSUS,
+    LAYOUT,
+    PUBLISHED,
+    SUMS,
+    level_file,
+    rows_of,
+    sums_name,
+)
 from lipgeo.store.read import SIZES, is_addressable
 from lipgeo.zones.crs import STATCAN_LAMBERT
 
@@ -48,18 +57,21 @@ def write_vintage(
     folder
         The folder; what already stands in it is sealed with what is written here.
     manifest
-        ``vintage``, ``boundary_type``, ``sources``, ``checks``: kept as given.
+        ``vintage``, ``store``, ``boundary_type``, ``sources``, ``checks``: kept as given.
     census
         What to write.
     step
         Called with a level's code before it is written.
     """
     levels: dict[str, Any] = {}
+    store = str(manifest["store"])
+    (folder / SUMS).mkdir()
     for level, frame in census.frames.items():
         step(level)
         ranges = row_ranges(level, census.frames)
         path = level_file(folder, level)
-        _write_level(path, level, census, ranges)
+        _write_level(path, level, census, ranges, store)
+        block_sums(path).tofile(folder / sums_name(level))
         levels[level] = {
             "rows": len(frame),
             "polygons": int((~np.isnan(census.boxes[level][:, 0])).sum()),
@@ -71,7 +83,7 @@ def write_vintage(
                 name: _sum(frame[name]) for name in (*COUNTS, "land_km2") if name in frame.columns
             },
         }
-    write_table(folder / PUBLISHED, census.published)
+    write_table(folder / PUBLISHED, census.published, {"store": store})
     files = file_entries(folder, listed_files(folder))
     for level in levels:  # a lipgeo from before `files` looks for them here
         levels[level] |= files[level_file(folder, level).name]
@@ -79,10 +91,10 @@ def write_vintage(
     write_manifest(folder, CENSUS, content, files)
 
 
-def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, Any] | None = None) -> None:
+def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, Any]) -> None:
     """Write a plain table as Parquet; equal tables give equal bytes."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    about = {b"lipgeo": json.dumps(metadata or {}, ensure_ascii=False).encode()}
+    about = {b"lipgeo": json.dumps(metadata, ensure_ascii=False).encode()}
     pq.write_table(
         table.replace_schema_metadata(about), path, compression="zstd", write_page_checksum=True
     )
@@ -133,7 +145,9 @@ def _bare(level: str, census: Assembled) -> dict[str, Any]:
     return {"bare": [[row, *box] for row, box in zip(bare.tolist(), sides, strict=True)]}
 
 
-def _write_level(path: Path, level: str, census: Assembled, ranges: Mapping[str, _Range]) -> None:
+def _write_level(
+    path: Path, level: str, census: Assembled, ranges: Mapping[str, _Range], store: str
+) -> None:
     frame, geometry, boxes = census.frames[level], census.geometry[level], census.boxes[level]
     columns = {name: _column(frame[name]) for name in frame.columns}
     for child, pair in ranges.items():
@@ -150,7 +164,7 @@ def _write_level(path: Path, level: str, census: Assembled, ranges: Mapping[str,
         ],
         metadata={
             b"geo": json.dumps(_geo(geometry, boxes)).encode(),
-            b"lipgeo": json.dumps({"layout": LAYOUT, "level": level}).encode(),
+            b"lipgeo": json.dumps({"layout": LAYOUT, "level": level, "store": store}).encode(),
         },
     )
     packed = [*(name for name in columns if name != "bbox"), *_SIDES, SIZES]

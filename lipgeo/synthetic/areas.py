@@ -82,7 +82,7 @@ def service_areas(
         if kinds[number] == "streets":
             shapes.append(_along_streets(census, xy[heart], xy[order[:reached]], shapes))
         elif kinds[number] == "redrawn":
-            shapes.append(_redrawn(polygons[inside], seed * 1_000 + number))
+            shapes.append(redrawn_outline(polygons[inside], seed * 1_000 + number))
         else:
             radius = distance[inside].max() + 0.4 * np.sqrt(_surface(polygons[heart]))
             shapes.append(_freehand(xy[heart], radius, number, rng))
@@ -142,7 +142,7 @@ def _hearts(
     return np.array([*chosen, *more, *rng.choice(live, count)][:count], dtype=np.int64)
 
 
-def _redrawn(polygons: npt.NDArray[np.object_], seed: int) -> object:
+def redrawn_outline(polygons: npt.NDArray[np.object_], seed: int) -> shapely.Geometry:
     """Draw the union of polygons again: fewer vertices, others between, a few metres off."""
     union = shapely.coverage_union_all(polygons[~shapely.is_missing(polygons)])
     plain = shapely.simplify(union, 2.0)
@@ -158,9 +158,14 @@ def _redrawn(polygons: npt.NDArray[np.object_], seed: int) -> object:
     return moved if shapely.is_valid(moved) else shapely.make_valid(moved, method="structure")
 
 
+def freehand_outline(heart: Floats, radius: float, rng: np.random.Generator) -> shapely.Geometry:
+    """Draw a closed line around a heart, as by hand."""
+    return shapely.polygons(_loop(heart, radius, rng))
+
+
 def _freehand(heart: Floats, radius: float, number: int, rng: np.random.Generator) -> object:
     """Draw a closed line around a heart, every fifth with a hole, every seventh with a part."""
-    outline = shapely.polygons(_loop(heart, radius, rng))
+    outline = freehand_outline(heart, radius, rng)
     if number % 10 in (3, 8):
         hole = shapely.polygons(_loop(heart + 0.3 * radius, 0.12 * radius, rng))
         outline = shapely.difference(outline, hole)

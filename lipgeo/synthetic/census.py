@@ -20,7 +20,7 @@ from lipgeo.errors import InputError
 from lipgeo.synthetic.codes import Codes, codes_before, make_codes
 from lipgeo.synthetic.earlier import earlier
 from lipgeo.synthetic.forming import RESERVE
-from lipgeo.synthetic.land import Land
+from lipgeo.synthetic.land import Land, Region
 from lipgeo.synthetic.names import name_units, names_before
 from lipgeo.synthetic.plane import Plane, make_plane
 from lipgeo.synthetic.units import Units, cell_counts, make_units
@@ -83,7 +83,12 @@ _USUAL = geography.usual_vintage()
 
 
 def census(
-    blocks: int = 10_000, *, vintage: int = _USUAL, seed: int = 1, settled: bool = False
+    blocks: int = 10_000,
+    *,
+    vintage: int = _USUAL,
+    seed: int = 1,
+    settled: bool = False,
+    region: bool = False,
 ) -> Census:
     """Make a census of a country that does not exist.
 
@@ -99,6 +104,9 @@ def census(
     settled
         Let towns end at a line, as real ones do: settled and empty ground stand side by side inside
         blocks and areas. Otherwise people thin out evenly.
+    region
+        Make one city region instead of a country: a city on the border of two provinces and towns
+        around it, 110 km across.
 
     Returns
     -------
@@ -123,7 +131,7 @@ def census(
     if blocks < _FEWEST:
         raise InputError("synthetic.too_few_blocks", blocks=blocks, fewest=_FEWEST)
     vintage = geography.require_vintage(vintage)
-    land = Land(blocks, seed)
+    land = Region(blocks, seed) if region else Land(blocks, seed)
     plane = make_plane(land)
     units = make_units(land, plane, blocks)
     codes = make_codes(units, _places(units, plane))

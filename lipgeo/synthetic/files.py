@@ -8,7 +8,6 @@ correspondence file 92-156 links two censuses of one made country.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -28,13 +27,14 @@ from lipgeo.arrays import Ints, Texts
 from lipgeo.census.census import Census
 from lipgeo.errors import InputError
 from lipgeo.facts import fact_table
-from lipgeo.files import file_in_one_step, write_zip
+from lipgeo.files import MAKER, file_in_one_step, require_free_file, write_zip
 from lipgeo.geography.hierarchy import facts
 from lipgeo.readers.statcan.columns import Layout, layout, layouts
 from lipgeo.readers.statcan.columns import facts as layout_facts
 from lipgeo.store.catalogue import boundary_file, table_file
 from lipgeo.synthetic.census import Country, country_of
 from lipgeo.synthetic.figures import MadeTable
+from lipgeo.workplace import scratch_folder
 
 __all__ = [
     "block_fields",
@@ -284,7 +284,8 @@ def write_profile(census: Census, tables: Sequence[MadeTable], folder: str | Pat
     InputError
         A table of another level, or a census whose edition is not known.
     OutputError
-        The folder cannot be written.
+        Files of these names stand there (made ones are not told from published ones, so none
+        gives way), or the folder cannot be written.
     """
     facts = fact_table("made_profile")
     editions = facts["editions"]
@@ -302,19 +303,19 @@ def write_profile(census: Census, tables: Sequence[MadeTable], folder: str | Pat
     in_order = sorted(tables, key=lambda made: edition["levels"].index(made.level))
     parts = [_rows(census, made, edition["rows"]) for made in in_order]
     whole = pd.concat(parts, ignore_index=True)
-    paths = []
+    mine_of = {}
     for region, provinces in facts["regions"].items():
         mine = whole[whole["ALT_GEO_CODE"].str[:2].isin(provinces)]
-        if mine.empty:
-            continue
-        path = Path(folder) / f"{edition['product']}_English_CSV_data_{region}.csv"
+        if not mine.empty:
+            name = f"{edition['product']}_English_CSV_data_{region}.csv"
+            mine_of[require_free_file(Path(folder) / name)] = mine
+    for path, mine in mine_of.items():
         with file_in_one_step(path) as temporary:
             mine.to_csv(
                 temporary, index=False, header=list(COLUMNS), encoding="cp1252",
                 errors="replace", lineterminator="\r\n",
             )  # fmt: skip
-        paths.append(path)
-    return paths
+    return list(mine_of)
 
 
 def _rows(census: Census, made: MadeTable, rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -453,13 +454,27 @@ def _flags(new: Ints, old: Ints) -> npt.NDArray[np.object_]:
 
 
 def write_correspondence(
-    newer: Census, older: Census, folder: str | Path, level: Literal["DA", "DB"] = "DA"
+    newer: Census,
+    older: Census,
+    folder: str | Path,
+    level: Literal["DA", "DB"] = "DA",
+    *,
+    replace: bool = False,
 ) -> Path:
     """Write the correspondence file 92-156 of two made censuses, zipped, under its name.
 
     From 2021 the columns carry DGUIDs and names joined by ``_``; before, names joined by ``/``
     (files before 2016 were published in another form, which is not known here: these are
     written as that of 2016).
+
+    Parameters
+    ----------
+    newer, older, level
+        As for :func:`correspondence`.
+    folder
+        Where to write.
+    replace
+        Whether an earlier made file gives way; nothing else does, and never a published file.
 
     Returns
     -------
@@ -471,7 +486,7 @@ def write_correspondence(
     InputError
         See :func:`correspondence`.
     OutputError
-        The folder cannot be written.
+        A file of its name stands there, or the folder cannot be written.
     """
     frame = correspondence(newer, older, level)
     year, before = newer.vintage, older.vintage
@@ -497,13 +512,13 @@ def write_correspondence(
             named[f"DBDGUID{year}_IDIDUGD{year}"] = guids.to_numpy(dtype=object)
     known = table_file("correspondence", year, level)
     name = known.name if known is not None else f"{year}_92-156_{level}_{french}_csv.zip"
-    path = Path(folder) / name
+    path = require_free_file(Path(folder) / name, replace=replace)
     stem = path.stem.removesuffix("_txt").removesuffix("_csv")
     member = f"{stem}/{stem}.csv" if written["folder"] else f"{stem}.csv"
-    with file_in_one_step(path) as zipped, tempfile.TemporaryDirectory() as place:
+    with file_in_one_step(path) as zipped, scratch_folder() as place:
         text = Path(place) / "table.csv"
         named.to_csv(text, index=False, encoding="utf-8", lineterminator="\r\n")
-        write_zip(zipped, {member: text})
+        write_zip(zipped, {member: text}, MAKER)
     return path
 
 
@@ -527,6 +542,7 @@ def write_files(
     levels: Sequence[str] | None = None,
     boundary_type: Literal["cartographic", "digital"] = "cartographic",
     language: Language = "en",
+    replace: bool = False,
 ) -> list[Path]:
     """Write a census in the files Statistics Canada publishes, under their names.
 
@@ -549,6 +565,8 @@ def write_files(
         The kind the names say. The polygons are the census's own.
     language
         Language of names and columns of the boundary files; French exists for 2021.
+    replace
+        Whether earlier made files give way; nothing else does, and never a published file.
 
     Returns
     -------
@@ -560,7 +578,7 @@ def write_files(
     MissingLevelError
         A level the census does not hold.
     OutputError
-        The folder cannot be written.
+        Files of these names stand there, or the folder cannot be written.
 
     Examples
     --------
@@ -573,18 +591,33 @@ def write_files(
     """
     target = Path(folder)
     vintage = census.vintage
+    boundaries = {
+        level: boundary_file(level, vintage, boundary_type, language)
+        for level in map(census.require_level, census.levels if levels is None else levels)
+    }
+    tables = [table_file(role, vintage) for role in ("attributes", "relationship")]
+    # what stands there is looked at before the work begins
+    names = [one.name for one in (*boundaries.values(), *tables) if one is not None]
+    names += [_totals_name(level, vintage) for level in _TOTALS]
+    for name in names:
+        require_free_file(target / name, replace=replace)
     written: list[Path] = []
-    for level in map(census.require_level, census.levels if levels is None else levels):
-        published = boundary_file(level, vintage, boundary_type, language)
+    for level, published in boundaries.items():
         layer = _layer(census, level, published.lang)
         written.append(_write_shapefile(layer, target / published.name, published.crs, vintage))
     fields = block_fields(census)
-    for role in ("attributes", "relationship"):
-        table = table_file(role, vintage)
+    for table in tables:
         if table is not None:
             described = layout(table.product, vintage)
             written.append(_write_table(fields, described, target / table.name, vintage))
-    return written + [_write_totals(census, level, target) for level in ("CSD", "CD", "PR")]
+    return written + [_write_totals(census, level, target) for level in _TOTALS]
+
+
+_TOTALS = ("CSD", "CD", "PR")
+
+
+def _totals_name(level: str, vintage: int) -> str:
+    return f"population_dwellings_{level.lower()}_{vintage}.csv"
 
 
 def _write_totals(census: Census, level: str, folder: Path) -> Path:
@@ -592,7 +625,7 @@ def _write_totals(census: Census, level: str, folder: Path) -> Path:
     units = census.units(level)
     counts = units[["population", "dwellings", "households"]].round().astype("Int64")
     table = counts.rename_axis(_id_column(level, "en")).reset_index()
-    path = folder / f"population_dwellings_{level.lower()}_{census.vintage}.csv"
+    path = folder / _totals_name(level, census.vintage)
     with file_in_one_step(path) as temporary:
         table.to_csv(temporary, index=False, encoding="utf-8-sig", lineterminator="\r\n")
     return path
@@ -684,14 +717,14 @@ def _write_shapefile(layer: gpd.GeoDataFrame, path: Path, crs: str, vintage: int
     """Write a zipped shapefile; that of old censuses in Windows-1252 without a word about it."""
     if crs != layer.crs.to_string():
         layer = layer.to_crs(crs)
-    with file_in_one_step(path) as zipped, tempfile.TemporaryDirectory() as folder:
+    with file_in_one_step(path) as zipped, scratch_folder() as folder:
         shape = Path(folder) / f"{path.stem}.shp"
         written = layout_facts()["boundaries"][str(vintage)]
         pyogrio.write_dataframe(layer, shape, driver="ESRI Shapefile", encoding=written["encoding"])
         members = {file.name: file for file in Path(folder).iterdir()}
         if not written["code_page_file"]:
             members.pop(f"{path.stem}.cpg", None)
-        write_zip(zipped, members)
+        write_zip(zipped, members, MAKER)
     return path
 
 
@@ -699,8 +732,8 @@ def _write_table(fields: pd.DataFrame, described: Layout, path: Path, vintage: i
     """Write a zipped table."""
     ending = ".txt" if described.form == "fixed" else ".csv"
     name = path.stem.removesuffix("_txt").removesuffix("_csv") + ending
-    with file_in_one_step(path) as zipped, tempfile.TemporaryDirectory() as folder:
+    with file_in_one_step(path) as zipped, scratch_folder() as folder:
         table = Path(folder) / name
         write_layout(fields, described.name, vintage, table)
-        write_zip(zipped, {name: table})
+        write_zip(zipped, {name: table}, MAKER)
     return path

@@ -375,7 +375,7 @@ def form_metropolitan(
     cma = number[cma]
     abroad = (cma >= 0) & (csd_pr != np.append(home, -1)[cma])
     cma = _across(np.where(abroad, -1, cma), cma, home, csd_pr, contract(csd, sites.links))
-    share = found / max(1, found.max())
+    share = found / found.max(initial=1)
     kinds = np.where(share < 0.3, "B", np.where(share < 0.5, "K", "D")).astype(object)
     # as in Canada: no tracts in Prince Edward Island, and one tracted area in Newfoundland
     small = (home == 11) | (home == 10) & (count_within(home, np.arange(len(home))) > 0)
@@ -388,6 +388,8 @@ def _across(cma: Ints, loose: Ints, home: Ints, pr: Ints, links: Links) -> Ints:
 
     ``loose`` are the areas as they fell; ``cma`` the same cut off at provincial borders.
     """
+    if not len(home):  # a country too small for a metropolitan area
+        return cma
     u, v = np.concatenate(links), np.concatenate(links[::-1])
     for one, other in TWO_PROVINCES.values():
         there = np.flatnonzero((loose >= 0) & (pr == other) & (home[loose] == one))

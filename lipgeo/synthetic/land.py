@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from lipgeo.arrays import Floats, Ints
 
-__all__ = ["Land", "chance", "noise"]
+__all__ = ["Land", "Region", "chance", "noise"]
 
 #: discs that make up the land: province, centre (EPSG:3347, km), radius (km)
 _DISCS = np.array(
@@ -79,7 +80,6 @@ _CITIES = {
 
 CORE_M = 130.0  # spacing of cells in the heart of a city
 _GROWTH = 1.75  # spacing grows with distance from the heart to this power
-_SQUARE = (3.2e6, 0.2e6, 6.4e6)  # west, south, side: Canada with a margin
 
 
 def noise(x: Floats, y: Floats, wavelength: float, seed: int) -> Floats:
@@ -121,6 +121,12 @@ class Land:
 
     blocks: int
     seed: int
+    #: west, south and side of the square it lies in (m): Canada with a margin
+    square: ClassVar[tuple[float, float, float]] = (3.2e6, 0.2e6, 6.4e6)
+    #: fewest census divisions
+    divisions: ClassVar[int] = 26
+    #: how far from shore islands lie (m)
+    islands: ClassVar[float] = 60e3
 
     def inside(self, x: Floats, y: Floats) -> Floats:
         """Return roughly how far inside the land a point lies (metres, negative in water)."""
@@ -190,10 +196,13 @@ class Land:
         frame["rank"] = np.where(frame["city"], rank, rank - n_city).astype(np.int64)
         return frame
 
+    #: how far from water settlements stand (m)
+    _dry: ClassVar[float] = 12e3
+
     def _sites(self, rng: np.random.Generator, wanted: int) -> tuple[Floats, Floats]:
-        west, south, side = _SQUARE
+        west, south, side = self.square
         x, y = (rng.random((2, 6 * wanted)) * side + np.array([[west], [south]])).astype(np.float64)
-        dry = self.inside(x, y) > 12e3
+        dry = self.inside(x, y) > self._dry
         return x[dry], y[dry]
 
     def _border(self, rng: np.random.Generator) -> tuple[float, float]:
@@ -265,7 +274,7 @@ class Land:
 
     def _points(self, scale: float) -> Floats:
         """One point in each square of a tree that is split where cells stand closer."""
-        west, south, side = _SQUARE
+        west, south, side = self.square
         keys = np.zeros((1, 2), dtype=np.int64)
         leaves: list[Floats] = []
         step = side
@@ -284,6 +293,63 @@ class Land:
             if not len(keys):
                 break
         return np.concatenate(leaves)
+
+
+@dataclass(frozen=True)
+class Region(Land):
+    """Land of one city region: a city on a river that parts two provinces, and towns around it."""
+
+    square: ClassVar[tuple[float, float, float]] = (7.37e6, 1.11e6, 0.26e6)
+    divisions: ClassVar[int] = 5
+    islands: ClassVar[float] = 3e3
+    _dry: ClassVar[float] = 3e3
+
+    @property
+    def _heart(self) -> tuple[float, float]:
+        west, south, side = self.square
+        return west + side / 2, south + side / 2
+
+    def inside(self, x: Floats, y: Floats) -> Floats:
+        """Return roughly how far inside the land a point lies (metres, negative in water)."""
+        heart_x, heart_y = self._heart
+        shore = 55e3 + 7e3 * noise(x, y, 30e3, self.seed * 97 + 1)
+        away = (
+            shore + 2e3 * noise(x, y, 9e3, self.seed * 97 + 2) - np.hypot(x - heart_x, y - heart_y)
+        )
+        lakes = 8e3 * (0.75 - noise(x, y, 11e3, self.seed * 97 + 11))
+        # no lake in the middle of the city
+        near = np.hypot(x - heart_x, y - heart_y) < 14e3
+        return np.asarray(np.minimum(away, np.where(near, away, lakes)))
+
+    def province(self, x: Floats, y: Floats) -> npt.NDArray[np.object_]:
+        """Return the province a point belongs to: 24 north of the river, 35 south of it."""
+        river = self._heart[1] + 9e3 + 4e3 * noise(x, y, 20e3, self.seed * 97 + 21)
+        return np.where(y > river, "24", "35").astype(object)
+
+    @cached_property
+    def settlements(self) -> pd.DataFrame:
+        """The city, then towns: ``x, y, radius`` (m), ``city``, ``province, rank``."""
+        rng = np.random.default_rng([self.seed, 1])
+        x, y = self._sites(rng, 400)
+        chosen = [self._heart]
+        for spot in zip(x.tolist(), y.tolist(), strict=True):
+            if len(chosen) < 15 and np.hypot(*(np.array(chosen) - spot).T).min() > 11e3:
+                chosen.append(spot)
+        frame = pd.DataFrame(chosen, columns=["x", "y"])
+        frame["city"] = frame.index == 0
+        weight = np.where(frame["city"], 0.55, 0.01 + 0.03 * rng.random(len(frame)))
+        frame["radius"] = CORE_M * np.sqrt(weight * 1.4 * self.blocks / np.pi)
+        frame["province"] = self.province(frame["x"].to_numpy(), frame["y"].to_numpy())
+        frame["rank"] = np.maximum(frame.index - 1, 0)
+        return frame
+
+    def spacing(self, x: Floats, y: Floats, slack: Floats | float = 0.0) -> Floats:
+        """Return how far apart cells stand at a point (m)."""
+        _, ratio = self.nearest(x, y, slack)
+        country = 2.2e3 * max(1.0, (4_000 / self.blocks) ** 0.5)
+        town = CORE_M * np.maximum(1.0, ratio) ** _GROWTH
+        sea = -self.inside(x, y) - 3e3 - slack
+        return np.asarray(np.maximum(np.minimum(country, town), 0.6 * sea))
 
 
 _QUARTERS = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], dtype=np.int64)

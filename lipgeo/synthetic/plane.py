@@ -264,7 +264,9 @@ def make_plane(land: Land) -> Plane:
     depth = land.inside(centres[:, 0], centres[:, 1])
     dry = depth > 0
     luck = chance(np.arange(len(centres)), 0, land.seed * 97 + 41)
-    dry = np.where((depth > -60e3) & ~dry, luck < 0.08, dry & (luck > 0.006))  # islands and ponds
+    dry = np.where(
+        (depth > -land.islands) & ~dry, luck < 0.08, dry & (luck > 0.006)
+    )  # islands and ponds
     left, right = triangles[:, [2, 0, 1]].ravel(), triangles[:, [1, 2, 0]].ravel()
     # the twin stands in the neighbouring triangle, opposite the cell that is new there
     here = np.arange(len(triangles))

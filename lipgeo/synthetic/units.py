@@ -206,7 +206,7 @@ def make_units(land: Land, plane: Plane, blocks: int) -> Units:
     sites = _sites(land, means(xy, da), contract(da, near), np.bincount(da, coast[seat]) > 0)
     csd, kind, csd_pr = form_subdivisions(land, sites, rng)
     csd_xy, csd_near = means(sites.xy, csd), contract(csd, sites.links)
-    share = max(26, len(csd) / DA_PER["CD"]) / len(csd_xy)
+    share = max(land.divisions, len(csd) / DA_PER["CD"]) / len(csd_xy)
     cd, pr = form_divisions(csd_xy, share, csd_pr, csd_near, rng)
     cma, cma_class, cma_pr = form_metropolitan(land, sites, csd, pr[cd], kind)
     tracted = np.append(np.isin(cma_class, ["B", "K"]), False)[cma]

@@ -178,6 +178,10 @@ class CensusTable(Shown):
         """Return the table with what its units are part of, by unit id (see ``parents``)."""
         return self._again(parents=parents)
 
+    def with_sources(self, sources: pd.DataFrame, notes: CheckReport) -> CensusTable:
+        """Return the table as read from one other file, with notes before its own."""
+        return self._again(sources=sources, notes=notes + self.notes)
+
     def with_variables(self, variables: Mapping[str, Variable | str]) -> CensusTable:
         """Return the table with rules for some of its columns, the others as they are."""
         return self._again(variables={**self.variables, **rules_for(self.columns, variables)})

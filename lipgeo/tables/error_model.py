@@ -14,14 +14,14 @@ the 90 % range is taken as wide as the 90th percentile of the misses of whole ta
 Where shares were calibrated, tracts are split by the variable that was met: of that nothing is
 missed, of others how they depart from it.
 
-Blocks have no parts to learn from, and those along one outline are misplaced together, so that
-their errors do not cancel: what a dissemination area holds is doubted as one, by the borrowed
-values.
+Blocks have no parts to learn from. Their neighbours across the outlines do instead: a whole block
+on one side and a whole one on the other, joined, are split as a cut block is, and how that one is
+to be split is known (:mod:`lipgeo.crosswalk.trials`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -43,17 +43,19 @@ NORMAL = 1.6449
 DENSITY = ((37.0, 0.016), 2.1)
 SURFACE = ((140.0, 0.014), 2.2)
 RATIO = (5.0, 0.08)
-#: blocks without parents are doubted one by one though they err together: errors twice as great
-ALONE = 2.0
-#: blocks at their points are misplaced whole: their variance is about twice that by surface
-POINT = 2.0
-#: units that are placed by their own density, for want of blocks, miss more than tracts placed by
-#: that of their parts: variance, and width
-OWN_DENSITY = (2.5, 2.6)
+#: units that have no parts of their own miss more than tracts that were parted into theirs by
+#: surface: variance, and the width that holds nine areas in ten. Of Ottawa's dissemination areas
+#: of 2021 in unions of its blocks, in straight-sided areas and in its wards, against block counts
+ALONE = (3.4, 1.55)
+#: cells around points are not the blocks: variance of people placed by density, and by surface or
+#: point, over what tracts teach of blocks, and the least width; of the same areas
+POINTS = (2.0, 2.3)
 #: shares by area alone miss by more: their variance is about twice that, and their tails longer
 BY_AREA = (2.0, 3.1)
 #: of ratios, and by area
 WIDTH = SURFACE[1]
+#: people are asked by household, and most live in one of three or more
+_HOUSEHOLD = 3.0
 #: how many observed splits the borrowed values count for
 _WORTH = 10.0
 #: how many observed splits it takes to part clumps from uneven density
@@ -107,23 +109,25 @@ def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
     ratio = sums.ratio
     variance = sums.overall.rate_sd**2
     # what is borrowed, and all there is where nothing can be learned
-    borrowed, usual = DENSITY if _is_dense(pairs) else SURFACE
-    more, widest = BY_AREA if pairs.by_area else (1.0, usual)
-    # units that have no parts of their own: nothing is learned of how these miss
-    own_density = borrowed is DENSITY[0] and pairs.crosswalk.coarse is None
-    if pairs.by_atoms:
-        by_point = pairs.crosswalk.placement == "point"
-        more, widest = (POINT if by_point else 1.0) * (ALONE**2 if family is None else 1.0), usual
-    elif own_density:
-        more, widest = OWN_DENSITY
-    first = np.where(ratio, RATIO[0], borrowed[0]) * more
-    second = np.where(ratio, RATIO[1], borrowed[1]) * more
+    tried = family is not None and family.tried
+    dense = _is_dense(pairs)
+    alone = pairs.crosswalk.coarse is None and not pairs.by_atoms and not tried
+    borrowed, widest = DENSITY if dense and not alone else SURFACE
+    more, least, by_area = 1.0, 0.0, 1.0
+    if pairs.by_area and not tried:
+        by_area, least = BY_AREA
+    elif alone and dense:
+        more, least = ALONE
+    elif pairs.crosswalk.meta.get("blocks") == "points":
+        more, least = POINTS
+    first = np.where(ratio, RATIO[0], borrowed[0]) * by_area
+    second = np.where(ratio, RATIO[1], borrowed[1]) * by_area
     scale = np.where(ratio, variance, 1.0)
-    width = np.full(count, widest)
+    width = np.full(count, max(widest, least))
     splits = np.zeros(count, dtype=np.int64)
     targets = np.zeros(count, dtype=np.int64)
     phi, tau2 = first.copy(), second.copy()
-    if family is not None and sums.parents is not None and not (pairs.by_atoms or own_density):
+    if family is not None and sums.parents is not None and not (alone and dense):
         found = _one_level_up(sums, sums.parents, family, len(pairs.targets))
         # what each split was to miss by the borrowed model, and the part of it that is clumps
         expected = found.doubt[:, None] * scale * (first * found.size + second * found.size**2)
@@ -137,20 +141,94 @@ def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
         )
         # what it did miss beside that: both terms are multiplied until they agree
         miss = np.divide(found.miss**2, expected, out=np.zeros_like(expected), where=usable)
-        u, v = _fit(np.where(usable, part, 0), np.where(usable, 1 - part, 0), miss)
+        if tried:
+            u = v = _one_factor(np.where(usable, found.miss**2, 0), np.where(usable, expected, 0))
+        else:
+            u, v = _fit(np.where(usable, part, 0), np.where(usable, 1 - part, 0), miss)
         phi, tau2 = phi * u, tau2 * v
         # misses have long tails: the range is as wide as nine whole targets in ten ask
+        if tried and found.count < _TARGETS <= len(found.target):
+            found = _in_runs(found)
         learned, targets = _widths(found, phi * scale, tau2 * scale)
-        least = widest if pairs.by_area else 0.0
         width = np.where(targets > 0, np.maximum(learned, least), width)
+        if "calibration" in pairs.crosswalk.meta:
+            base = DENSITY[0] if dense else SURFACE[0]
+            phi, tau2 = _beside_what_was_met(sums, found, family.held, (phi, tau2), width, base)
+    if alone and dense:  # nothing one level up is like them
+        width = np.full(count, least)
     return Spread(
-        phi=phi * scale,
-        tau2=tau2 * scale,
+        phi=phi * scale * more,
+        tau2=tau2 * scale * more,
         width=width,
         missing=np.where(ratio, variance, sums.overall.variance),
         splits=splits,
         targets=targets,
     )
+
+
+def _one_factor(missed: Floats, expected: Floats) -> Floats:
+    """Return what the borrowed values are to be multiplied with, all splits weighed together.
+
+    Neighbours may be split the wrong way altogether: taken one by one such a split would decide.
+    """
+    splits = (expected > 0).sum(axis=0)
+    hoped = expected.sum(axis=0)
+    usual = np.divide(hoped, splits, out=np.zeros(len(hoped)), where=splits > 0)
+    top, bottom = missed.sum(axis=0) + _WORTH * usual, hoped + _WORTH * usual
+    return np.asarray(np.divide(top, bottom, out=np.ones(len(hoped)), where=hoped > 0))
+
+
+def _beside_what_was_met(  # noqa: PLR0917
+    sums: TableSums,
+    found: _Misses,
+    held: Floats,
+    learned: tuple[Floats, Floats],
+    width: Floats,
+    base: tuple[float, float],
+) -> tuple[Floats, Floats]:
+    """Add what calibrated shares miss though parents do not show it: phi and tau2 of counts.
+
+    ``base`` is the model of what was met, before it was.
+    """
+    phi, tau2 = learned
+    # in standard errors of a normal range, as the width will multiply them
+    normal = np.divide(NORMAL, width, out=np.ones(len(width)), where=width > 0) ** 2
+    normal = np.where(sums.ratio, 0.0, normal)
+    vary, rate = _rates_of_parents(found, held)
+    phi = phi + base[0] * vary * rate * normal
+    tau2 = tau2 + base[1] * vary * normal
+    return np.maximum(phi, _split_of_sample(sums) * normal), tau2
+
+
+def _rates_of_parents(found: _Misses, held: Floats) -> tuple[Floats, Floats]:
+    """Return the variance of a variable per what was met, over the mean's square, and the mean.
+
+    An area that is given what it holds of people may be given those of the wrong units: of a
+    variable that is much the same everywhere nothing is missed thereby, of others as much as they
+    vary.
+    """
+    use = found.usable & (held > 0)[:, None]
+    weight = np.where(use, (found.doubt * held)[:, None], 0.0)
+    each = np.divide(
+        found.size, held[:, None], out=np.zeros_like(found.size), where=(held > 0)[:, None]
+    )
+    total = weight.sum(axis=0)
+    nothing = np.zeros(len(total))
+    mean = np.divide((weight * each).sum(axis=0), total, out=nothing.copy(), where=total > 0)
+    spread = (weight * (each - mean) ** 2).sum(axis=0)
+    return np.divide(spread, total * mean**2, out=nothing, where=total * mean > 0), mean
+
+
+def _split_of_sample(sums: TableSums) -> Floats:
+    """Return the least variance, per what a cut unit holds, of how its sample falls on two sides.
+
+    Those asked fall on either side as they live, each standing for ``1 + sampling`` others; people
+    are asked by household. Tracts do not show it of numbers that are adjusted to what was counted
+    in each of their units.
+    """
+    people = np.array([one.ceiling == "population" for one in sums.variables])
+    each = np.where(people, _HOUSEHOLD, 1.0)
+    return np.asarray(np.where(sums.sampling > 0, (1 + sums.sampling) * each, 0.0))
 
 
 def _is_dense(pairs: Pairs) -> bool:
@@ -231,6 +309,12 @@ def _fit(part: Floats, rest: Floats, miss: Floats) -> tuple[Floats, Floats]:
         np.where(v < 0, np.maximum(p / a, 0), np.maximum(u, 0)),
         np.where(u < 0, np.maximum(q / c, 0), np.maximum(v, 0)),
     )
+
+
+def _in_runs(found: _Misses) -> _Misses:
+    """Take neighbours along the outlines together where there are few targets, as if one each."""
+    run = np.arange(len(found.target)) * _TARGETS // len(found.target)
+    return replace(found, target=run, count=_TARGETS)
 
 
 def _widths(found: _Misses, phi: Floats, tau2: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,9 @@ from lipgeo.tables.sums import TableSums, sum_table
 from lipgeo.tables.variables import Variable, rules_for
 from lipgeo.words import say
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = ["AnyTable", "LongTable"]
 
 #: counts that one statement sums: at most, at least, and so that groups times counts stay bounded
@@ -29,6 +34,53 @@ _LEAST_AT_A_TIME = 128
 _SUMS_AT_A_TIME = 2_000_000
 #: other variables, whose columns are read into memory
 _READ_AT_A_TIME = 64
+
+
+#: cells of the processes that this one was forked from: ending their engines here would wait for
+#: threads that are not here
+_OF_PARENTS: list[Any] = []
+
+
+class _Engine:
+    """The cells where they lie: one question at a time, and in a forked child opened anew."""
+
+    def __init__(
+        self,
+        cells: Any,
+        guard: Callable[[], None] | None,
+        reopen: Callable[[], LongTable] | None,
+    ) -> None:
+        self._cells = cells
+        self._guard = guard
+        self._reopen = reopen
+        self._process = os.getpid()
+        # a connection to an engine ends one question where another begins
+        self._lock = threading.Lock()
+
+    @property
+    def reopening(self) -> Callable[[], LongTable]:
+        """What opens the table in another process.
+
+        Raises
+        ------
+        TableError
+            The engine was given, and stays in its process.
+        """
+        if self._reopen is None:
+            raise TableError("tables.engine_stays")
+        return self._reopen
+
+    def ask(self, question: Callable[[Any], Any]) -> pa.Table:
+        """Return the answer to an expression over the cells."""
+        if self._process != os.getpid():
+            again = self.reopening()._engine
+            _OF_PARENTS.append(self._cells)
+            self._cells, self._guard, self._lock = again._cells, again._guard, again._lock
+            self._process = os.getpid()
+        with self._lock:
+            if self._guard is not None:
+                self._guard()
+            return question(self._cells).to_pyarrow()
 
 
 class LongTable:
@@ -99,9 +151,7 @@ class LongTable:
         guard: Callable[[], None] | None = None,
         reopen: Callable[[], LongTable] | None = None,
     ) -> None:
-        self._cells = cells
-        self._guard = guard
-        self._reopen = reopen
+        self._engine = _Engine(cells, guard, reopen)
         self._columns = dict(columns)
         self._ranges = ranges
         self.units = units
@@ -151,11 +201,11 @@ class LongTable:
             "sources": self.sources,
             "parents": self.parents,
             "notes": self.notes,
-            "guard": self._guard,
-            "reopen": self._reopen,
             **changed,
         }
-        return LongTable(self._cells, **given)
+        again = LongTable(None, **given)
+        again._engine = self._engine  # one engine answers one question at a time
+        return again
 
     def __copy__(self) -> LongTable:
         return self._again()
@@ -164,9 +214,7 @@ class LongTable:
         return self._again()
 
     def __reduce__(self) -> tuple[Any, ...]:  # a worker process opens the files anew
-        if self._reopen is None:
-            raise TableError("tables.engine_stays")
-        return _open_again, (self._reopen, dict(self.variables), self.parents)
+        return _open_again, (self._engine.reopening, dict(self.variables), self.parents)
 
     def part(self, names: Sequence[str]) -> CensusTable:
         """Read some columns into memory.
@@ -185,7 +233,6 @@ class LongTable:
                 lost=lost,
                 columns=list(self._columns),
             )
-        self._check_opened()
         values, symbols = self._read(wanted)
         return CensusTable(
             values,
@@ -200,10 +247,6 @@ class LongTable:
             notes=self.notes,
         )
 
-    def _check_opened(self) -> None:
-        if self._guard is not None:
-            self._guard()
-
     def _read(self, names: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return values and symbols of columns, units in order."""
         size = int(self.units["unit"].max()) + 1 if len(self.units) else 0
@@ -214,11 +257,12 @@ class LongTable:
         values = {name: np.full(len(self.units), np.nan) for name in names}
         symbols = {name: np.full(len(self.units), "", dtype=object) for name in names}
         if ids:
-            cells = self._cells.filter(
-                self._cells["characteristic"].between(ids[0], ids[-1]),
-                self._cells["characteristic"].isin(ids),
-            ).select("unit", "characteristic", *kinds, *(f"{kind}_symbol" for kind in kinds))
-            found = cells.to_pyarrow()
+            found = self._engine.ask(
+                lambda cells: cells.filter(
+                    cells["characteristic"].between(ids[0], ids[-1]),
+                    cells["characteristic"].isin(ids),
+                ).select("unit", "characteristic", *kinds, *(f"{kind}_symbol" for kind in kinds))
+            )
             unit = found["unit"].to_numpy()
             row = np.where((unit >= 0) & (unit < size), place[np.minimum(unit, size - 1)], -1)
             of = found["characteristic"].to_numpy()
@@ -253,7 +297,6 @@ class LongTable:
             A denominator, numerator or group that a variable needs is not in the table.
         """
         require_parts(self.columns, variables)
-        self._check_opened()
         # what zeros hide is put in unit by unit, in memory
         put_in = {} if hidden is None else hidden.values
         plain = [self._is_plain(one) and one.name not in put_in for one in variables]
@@ -300,7 +343,9 @@ class LongTable:
         ]
         units = self.units["unit"].reindex(pairs.sources).fillna(-1).to_numpy(dtype=np.int64)
         plan = Plan.of(variables, cells, units, ColumnReader(self._measures(), pairs), family)
-        return sums_from_engine(counts_expression(self._cells, plan).to_pyarrow(), plan)
+        return sums_from_engine(
+            self._engine.ask(lambda cells: counts_expression(cells, plan)), plan
+        )
 
     def _measures(self) -> CensusTable:
         """Return people, dwellings and households, as far as the table has them."""

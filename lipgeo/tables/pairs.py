@@ -21,6 +21,8 @@ from lipgeo.zones.validity import SLIVER_SHARE
 
 __all__ = ["Family", "Pairs", "openness"]
 
+#: splits of joined neighbours that teach anything
+FEWEST_TRIALS = 20
 #: shares by people and by area that differ by less are the same
 _SAME = 1e-9
 
@@ -216,8 +218,10 @@ class Family:
         Share of the parent in the target, taken as a unit's is; one a split.
     doubt
         How open the split is; 0 where it does not straddle.
-    peopled
-        Whether the parent holds anything; one a split.
+    held
+        What the parent holds of what it was split by; one a split.
+    tried
+        Whether parents are neighbours joined across outlines, and not what units are part of.
     """
 
     rows: npt.NDArray[np.int64]
@@ -227,7 +231,13 @@ class Family:
     target: npt.NDArray[np.int64]
     share: Floats
     doubt: Floats
-    peopled: npt.NDArray[np.bool_]
+    held: Floats
+    tried: bool
+
+    @property
+    def peopled(self) -> npt.NDArray[np.bool_]:
+        """Whether the parent holds anything; one a split."""
+        return np.asarray(self.held > 0)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -248,7 +258,14 @@ class Family:
             What each source holds of a variable that shares were calibrated to: parents are split
             by that, for nothing of it is missed. What the crosswalk weighs by where not given.
         """
-        if not pairs.straddling.any() or not parents.notna().any():
+        if not pairs.straddling.any():
+            return None
+        calibrated = "calibration" in pairs.crosswalk.meta
+        if not calibrated or not parents.notna().any():
+            tried = cls._of_trials(pairs, met if calibrated else None)
+            if tried is not None:
+                return tried
+        if not parents.notna().any():
             return None
         # parents that a target cuts: a member is cut, or members lie in several targets
         codes, known = pd.factorize(parents.reindex(pairs.sources))
@@ -279,7 +296,7 @@ class Family:
         # the share of each parent, as a unit's is taken: its members cut by area
         held = (pairs.amounts if met is None else met)[rows]
         total = (unions @ held)[parent]
-        calibrated, coarse = "calibration" in pairs.crosswalk.meta, pairs.crosswalk.coarse
+        coarse = pairs.crosswalk.coarse
         by = pairs.area_share if coarse is None else coarse
         # blocks have no parts of their own: their parents stand for them
         part = by_split(pairs.share if calibrated or pairs.by_atoms else by) @ held
@@ -299,5 +316,53 @@ class Family:
             target=target,
             share=share,
             doubt=np.where(straddling, openness(share, surface), 0.0),
-            peopled=total > 0,
+            held=total,
+            tried=False,
+        )
+
+    @classmethod
+    def _of_trials(cls, pairs: Pairs, met: Floats | None) -> Family | None:
+        """Take joined neighbours across outlines for parents; ``None`` where there are too few."""
+        trials = pairs.crosswalk.trials
+        if trials is None or len(trials) < FEWEST_TRIALS:
+            return None
+        one = pairs.sources.get_indexer(pd.Index(trials["source_id"]))
+        other = pairs.sources.get_indexer(pd.Index(trials["other_id"]))
+        # the two of a couple, in one order, are a parent
+        couple, parent = np.unique(
+            np.column_stack([np.minimum(one, other), np.maximum(one, other)]),
+            axis=0,
+            return_inverse=True,
+        )
+        parent = np.asarray(parent, dtype=np.int64).ravel()
+        rows, place = np.unique(couple, return_inverse=True)
+        place = place.reshape(couple.shape)
+        count = len(couple)
+        unions = scipy.sparse.csr_matrix(
+            (np.ones(2 * count), (np.repeat(np.arange(count), 2), place.ravel())),
+            shape=(count, len(rows)),
+        )
+        splits = len(trials)
+        fine = scipy.sparse.csr_matrix(
+            (np.ones(splits), (np.arange(splits), np.searchsorted(rows, one))),
+            shape=(splits, len(rows)),
+        )
+        held = (pairs.amounts if met is None else met)[rows]
+        total = (unions @ held)[parent]
+        surface = trials["area_share"].to_numpy(np.float64)
+        share = trials["share"].to_numpy(np.float64)
+        if met is not None:
+            share = np.divide(fine @ held, total, out=surface.copy(), where=total > 0)
+        return cls(
+            rows=rows,
+            unions=unions,
+            fine=fine,
+            parent=parent,
+            target=np.asarray(
+                pairs.targets.get_indexer(pd.Index(trials["target_id"])), dtype=np.int64
+            ),
+            share=share,
+            doubt=openness(share, surface),
+            held=total,
+            tried=True,
         )

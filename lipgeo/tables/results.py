@@ -11,12 +11,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse
 
 from lipgeo.arrays import Flags, Floats
 from lipgeo.errors import TableError
 from lipgeo.tables.error_model import NORMAL, Spread
-from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.sums import TableSums, Totals
 from lipgeo.tables.variables import Variable
 
@@ -84,7 +82,7 @@ class ResultSums(Totals):
         return ResultSums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
-def sums_of(sums: TableSums, spread: Spread, pairs: Pairs, family: Family | None) -> ResultSums:
+def sums_of(sums: TableSums, spread: Spread) -> ResultSums:
     """Return the sums of one table, variances by its error model.
 
     Raises
@@ -94,18 +92,10 @@ def sums_of(sums: TableSums, spread: Spread, pairs: Pairs, family: Family | None
     """
     prove_conserved(sums)
     totals = sums.totals
-    doubt_size, doubt_square = totals.doubt_size, totals.doubt_size_square
-    if pairs.by_atoms and family is not None and sums.parents is not None:
-        # blocks that share a parent are doubted as one
-        held = np.where(sums.ratio, sums.parents.denominator, sums.parents.numerator)
-        by_target = scipy.sparse.csr_matrix(
-            (family.doubt, (family.target, family.parent)), (len(pairs.targets), len(held))
-        )
-        doubt_size, doubt_square = by_target @ held, by_target @ held**2
     return ResultSums(
         **{one.name: getattr(totals, one.name) for one in fields(Totals)},
         missing_variance=totals.missing_square * spread.missing,
-        split_variance=doubt_size * spread.phi + doubt_square * spread.tau2,
+        split_variance=totals.doubt_size * spread.phi + totals.doubt_size_square * spread.tau2,
         numerator_sampling=totals.numerator_square * sums.sampling,
         denominator_sampling=totals.denominator_square * sums.sampling,
         unscaled=np.broadcast_to(~sums.scaled, totals.numerator.shape).astype(np.float64),

@@ -103,6 +103,8 @@ class Characteristic:
         Words of the total it stands under, empty where it is not under one.
     certainty
         ``verified`` (the id was checked against the file), ``by name`` or ``unverified``.
+    name_fr
+        Words of the row in files in French, empty where none was seen that differ from the label.
     """
 
     vintage: int
@@ -110,6 +112,7 @@ class Characteristic:
     name: str
     heading: str
     certainty: Known
+    name_fr: str = ""
 
 
 @dataclass(frozen=True)
@@ -251,6 +254,7 @@ def _characteristics(
                 name=name or heading,
                 heading=heading if name else "",
                 certainty="verified" if id is not None else _certainty(year),
+                name_fr=_by_year(entry.get("row_fr"), year, ""),
             )
         )
     return tuple(found)

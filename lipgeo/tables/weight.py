@@ -452,8 +452,7 @@ def calculate_block(
         spread = learn(found, pairs, shares.families[pairs.crosswalk.weight])
         spreads.append(spread)
         rows = np.asarray(areas.get_indexer(pairs.targets), np.int64)
-        family = shares.families[pairs.crosswalk.weight]
-        mine = sums_of(found, spread, pairs, family).at(rows, len(areas))
+        mine = sums_of(found, spread).at(rows, len(areas))
         sums = mine if sums is None else sums + mine
         for at, grouped in found.classes.items():
             merged = grouped.at(rows, len(areas))

@@ -38,6 +38,7 @@ __all__ = [
     "LANGUAGES",
     "Language",
     "Sentence",
+    "Sentences",
     "catalogue",
     "language",
     "listing",
@@ -187,7 +188,7 @@ def say(key: str, /, **values: Any) -> str:
     template = catalogue()[key][language()]
     if _command_line.get():
         template = _without_python(template)
-    return _FORMATTER.vformat(template, (), values)
+    return _FORMATTER.fill(template, values)
 
 
 @dataclass(frozen=True)
@@ -215,6 +216,22 @@ class Sentence:
 
     def __str__(self) -> str:
         return say(self.key, **self.values)
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Several sentences, said one after the other when they are shown.
+
+    Attributes
+    ----------
+    parts
+        The sentences.
+    """
+
+    parts: tuple[Sentence, ...]
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.parts))
 
 
 def listing(items: Any, first: int = _FIRST) -> str:
@@ -253,6 +270,17 @@ def _one(value: Any, decimals: int) -> bool:
     return shown < 2 if language() == "fr" else shown == 1
 
 
+@cache
+def _parts(template: str) -> tuple[list[tuple[str, str | None, str]], bool]:
+    """Return texts, names and forms of a sentence, and whether that is all there is to it."""
+    parts, plain = [], True
+    for text, name, form, conversion in string.Formatter().parse(template):
+        plain &= conversion is None and "{" not in (form or "")
+        plain &= name is None or name.isidentifier()
+        parts.append((text, name, form or ""))
+    return parts, plain
+
+
 class _Formatter(string.Formatter):
     """``str.format`` with lists, language-aware numbers, plurals and percentages.
 
@@ -269,6 +297,20 @@ class _Formatter(string.Formatter):
     ...     [said.format("{units:n|unité omise|unités omises}", units=n) for n in (0, 1.4, 2)]
     ['0 unité omise', '1 unité omise', '2 unités omises']
     """
+
+    def fill(self, template: str, values: Mapping[str, Any]) -> str:
+        """Fill a sentence; one that is said thousands of times is taken apart once."""
+        parts, plain = _parts(template)
+        if not plain:  # attributes, conversions, fields in a field: the long way
+            return self.vformat(template, (), values)
+        made = []
+        for text, name, form in parts:
+            made.append(text)
+            if name is not None:
+                value = values[name]
+                short = not form and type(value) is str
+                made.append(visible(value) if short else self.format_field(value, form))
+        return "".join(made)
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if "|" in format_spec:

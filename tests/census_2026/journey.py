@@ -11,7 +11,9 @@ import json
 import sys
 from pathlib import Path
 
-from lipgeo import synthetic
+from portal_journey import through_a_portal
+
+from lipgeo import open_census, read_correspondence, synthetic
 from lipgeo.cli import main
 from lipgeo.geography import dguid, parse_dguid, vintages
 
@@ -56,6 +58,8 @@ def journey(folder):
     named += [word for link in links for word in ("--correspondence", link)]
     out = folder / "comparison.csv"
     run("compare", drawn, *named, "--variables", "population,immigrants", "--out", out, *here)
+    opened = [open_census(store, census.vintage) for census in (newer, older)]
+    through_a_portal(folder, opened, tables, [read_correspondence(link) for link in links])
     known = {
         "vintages": vintages(),
         "dguid": dguid("DB", "35060001001", 2026),

@@ -6,7 +6,7 @@ The level of its rows is found from the file; what is wrong is gathered, then ra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,7 +20,7 @@ from lipgeo.arrays import Flags
 from lipgeo.errors import CensusError, IdError, InputError, LipgeoError
 from lipgeo.geography.dguids import level_of
 from lipgeo.readers.components import compose_ids, composing_columns
-from lipgeo.readers.statcan.columns import Column, facts, recognise
+from lipgeo.readers.statcan.columns import Column, counts_in, facts, has_sign, recognise
 from lipgeo.readers.statcan.raw import Raw, raw_of_frame, read_raw
 from lipgeo.readers.text import to_numbers
 from lipgeo.report import CheckReport, Faults, Finding, Severity, finding, notes_of
@@ -249,7 +249,7 @@ class Reading:
                 return column, values
         return None
 
-    def _lines(self, rows: Iterable[int]) -> list[int]:
+    def lines(self, rows: Iterable[int]) -> list[int]:
         """Return where rows stand in the file; it is looked at again only where one is bad."""
         positions = [int(self.rows[row]) for row in rows]
         return self.raw.lines(positions) if positions else []
@@ -302,7 +302,7 @@ class Reading:
             if f.severity != "error"  # what is refused is raised with its rows
         ]
         if len(done.refused):
-            lines = self._lines(done.refused["row"])
+            lines = self.lines(done.refused["row"])
             rows = done.refused.assign(row=lines, column=column.name, level=level)
             self._refuse(column, level, rows.to_dict("records"), rows["reason"].unique())
         return done.ids
@@ -321,7 +321,7 @@ class Reading:
             rows = np.flatnonzero((where >= 0) & ~good[where])
             refused = [
                 {"row": line, "column": column.name, "level": level, "given": given.iloc[row]}
-                for row, line in zip(rows, self._lines(rows), strict=True)
+                for row, line in zip(rows, self.lines(rows), strict=True)
             ]
             self._refuse(column, level, refused, [say("readers.no_dguid", level=level)])
         units = parsed["unit_id"].where(good)
@@ -351,7 +351,7 @@ class Reading:
                 "readers.no_ids", name=self.raw.name, columns=", ".join(self.raw.columns)
             )
         if not self.faults:
-            blank = self._lines(np.flatnonzero(ids.isna()))
+            blank = self.lines(np.flatnonzero(ids.isna()))
             if blank:
                 rows = [{"row": row} for row in blank]
                 self.fault(CensusError, "readers.blank_ids", rows, rows=blank)
@@ -413,7 +413,7 @@ class Reading:
             rows = np.flatnonzero(bad)
             unread += [
                 {"row": line, "column": column.name, "given": cells[row]}
-                for row, line in zip(rows, self._lines(rows), strict=True)
+                for row, line in zip(rows, self.lines(rows), strict=True)
             ]
             frame[role] = np.where(bad, np.nan, numbers)
         if unread:
@@ -458,7 +458,7 @@ class Reading:
                         "level": parent,
                         "given": given.iloc[row],
                     }
-                    for row, line in zip(rows, self._lines(rows), strict=True)
+                    for row, line in zip(rows, self.lines(rows), strict=True)
                 ]
             column = held if held is not None else given
             if column is not None:
@@ -533,6 +533,9 @@ class AttributeTable:
     rows
         Positions in the file of the rows of ``frame``, the first 0: a file of several levels has
         others.
+    lines
+        Positions of rows of ``frame`` to where they stand in the file, as an editor or Excel
+        counts; of a layer the features, the first 1.
     """
 
     level: str
@@ -541,6 +544,7 @@ class AttributeTable:
     names: dict[str, pd.DataFrame]
     notes: CheckReport
     rows: npt.NDArray[np.int64]
+    lines: Callable[[Iterable[int]], list[int]]
 
     def __repr__(self) -> str:
         parents = ", ".join(self.names) or "-"
@@ -649,13 +653,25 @@ def _table(
     raw: Raw, name: str, said: int | None, level: str | None, mapping: Mapping[str, str] | None
 ) -> AttributeTable:
     raw = _with_whole_ids(raw, said)
-    columns = recognise(raw.columns, mapping, raw.name)
+    counts = [one for one in counts_in(raw.columns) if one.name not in (mapping or {}).values()]
+    signed = [one.name for one in counts if has_sign(one.name)]
+    columns = recognise(raw.columns, mapping, raw.name, leave=signed)
     if not columns:
         raise CensusError(
             "readers.attributes.no_census_column", name=raw.name, columns=list(raw.columns)
         )
-    vintage = _vintage(raw, columns, name, said)
+    plain = [one for one in counts if one.name not in signed]
+    vintage = _vintage(raw, [*columns, *plain], name, said)
+    others = [one.name for one in plain if one.vintage not in (None, vintage)]
+    if others:
+        columns = recognise(raw.columns, mapping, raw.name, leave=[*signed, *others])
     reading = Reading(raw, columns, name, vintage)
+    if signed:
+        reading.notes.append(finding("readers.no_counts", "warning", raw.name, columns=signed))
+    if others:
+        reading.notes.append(
+            finding("readers.other_years", "note", raw.name, columns=others, vintage=vintage)
+        )
     if reading.text.empty:
         raise CensusError("readers.attributes.no_rows", name=raw.name)
     code = find_level(reading, None if level is None else geography.level(level).code)
@@ -667,7 +683,9 @@ def _table(
     if vintage is not None:
         _require_dguids_of(reading, code, vintage)
     frame, names = reading.read(code)
-    return AttributeTable(code, vintage, frame, names, CheckReport(reading.notes), reading.rows)
+    return AttributeTable(
+        code, vintage, frame, names, CheckReport(reading.notes), reading.rows, reading.lines
+    )
 
 
 def _with_whole_ids(raw: Raw, vintage: int | None) -> Raw:
@@ -755,9 +773,11 @@ def _vintage(raw: Raw, columns: Iterable[Column], name: str, said: int | None) -
         if not published and stem[1:4] != "fed":
             _refuse_between(raw.name, 2000 + int(match.group(1)))
         named = named or published
-    elif not named:
+    else:
         years = {int(text) for text in re.findall(r"(?<!\d)20\d\d(?!\d)", stem)}
-        named = years & set(geography.vintages())
+        by_name = years & set(geography.vintages())
+        # a table of one census often has the people of the one before
+        named = named if named & by_name else named | by_name
     found = [str(year) for year in sorted(named)]
     if said is not None and named and said not in named:
         raise CensusError(

@@ -6,12 +6,13 @@ The layouts of the census attribute files come from ``layouts.toml``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from lipgeo import geography
+from lipgeo.census.data import COUNTS
 from lipgeo.errors import CensusError, InputError
 from lipgeo.facts import fact_table
 
@@ -163,6 +164,32 @@ class Column:
     vintage: int | None = None
 
 
+#: words after a name that are none of it: footnotes, the sample
+SAMPLE = re.compile(
+    r"\s*[-–]\s*\d+\s*%\s*(sample\s+)?data\s*$|(?:\s*\[\d+\]|\s*\(\d{1,3}\))+\s*$", re.IGNORECASE
+)
+#: what says that numbers are no counts
+_SIGN = re.compile(
+    r"%|‰|±|\+\s*/\s*-|\$|\b(per ?cent(age)?|pour ?cent(age)?|proportion|rate|taux)\b"
+    r"|\bmargin of error\b|\bmarge d.erreur\b",
+    re.IGNORECASE,
+)
+#: what is counted, or measured, of a unit
+_COUNTED = (*COUNTS, "land_km2")
+
+
+def has_sign(column: str) -> bool:
+    """Whether a header says that its numbers are no counts: percent, per mille, error, dollars.
+
+    Examples
+    --------
+    >>> from lipgeo.readers.statcan.columns import has_sign
+    >>> has_sign("% Immigrants"), has_sign("Immigrants (+/-)"), has_sign("Immigrants - 25% data")
+    (True, True, False)
+    """
+    return bool(_SIGN.search(SAMPLE.sub("", column)))
+
+
 @cache
 def _words() -> dict[str, tuple[str, str]]:
     """Folded name without a year -> (level, role)."""
@@ -216,8 +243,17 @@ def _one(at: int, name: str) -> tuple[Column, int] | None:
     return None
 
 
+def counts_in(names: Sequence[str]) -> list[Column]:
+    """Return every column whose words are those of a count, of whatever year, signed or not."""
+    found = (_one(at, name) for at, name in enumerate(names))
+    return [one[0] for one in found if one is not None and one[0].role in _COUNTED]
+
+
 def recognise(
-    names: Sequence[str], mapping: Mapping[str, str] | None = None, file: str = ""
+    names: Sequence[str],
+    mapping: Mapping[str, str] | None = None,
+    file: str = "",
+    leave: Collection[str] = (),
 ) -> list[Column]:
     """Say what each column holds; those that say nothing we know are left out.
 
@@ -229,6 +265,8 @@ def recognise(
         What the caller says: a role (see :data:`ROLES`) or a level code, to a column name.
     file
         How messages call the file.
+    leave
+        Columns that are nothing, whatever their words.
 
     Raises
     ------
@@ -243,7 +281,7 @@ def recognise(
     best: dict[tuple[str, str], tuple[int, Column]] = {}
     years: dict[str, set[int]] = {}
     for at, name in enumerate(names):
-        found = _one(at, name) if at not in taken else None
+        found = _one(at, name) if at not in taken and name not in leave else None
         if found is None:
             continue
         column, rank = found

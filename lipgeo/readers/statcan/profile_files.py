@@ -170,6 +170,12 @@ def is_profile(path: Path) -> bool:
         return False
 
 
+def has_profile_header(header: list[str]) -> bool:
+    """Say whether column names are those of a Census Profile, of whatever census."""
+    names = [name.strip() for name in header]
+    return _edition(names) is not None
+
+
 def _head(path: Path) -> tuple[list[str], list[str], str]:
     """Return the cells of the header and of the first row, and the delimiter."""
     with _open_text(path) as stream:

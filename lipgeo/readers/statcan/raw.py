@@ -5,29 +5,30 @@ Members of a zip are opened where they are, or copied out for readers that need 
 
 from __future__ import annotations
 
-import glob
 import re
 import shutil
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import openpyxl
 import pandas as pd
-import pyogrio
 
 from lipgeo.errors import FileError, tell_damage
+from lipgeo.readers.layers import read_attribute_table
 from lipgeo.readers.sniff import TextForm, TextSource, sniff
 from lipgeo.readers.statcan.columns import Layout, layouts
 from lipgeo.readers.text import lines_of_rows, read_fixed_table, read_text_table
+from lipgeo.readers.workbooks import refuse_other_workbook
 from lipgeo.report import CheckReport, finding
+from lipgeo.workplace import scratch_folder
 
 __all__ = ["Raw", "extract_member", "open_member", "raw_of_frame", "read_raw"]
 
@@ -75,7 +76,7 @@ def open_member(path: Path, member: str) -> BinaryIO:
 @contextmanager
 def extract_member(path: Path, member: str) -> Iterator[Path]:
     """Give a copy of a member, with its ``.cpg``, for the length of a block."""
-    with tempfile.TemporaryDirectory(prefix="lipgeo-") as folder:
+    with scratch_folder() as folder:
         # a .dbf takes its .cpg along, whatever the case of its ending
         stem = str(PurePosixPath(member).with_suffix("")).lower()
         with zipfile.ZipFile(path) as archive:
@@ -149,6 +150,8 @@ def read_raw(path: Path, vintage: int | None) -> Raw:
         raise FileError("readers.attributes.missing", path=path)
     if path.is_dir():
         raise FileError("readers.attributes.folder", path=path)
+    with tell_damage(FileError, "readers.bad_table", path=path), path.open("rb") as stream:
+        refuse_other_workbook(stream.read(200), path)
     if path.suffix.lower() == ".zip":
         return _from_zip(path, vintage)
     return _by_ending(path, path.name, path.suffix.lower(), vintage)
@@ -385,15 +388,22 @@ def _rows(
     except Exception as error:  # zip, xml and key errors: whatever it is, it is no workbook
         raise FileError("readers.bad_workbook", path=path, reason=str(error)) from error
     try:
+        for page in book.worksheets:
+            page.reset_dimensions()  # what a sheet claims to hold costs nothing
         page = next(
-            (page for page in book.worksheets if page.max_row is None or page.max_row > 1),
+            (page for page in book.worksheets if len(list(islice(_filled(page), 2))) > 1),
             book.worksheets[0],
         )
-        rows = enumerate(page.iter_rows(values_only=True), 1)
-        held = ((at, row) for at, row in rows if any(cell is not None for cell in row))
+        held = _filled(page)
         yield page.title, ((at, *row) if numbered else row for at, row in held)
     finally:
         book.close()
+
+
+def _filled(page: Any) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """Give the rows of a sheet that hold anything, each with its number."""
+    rows = enumerate(page.iter_rows(values_only=True), 1)
+    return ((at, row) for at, row in rows if any(cell is not None for cell in row))
 
 
 def _cell(value: object) -> str | None:
@@ -413,23 +423,11 @@ def raw_of_frame(frame: pd.DataFrame, name: str) -> Raw:
 
 
 def _from_table(path: Path, name: str) -> Raw:
-    encoding = _dbf_encoding(path)
-    with tell_damage(FileError, "readers.bad_table", path=path):
-        frame = (
-            pd.read_parquet(path)
-            if path.suffix.lower() == ".parquet"
-            else pyogrio.read_dataframe(path, read_geometry=False, encoding=encoding)
-        )
-    notes = []
-    if encoding:
-        notes.append(
-            finding(
-                "readers.dbf_encoding", "warning", name, check="encoding",
-                name=name, encoding=encoding,
-            )
-        )  # fmt: skip
-    raw = raw_of_frame(frame, name)
-    return replace(raw, notes=CheckReport(notes))
+    if path.suffix.lower() == ".parquet":
+        with tell_damage(FileError, "readers.bad_table", path=path):
+            return raw_of_frame(pd.read_parquet(path), name)
+    frame, notes = read_attribute_table(path, name)
+    return replace(raw_of_frame(frame, name), notes=CheckReport(notes))
 
 
 def _as_text(column: pd.Series) -> pd.Series:
@@ -440,12 +438,3 @@ def _as_text(column: pd.Series) -> pd.Series:
         return column  # numbers stay numbers: no digit is lost by printing them
     text = column.astype("string").str.strip()
     return text.mask(text == "")
-
-
-def _dbf_encoding(path: Path) -> str | None:
-    """Say Windows-1252, as published, for a ``.dbf`` with accents that names no encoding."""
-    beside = {other.suffix.lower() for other in path.parent.glob(f"{glob.escape(path.stem)}.*")}
-    if path.suffix.lower() != ".dbf" or ".cpg" in beside:
-        return None
-    data = path.read_bytes()
-    return "cp1252" if len(data) > 32 and data[29] == 0 and not data[32:].isascii() else None

@@ -24,6 +24,7 @@ from lipgeo import geography
 from lipgeo.errors import InputError, LipgeoError, StoreError, TableError
 from lipgeo.files import (
     MANIFEST,
+    changed_files,
     file_entries,
     output_error,
     read_manifest,
@@ -62,7 +63,7 @@ __all__ = ["Journal", "add_table", "finish", "put_right"]
 
 _JOURNAL = "journal.jsonl"
 #: raised when a place in a file is written otherwise: what was left half done is begun anew
-_JOURNAL_FORMAT = 2
+_JOURNAL_FORMAT = 3
 
 
 class Journal:
@@ -97,7 +98,7 @@ class Journal:
         kept: list[dict[str, Any]] = []
         for entry in entries:
             parts = [*entry.get("parts", []), *entry.get("ranges", [])]
-            if any(_size(self._folder / part["file"]) != part["bytes"] for part in parts):
+            if changed_files(self._folder, {part["file"]: part for part in parts}):
                 break
             kept.append(entry)
         named = {
@@ -124,10 +125,6 @@ class Journal:
 
 def _line(entry: Mapping[str, Any]) -> str:
     return json.dumps(entry, ensure_ascii=True, separators=(",", ":")) + "\n"
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else -1
 
 
 def finish(intake: Intake, work: Path, table: Path) -> CheckReport:
@@ -184,8 +181,10 @@ def finish(intake: Intake, work: Path, table: Path) -> CheckReport:
     for one in intake.ranges:
         (work / one["file"]).unlink()
     (work / intake.ranges[0]["file"]).parent.rmdir()
-    files = [CHARACTERISTICS, RANGES, UNITS, *(part["file"] for part in manifest["parts"])]
-    write_manifest(work, TABLE, manifest, file_entries(work, sorted(files)))
+    # sums of parts were taken when they were written: what befell them since is noticed
+    files = {part["file"]: {key: part[key] for key in ("bytes", "sha256")} for part in intake.parts}
+    files |= file_entries(work, (CHARACTERISTICS, RANGES, UNITS))
+    write_manifest(work, TABLE, manifest, {name: files[name] for name in sorted(files)})
     for path in work.glob("*"):
         sync(path)  # parts are on disk since they were written
     old = old_folder(table)
@@ -225,7 +224,10 @@ def _manifest(intake: Intake, name: str) -> dict[str, Any]:
         "sources": intake.sources,
         "dropped": intake.dropped,
         "not_believed": intake.not_believed,
-        "parts": sorted(intake.parts, key=lambda part: part["file"]),
+        "parts": sorted(
+            ({key: part[key] for key in ("file", "bytes", "rows")} for part in intake.parts),
+            key=lambda part: part["file"],
+        ),
         "finished": True,
     }
 

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from lipgeo.arrays import Flags, Ints, Ints32
 from lipgeo.errors import TableError
-from lipgeo.files import sync
+from lipgeo.files import sha256_of, sync
 from lipgeo.readers.statcan.cells import Codes, Vocabulary
 from lipgeo.readers.statcan.profile import plain_counts, units_of, variables_of
 from lipgeo.readers.statcan.profile_files import ProfileLayout
@@ -173,7 +173,12 @@ def write_parts(
 
 
 def _record(folder: Path, name: str, rows: int) -> dict[str, Any]:
-    return {"file": name, "bytes": (folder / name).stat().st_size, "rows": rows}
+    return {
+        "file": name,
+        "bytes": (folder / name).stat().st_size,
+        "sha256": sha256_of(folder / name),
+        "rows": rows,
+    }
 
 
 class _Part:

@@ -7,6 +7,7 @@ import re
 import tempfile
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,9 @@ import pandas as pd
 import pyarrow.parquet
 
 from lipgeo import geography
-from lipgeo.errors import MissingExtraError, StoreError
-from lipgeo.files import read_manifest
+from lipgeo.errors import MissingExtraError, StoreError, tell_damage
+from lipgeo.files import read_manifest, sha256_of
+from lipgeo.store.checked_file import is_whole
 from lipgeo.store.layout import no_store
 from lipgeo.store.tables.layout import (
     CHARACTERISTICS,
@@ -127,33 +129,50 @@ def open_table(
     """
     if vintage is not None:
         geography.require_vintage(int(vintage))
-    folder = _find_folder(Path(store), name, vintage)
+    found, folder = _find_folder(Path(store), name, vintage)
     manifest = read_manifest(folder, TABLE)
+    if found != (manifest["vintage"], manifest["name"]):
+        raise StoreError(
+            "store.tables.renamed",
+            folder=folder,
+            needed=f"{found[1]} ({found[0]})",
+            found=f"{manifest['name']} ({manifest['vintage']})",
+        )
     levels = manifest["levels"]
     code = levels[0] if level is None else geography.require_level(level, manifest["vintage"]).code
     if code not in levels:
         raise StoreError("store.no_level", name=folder.name, level=code, held=levels)
-    backend = _duckdb() if engine is None else engine
-    units = _read(folder / UNITS)
+    sums = manifest.get("files", {})
+    units = _read(folder, UNITS, sums)
     units = units[units["level"].eq(code)].set_index("unit_id")[["unit", "name", "origin"]]
-    columns = _columns(_read(folder / CHARACTERISTICS), manifest["values"])
-    ranges = _ranges(_read(folder / RANGES), code, columns)
+    columns = _columns(_read(folder, CHARACTERISTICS, sums), manifest["values"])
+    ranges = _ranges(_read(folder, RANGES, sums), code, columns)
     # what is not told apart by gender has no cells of men and women
     told = ranges["least"].notna()
     columns = {name: at for name, at in columns.items() if at[1] == _TOTAL or told[name]}
     parts = _parts(folder, manifest, code)
 
+    backend = _duckdb() if engine is None else engine
     reopen = partial(
-        open_table, Path(store).resolve(), folder.name, level=code, vintage=manifest["vintage"]
+        open_table, Path(store).resolve(), found[1], level=code, vintage=manifest["vintage"]
     )
+
+    whole = _WholeParts(sums)
 
     def guard() -> None:
         if read_manifest(folder, TABLE) != manifest:
             raise StoreError("store.tables.replaced", name=folder.name)
-        _parts(folder, manifest, code)
+        whole.require(folder, _parts(folder, manifest, code))
+
+    try:
+        cells = _cells(backend, [path.resolve() for path in parts])
+    except Exception:
+        # engines look at the footers: is it a damaged one that this one stumbled over?
+        whole.require(folder, parts)
+        raise
 
     return LongTable(
-        _cells(backend, [path.resolve() for path in parts]),
+        cells,
         units=units,
         columns=columns,
         variables=_variables(columns, manifest["vintage"]),
@@ -166,8 +185,10 @@ def open_table(
     )
 
 
-def _find_folder(store: Path, name: str | None, vintage: int | None) -> Path:
-    """Return the folder of the one table that answers."""
+def _find_folder(
+    store: Path, name: str | None, vintage: int | None
+) -> tuple[tuple[int, str], Path]:
+    """Return year, name and folder of the one table that answers."""
     if not store.is_dir():
         raise no_store(store)
     held = find_tables(store)
@@ -183,7 +204,7 @@ def _find_folder(store: Path, name: str | None, vintage: int | None) -> Path:
             asked=" ".join(str(one) for one in (vintage, name) if one is not None) or "-",
             held=[f"{name} ({year})" for year, name in answering or held],
         )
-    return next(iter(answering.values()))
+    return next(iter(answering.items()))
 
 
 def _duckdb() -> Any:
@@ -236,15 +257,73 @@ def spark_address(path: Path) -> str:
     return f"file://{escaped}" if escaped.startswith("/") else f"file:///{escaped}"
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(folder: Path, name: str, sums: Mapping[str, Any]) -> pd.DataFrame:
+    """Read a small file of a table whole, held against its sum."""
+    path = folder / name
     try:
-        return pyarrow.parquet.ParquetFile(path, page_checksum_verification=True).read().to_pandas()
+        raw = path.read_bytes()
     except FileNotFoundError as error:
-        raise StoreError(
-            "store.tables.half_written", folder=path.parent, missing=path.name
-        ) from error
-    except (OSError, pyarrow.ArrowInvalid) as error:
-        raise StoreError("store.tables.damaged", file=path, reason=str(error)) from error
+        raise StoreError("store.tables.half_written", folder=folder, missing=name) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError("store.tables.damaged", file=path, reason=reason) from error
+    if name in sums and not is_whole(raw, sums[name]):
+        raise StoreError("store.tables.damaged", file=path, reason=say("store.sum_differs"))
+    with tell_damage(StoreError, "store.tables.damaged", file=path):
+        parquet = pyarrow.parquet.ParquetFile(
+            pyarrow.BufferReader(raw), page_checksum_verification=True
+        )
+        return parquet.read().to_pandas()
+
+
+class _WholeParts:
+    """Which parts of a table were read whole against their sums: the engine checks nothing.
+
+    Parameters
+    ----------
+    sums
+        ``sha256`` by file; none of tables from before there were any.
+    """
+
+    def __init__(self, sums: Mapping[str, Any]) -> None:
+        self._sums = sums
+        # size, time and number of each file when it was found whole
+        self._found: dict[Path, tuple[int, ...]] = {}
+
+    def require(self, folder: Path, parts: list[Path]) -> None:
+        """Read parts that are new or were touched since they were read.
+
+        Raises
+        ------
+        StoreError
+            Some are not as they were written; all of them are named.
+        """
+        states = {}
+        for path in parts:
+            state = path.stat()
+            states[path] = (state.st_size, state.st_mtime_ns, state.st_ino)
+        new = [
+            path
+            for path in parts
+            if self._found.get(path) != states[path]
+            and path.relative_to(folder).as_posix() in self._sums
+        ]
+        names = [path.relative_to(folder).as_posix() for path in new]
+        with ThreadPoolExecutor() as pool:
+            found = list(pool.map(sha256_of, new))
+        wrong = [
+            name
+            for name, digest in zip(names, found, strict=True)
+            if digest != self._sums[name]["sha256"]
+        ]
+        if wrong:
+            raise StoreError(
+                "store.tables.parts_damaged",
+                [{"file": name} for name in wrong],
+                folder=folder,
+                files=wrong,
+            )
+        self._found.update({path: states[path] for path in new})
 
 
 def _columns(characteristics: pd.DataFrame, values: list[str]) -> dict[str, tuple[int, str]]:
