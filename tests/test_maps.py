@@ -21,6 +21,7 @@ from lipgeo import synthetic
 from lipgeo.errors import InputError, OutputError
 from lipgeo.maps import PreviewMap, scene
 from lipgeo.maps.display import TINTS, light, pieces, tints_of
+from lipgeo.maps.preview import _in_order
 from lipgeo.words import speaking
 
 
@@ -122,6 +123,12 @@ def test_a_cut_that_matters_is_drawn_as_one(town, monkeypatch):
     assert len(drawn["straddling"].shapes) == straddling.sum() - 1
     assert len(drawn["inside"].shapes) == units["status"].eq("inside").sum() + 1
     assert any("98.5%" in row for row in drawn["inside"].cards.rows)
+
+
+def test_names_are_listed_as_people_count_and_spell():
+    """2 before 10, accents and case apart."""
+    names = ["10", "Ward 10", "éb", "2", "Ward 2", "Ea"]
+    assert sorted(names, key=_in_order) == ["2", "10", "Ea", "éb", "Ward 2", "Ward 10"]
 
 
 def test_pieces_of_nothing_are_nothing():

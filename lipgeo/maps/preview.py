@@ -151,10 +151,18 @@ def _map_of(scene: Scene, slots: _Slots, basemap: bool) -> folium.Map:
     return made
 
 
+def _in_order(name: str) -> list[tuple[int, int, str]]:
+    """Return what names are listed by: accents and case do not count, and 2 comes before 10."""
+    parts = re.split(r"(\d+)", name)
+    return [
+        (0, int(part), "") if part.isdecimal() else (1, 0, fold(part)) for part in parts if part
+    ]
+
+
 def _list_data(scene: Scene) -> dict[str, Any]:
     """Return the areas by name: where each is on the map, and what its panel says."""
     held = [k for k, shape in enumerate(scene.places) if shape is not None]
-    named = sorted(held, key=lambda k: fold(scene.names[k]))
+    named = sorted(held, key=lambda k: _in_order(scene.names[k]))
     shapes = gpd.GeoSeries(scene.places[named], crs=scene.crs)
     boxes = gpd.GeoSeries(shapely.box(*shapely.bounds(shapes.to_numpy()).T), crs=scene.crs)
     points = gpd.GeoSeries(shapely.point_on_surface(shapes.to_numpy()), crs=scene.crs).to_crs(4326)
