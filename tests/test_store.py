@@ -696,6 +696,70 @@ def test_points_for_polygons(tmp_path: Path):
         add_census(tmp_path / "store", tmp_path / "lda_000b21a_e.gpkg")
 
 
+def test_points_for_blocks(tmp_path: Path, files: dict[str, Path], store: Path):
+    """Representative points of blocks place people, in any order, as points given beside do."""
+    layer = toytown.blocks()
+    points = gpd.GeoDataFrame(
+        {"DBUID": list(layer["zone_id"].map(toytown.DB_IDS))},
+        geometry=layer.geometry.representative_point(),
+        crs="EPSG:3347",
+    )
+    path = tmp_path / "points_2021.gpkg"
+    points.to_file(path)
+    given = [files["da"], path, files["counts"]]
+    for name, order in (("a", given), ("b", given[::-1])):
+        report = add_census(tmp_path / name, order, vintage=2021)
+        assert "representative points" in found(report, "points_taken")[0]
+        assert not found(report, "no_point")
+    census = open_census(tmp_path / "a")
+    again = open_census(tmp_path / "b")
+    units = census.units("DB")
+    pd.testing.assert_frame_equal(units, again.units("DB"))
+    assert shapely.is_missing(census.data.geometry("DB")).all()
+    where = points.set_index("DBUID").geometry.reindex(units.index)
+    np.testing.assert_allclose(units[["x", "y"]], np.column_stack([where.x, where.y]))
+    # the same as a store without blocks that is given them
+    add_census(tmp_path / "c", files["da"])
+    alone = open_census(tmp_path / "c")
+    beside = points.set_index("DBUID").join(units[["population", "dwellings", "households"]])
+    beside = lipgeo.Zones.from_points(beside.rename_axis("zone_id").reset_index())
+    areas = lipgeo.ServiceAreas.from_frame(toytown.areas(), id="area_id")
+    drawn = areas.frame.copy()
+    drawn["geometry"] = drawn.geometry.translate(30, 30)
+    areas = lipgeo.ServiceAreas.from_frame(drawn.reset_index(), id="area_id")
+    for placement in ("point", "surface", "auto"):
+        mine, theirs = (
+            lipgeo.build_crosswalk(
+                one.zones("DA"), areas, weight="population", placement=placement, blocks=blocks
+            )
+            for one, blocks in ((census, None), (alone, beside))
+        )
+        assert mine.meta["blocks"] == theirs.meta["blocks"] == "points"
+        pd.testing.assert_frame_equal(mine.frame, theirs.frame)
+    # polygons that come later are taken, whatever the points said
+    add_census(tmp_path / "a", files["db"])
+    assert not shapely.is_missing(open_census(tmp_path / "a").data.geometry("DB")).any()
+
+
+def test_a_block_without_a_point_is_told(tmp_path: Path):
+    """A row without a point, and without coordinates, is named; one with coordinates keeps them."""
+    frame = gpd.GeoDataFrame(
+        {
+            "DBUID": [f"3506000100{n}" for n in (1, 2, 3)],
+            "DBRPLAMX": [7.4e6, 7.4e6, None],
+            "DBRPLAMY": [1.2e6, 1.2e6, None],
+        },
+        geometry=[shapely.Point(7.41e6, 1.21e6), None, None],
+        crs="EPSG:3347",
+    )
+    frame.to_file(tmp_path / "points_2021.gpkg")
+    report = add_census(tmp_path / "store", tmp_path / "points_2021.gpkg", vintage=2021)
+    assert "1 block has neither a point" in found(report, "no_point")[0]
+    assert "35060001003" in found(report, "no_point")[0]
+    held = open_census(tmp_path / "store").units("DB")["x"].fillna(0)
+    assert held.tolist() == [7.41e6, 7.4e6, 0]
+
+
 def test_two_counts_for_one_unit(tmp_path: Path):
     """Rows that contradict each other are named as an editor counts; equal ones are one."""
     (tmp_path / "db_2021.csv").write_text(

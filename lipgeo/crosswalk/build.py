@@ -83,9 +83,10 @@ def build_crosswalk(
     blocks
         Zones with columns ``population``, ``dwellings`` or ``households``; only those of
         sources that an outline crosses are looked at. The census's own blocks where the source
-        is census zones and its blocks are held. Blocks may be points (:meth:`Zones.from_points`, or
-        a layer of points as it was read), with or without counts: each has the ground of its source
-        that is closest to it, and without counts an equal part of its people.
+        is census zones and its blocks are held. Blocks may be points (:meth:`Zones.from_points`, a
+        layer of points as it was read, or those of a census without polygons of blocks), with or
+        without counts: each has the ground of its source that is closest to it, and without counts
+        an equal part of its people.
 
     Returns
     -------
@@ -168,7 +169,6 @@ def build_with_blocks(
         blocks = Zones.from_points(blocks) if bare else Zones.from_frame(blocks)
     if blocks is not None:
         require_kind(blocks, Zones, "errors.zones", "blocks")
-    points = blocks is not None and are_points(blocks)
     # everything on one grid, targets by outline or by ids
     source, target, blocks = bring_to_one_grid(source, target, blocks)
     targets = targets_of(source, target)
@@ -176,6 +176,8 @@ def build_with_blocks(
     area = shares_by_area(source, targets, overlay_with)
     findings = [*target.report, *_overlay_findings(source, targets, area)]
     blocks, how = _blocks_and_placement(source, blocks, weight, placement)
+    own = isinstance(blocks, CensusZones) and blocks.level == source.level
+    points = blocks is not None and not own and are_points(blocks)
     weighted, amounts_of, notes = shares_by_weight(
         source,
         targets,

@@ -15,7 +15,7 @@ import shapely
 
 from lipgeo.arrays import Flags, Floats, Ints, Shapes, Texts, distinct
 from lipgeo.census.census import Census, CensusZones
-from lipgeo.census.data import COUNTS
+from lipgeo.census.data import COUNTS, GRID
 from lipgeo.crosswalk.density import (
     STRENGTH,
     STRENGTH_ELSEWHERE,
@@ -440,6 +440,8 @@ def particles(  # noqa: PLR0917
     ):
         return _cut_blocks(source, blocks, rows, targets, placement)
     census = source.census
+    if placement != "point" and source.level != blocks.level and are_points(blocks):
+        return _cut_blocks(source, blocks, rows, targets, placement, census)
     mine = owners_of_atoms(census, str(source.level), rows)
     wanted = np.flatnonzero(mine >= 0)
     counts = {
@@ -461,16 +463,26 @@ def particles(  # noqa: PLR0917
 
 def are_points(blocks: Zones) -> bool:
     """Return whether blocks are representative points only."""
+    if isinstance(blocks, CensusZones):
+        held = set(blocks.census.data.columns(str(blocks.level)))
+        # a level that knows areas of polygons has some: its boxes need not be read
+        return {"x", "y"} <= held and GRID not in held and bool(np.isnan(blocks.boxes[:, 0]).all())
     return bool({"x", "y"} <= set(blocks.data.columns) and np.isnan(blocks.boxes[:, 0]).all())
 
 
-def _cut_blocks(
-    source: Zones, blocks: Zones, rows: Ints, targets: Targets, placement: str
+def _cut_blocks(  # noqa: PLR0917
+    source: Zones,
+    blocks: Zones,
+    rows: Ints,
+    targets: Targets,
+    placement: str,
+    census: Census | None = None,
 ) -> Particles:
-    """Cut blocks that know nothing of the sources into the pieces that lie in them.
+    """Cut blocks into the pieces that lie in the sources.
 
     Of blocks that are points only, a piece is the ground of its source closer to that point than
     to the source's others. Points without counts take equal parts of what their source holds.
+    Points of the sources' own ``census`` belong to them by id, and to targets that are sets.
     """
     # sources as areas, the blocks laid over them
     if placement == "density":
@@ -482,15 +494,23 @@ def _cut_blocks(
     bare = np.isnan(blocks.boxes[:, 0])
     alone = np.arange(len(blocks)) if placement == "point" else np.flatnonzero(bare)
     # blocks that stand by their point belong to the source it lies in
-    at, by_point = locate(x[alone], y[alone], outlines)
-    at = alone[at]
+    if census is None:
+        at, by_point = locate(x[alone], y[alone], outlines)
+        at = alone[at]
+    else:
+        mine = owners_of_atoms(census, str(source.level), rows)
+        at = np.flatnonzero(mine >= 0)
+        by_point = mine[at]
     block, owner, shape, share = at[:0], at[:0], shapes[:0], np.empty(0)
     if placement != "point" and bare.all():
-        point, holder, ground = closest_ground(at, by_point, x, y, shapes)
+        # by id a point may be of a source without polygon, or stand nowhere: it has no ground
+        able = np.isfinite(x[at]) & np.isfinite(y[at]) & ~shapely.is_missing(shapes[by_point])
+        point, holder, ground = closest_ground(at[able], by_point[able], x, y, shapes)
         drawn = np.asarray(shapely.area(ground) > 0)
         block, owner, shape = point[drawn], holder[drawn], ground[drawn]
         share = np.ones(len(block))
-        at, by_point = point[~drawn], holder[~drawn]
+        at = np.concatenate([point[~drawn], at[~able]])
+        by_point = np.concatenate([holder[~drawn], by_point[~able]])
     elif placement != "point":
         block, owner, shape, share = pieces(units_of(blocks), outlines)
     pairs = overlay(ArrayUnits(shape), targets.outlines)
@@ -498,6 +518,11 @@ def _cut_blocks(
     pairs = add_whole_units(pairs, len(block) + point, area)
     block, owner = np.concatenate([block, at]), np.concatenate([owner, by_point])
     share = np.concatenate([share, np.ones(len(at))])
+    if census is not None:
+        piece = np.full(len(blocks), -1, dtype=np.int64)
+        piece[block] = np.arange(len(block))
+        listed = piece[targets.atom] >= 0
+        pairs = add_whole_units(pairs, piece[targets.atom[listed]], targets.area[listed])
     if set(COUNTS) & set(blocks.data.columns):
         counts = {name: values[block] * share for name, values in counts_of(blocks).items()}
     else:

@@ -135,7 +135,9 @@ def add_census(
     Boundary files (zipped or not; shapefile, GML, GeoPackage; English or French columns) and
     tables of attributes or counts, in any order and over any number of calls: the census is put
     together anew from all of them each time. A boundary file replaces an earlier one of its level
-    where units of the two overlap; a table replaces an earlier one of its name.
+    where units of the two overlap; a table replaces an earlier one of its name. A layer of blocks
+    may be points, Statistics Canada's representative points: it is a table with their places, and
+    people are placed by them where the store has no polygons of blocks.
 
     Parameters
     ----------

@@ -165,8 +165,9 @@ def read_source_file(
             vintage=vintage,
         )
         generalised = attributes_only or bool(_GENERALISED.search(path.name))
-        role: Role = "published" if generalised else "boundary"
-        polygons = None if generalised else layer
+        points = not generalised and table.level == "DB" and _are_points(layer)
+        role: Role = "published" if generalised else "attributes" if points else "boundary"
+        polygons = None if generalised or points else layer
     else:
         table = read_attributes(path, mapping=mapping, level=level, vintage=vintage)
         role = "published" if attributes_only else "attributes"
@@ -186,6 +187,8 @@ def read_source_file(
         source.checks.append(
             ImportFinding("outlines_left_out", "note", path.name, "store.outlines_left_out")
         )
+    if is_layer and role == "attributes":
+        _add_points(source, table, layer.iloc[table.rows])
     if polygons is not None:
         source.polygons = _polygons(source, table, polygons.iloc[table.rows])
     frame = _once(source, table)
@@ -216,6 +219,49 @@ def _kind(name: str) -> str | None:
     return _KINDS[match[1].lower()] if match else None
 
 
+def _are_points(layer: gpd.GeoDataFrame) -> bool:
+    """Return whether a layer holds points and nothing else."""
+    kinds = set(layer.geometry.geom_type.dropna())
+    return kinds == {"Point"}
+
+
+def _add_points(source: SourceFile, table: AttributeTable, layer: gpd.GeoDataFrame) -> None:
+    """Give each row of a table its point on the grid, as columns ``x`` and ``y``.
+
+    A row without a point keeps what its own columns say, and is told where they say nothing.
+    """
+    shapes = np.asarray(_on_grid(source, layer), dtype=object)
+    for axis, read in (("x", shapely.get_x), ("y", shapely.get_y)):
+        found = np.asarray(read(shapes), dtype=np.float64)
+        own = table.frame.get(axis, pd.Series(np.nan, index=table.frame.index))
+        own = own.to_numpy(dtype=np.float64, na_value=np.nan)
+        table.frame[axis] = np.where(np.isnan(found), own, found)
+    nowhere = table.frame["x"].isna() | table.frame["y"].isna()
+    source.checks.append(
+        ImportFinding("points_taken", "note", source.file, "store.points_taken", rows=len(layer))
+    )
+    if nowhere.any():
+        source.checks.append(
+            ImportFinding(
+                "no_point", "warning", source.file, "store.no_point",
+                units=tuple(table.frame.loc[nowhere, "unit_id"]),
+            )
+        )  # fmt: skip
+
+
+def _on_grid(source: SourceFile, layer: gpd.GeoDataFrame) -> npt.NDArray[np.object_]:
+    """Return the shapes of a layer on the census grid, and say where they were brought there."""
+    shapes = np.asarray(layer.geometry, dtype=object)
+    accepted = accept_crs(layer.crs)
+    if on_grid(layer.crs):
+        return shapes
+    source.notes += accepted.report
+    source.checks.append(
+        ImportFinding("projected", "note", source.file, "store.projected", crs=accepted.crs.name)
+    )
+    return np.asarray(to_grid(shapes, accepted.crs), dtype=object)
+
+
 def _polygons(
     source: SourceFile, table: AttributeTable, layer: gpd.GeoDataFrame
 ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
@@ -229,15 +275,7 @@ def _polygons(
             {"row": line, "unit_id": ids.iloc[row]} for row, line in zip(wrong, lines, strict=True)
         ]
         raise CensusError("store.not_polygons", rows, file=source.file, rows=lines)
-    accepted = accept_crs(layer.crs)
-    if not on_grid(layer.crs):
-        shapes = to_grid(shapes, accepted.crs)
-        source.notes += accepted.report
-        source.checks.append(
-            ImportFinding(
-                "projected", "note", source.file, "store.projected", crs=accepted.crs.name
-            )
-        )
+    shapes = _on_grid(source, layer)
     units = ids.to_numpy(dtype=object)
     keep = ~shapely.is_missing(shapes) & ~shapely.is_empty(shapes)
     units, shapes = units[keep], shapes[keep]
