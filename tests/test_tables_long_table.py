@@ -97,6 +97,18 @@ def test_men_and_women_are_columns_beside_the_total(country):
         assert_equal(found.drop(columns="variable"), expected.drop(columns="variable"))
 
 
+def test_counts_whose_zeros_are_not_read_are_named(country, monkeypatch):
+    """A stored table asked for more counts than are read at a time says which stay as published."""
+    census, areas, _ = country
+    monkeypatch.setattr("lipgeo.tables.hidden._LONG", 1)
+    names = ["immigrants", "non_permanent_residents"]
+    crosswalk = build_crosswalk(census.zones("DA"), areas, weight="population")
+    found = weight_table(long_of(made(country, 0.0)), crosswalk, variables=names)
+    (told,) = [one for one in found.report if one.key == "tables.hidden_many"]
+    assert all(name in told.message for name in names)
+    assert (found.frame["hidden_share"] == 0).all()
+
+
 def _renamed(one: Variable, kind: str, table: CensusTable) -> Variable:
     from dataclasses import replace
 

@@ -99,7 +99,14 @@ def find_hidden(
         return HiddenCells()
     if not isinstance(table, CensusTable):
         if len(counts) > _LONG:
-            note = finding("tables.hidden_many", "note", "", count=len(counts), most=_LONG)
+            note = finding(
+                "tables.hidden_many",
+                "note",
+                "",
+                count=len(counts),
+                most=_LONG,
+                variables=list(counts),
+            )
             return HiddenCells(notes=[note] if _known_to_hide(table.vintage) else [])
         needed = [*counts, *(str(name) for name in counts.values() if name)]
         table = table.part([*dict.fromkeys(needed)])
