@@ -89,6 +89,18 @@ def line(label: str, est: lipgeo.Estimates, truth: pd.DataFrame, names: list[str
         )
 
 
+def outside(est: lipgeo.Estimates, truth: pd.DataFrame, name: str) -> None:
+    """Print the areas whose truth lies outside the certain bounds, and by how much."""
+    rows = est.frame[est.frame["variable"].eq(name)].set_index("area_id")
+    known = truth[name].reindex(rows.index)
+    rounded = "multiples of 5" if (known.dropna() % 5 == 0).all() else "not rounded to 5"
+    for area in rows.index[~known.between(rows["lower"] - 1e-9, rows["upper"] + 1e-9)]:
+        print(
+            f"    outside: {area}, truth {known[area]:,.0f}, bounds {rows.loc[area, 'lower']:,.0f} "
+            f"to {rows.loc[area, 'upper']:,.0f} (all truths are {rounded})"
+        )
+
+
 def heading(text: str) -> None:
     """Print what comes, and the heads of its columns."""
     print(f"\n{text}")
@@ -151,12 +163,9 @@ def ottawa(data: Path, folder: Path) -> None:
     heading(f"Ottawa, {len(areas)} neighbourhoods, truth: custom counts")
     names = list(TRUTH)
     for placement in ("surface", "point", "density"):
-        line(
-            f"blocks, by {placement}",
-            weight_table(blocks, by_weights(census, "DB", areas, placement)),
-            truth,
-            PEOPLE,
-        )
+        est = weight_table(blocks, by_weights(census, "DB", areas, placement))
+        line(f"blocks, by {placement}", est, truth, PEOPLE)
+        outside(est, truth, "population")
     for placement in ("surface", "density"):
         line(
             f"DA with blocks, by {placement}",
