@@ -183,3 +183,15 @@ def test_a_long_table_is_the_same_in_every_form_and_language(tmp_path_factory, c
     for path, one in found[1:]:
         require_same(found[0][1], one, path)
     assert list(found[0][1].columns) == ["dwellings"]
+
+
+def test_a_long_table_without_a_unit_in_any_row_is_refused(tmp_path):
+    """Empty cells are no DGUIDs; it was a traceback."""
+    path = tmp_path / "t_2021.csv"
+    path.write_text(
+        "DATAFLOW,TIME_PERIOD,REF_AREA,GENDER,CHARACTERISTIC,OBS_VALUE,FLAG\n"
+        "D,2021,,1,1,1016,\nD,2021,,1,1,5,\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(TableError):
+        lipgeo.read_table(path)
