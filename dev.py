@@ -7,6 +7,7 @@
     python3 dev.py bench    print the benchmark tables
     python3 dev.py fuzz     read damaged files of every kind: --count 50000 --seed 1
     python3 dev.py flip     flip bits of all that lipgeo keeps: --count 5000 --seed 1
+    python3 dev.py kill     kill all that writes, at every step: --points 40
     python3 dev.py golden   make the golden order of the tests anew; look at what changed
     python3 dev.py lock     make constraints.txt anew from pyproject.toml
 
@@ -40,6 +41,7 @@ EXTRAS: dict[str, list[str]] = {
     "bench": ["tables", "spark", "bench"],
     "fuzz": ["test", "tables"],
     "flip": ["test", "tables"],
+    "kill": ["test", "tables"],
     "golden": ["test"],
     "lock": ["lock"],
 }
@@ -184,6 +186,8 @@ def main(arguments: list[str]) -> int:
         return run(PYTHON, "tests/fuzzing.py", *rest, check=False)
     if command == "flip":
         return run(PYTHON, "tests/flipping.py", *rest, check=False)
+    if command == "kill":
+        return run(PYTHON, "tests/killing.py", *rest, check=False)
     if command == "golden":
         return run(PYTHON, "tests/remake_golden.py", check=False)
     return lock()

@@ -10,7 +10,14 @@ says nothing. Prints, for Ottawa's 116 neighbourhoods against Statistics Canada'
 people, dwellings, households and people in private households by placement, from blocks, from
 dissemination areas with blocks, and from dissemination areas alone; after calibration; by points as
 blocks; the city's wards against block sums; tracts with the finer level hidden, in both cities;
-what fits hold; what zeros hide; and a made census by kind of variable and size of group.
+what fits hold; what zeros hide; how strongly densities were taken; what Ottawa's blocks teach of
+areas other than the neighbourhoods (the constants of the error model for units without blocks); and
+made censuses: errors by placement, and fifty groups by size, of which both ranges are asked, the
+order's against the same sample and the other against all people. Nothing is learned from the truth
+it is judged by: of the made censuses no constant comes, of the neighbourhoods' counts neither.
+
+``python benchmarks/accuracy.py ottawa`` (or ``others``, ``calgary``, ``made``, ``groups``) prints a
+part.
 """
 
 from __future__ import annotations
@@ -21,15 +28,20 @@ import time
 import warnings
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
+import scipy.spatial
 import shapely
 
 import lipgeo
 from lipgeo import synthetic
+from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.census.data import MemoryCensus
 from lipgeo.store.add import add_census
 from lipgeo.tables.census_table import CensusTable
+from lipgeo.tables.pairs import Pairs
+from lipgeo.tables.variables import Variable
 from lipgeo.tables.weight import weight_table
 from lipgeo.zones.zones import Zones
 
@@ -115,14 +127,18 @@ def by_weights(census: lipgeo.Census, level: str, areas: object, placement: str)
     }
 
 
+def ottawa_census(data: Path, folder: Path) -> lipgeo.Census:
+    """Read Ottawa's units and blocks."""
+    home = data / "ottawa_2021"
+    names = ("lda_000b21a_e.zip", "ldb_000b21a_e.zip", "db_counts_2021.csv")
+    add_census(folder, [home / name for name in names])
+    return lipgeo.open_census(folder)
+
+
 def ottawa(data: Path, folder: Path) -> None:
     """Print Ottawa's neighbourhoods, wards, tracts, fits and hidden cells."""
     home = data / "ottawa_2021"
-    add_census(
-        folder,
-        [home / name for name in ("lda_000b21a_e.zip", "ldb_000b21a_e.zip", "db_counts_2021.csv")],
-    )
-    census = lipgeo.open_census(folder)
+    census = ottawa_census(data, folder)
     areas = lipgeo.read_service_areas(home / "neighbourhoods.gpkg", id="ONS_ID")
     given = pd.read_csv(home / "neighbourhood_counts_2021.csv", dtype={"ONS_ID": str})
     given = given.set_index("ONS_ID")
@@ -189,10 +205,7 @@ def ottawa(data: Path, folder: Path) -> None:
 
     heading("Ottawa, points as blocks (the representative points, DA polygons)")
     for label, columns in (("with counts", PEOPLE), ("without counts", [])):
-        points = Zones(
-            units.index, np.full(len(units), None), census.crs,
-            data=units[["x", "y", *columns]].rename_axis("zone_id"),
-        )  # fmt: skip
+        points = points_of_blocks(units, columns, census)
         for placement in ("point", "surface", "density"):
             xw = lipgeo.build_crosswalk(
                 alone.zones("DA"), areas, weight="population", placement=placement, blocks=points
@@ -201,6 +214,10 @@ def ottawa(data: Path, folder: Path) -> None:
                 f"points {label}, by {placement}", weight_table(profile, xw), truth, ["population"]
             )
 
+    print("\nhow strongly densities are taken, learned from whole neighbours across the outlines")
+    for label, source in (("blocks", census.zones("DB")), ("DA alone", alone.zones("DA"))):
+        xw = lipgeo.build_crosswalk(source, areas, weight="population")
+        print(f"    {label:10} {xw.meta['strength']}")
     wards(home, census, alone, profile)
     print("\nfits of DA, misfit and deviation of people (no totals known; optimal: people known)")
     for rule, controls in (("majority", None), ("optimal", truth[["population"]])):
@@ -300,42 +317,263 @@ def calgary(data: Path, folder: Path) -> None:
     hidden(profile, xw)
 
 
+def regions(census: lipgeo.Census, count: int, seed: int, *, straight: bool) -> ServiceAreas:
+    """Return areas around random blocks: unions of the blocks nearest each, or straight-sided."""
+    units = census.units("DB")
+    shapes = pd.Series(census.data.geometry("DB"), index=units.index).dropna()
+    units = units.reindex(shapes.index)
+    rng = np.random.default_rng(seed)
+    place = units[["x", "y"]].to_numpy()
+    held = units["population"].fillna(0).to_numpy()
+    seats = place[rng.choice(len(place), count, replace=False, p=held / held.sum())]
+    if straight:
+        around = shapely.box(*shapely.total_bounds(shapes.to_numpy()))
+        drawn = shapely.get_parts(
+            shapely.voronoi_polygons(shapely.multipoints(seats), extend_to=around)
+        )
+    else:
+        nearest = scipy.spatial.cKDTree(seats).query(place)[1]
+        drawn = shapes.groupby(nearest).agg(lambda one: shapely.union_all(one.to_numpy()))
+    frame = gpd.GeoDataFrame(
+        {"area_id": [f"r{at:03d}" for at in range(len(drawn))]},
+        geometry=np.asarray(drawn, dtype=object), crs=census.crs,
+    )  # fmt: skip
+    return ServiceAreas.from_frame(frame, id="area_id")
+
+
+def others(data: Path, folder: Path) -> None:
+    """Print what Ottawa's blocks teach of units without blocks, in areas other than the 116.
+
+    *factor* is the variance of what units miss over that of the model borrowed from tracts
+    (140 x + 0.014 x squared; of points 37 x + 0.016 x squared), *width* how many of its standard
+    errors hold nine areas in ten; the error model takes what stands between these areas.
+    """
+    census = ottawa_census(data, folder)
+    alone = without_blocks(census)
+    units = census.units("DB")
+    held = census.counts("DA")["population"]
+    ward = lipgeo.read_service_areas(
+        next((data / "ottawa_2021" / "wards").glob("*.shp")), id="WARD"
+    )
+    kinds = [("wards", ward)]
+    for count, seed in ((120, 1), (120, 2), (30, 1)):
+        for straight in (False, True):
+            label = f"{count} {'straight-sided' if straight else 'unions of blocks'} {seed}"
+            kinds.append((label, regions(census, count, seed, straight=straight)))
+    print("\nOttawa, areas other than the neighbourhoods; truth: block counts")
+    print(f"{'':30} {'':26} strength   error  factor  width")
+    for label, areas in kinds:
+        fine = lipgeo.build_crosswalk(
+            census.zones("DA"), areas, weight="population", placement="surface"
+        )
+        tries: list[tuple[str, dict, tuple[float, float]]] = [
+            (f"DA alone, by {one}", {"placement": one}, (140.0, 0.014))
+            for one in ("surface", "density")
+        ]
+        for counted, columns in (("with", PEOPLE), ("without", [])):
+            points = points_of_blocks(units, columns, census)
+            tries.append((f"points {counted} counts", {"blocks": points}, (37.0, 0.016)))
+        for name, options, model in tries:
+            xw = lipgeo.build_crosswalk(alone.zones("DA"), areas, weight="population", **options)
+            told = misses(xw, fine, held, model)
+            power = xw.meta.get("strength", {}).get("power", 0.0)
+            print(f"{label:30} {name:26} {power:8.2f} {told[0]:7.2%} {told[1]:7.2f} {told[2]:6.2f}")
+
+
+def misses(
+    xw: lipgeo.Crosswalk, fine: lipgeo.Crosswalk, held: pd.Series, model: tuple[float, float]
+) -> tuple[float, float, float]:
+    """Return error, factor of the variance and width that a model asks."""
+    pairs = Pairs.of(xw)
+    known = fine.frame.set_index(["source_id", "target_id"])["share"]
+    keys = pd.MultiIndex.from_arrays([pairs.sources[pairs.source], pairs.targets[pairs.target]])
+    size = held.reindex(pairs.sources).fillna(0).to_numpy()[pairs.source]
+    miss = (pairs.share - known.reindex(keys).fillna(0).to_numpy()) * size
+    expected = pairs.doubt * (model[0] * size + model[1] * size**2)
+    use = expected > 0
+    factor = float((miss[use] ** 2).sum() / expected[use].sum())
+    by = pd.DataFrame({"miss": miss, "expected": expected * factor}).groupby(pairs.target).sum()
+    by = by[by["expected"] > 0]
+    width = float(np.quantile(by["miss"].abs() / np.sqrt(by["expected"]), 0.9))
+    error_ = pd.Series(miss).groupby(pairs.target).sum().abs().sum() / held.sum()
+    return float(error_), factor, width
+
+
 def made() -> None:
-    """Print made censuses: truth of all they count, by size of group."""
-    for label, settled, kind in (
-        ("people thin out evenly", False, "freehand"),
-        ("towns end at a line", True, "streets"),
-    ):
-        census = synthetic.census(10_000, seed=3, settled=settled)
-        people = synthetic.people(census)
-        drawn = synthetic.service_areas(census, 40, seed=2, kind=kind)
-        areas = lipgeo.ServiceAreas.from_frame(drawn[drawn.geometry.area > 0], id="area_id")
+    """Print made censuses: error by placement, strength learned, and what ranges hold."""
+    heading("made censuses, truth: their people")
+    for seed in (3, 4, 5):
+        for settled, kind in ((False, "freehand"), (True, "freehand"), (True, "streets")):
+            census, _, areas, truth = made_country(seed, settled, kind)
+            counted = CensusTable(census.units("DB")[PEOPLE], level="DB", vintage=2021)
+            units = CensusTable(
+                census.units("DA")[PEOPLE], level="DA", vintage=2021, parents=tracts_of(census)
+            )
+            alone = without_blocks(census)
+            where = f"{seed} {'towns' if settled else 'even'}, {kind}"
+            for placement in ("surface", "point", "density"):
+                xw = by_weights(census, "DB", areas, placement)["population"]
+                line(f"{where}: blocks, {placement}", weight_table(counted, xw), truth, PEOPLE[:1])
+            print(f"    strength {xw.meta['strength']}")
+            for placement in ("surface", "density"):
+                xw = by_weights(census, "DA", areas, placement)["population"]
+                line(f"{where}: DA, {placement}", weight_table(units, xw), truth, PEOPLE[:1])
+            xw = by_weights(alone, "DA", areas, "density")["population"]
+            line(f"{where}: DA alone, density", weight_table(units, xw), truth, PEOPLE[:1])
+
+
+def made_country(
+    seed: int, settled: bool, kind: str
+) -> tuple[lipgeo.Census, synthetic.People, ServiceAreas, pd.DataFrame]:
+    """Return a made census, its people, and areas that hold some, with the truth."""
+    census = synthetic.census(10_000, seed=seed, settled=settled)
+    people = synthetic.people(census)
+    drawn = synthetic.service_areas(census, 40, seed=seed + 1, kind=kind)
+    areas = ServiceAreas.from_frame(drawn[drawn.geometry.area > 0], id="area_id")
+    truth = people.truth(areas)
+    truth = truth[truth["population"] > 0]
+    return census, people, areas.select(list(truth.index)), truth
+
+
+def tracts_of(census: lipgeo.Census) -> pd.Series:
+    """Return the tract of each dissemination area, its subdivision where there is none."""
+    units = census.units("DA")
+    return units["CT"].fillna(units["CSD"])
+
+
+#: share of its people that each of fifty groups has
+RATES = np.geomspace(0.003, 0.6, 50)
+
+
+def groups() -> None:
+    """Print fifty groups of made people: a quarter is asked, and small counts are hidden."""
+    sizes = [(0.0, 0.01), (0.01, 0.03), (0.03, 0.1), (0.1, 0.3), (0.3, 1.0)]
+    print("\nfifty groups of made people: one in four asked, counts under 10 hidden as 0")
+    print("order: against the same sample in the area; true: against everybody")
+    print(f"{'':44} error   order: held width   true: held width")
+    for seed, kind in ((6, "freehand"), (7, "freehand")):
+        census, people, areas, _ = made_country(seed, True, kind)
+        areas = without_overlaps(areas)
         truth = people.truth(areas)
-        truth = truth[truth["population"] > 0]
-        areas = areas.select(list(truth.index))
-        parents = census.units("DA")["CT"].fillna(census.units("DA")["CSD"])
-        made = synthetic.table(census, "DA", people=people)
-        table = CensusTable(made.frame, level="DA", vintage=2021, symbols=made.symbols)
-        table = table.with_parents(parents)
-        heading(f"made census, {label}, {len(areas)} areas by {kind}, truth: its people")
-        names = [
-            name for name in truth.columns
-            if name in table.columns and table.variables[name].rule == "count"
-        ]  # fmt: skip
-        for placement in ("surface", "density"):
-            by = by_weights(census, "DA", areas, placement)
-            line(f"by {placement}", weight_table(table, by, variables=names), truth, names)
-        left = weight_table(table, by, variables=names, hidden="as_published")
-        line("zeros as published", left, truth, ["immigrants", "non_permanent_residents"])
+        areas = areas.select(list(truth.index[truth["population"] > 200]))
+        truth = truth.reindex(list(areas.ids))
+        table, order, everybody = made_groups(census, people, areas, seed)
+        ways: dict[str, lipgeo.Crosswalk] = {
+            placement: lipgeo.build_crosswalk(
+                census.zones("DA"), areas, weight="population", placement=placement
+            )
+            for placement in ("surface", "density")
+        }
+        ways["calibrated"] = lipgeo.calibrate(
+            ways["density"], truth[["population"]], table.frame[["population"]].fillna(0.0)
+        )
+        for way, xw in ways.items():
+            est = weight_table(table, xw, variables=list(order.columns))
+            for low, high in sizes:
+                names = [
+                    name for name, rate in zip(order.columns, RATES, strict=True)
+                    if low < rate <= high
+                ]  # fmt: skip
+                rows = est.frame[est.frame["variable"].isin(names)]
+                rows = rows.set_index(["variable", "area_id"])
+                said, true = (
+                    pd.concat({name: one[name] for name in names}).reindex(rows.index)
+                    for one in (order, everybody)
+                )
+                held, width = held_and_width(rows, said, "likely")
+                held_true, width_true = held_and_width(rows, true, "truth")
+                print(
+                    f"{seed} {kind}, {way:10} {len(names):2} groups of {low:4.0%} to {high:4.0%}"
+                    f" {error(rows['value'], said):7.2%}   {held:9.1%} {width:7.1%}"
+                    f"   {held_true:8.1%} {width_true:7.1%}"
+                )
+
+
+def without_overlaps(areas: ServiceAreas) -> ServiceAreas:
+    """Cut from each area what the ones before it hold, so that they can be calibrated."""
+    frame = areas.frame.reset_index()[["area_id", "geometry"]]
+    kept: list[shapely.Geometry] = []
+    for shape in frame.geometry:
+        kept.append(shapely.difference(shape, shapely.union_all(kept)))
+    frame["geometry"] = kept
+    return ServiceAreas.from_frame(frame[frame.geometry.area > 1], id="area_id")
+
+
+def made_groups(
+    census: lipgeo.Census, people: synthetic.People, areas: ServiceAreas, seed: int
+) -> tuple[CensusTable, pd.DataFrame, pd.DataFrame]:
+    """Draw groups of people; return their table, and by area what the sample and all say."""
+    rng = np.random.default_rng([seed, 50])
+    x, y = people.xy.T / 1000.0
+    persons = people.counts["population"].to_numpy()
+    drawn = {}
+    for at, rate in enumerate(RATES):
+        # each group lives together in its own way: waves of 2 to 12 km
+        turn, phase = rng.uniform(0, np.pi, 3), rng.uniform(0, 2 * np.pi, 3)
+        length = rng.uniform(2, 12, 3)
+        wave = sum(
+            np.sin(2 * np.pi * (x * np.cos(a) + y * np.sin(a)) / one + p)
+            for a, p, one in zip(turn, phase, length, strict=True)
+        )
+        pull = np.log(rate / (1 - rate)) + rng.uniform(0.1, 0.6) * wave
+        drawn[f"group_{at:02d}"] = rng.binomial(persons, 1 / (1 + np.exp(-pull)))
+    everybody = pd.DataFrame(drawn)
+    asked = 4.0 * pd.DataFrame({name: rng.binomial(one, 0.25) for name, one in drawn.items()})
+    inside = [people.within(shape) for shape in areas.frame.geometry.to_crs(3347)]
+    ids = pd.Index(areas.ids, name="area_id")
+    order, true = (
+        pd.DataFrame([one[rows].sum() for rows in inside], index=ids) for one in (asked, everybody)
+    )
+    unit = units_of_points(census, people)
+    held = asked.groupby(unit).sum()
+    luck = rng.random(held.shape)
+    down = np.floor(held / 5) * 5
+    held = (down + 5 * (luck < (held - down) / 5)).where(held >= 10, 0.0)
+    counted = census.units("DA")["population"].fillna(0.0)
+    held = held.reindex(counted.index, fill_value=0.0).assign(population=counted)
+    rules = {
+        name: Variable(name, "count", denominator="population", universe="population", sampled=True)
+        for name in drawn
+    }
+    table = CensusTable(
+        held.rename_axis("unit_id"), rules, level="DA", vintage=2021, parents=tracts_of(census)
+    )
+    return table, order, true
+
+
+def units_of_points(census: lipgeo.Census, people: synthetic.People) -> pd.Series:
+    """Return the dissemination area of each point, missing where it was not enumerated."""
+    data = census.data
+    unit = data.attributes("DB", ["unit_id", "DA"])
+    shapes = data.geometry("DB")
+    held = np.array([shape is not None for shape in shapes])
+    tree = shapely.STRtree(shapes[held])
+    point, block = tree.query(shapely.points(people.xy), predicate="within")
+    found = pd.Series(pd.NA, index=range(len(people.xy)), dtype=object)
+    found.iloc[point] = unit["DA"].to_numpy(dtype=object)[np.flatnonzero(held)[block]]
+    return found.mask(people.silent)
+
+
+def points_of_blocks(units: pd.DataFrame, columns: list[str], census: lipgeo.Census) -> Zones:
+    """Return the representative points of blocks, with some counts."""
+    return Zones(
+        units.index, np.full(len(units), None), census.crs,
+        data=units[["x", "y", *columns]].rename_axis("zone_id"),
+    )  # fmt: skip
 
 
 def main() -> None:
-    """Print all figures."""
-    data = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "shared" / "data"
+    """Print all figures, or those of a part."""
+    parts = {"ottawa": ottawa, "others": others, "calgary": calgary, "made": made, "groups": groups}
+    chosen = [one for one in sys.argv[1:] if one in parts] or list(parts)
+    rest = [one for one in sys.argv[1:] if one not in parts]
+    data = Path(rest[0]) if rest else HERE.parent / "shared" / "data"
     with tempfile.TemporaryDirectory() as folder:
-        ottawa(data, Path(folder) / "ottawa")
-        calgary(data, Path(folder) / "calgary")
-    made()
+        for name in chosen:
+            if name in ("made", "groups"):
+                parts[name]()
+            else:
+                parts[name](data, Path(folder) / name)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@
 
 Each tool works in a process of its own, frames in memory, and is timed from polygons to shares.
 Prints one table: seconds (the best of ``--repeat`` for lipgeo, one run for the others), the
-process's peak memory while it works with the polygons of DB and DA in it, and how far pairs and
-shares agree with lipgeo's.
+processor's seconds (of all cores: what a shared machine does not blur), the process's peak memory
+while it works with the polygons of DB and DA in it, and how far pairs and shares agree with
+lipgeo's.
 Peers that are not installed, or do not load, are named and left out.
 """
 
@@ -80,15 +81,16 @@ def ours(census: lipgeo.Census, areas: gpd.GeoDataFrame, repeat: int, tool: str,
     zones = source = census.zones(level)
     weight = "population" if tool.endswith("people") else "area"
     ids, polygons = zones.ids, zones.geometry
-    spent = []
+    spent, busy = [], []
     for _ in range(repeat):
-        start = time.perf_counter()
+        start, at = time.perf_counter(), time.process_time()
         if tool.endswith("flat"):
             source = lipgeo.Zones(ids, polygons, zones.crs)
         crosswalk = lipgeo.build_crosswalk(source, targets, weight=weight)
         spent.append(time.perf_counter() - start)
+        busy.append(time.process_time() - at)
     frame = crosswalk.frame
-    return min(spent), frame["source_id"], frame["target_id"], frame["area_share"]
+    return (min(spent), min(busy)), frame["source_id"], frame["target_id"], frame["area_share"]
 
 
 def theirs(census: lipgeo.Census, areas: gpd.GeoDataFrame, tool: str, level: str):
@@ -103,7 +105,7 @@ def theirs(census: lipgeo.Census, areas: gpd.GeoDataFrame, tool: str, level: str
     target = gpd.GeoDataFrame(
         {"target": areas["area_id"].to_numpy()}, geometry=outlines, crs=zones.crs
     )
-    start = time.perf_counter()
+    start, at = time.perf_counter(), time.process_time()
     if tool == "tobler":
         # the table its public functions share out by; they add the variables to it
         from tobler.area_weighted.area_interpolate import _area_tables_binning
@@ -131,7 +133,7 @@ def theirs(census: lipgeo.Census, areas: gpd.GeoDataFrame, tool: str, level: str
         j, i = shapely.STRtree(polygons).query(outlines, predicate="intersects")
         common = shapely.area(shapely.intersection(polygons[i], outlines[j]))
     share = np.asarray(common) / shapely.area(polygons)[i]
-    spent = time.perf_counter() - start
+    spent = time.perf_counter() - start, time.process_time() - at
     return spent, source["source"].to_numpy()[i], target["target"].to_numpy()[j], share
 
 
@@ -187,10 +189,10 @@ def work(folder: Path, tool: str, repeat: int, level: str) -> None:
         print(json.dumps({"unavailable": type(err).__name__}))
         return
     peak = peak_bytes()
-    spent, source, target, share = result
+    (spent, busy), source, target, share = result
     found = pd.DataFrame({"source": source, "target": target, "share": np.asarray(share)})
     found.groupby(["source", "target"], as_index=False).sum().to_pickle(folder / tool)
-    print(json.dumps({"seconds": spent, "peak_gb": peak / 1e9}))
+    print(json.dumps({"seconds": spent, "cpu": busy, "peak_gb": peak / 1e9}))
 
 
 def main() -> None:
@@ -218,8 +220,8 @@ def main() -> None:
             f"{vertices:,} of the {options.level}s; {os.cpu_count()} cores, "
             f"Python {platform.python_version()}\n"
         )
-        print(f"{'tool':14}{'version':>9}{'seconds':>9}{'times':>7}{'GB':>6}{'pairs':>9}"
-              f"{'same pairs':>12}{'largest difference':>20}")  # fmt: skip
+        print(f"{'tool':14}{'version':>9}{'seconds':>9}{'times':>7}{'cpu s':>8}{'GB':>6}"
+              f"{'pairs':>9}{'same pairs':>12}{'largest difference':>20}")  # fmt: skip
         spent: dict[str, float] = {}
         reference = None
         for tool in tools:
@@ -243,8 +245,8 @@ def main() -> None:
             largest = float((one.fillna(0) - two.fillna(0)).abs().max())
             print(
                 f"{tool:14}{metadata.version(NEEDS[tool]):>9}{figures['seconds']:9.2f}"
-                f"{spent[tool] / spent['lipgeo']:7.1f}{figures['peak_gb']:6.1f}"
-                f"{len(found):9,}{same:12.2%}{largest:20.1e}",
+                f"{spent[tool] / spent['lipgeo']:7.1f}{figures['cpu']:8.1f}"
+                f"{figures['peak_gb']:6.1f}{len(found):9,}{same:12.2%}{largest:20.1e}",
                 flush=True,
             )
         print_ratios(spent)

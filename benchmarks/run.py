@@ -25,6 +25,7 @@ SIZES = {
     "dissolve": ("--blocks", "60000", "--largest", "3000", "--areas", "20"),
     "fit": ("--blocks", "50000", "--areas", "20"),
     "growth": ("--blocks", "60000", "--areas", "60"),
+    "portal": ("--areas", "20", "--trials", "2", "--clean", "10"),
     "store": ("--blocks", "50000"),
     "table_weighting": ("--units", "3000", "--characteristics", "400"),
 }
@@ -39,7 +40,8 @@ NATION = {
 }
 #: what benchmarks share
 NO_BENCHMARK = {"run", "measuring", "made_profile"}
-NEED_REAL = {"estimates", "optimal", "order", "ottawa", "registry", "vintages", "maps"}
+NEED_REAL = {"estimates", "optimal", "order", "ottawa", "registry", "vintages", "maps",
+             "portal_real"}  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:

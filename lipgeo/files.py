@@ -22,10 +22,12 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
+import xlsxwriter.exceptions
 
 from lipgeo._version import __version__
 from lipgeo.errors import LipgeoError, OutputError
@@ -41,7 +43,9 @@ __all__ = [
     "CsvStyle",
     "FolderFormat",
     "Sheet",
+    "as_numbers",
     "changed_files",
+    "close_workbook",
     "file_entries",
     "file_in_one_step",
     "files_in_one_move",
@@ -62,6 +66,7 @@ __all__ = [
     "sha256_of",
     "sync",
     "unguard_csv",
+    "whole_counts",
     "write_csv",
     "write_manifest",
     "write_sealed_parquet",
@@ -71,6 +76,10 @@ __all__ = [
 
 #: date of every member of a zip we write: equal contents give equal bytes (1980 is zip's first)
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+#: characters of what a writer says of itself
+_REASON = 300
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
@@ -102,6 +111,22 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
+def _tell_writing(target: Path) -> Iterator[None]:
+    """Tell what stops a write as an error of ours; GDAL's writers have errors of their own."""
+    try:
+        yield
+    except LipgeoError:
+        raise
+    except OSError as error:
+        raise output_error(target, error) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("pyogrio", "fiona"):
+            raise
+        reason = str(error)[:_REASON]
+        raise OutputError("files.cannot_write", path=target, reason=reason) from error
+
+
+@contextmanager
 def file_in_one_step(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; move it into place when the block ends well.
 
@@ -112,7 +137,7 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
         the old file is as it was.
     """
     target = Path(path)
-    try:
+    with _tell_writing(target):
         _folder_of(target)
         with workplace(target) as place:
             (place / NEW).mkdir()
@@ -120,10 +145,6 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
             yield temporary
             sync(temporary)
             temporary.replace(target)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise output_error(target, error) from error
 
 
 @contextmanager
@@ -147,7 +168,7 @@ def files_in_one_move(paths: Sequence[Path]) -> Iterator[list[Path]]:
     that writes there.
     """
     target = paths[0]
-    try:
+    with _tell_writing(target):
         folder = _folder_of(target)
         with workplace(target) as place:
             (place / NEW).mkdir()
@@ -171,10 +192,6 @@ def files_in_one_move(paths: Sequence[Path]) -> Iterator[list[Path]]:
                 raise
             sync(folder)
             (place / MOVES).unlink()
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise output_error(target, error) from error
 
 
 def _move_in(place: Path, target: Path) -> None:
@@ -216,7 +233,7 @@ def folder_in_one_step(path: str | Path, *, replace: bool = False) -> Iterator[P
     target = Path(path)
     if target.exists() and not replace and (not target.is_dir() or any(target.iterdir())):
         raise OutputError("files.exists", path=target)
-    try:
+    with _tell_writing(target):
         _folder_of(target)
         with workplace(target) as place:
             made, old = place / NEW, place / OLD
@@ -235,10 +252,6 @@ def folder_in_one_step(path: str | Path, *, replace: bool = False) -> Iterator[P
                     old.rename(target)
                     raise
             sync(target.parent)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise output_error(target, error) from error
 
 
 def write_zip(path: Path, members: Mapping[str, Path], comment: str = "") -> None:
@@ -625,11 +638,14 @@ def require_free(
 
 #: what a file of ours says it was made by
 MAKER = "lipgeo"
-#: columns by which a table of ours is known: of estimates, of a comparison
+#: columns by which a table of ours is known: of estimates, of a comparison, of its explanation, of
+#: what estimates are made of and what was missing
 _OUR_COLUMNS = (
     {"area_id", "variable", "value", "flag"},
     {"area_id", "variable", "year", "baseline", "change"},
     {"area_id", "variable", "area_share", "rule"},
+    {"area_id", "variable", "source_id", "published", "contribution"},
+    {"area_id", "variable", "source_id", "reason", "held"},
 )
 #: the whole header of the totals of a made census
 _OUR_HEADER = re.compile(r"\w+U?ID,population,dwellings,households")
@@ -794,6 +810,8 @@ def _type_word(kind: type) -> str:
 
 CsvStyle = Literal["en", "fr"]
 #: separator and decimal mark: Excel in French reads the semicolon and the comma
+#: what columns of counts begin with
+_COUNTED = ("population", "dwellings", "households")
 _CSV: dict[str, tuple[str, str]] = {"en": (",", "."), "fr": (";", ",")}
 #: rows of a worksheet, header included
 XLSX_ROWS = 1_048_576
@@ -846,6 +864,40 @@ def _shortest(value: float, decimal: str) -> str:
     # pandas leaves the decimal mark to whoever formats
     whole = float(value).is_integer()
     return str(int(value)) if whole else repr(float(value)).replace(".", decimal)
+
+
+def whole_counts(frame: Any) -> Any:
+    """Return a frame whose counts of people, dwellings and households are whole numbers.
+
+    Columns that begin with ``population, dwellings, households`` and hold whole numbers alone
+    become ``Int64`` (missing stays missing): a file then says 8387, not 8387.0. Others stay.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from lipgeo.files import whole_counts
+    >>> frame = pd.DataFrame({"population": [5.0, None], "population_added": [1.5, 2.0]})
+    >>> whole_counts(frame).dtypes.astype(str).tolist()
+    ['Int64', 'float64']
+    """
+    whole = {
+        name: "Int64"
+        for name in frame.columns
+        if str(name).startswith(_COUNTED)
+        and frame[name].dtype == np.float64
+        and frame[name].dropna().mod(1).eq(0).all()
+    }
+    return frame.astype(whole) if whole else frame
+
+
+def as_numbers(frame: Any) -> Any:
+    """Return a frame read from a file with the counts of :func:`whole_counts` as float64 again."""
+    counted = [
+        name
+        for name in frame.columns
+        if str(name).startswith(_COUNTED) and pd.api.types.is_integer_dtype(frame[name].dtype)
+    ]
+    return frame.astype(dict.fromkeys(counted, "float64")) if counted else frame
 
 
 def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
@@ -983,7 +1035,22 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
             page.repeat_rows(top)
             _set_heights(page, longest, sheet.wrap, top)
         page.autofilter(top, 0, top + len(sheet.frame), max(len(sheet.frame.columns) - 1, 0))
-    book.close()
+    close_workbook(book)
+
+
+def close_workbook(book: xlsxwriter.Workbook) -> None:
+    """Write a workbook out.
+
+    Raises
+    ------
+    OSError
+        The disk is full, or the place cannot be written.
+    """
+    try:
+        book.close()
+    except xlsxwriter.exceptions.FileCreateError as error:
+        found = error.args[0] if error.args else error
+        raise found if isinstance(found, OSError) else OSError(str(found)) from error
 
 
 #: height of a line of a worksheet, in points

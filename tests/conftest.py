@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -24,3 +28,28 @@ def realdata() -> Path:
     if not (_REAL / "README.md").exists():
         pytest.skip("the real census data are not beside this checkout (../shared/data)")
     return _REAL
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory) -> dict[str, Path]:
+    """What ``lipgeo demo`` leaves: name of each result to its path. Nobody writes into it.
+
+    It is made once, whatever the number of workers: the first to come makes it, others wait.
+    """
+    from lipgeo.synthetic.demo import run_demo
+
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    folder, told = place / "demo" / "démo d'été", place / "demo" / "results.json"
+    try:
+        (place / "demo").mkdir()
+    except FileExistsError:
+        for _ in range(600):
+            with contextlib.suppress(OSError, ValueError):
+                return {name: Path(path) for name, path in json.loads(told.read_text()).items()}
+            time.sleep(0.5)
+        pytest.fail("the worker that makes the demonstration did not end")
+    results = run_demo(folder)
+    told.write_text(json.dumps({name: str(path) for name, path in results.items()}))
+    return results

@@ -77,7 +77,7 @@ def write_legacy(path: Path, years: tuple[int, int] = (2006, 2016)) -> Path:
     return path
 
 
-def sign_mapping(path: Path, licence: str = "ours") -> Path:
+def sign_mapping(path: Path, licence: str = "ours", *, choose: bool = True) -> Path:
     """Look at what is proposed, settle what is open, and sign it, as somebody in Excel would."""
     book = openpyxl.load_workbook(path)
     confirm = book["confirm"]
@@ -86,5 +86,14 @@ def sign_mapping(path: Path, licence: str = "ours") -> Path:
         ("confirmed_by", "A. Analyst"), ("confirmed_on", "2026-11-30"), ("licence", licence),
     ):  # fmt: skip
         confirm.cell(2, heads[name]).value = value
+    areas = book["areas"]
+    heads = {cell.value: cell.column for cell in areas[1]}
+    for row in range(2, areas.max_row + 1):
+        id = areas.cell(row, heads["area_id"])
+        choices = str(areas.cell(row, heads["note"]).value or "")
+        if (
+            choose and f"{id.value}@city" in choices
+        ):  # its note says that there are several definitions
+            id.value = f"{id.value}@city"
     book.save(path)
     return path

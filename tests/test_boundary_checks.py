@@ -8,6 +8,7 @@ import pytest
 import toytown
 
 from lipgeo.areas import ServiceAreas
+from lipgeo.boundary import fit_boundaries
 from lipgeo.boundary.checks import check_conservation, check_coverage, check_floors, check_overlaps
 from lipgeo.census import Census
 from lipgeo.crosswalk import Crosswalk, build_crosswalk
@@ -123,3 +124,34 @@ def test_findings_speak_french() -> None:
     with speaking("fr"):
         report = check_floors(_areas([39], [40]), 2016)
     assert "sous le seuil de 40" in report.findings[0].message
+
+
+def test_areas_that_fit_poorly_are_judged_and_a_finer_level_is_named() -> None:
+    """Misfit of people by hand: 1 holds 340 and gets P of 360, 2 holds 160 and gets R of 200."""
+    areas = ServiceAreas.from_frame(toytown.areas(), id="area_id").select(["1", "2"])
+    fitted = fit_boundaries(toytown.census(), areas, unit="DA")
+    found = {one.subject: one for one in fitted.report.only("poor_fit")}
+    assert {one.severity for one in found.values()} == {"warning"}
+    # P: half of c (40) is left out, e and f (60) come from outside
+    assert found["1"].value == pytest.approx(100 / 340)
+    assert "leave out 40 and add 60" in found["1"].sentence
+    # by blocks only the other half of c would come in
+    assert "Fitted from DB units instead, the misfit would be about 11.8%" in found["1"].sentence
+    # R: block e (60) is left out, the other halves of i and j (100) come in; by blocks only these
+    assert found["2"].value == pytest.approx(160 / 160)
+    assert "Fitted from DB units instead, the misfit would be about 62.5%" in found["2"].sentence
+    assert fitted.areas["flags"].str.contains("poor_fit").all()
+    assert not fitted.report.ok
+
+
+def test_where_nothing_finer_helps_it_is_said() -> None:
+    """From blocks area 1 is looked at (a note), area 2 fits poorly, and no level is named."""
+    areas = ServiceAreas.from_frame(toytown.areas(), id="area_id")
+    fitted = fit_boundaries(toytown.census(), areas, unit="DB")
+    found = {one.subject: one for one in fitted.report.only("poor_fit")}
+    assert {name: one.severity for name, one in found.items()} == {"2": "warning", "1": "note"}
+    assert found["1"].value == pytest.approx(40 / 340)
+    assert not any("Fitted from" in one.sentence for one in found.values())
+    flagged = fitted.areas.set_index("area_id")["flags"].str.contains("poor_fit")
+    assert flagged["2"]
+    assert not flagged[["1", "3"]].any()

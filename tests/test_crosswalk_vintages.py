@@ -7,6 +7,7 @@ import zipfile
 from itertools import pairwise
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -460,6 +461,23 @@ def test_the_command_compares(country, files, tables, tmp_path, capsys):
     with words.speaking("en"), pytest.raises(SystemExit):
         main([*arguments, "--out", str(out), "--csv", "fr", "--lang", "fr"])
     assert out.read_bytes().startswith(b"\xef\xbb\xbfarea_id;")
+    book = tmp_path / "comparison.xlsx"
+    with words.speaking("en"), pytest.raises(SystemExit):
+        main([*arguments, "--out", str(book)])
+    table, results, _ = openpyxl.load_workbook(book)
+    rows = list(table.iter_rows())
+    heads = [str(cell.value) for cell in rows[0]]
+    area, year = heads.index("Id"), heads.index("Census before")
+    change = next(at for at, head in enumerate(heads) if "%" in head)
+    (row,) = [
+        one
+        for one in rows
+        if one[year].value == "2016" and one[area].value == by_year[2016]["area_id"]
+    ]
+    assert row[change].number_format == "#,##0.0"
+    assert row[change].value == pytest.approx(by_year[2016]["change_pct"])
+    assert [cell.value for cell in results[1]] == list(result["comparison"][0])
+    assert results.max_row == 1 + len(result["comparison"])
     with pytest.raises(SystemExit) as ended:
         main(["compare", str(areas), "--table", "nonsense"])
     assert ended.value.code == 2

@@ -18,6 +18,7 @@ import fiona
 import geopandas as gpd
 import openpyxl
 import pandas as pd
+import pyarrow.parquet as pq
 import pyogrio
 import pytest
 import shapely
@@ -26,6 +27,7 @@ import toytown
 from lipgeo import diff_orders, fit_boundaries, read_build, verify_order, write_build, write_order
 from lipgeo.areas import ServiceAreas
 from lipgeo.boundary import Boundaries
+from lipgeo.census import Census, MemoryCensus
 from lipgeo.errors import OrderError, OutputError
 from lipgeo.order import FIELDS, custom_ids, read_order, read_tables, read_template
 from lipgeo.order.manifest import read_checks
@@ -492,6 +494,34 @@ def test_three_areas_of_ninety_changed(country, tmp_path) -> None:
     assert verify_order(new, country).ok
 
 
+def test_across_censuses_people_are_not_said_to_have_moved(tmp_path) -> None:
+    """Of two censuses: people before and now, units kept and new codes, and nobody "added"."""
+    now = boundaries(unit="DA", rule="touching")
+    data = toytown.census().data
+    frames = {level: data.attributes(level) for level in data.levels}
+    for level in ("DB", "DA"):  # Q had another code, and everyone there were half as many
+        for name in {"unit_id", "DA"} & set(frames[level]):
+            frames[level][name] = frames[level][name].str.replace("35060002", "35060009")
+        frames[level]["population"] /= 2
+    shapes = {level: data.geometry(level) for level in data.levels}
+    then = fit_boundaries(
+        Census(MemoryCensus(2016, frames, shapes)),
+        ServiceAreas.from_frame(outlines(), id="area_id"), unit="DA", rule="touching",
+    )  # fmt: skip
+    orders = [write_order(one, tmp_path / str(one.vintage)) for one in (then, now)]
+    found = diff_orders(*orders)
+    areas = found.areas.set_index("area_id")
+    assert areas["change"].str.contains("vintage").all()
+    one = areas.loc["1"]  # P is kept, Q is a new code
+    assert (one["units_kept"], one["units_added"], one["units_removed"]) == (1, 1, 1)
+    assert (one["population_before"], one["population"]) == (245, 490)
+    assert areas[["people_added", "people_lost"]].isna().all(axis=None)
+    said = repr(found)
+    before, people = areas["population_before"].sum(), areas["population"].sum()
+    assert f"{before:,.0f}" in said
+    assert f"{people:,.0f}" in said
+
+
 def test_since_keeps_ids_and_freezes_outlines(tmp_path) -> None:
     """Ids stay with their areas, a gone one is not given again, unchanged outlines are copied."""
     first = write_order(boundaries(), tmp_path / "first", keep=["3"])
@@ -738,3 +768,21 @@ def test_ottawa_is_ordered_and_made_again(realdata, tmp_path) -> None:
     assert "Statistics Canada" in (made / "send" / "README.txt").read_text(encoding="utf-8")
     found = json.loads((made / "for-you" / "checks.json").read_text(encoding="utf-8"))["findings"]
     assert sorted(f["value"] for f in found if f["check"] == "differencing") == [10, 31]
+
+
+def test_counts_are_whole_numbers_in_every_file(saved, tmp_path):
+    """People and dwellings of published units are integers in GeoPackage and Parquet, never 5.0."""
+    build = read_build(saved)
+    assert build.areas["population"].dtype == build.shapes["population"].dtype == "float64"
+    folder = write_order(build, tmp_path / "order", keep=["3"])
+    (package,) = folder.glob("for-you/*.gpkg")
+    for layer, columns in (
+        ("areas", ("population", "population_union", "dwellings_union")),
+        ("units", ("population", "dwellings")),
+    ):
+        info = pyogrio.read_info(package, layer=layer)
+        types = dict(zip(info["fields"], info["dtypes"], strict=True))
+        assert {types[name] for name in columns} == {"int64"}
+    for name in ("areas", "shapes", "land"):
+        schema = pq.read_schema(saved / f"{name}.parquet")
+        assert str(schema.field("population").type) == "int64"

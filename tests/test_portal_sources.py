@@ -85,6 +85,28 @@ def test_estimates_bring_their_ranges_and_what_they_are_made_of(portal, fitted):
         )
 
 
+def test_a_comparison_brings_each_census_and_says_what_could_not_be_followed(portal):
+    """Numbers of the census there is are its estimates; of the other there is a reason."""
+    areas = ServiceAreas.from_frame(toytown.areas(), id="area_id")
+    legs = {2021: (toytown.census(), da_table()), 2016: (None, None)}
+    made = lipgeo.compare(areas, legs, ["immigrants_pct"])
+    id = portal.add(made, release="both")
+    frame = portal.frame(indicators="immigrants").set_index(["area_id", "period"])
+    wanted = made.estimates[2021][0].frame.set_index(["variable", "area_id"])
+    for area in areas.ids:
+        assert frame.loc[(area, "2021"), "value"] == pytest.approx(
+            wanted.loc[("immigrants_pct", area), "value"], nan_ok=True
+        )
+        lost = frame.loc[(area, "2016")]
+        assert (lost["symbol"], np.isnan(lost["value"])) == ("not_comparable", True)
+    assert set(frame["origin"]) == {"estimated"}
+    assert portal.record(id)["kind"] == "comparison"
+    # the areas were drawn for this census: its units are the definition's own
+    own = portal.realisations
+    assert set(own["vintage"]) == {"2021"}
+    assert own["misfit"].tolist() == [0.0] * len(own)
+
+
 def test_estimates_without_an_indicator_are_refused(portal, fitted):
     """Nothing to show is an error that names what came."""
     est = weight_table(da_table(), fitted.membership, variables=["immigrant_status_total"])

@@ -205,6 +205,18 @@ def test_ways_to_lay_out_a_list(tmp_path, content, units, encoding):
     assert listed(take(text(tmp_path / "list.csv", content, encoding))) == {"x": units}
 
 
+@pytest.mark.parametrize("header", ["CSD name", "Nom SDR", "Municipality name"])
+def test_names_in_a_column_that_says_its_level(tmp_path, header):
+    """The column of names says the level; the row that sums the list up is left out, and said."""
+    rows = f"area_id,{header},Prov,people\ne,CSD 3506012,ON,5\nTotal,,,5\n"
+    found = take(text(tmp_path / "l.csv", rows))
+    assert listed(found) == {"e": ["CSD:3506012"]}
+    assert [note.check for note in found.report if note.check == "total_row"] == ["total_row"]
+    # a total that names a unit is an area like any other
+    kept = take(text(tmp_path / "t.csv", rows.replace("Total,,", "Total,CSD 3506008,")))
+    assert set(listed(kept)) == {"e", "Total"}
+
+
 def test_a_list_that_is_all_one_area(tmp_path):
     """A bare column of units takes its area's id from as_one."""
     path = text(tmp_path / "units.txt", f"unit\n{P}\n{R}\n")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
+import commands
 import geopandas as gpd
 import numpy as np
 import openpyxl
@@ -184,10 +183,7 @@ def test_a_name_too_long_is_a_sentence(tmp_path: Path) -> None:
     """Every command ends with 2 and a sentence, never with a traceback."""
     long = "y" * 300
     for call in (["verify", long], ["census", "list", "--store", long], ["check", long]):
-        done = subprocess.run(
-            [sys.executable, "-m", "lipgeo", *call],
-            capture_output=True, text=True, check=False, cwd=tmp_path,
-        )  # fmt: skip
+        done = commands.run(*call, cwd=tmp_path)
         assert done.returncode == 2, call
         assert "Traceback" not in done.stderr
 

@@ -413,11 +413,12 @@ def test_check_tells_ids_rows_and_folders_apart(tmp_path, monkeypatch):
 
 def test_registry_ids_are_areas():
     """What a command is given as AREAS may be registry ids; a file of that name comes first."""
-    from lipgeo.cli.registry import registered_areas, registered_levels
+    from lipgeo.cli.registry import registered_areas, registered_units
 
     areas = registered_areas("nb-moncton", _subdivisions())
     assert isinstance(areas, ServiceAreas)
     assert len(areas.units) == 3
-    assert registered_levels("nb-moncton,ab-lethbridge") == ("CSD", "CMA")
+    units = registered_units("nb-moncton,ab-lethbridge")
+    assert [unit.partition(":")[0] for unit in units] == ["CSD", "CSD", "CSD", "CMA"]
     with pytest.raises(AreaError, match="census"):
         registered_areas("nb-moncton", None)

@@ -224,9 +224,9 @@ def test_batches_in_any_order_make_the_overlay(data):
 def test_without_pyspark_the_extra_is_named(monkeypatch):
     """Without pyspark, the message names the extra to install."""
     monkeypatch.setitem(sys.modules, "pyspark", None)
-    with pytest.raises(MissingExtraError, match=r"lipgeo\[spark\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[spark\]"):
         lipgeo.spark.open_session("local[1]")
-    with pytest.raises(MissingExtraError, match=r"lipgeo\[spark\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[spark\]"):
         sessions.require_fit(None)
 
 
@@ -234,7 +234,7 @@ def test_without_ibis_the_extra_is_named(monkeypatch):
     """Without ibis no table can be summed on Spark; the message names the extra."""
     monkeypatch.setattr(sessions, "require_fit", lambda session: session)
     monkeypatch.setitem(sys.modules, "ibis", None)
-    with pytest.raises(MissingExtraError, match=r"ibis-framework.*lipgeo\[spark\]"):
+    with pytest.raises(MissingExtraError, match=r"ibis-framework.*\.\[spark\]"):
         lipgeo.spark.engine(None)
 
 

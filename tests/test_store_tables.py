@@ -774,3 +774,18 @@ def test_one_open_table_serves_threads_and_forked_children(imported):
         children.append(child)
     assert [os.waitstatus_to_exitcode(os.waitpid(one, 0)[1]) for one in children] == [0, 0]
     assert ask(0)
+
+
+def test_an_import_killed_when_all_is_read_goes_on(tmp_path, monkeypatch):
+    """Killed between the last file and the end, nothing is read again and the table is whole."""
+    store, path = tmp_path / "store", profile(tmp_path / "p.csv", das(3))
+
+    def stop(*given):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(importing.Journal, "remove", stop)
+        with pytest.raises(OutputError):
+            lipgeo.add_table(store, path, name="p")
+    assert lipgeo.add_table(store, path, name="p").only("continued")
+    assert_held(store, "p", path)

@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
+import commands
 import geopandas as gpd
 import numpy as np
 import openpyxl
@@ -342,11 +343,8 @@ def test_errors_and_commands_show_escapes(tmp_path):
         for command in (["check", target], ["build", target, "--out", tmp_path / "b"],
                         ["verify", target], ["preview", target], ["order", target, "--out", "x"],
                         ["find", path], ["compile", tmp_path, "--set", "x"]):  # fmt: skip
-            ended = subprocess.run(
-                [sys.executable, "-m", "lipgeo", *map(str, command)], capture_output=True,
-                cwd=tmp_path, check=False,
-            )  # fmt: skip
-            said = (ended.stdout + ended.stderr).decode().replace("\n", "")
+            ended = commands.run(*command, cwd=tmp_path)
+            said = (ended.stdout + ended.stderr).replace("\n", "")
             assert not _LEFT.search(said), (command, said)
             assert "Traceback" not in said, said
 

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import pytest
 
 from lipgeo import preview, read_build, write_build, write_order, write_template
 from lipgeo.errors import OutputError
 from lipgeo.files import is_ours
 from lipgeo.store.results import BUILD
-from lipgeo.synthetic.demo import run_demo
 
 _PARTNERS = "thesis.docx"
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Path:
+def demo(demonstration) -> Path:
     """A demonstration: a store, areas, a build."""
-    folder = tmp_path_factory.mktemp("kept") / "demo"
-    run_demo(folder)
-    return folder
+    return demonstration["store"].parent
 
 
 def run(*arguments, cwd: Path) -> subprocess.CompletedProcess:
     """Run the command line as a process of its own."""
-    command = [sys.executable, "-m", "lipgeo", *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-        env={**os.environ, "LIPGEO_STORE": "none"}, check=False,
-    )  # fmt: skip
+    return commands.run(*arguments, cwd=cwd, env={"LIPGEO_STORE": "none"})
 
 
 def state(folder: Path) -> dict[str, str]:
@@ -45,7 +38,7 @@ def state(folder: Path) -> dict[str, str]:
     }
 
 
-def commands(demo: Path) -> dict[str, list]:
+def writing_commands(demo: Path) -> dict[str, list]:
     """Return every command that writes, with ``OUT`` where its target goes."""
     table = next((demo / "census-files").glob("*"))
     areas, build = demo / "service-areas.gpkg", demo / "build"
@@ -72,7 +65,7 @@ def commands(demo: Path) -> dict[str, list]:
 
 def test_no_command_touches_what_lipgeo_did_not_make(demo, tmp_path):
     """A folder and files of the user's are there, byte by byte, even with ``--replace``."""
-    for name, arguments in commands(demo).items():
+    for name, arguments in writing_commands(demo).items():
         home = tmp_path / name
         (home / "OUT" / "2021").mkdir(parents=True)
         mine = ["OUT/thesis.docx", "OUT/manifest.json", "OUT/2021/notes.txt", "OUT_of_explain.csv"]

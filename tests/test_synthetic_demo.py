@@ -10,14 +10,14 @@ import lipgeo
 from lipgeo import synthetic
 from lipgeo.errors import CensusError
 from lipgeo.store import add_census
-from lipgeo.synthetic.demo import run_demo
+from lipgeo.synthetic.demo import _write_facts, has_documents
+from lipgeo.words import say
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
+def shown(demonstration):
     """Folder and results of one demonstration."""
-    folder = tmp_path_factory.mktemp("demo") / "démo d'été"
-    return folder, run_demo(folder)
+    return demonstration["store"].parent, demonstration
 
 
 def test_everything_named_is_there(shown):
@@ -67,6 +67,43 @@ def test_a_made_store_takes_no_real_file(shown):
     file = next((folder / "census-files").glob("lda_*"))
     with pytest.raises(CensusError, match="cannot hold a made census and a real one of 2021"):
         add_census(folder / "store", file)
+
+
+def test_the_portal_has_every_origin_and_two_censuses(shown):
+    """What was ordered goes before estimates; the city's own numbers are published."""
+    folder, _ = shown
+    shown_rows = lipgeo.open_portal(folder / "portal").shown(audience="public")
+    own = shown_rows[shown_rows["indicator"].eq("immigrants") & shown_rows["gender"].eq("total")]
+    origins = own.set_index(["area_id", "period"])["origin"].to_dict()
+    assert origins["northeast", "2021"] == "ordered"
+    assert origins["northeast", "2016"] == "estimated"
+    assert origins["city", "2016"] == "published"
+    assert origins["province", "2021"] == "published"
+
+
+def test_the_site_and_fast_facts_are_in_both_languages_and_say_that_they_are_made(shown):
+    """Every page of an area and every document bears the word."""
+    folder, _ = shown
+    for lang, page, word in (
+        ("en", "site/city.html", "made"),
+        ("fr", "site/fr/city.html", "invent"),
+    ):
+        assert word in (folder / page).read_text(encoding="utf-8")
+        assert word in (folder / f"facts/city-{lang}.html").read_text(encoding="utf-8")
+    endings = {path.suffix for path in (folder / "facts").iterdir()}
+    assert endings == {".html", ".xlsx", *({".docx", ".pdf"} if has_documents() else ())}
+
+
+def test_without_the_extra_the_rest_is_written_and_said(monkeypatch, tmp_path):
+    """Word and PDF are left out, and the sentence says what to install."""
+    monkeypatch.setattr("lipgeo.synthetic.demo.has_documents", lambda: False)
+    written = []
+    monkeypatch.setattr(
+        "lipgeo.synthetic.demo.write_facts", lambda *a, **k: written.append(a[2].suffix)
+    )
+    _write_facts(None, "city", tmp_path / "facts", None)
+    assert set(written) == {".html", ".xlsx"}
+    assert "lipgeo[documents]" in say("site.no_documents")
 
 
 def test_a_level_that_nothing_belongs_to_is_no_level(tmp_path):

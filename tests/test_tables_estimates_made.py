@@ -12,7 +12,8 @@ import shapely
 import lipgeo
 from lipgeo import Zones, build_crosswalk, synthetic, weight_areas, weight_table
 from lipgeo.cli import main
-from lipgeo.errors import OutputError, TableError
+from lipgeo.errors import FileError, OutputError, TableError
+from lipgeo.order.tables import read_estimates
 from lipgeo.store.results import write_estimates
 from lipgeo.tables import CensusTable
 from lipgeo.tables.wide import table_of_numbers
@@ -236,6 +237,33 @@ def test_the_workbook_explains_itself(estimates, tmp_path):
     assert book["missing"].max_row > 3
 
 
+def test_where_the_likely_range_comes_from_is_said(estimates, tmp_path):
+    """Beside the model's parameters: learned from so many splits, or borrowed."""
+    learned = estimates.error_model["splits"].copy()
+    estimates.error_model["splits"] = [400, 0]
+    write_estimates(estimates, tmp_path / "e.xlsx")
+    estimates.error_model["splits"] = learned
+    head, *rows = openpyxl.load_workbook(tmp_path / "e.xlsx")["variables"].values
+    at = head.index("likely_range_is")
+    assert head[at + 1] == "phi"
+    assert rows[0][at].startswith("learned from 400 splits of larger units in ")
+    assert rows[1][at].startswith("borrowed: nothing in these data to learn from")
+
+
+@pytest.mark.parametrize(("ending", "csv"), [("xlsx", "en"), ("csv", "fr"), ("gpkg", "en")])
+def test_an_order_takes_every_file_of_numbers(estimates, tmp_path, ending, csv):
+    """What was written is read back for an order as the frame itself is; others are refused."""
+    ids = estimates.area_ids
+    shapes = gpd.GeoSeries(shapely.box(range(len(ids)), 0, range(1, len(ids) + 1), 1), ids, 3347)
+    path, *_ = write_estimates(estimates, tmp_path / f"e.{ending}", shapes=shapes, csv=csv)
+    key = ["area_id", "variable"]
+    back = read_estimates(path).set_index(key)["value"]
+    given = read_estimates(estimates).set_index(key)["value"]
+    np.testing.assert_allclose(back.reindex(given.index), given)
+    with pytest.raises(FileError, match=r"e\.txt"):
+        read_estimates(tmp_path / "e.txt")
+
+
 def test_numbers_with_their_shapes(estimates, tmp_path):
     """A GeoPackage: an area a row, a variable a column with its likely range; shapes are needed."""
     ids = estimates.area_ids
@@ -276,6 +304,7 @@ def test_csv_and_parquet_hold_the_same(estimates, tmp_path):
     pd.testing.assert_frame_equal(
         pd.read_parquet(parquet), estimates.frame, check_dtype=False, check_column_type=False
     )
+    assert write_estimates(estimates, tmp_path / "e.csv", csv="fr", replace=True) == written
     with pytest.raises(OutputError, match="ends otherwise"):
         write_estimates(estimates, tmp_path / "e.doc")
 

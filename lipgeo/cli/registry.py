@@ -406,7 +406,7 @@ def _print_set(made: CompiledSet, written: Path, *, as_json: bool, quiet: bool) 
         print(say("cli.set_changes", count=len(made.changes)))
         print_table(
             made.changes,
-            {name: name for name in made.changes},
+            {name: column_head(name) for name in made.changes},
             more=say("cli.more_in", more=len(made.changes) - SHOWN, path=written / "changes.csv"),
         )
     print(say("cli.compiled", folder=written, areas=len(made.areas)))

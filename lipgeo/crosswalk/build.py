@@ -111,8 +111,9 @@ def build_crosswalk(
     An overlap below 1e-9 of both the source and the target is numeric dust and no overlap.
 
     *Density* (target density weighting, made local): the part of a cut unit in each area takes
-    people by its surface times the density of that area's own units near it, to the power 1 for
-    blocks, 0.75 for DAs, 0.5 else; :mod:`lipgeo.crosswalk.density` has the formula. Areas are the
+    people by its surface times the density of that area's own units near it, to a power from 0 to 1
+    that is learned from whole units on either side of the outlines (``meta["strength"]``);
+    :mod:`lipgeo.crosswalk.density` has the formula. Areas are the
     faces of the overlay of all targets, the outside one of them: so the share of one target may
     depend on its neighbours in the same call.
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from lipgeo.files import file_in_one_step
+from lipgeo.files import file_in_one_step, whole_counts
 from lipgeo.order.content import Content
 from lipgeo.workplace import scratch_folder
 
@@ -61,7 +61,9 @@ def _layers(content: Content) -> dict[str, gpd.GeoDataFrame]:
     made = {"areas": areas, "units": content.shapes, "areas_as_drawn": content.drawn}
     for name, frame in made.items():
         made[name] = frame.assign(vintage=content.vintage, source=content.attribution_in("en"))
-        made[name] = made[name].set_geometry(_multi(frame.geometry.to_numpy()), crs=frame.crs)
+        made[name] = whole_counts(made[name]).set_geometry(
+            _multi(frame.geometry.to_numpy()), crs=frame.crs
+        )
     return made
 
 

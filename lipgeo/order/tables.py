@@ -19,6 +19,7 @@ from lipgeo.files import read_sealed_parquet
 from lipgeo.geography.floors import floor_universes, floors_of_universe
 from lipgeo.geography.hierarchy import fold
 from lipgeo.order.content import Content
+from lipgeo.readers.numbers import read_numbers
 from lipgeo.report import Faults
 from lipgeo.words import say
 
@@ -170,23 +171,26 @@ def _guess_universe(text: str) -> str:
 
 
 def read_estimates(given: Any) -> pd.DataFrame | None:
-    """Return estimates as a frame: from ``weight_table``'s result, a frame, a CSV or Parquet file.
+    """Return estimates as a frame: from ``weight_table``'s result, a frame, or a file of them.
+
+    A file is any that ``lipgeo weight --out`` writes: a workbook, CSV, Parquet, a GeoPackage.
 
     Raises
     ------
     OrderError
-        Columns ``area_id, variable, value`` are missing.
+        Columns ``area_id, variable, value`` are missing, or a Parquet file is damaged.
+    FileError, TableError
+        Another file is not there, damaged or none of these, or a value in it is no number.
     """
     if given is None:
         return None
     if isinstance(given, str | Path):
         path = Path(given)
-        with tell_damage(OrderError, "order.estimates_unreadable", path=path):
-            frame = (
-                read_sealed_parquet(path)[0].to_pandas()
-                if path.suffix.casefold() in (".parquet", ".pq")
-                else pd.read_csv(path, dtype={"area_id": str, "variable": str})
-            )
+        if path.suffix.casefold() in (".parquet", ".pq"):
+            with tell_damage(OrderError, "order.estimates_unreadable", path=path):
+                frame = read_sealed_parquet(path)[0].to_pandas()
+        else:
+            frame = read_numbers(path).frame
     else:
         frame = given if isinstance(given, pd.DataFrame) else given.frame
     missing = [name for name in ("area_id", "variable", "value") if name not in frame]

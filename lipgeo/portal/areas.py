@@ -160,15 +160,24 @@ def new_areas(ids: Sequence[str], definition: str = "") -> pd.DataFrame:
     """Return rows for areas that a source brings and the portal does not know yet.
 
     Ids of the registry take its names and its word on how sure their extent is.
+
+    Raises
+    ------
+    AmbiguousNameError
+        Ids have several definitions and none is said; one error lists them all.
     """
     rows = []
+    wrong: list[AmbiguousNameError] = []
     registry = open_registry()
     for one in ids:
         name, version = split_area(one)
         version = version or definition
         if looks_like_ids(name) and registry.lips["lip_id"].eq(name).any():
             asked = f"{name}@{version}" if version else name
-            rows.append(registry_areas([asked]).iloc[0].to_dict())
+            try:
+                rows.append(registry_areas([asked]).iloc[0].to_dict())
+            except AmbiguousNameError as error:
+                wrong.append(error)
             continue
         rows.append(
             {
@@ -180,6 +189,12 @@ def new_areas(ids: Sequence[str], definition: str = "") -> pd.DataFrame:
                 "extent_status": "own",
             }
         )
+    if len(wrong) == 1:
+        raise wrong[0]
+    if wrong:
+        problems = [row for one in wrong for row in one.rows]
+        listed = [f"{row['area_id']}@{row['definition']}" for row in problems]
+        raise AmbiguousNameError("portal.several_have_definitions", problems, areas=listed)
     return _filled(pd.DataFrame(rows))
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from lipgeo.portal.alike import alike_count, alike_in_size
 from lipgeo.portal.areas import UNCONFIRMED, join_between, misfit_reason, worse
 from lipgeo.portal.certainty import bounds, is_told, small_flag
 from lipgeo.portal.charts import Bar, BarGroup, Chart
@@ -233,7 +234,7 @@ def slug_of(area_id: str, definition: str) -> str:
     if all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part) for part in parts):
         # two hyphens stand in no part, so "a-b" and "a" as "b" differ
         plain = "--".join(parts)
-        free = plain not in _PAGES and not plain.startswith("indicator--")
+        free = plain not in _PAGES and not plain.startswith(("indicator--", "region--"))
         if len(plain) <= _LONGEST_SLUG and free:
             return plain
     whole = "-".join(parts)
@@ -493,11 +494,38 @@ class Material:
         listed = self.comparators
         found = []
         for named in dict.fromkeys(listed.loc[listed["area_id"].isin(names), "comparator"]):
+            if count := alike_count(str(named)):
+                place = (str(area["area_id"]), str(area["definition"]))
+                alike = alike_in_size(self._people, place, count)
+                found += [
+                    one
+                    for key in alike
+                    for one in self._by_id.get(key[0], ())
+                    if one["definition"] == key[1]
+                ]
+                continue
             id, _, definition = str(named).partition("@")
             for one in self._by_id.get(id, ()):
                 own = (one["area_id"], one["definition"]) == (area["area_id"], area["definition"])
                 if not own and definition in ("", one["definition"]):
                     found.append(one)
+        return found
+
+    @cached_property
+    def _people(self) -> Mapping[tuple[str, str], float]:
+        """People of each partnership and community, of the newest census, as stated."""
+        kinds = {
+            (str(one["area_id"]), str(one["definition"]))
+            for one in self.areas.to_dict("records")
+            if one["kind"] in ("", "partnership", "community")
+        }
+        rows = self.frame[self.frame["indicator"].eq("population")]
+        rows = rows[rows["origin"].isin(["ordered", "published"]) & rows["value"].notna()]
+        rows = rows[rows["group"].eq("total") & rows["gender"].eq("total")]
+        found: dict[tuple[str, str], float] = {}
+        for row in rows.sort_values(["period", "origin"], kind="stable").itertuples():
+            if (row.area_id, row.definition) in kinds:
+                found[row.area_id, row.definition] = float(row.value)
         return found
 
     @cached_property
@@ -767,7 +795,10 @@ def _topics(material: Material, area: Any, columns: Columns, *, missing: str) ->
             remark = _remark(material, area, own, newer.get(key[:4])) if own else ""
             if own:
                 newer[key[:4]] = own
-            cells = [one.cell(key, entry) or Cell(missing) for _, one in columns]
+            cells = [
+                one.cell(key, entry) or Cell(missing if at == 0 else say("site.no_number"))
+                for at, (_, one) in enumerate(columns)
+            ]
             subject = subject_text(row, entry.name)
             lines.append(
                 Line(subject, entry.universe, period_text(row), remark, cells, key[0],
@@ -826,14 +857,15 @@ def _chart(material: Material, keys: Iterable[Key], columns: Columns) -> Chart |
         if entry.rule != "percent" or not whole or key[:4] in groups:
             continue
         rows = [(place, one.held[key][0]) for place, one in columns if key in one.held]
-        bars = [bar for place, row in rows if (bar := _bar(place, row, entry)) is not None]
-        if bars and bars[0].place == columns[0][0]:
-            label = say("site.chart_label", name=entry.name, period=period_text(rows[0][1]))
-            groups[key[:4]] = BarGroup(label, bars)
+        if key not in columns[0][1].held or (own := _bar(rows[0][1], entry)) is None:
+            continue
+        beside = [bar for place, row in rows[1:] if (bar := _bar(row, entry, place)) is not None]
+        label = say("site.chart_label", name=entry.name, period=period_text(rows[0][1]))
+        groups[key[:4]] = BarGroup(label, [own, *beside])
     return Chart(say("site.chart"), list(groups.values())) if groups else None
 
 
-def _bar(place: str, row: Row, entry: _Indicator) -> Bar | None:
+def _bar(row: Row, entry: _Indicator, place: str = "") -> Bar | None:
     if pd.isna(row["value"]) or small_flag(row):
         return None
     low, high, _ = bounds(row)
@@ -841,7 +873,11 @@ def _bar(place: str, row: Row, entry: _Indicator) -> Bar | None:
     ranged = (low, high) if pd.notna(low) and pd.notna(high) else None
     if value is None and ranged is None:
         return None
-    return Bar(place, value, ranged, told_text(row, entry.rule, entry.decimals))
+    text = told_text(row, entry.rule, entry.decimals)
+    if value is None:
+        low_text, high_text = (written(one, entry.rule, entry.decimals) for one in (low, high))
+        text = say("site.range", low=low_text, high=high_text)
+    return Bar(place or say("site.this_area"), value, ranged, text)
 
 
 def facts_lines(material: Material, area: Any) -> tuple[list[str], list[Line]]:

@@ -40,6 +40,8 @@ SHEETS: dict[str, tuple[str, ...]] = {
         *("area_id", "question", "name_en", "name_fr", "category", "group", "gender", "date"),
         *("answers", "responses", "universe", "source", "licence"),
     ),
+    "regions": ("region", "name_en", "name_fr", "area_id"),
+    "framework": ("region", "indicator", "name_en", "name_fr", "period", "due"),
     "wishes": ("area_id", "indicator", "priority", "note"),
     "exceptions": ("check", "subject", "allowed_by", "allowed_on", "reason"),
     "settings": ("setting", "value_en", "value_fr"),

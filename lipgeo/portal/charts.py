@@ -17,10 +17,10 @@ from lipgeo.report import fill_template
 __all__ = ["Bar", "BarGroup", "Chart", "draw_chart"]
 
 #: letters of a label on a line, and of a place's name after its bar
-_LABEL = 42
-_PLACE = 24
+_LABEL = 34
+_PLACE = 18
 #: part of the width that bars may take, in percent
-_WIDE = 45.0
+_WIDE = 38.0
 _LINE = 18
 _BAR = 20
 

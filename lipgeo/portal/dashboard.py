@@ -16,6 +16,8 @@ from lipgeo.portal.blocks import topic_name
 from lipgeo.portal.changes_page import changes_parts
 from lipgeo.portal.compare_page import DATA, write_compare_page
 from lipgeo.portal.indicator_pages import indicator_parts, indicator_slug, told_indicators
+from lipgeo.portal.regional import regions_of
+from lipgeo.portal.regional_pages import region_name, region_parts, region_slug
 from lipgeo.report import fill_template, script_json
 from lipgeo.words import language, say
 
@@ -84,6 +86,14 @@ def write_dashboard(
         state, made, areas, links=links("compare"), lists=lists, texts=[*notice, *said]
     )
     write("compare", page)
+    regions = []
+    for region in regions_of(state.portal.book, told.dictionary):
+        slug, name = region_slug(region), region_name(region)
+        parts = region_parts(state, region, areas)
+        write(slug, _page(state, name, links=links(slug), **parts))
+        regions.append((state.name(slug), name))
+    if regions:
+        lists.append((say("dashboard.regions"), regions))
     parts = changes_parts(state, areas)
     write("changes", _page(state, say("dashboard.page_changes"), links=links("changes"), **parts))
     pages = [

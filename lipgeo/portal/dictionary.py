@@ -32,6 +32,7 @@ __all__ = [
     "indicators",
     "read_census_rows",
     "row_ids",
+    "services_since",
     "shipped_dictionary",
 ]
 
@@ -354,6 +355,13 @@ def shipped_dictionary() -> Dictionary:
 def _table(name: str, columns: Iterable[str]) -> pd.DataFrame:
     with (resources.files("lipgeo.portal") / name).open("r", encoding="utf-8") as stream:
         return pd.read_csv(stream, dtype=str, keep_default_na=False)[list(columns)]
+
+
+@cache
+def services_since() -> int:
+    """Return the first admission year whose settlement services are all on record."""
+    frame = _table("imdb.csv", ("fact", "year"))
+    return int(frame.set_index("fact").loc["services_since", "year"])
 
 
 @cache

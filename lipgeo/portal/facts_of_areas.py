@@ -12,7 +12,7 @@ from lipgeo.errors import InputError, LipgeoError, OutputError
 from lipgeo.files import require_free_file
 from lipgeo.portal.areas import resolve_area
 from lipgeo.portal.blocks import slug_of
-from lipgeo.portal.fast_facts import write_facts
+from lipgeo.portal.fast_facts import write_each_facts
 from lipgeo.portal.portal import Audience, Portal
 from lipgeo.words import Language, say
 
@@ -146,18 +146,16 @@ def write_facts_of_areas(
             end = "" if audience == "public" or one.path.stem.endswith("-members") else "-members"
             path = one.path.with_name(f"{one.path.stem}{end}{one.path.suffix}")
             require_free_file(path, replace=replace, endings=[path.suffix.lower()])
+    each = write_each_facts(
+        portal,
+        [(one.area, one.lang, one.path) for one in wanted],
+        audience=audience,
+        census=census,
+        replace=replace,
+    )
     written = []
-    for at, one in enumerate(wanted):
-        progress(say("portal.writing_facts", count=len(wanted)), at / len(wanted))
-        path = write_facts(
-            portal,
-            one.area,
-            one.path,
-            lang=one.lang,
-            audience=audience,
-            census=census,
-            replace=replace,
-        )
+    progress(say("portal.writing_facts", count=len(wanted)), 0.0)
+    for path in each:
         written.append(path)
-    progress(say("portal.writing_facts", count=len(wanted)), 1.0)
+        progress(say("portal.writing_facts", count=len(wanted)), len(written) / len(wanted))
     return written

@@ -9,7 +9,7 @@ import datetime
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,15 @@ from lipgeo.census.census import Census
 from lipgeo.errors import InputError, OutputError, require_path
 from lipgeo.files import file_in_one_step, require_free_file
 from lipgeo.portal.areas import resolve_area
-from lipgeo.portal.blocks import AreaBlocks, Line, area_blocks, facts_lines, slug_of
+from lipgeo.portal.blocks import AreaBlocks, Line, Material, area_blocks, facts_lines
 from lipgeo.portal.charts import Chart, draw_chart
 from lipgeo.portal.downloads import write_area_workbook
 from lipgeo.portal.portal import Audience, Portal
-from lipgeo.portal.site import fill_page, state_of
+from lipgeo.portal.site import SiteState, fill_page, state_of
 from lipgeo.report import text_of
 from lipgeo.words import LANGUAGES, Language, say, speaking
 
-__all__ = ["write_facts", "write_many_facts"]
+__all__ = ["write_each_facts", "write_facts"]
 
 _ENDINGS = (".html", ".xlsx", ".docx", ".pdf")
 _DATE = datetime.datetime(1980, 1, 1)
@@ -96,66 +96,65 @@ def write_facts(
     ...     lipgeo.write_facts(portal, "nb-moncton", pathlib.Path(folder, "facts.html")).name
     'facts.html'
     """
-    target = _target(require_path(path), audience)
-    return _write_all(portal, {area: {lang: target}}, audience, census, may_replace=replace)[0]
+    wanted = [(area, lang, require_path(path))]
+    return next(write_each_facts(portal, wanted, audience=audience, census=census, replace=replace))
 
 
-def write_many_facts(
+def write_each_facts(
     portal: Portal,
-    areas: Sequence[str],
-    path: str | Path,
+    wanted: Sequence[tuple[str, Language, Path]],
     *,
-    langs: Sequence[Language] = ("en",),
     audience: Audience = "public",
     census: Census | None = None,
     replace: bool = False,
-) -> list[Path]:
-    """Write the Fast Facts of several areas, a file an area and language.
+) -> Iterator[Path]:
+    """Write the Fast Facts of areas one after the other, and yield each file.
 
     Parameters
     ----------
     portal, audience, census, replace
         As for :func:`write_facts`.
-    areas
-        Which; all partnerships the audience may know of where there is none.
-    path
-        As for :func:`write_facts`. With several areas each file's name gets the area's after its
-        stem, with several languages the language's: ``facts-west-en.pdf``.
-    langs
-        Languages.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The files, an area after the other.
+    wanted
+        Area, language and file of each.
 
     Raises
     ------
     InputError, OutputError
-        As for :func:`write_facts`; nothing is written then, but what was before a disk was full.
+        As for :func:`write_facts`, before anything is written.
     """
-    target = require_path(path)
-    named = list(areas) or _all_areas(portal, audience, census)
-    wanted: dict[str, dict[Language, Path]] = {}
-    for area in named:
-        slug = slug_of(*resolve_area(area, portal.areas))
-        middle = f"-{slug}" if len(named) > 1 or not areas else ""
-        wanted[area] = {
-            lang: _target(
-                target.with_name(
-                    f"{target.stem}{middle}{f'-{lang}' if len(langs) > 1 else ''}{target.suffix}"
-                ),
-                audience,
-            )
-            for lang in langs
-        }
-    return _write_all(portal, wanted, audience, census, may_replace=replace)
+    files = [(area, lang, _target(path, audience)) for area, lang, path in wanted]
+    for _, lang, target in files:
+        if lang not in LANGUAGES:
+            raise InputError("site.bad_lang", known=list(LANGUAGES), given=lang)
+        require_free_file(target, replace=replace, endings=[target.suffix.lower()])
+    state = state_of(portal, audience, census)
+    rows = {area: _area_row(portal, state, area) for area, _, _ in files}
+    materials: dict[Language, Material] = {}
+    made: dict[tuple[str, Language], _Short] = {}
+    for area, lang, target in files:
+        with speaking(lang):
+            if lang not in materials:
+                materials[lang] = state.material()
+            if (area, lang) not in made:
+                blocks = area_blocks(materials[lang], rows[area])
+                heads, lines = facts_lines(materials[lang], rows[area])
+                made[area, lang] = _Short(blocks, heads, lines, _chart(blocks), list(blocks.series))
+            whole = made[area, lang]
+            with file_in_one_step(target) as temporary:
+                _write(whole, target.suffix.lower(), lang, temporary)
+        # comparators stand in the document too: all that could be in it counts as seen
+        seen = state.whole[state.whole["indicator"].isin(whole.blocks.codes)]
+        portal.record_build("facts", target, audience, seen)
+        yield target
 
 
-def _all_areas(portal: Portal, audience: Audience, census: Census | None) -> list[str]:
-    areas = state_of(portal, audience, census).areas
-    own = areas[areas["kind"].isin(["", "partnership"])]
-    return [f"{one.area_id}@{one.definition}" for one in own.itertuples()]
+def _area_row(portal: Portal, state: SiteState, area: str) -> dict[str, Any]:
+    id, definition = resolve_area(area, portal.areas)
+    mine = state.areas["area_id"].eq(id) & state.areas["definition"].eq(definition)
+    if not mine.any():
+        raise InputError("site.facts_not_told", area=area)
+    row: dict[str, Any] = state.areas[mine].iloc[0].to_dict()
+    return row
 
 
 def _target(target: Path, audience: Audience) -> Path:
@@ -164,47 +163,6 @@ def _target(target: Path, audience: Audience) -> Path:
     if audience == "members" and not target.stem.endswith("-members"):
         target = target.with_name(f"{target.stem}-members{target.suffix}")
     return target
-
-
-def _write_all(
-    portal: Portal,
-    wanted: dict[str, dict[Language, Path]],
-    audience: Audience,
-    census: Census | None,
-    *,
-    may_replace: bool,
-) -> list[Path]:
-    for lang in dict.fromkeys(lang for files in wanted.values() for lang in files):
-        if lang not in LANGUAGES:
-            raise InputError("site.bad_lang", known=list(LANGUAGES), given=lang)
-    for files in wanted.values():
-        for target in files.values():
-            require_free_file(target, replace=may_replace, endings=[target.suffix.lower()])
-    state = state_of(portal, audience, census)
-    rows = {}
-    for area in wanted:
-        id, definition = resolve_area(area, portal.areas)
-        mine = state.areas["area_id"].eq(id) & state.areas["definition"].eq(definition)
-        if not mine.any():
-            raise InputError("site.facts_not_told", area=area)
-        rows[area] = state.areas[mine].iloc[0].to_dict()
-    told: set[str] = set()
-    for lang in dict.fromkeys(lang for files in wanted.values() for lang in files):
-        with speaking(lang):
-            material = state.material()
-            for area, files in wanted.items():
-                blocks = area_blocks(material, rows[area])
-                heads, lines = facts_lines(material, rows[area])
-                told |= blocks.codes
-                whole = _Short(blocks, heads, lines, _chart(blocks), list(blocks.series))
-                with file_in_one_step(files[lang]) as temporary:
-                    _write(whole, files[lang].suffix.lower(), lang, temporary)
-    # comparators stand in the document too: all that could be in it counts as seen
-    seen = state.whole[state.whole["indicator"].isin(told)]
-    made = [target for files in wanted.values() for target in files.values()]
-    for target in made:
-        portal.record_build("facts", target, audience, seen)
-    return made
 
 
 def _write(whole: _Short, ending: str, lang: str, path: Path) -> None:

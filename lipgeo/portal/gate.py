@@ -22,6 +22,7 @@ from lipgeo.portal.areas import UNCONFIRMED
 from lipgeo.portal.dictionary import Dictionary
 from lipgeo.portal.ground import Ground, ground_of
 from lipgeo.portal.observations import HIDDEN, NUMBERS, shown
+from lipgeo.portal.regional import withhold_regions
 from lipgeo.portal.releases import ReleaseStore
 from lipgeo.report import CheckReport, Finding, finding
 
@@ -101,6 +102,8 @@ def gate(
         raise InputError("portal.no_audience", audience=audience)
     dictionary = portal.dictionary
     frame, found = _small(frame, dictionary)
+    frame, more = withhold_regions(frame, portal.book["regions"], dictionary)
+    found += more
     if audience == "members":
         return frame.reset_index(drop=True), CheckReport(found)
     allowed = _exceptions(portal.book["exceptions"])

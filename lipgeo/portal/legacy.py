@@ -259,12 +259,16 @@ def _indicator_of(heading: str, dictionary: Dictionary) -> tuple[str, bool]:
     """Return the indicator a heading is likely to be, and whether its words are equal."""
     frame = dictionary.frame
     wanted = fold(_bare(heading))
+    # a total is the count itself: nothing else of such a heading tells what it measures
+    count = re.sub(r"^(total|totale)|(total|totale)$", "", wanted)
     best, like = "", 0.0
     words = _words(heading)
     for code, en, fr in zip(frame.index, frame["name_en"], frame["name_fr"], strict=True):
         for name in (en, fr):
             if fold(_bare(name)) == wanted or fold(str(code)) == wanted:
                 return str(code), True
+            if count and count != wanted and fold(_bare(name)) == count:
+                best, like = str(code), 1.0
             other = _words(name)
             if words and other:
                 shared = len(words & other) / len(words | other)
@@ -294,11 +298,16 @@ def _area_of(label: str, known: Known) -> dict[str, str]:
         return _area(label, several[0], sure=False)
     if several:
         return _area(label, "", sure=False, note=say("portal.note_several", areas=several))
-    lips = open_registry().lips
+    registry = open_registry()
+    lips = registry.lips
     names = lips["name_en"].map(lambda name: fold(_OF_PARTNERSHIP.sub("", name).strip(" -–,()")))
     there = lips[names.eq(bare) & lips["kind"].ne("RIF")] if bare else lips.iloc[:0]
     if len(there) == 1:
-        return _area(label, str(there.iloc[0]["lip_id"]), sure=False)
+        id = str(there.iloc[0]["lip_id"])
+        versions = registry.definitions.loc[registry.definitions["lip_id"].eq(id), "version"]
+        choices = [f"{id}@{one}" for one in versions] if len(versions) > 1 else []
+        note = say("portal.note_definitions", areas=choices) if choices else ""
+        return _area(label, id, sure=False, note=note)
     slug = "-".join(filter(None, (fold(word) for word in label.split()))) or "area"
     return _area(label, slug, sure=False, note=say("portal.note_new_area"))
 

@@ -55,6 +55,7 @@ from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.comparison import Comparison
 from lipgeo.tables.estimates import Estimates
 from lipgeo.words import LANGUAGES, say, speaking
+from lipgeo.workplace import clear_litter
 
 __all__ = ["AUDIENCES", "INCOMING", "Audience", "Portal", "open_portal"]
 
@@ -112,6 +113,8 @@ def open_portal(
     [['west', 1200.0, 'reported', 'first']]
     """
     place = require_path(path)
+    if create:
+        clear_litter(place.parent)
     if (place / BOOK).is_file():
         return Portal(place)
     if not create:
@@ -488,10 +491,23 @@ class Portal(Shown):
 
     def _restated(self, taken: Intake) -> list[str]:
         """Return the releases a product that restates its past puts aside."""
-        product = taken.extra.get("product")
-        if not product or not taken.extra.get("restates"):
+        extra = taken.extra
+        product = extra.get("product")
+        if not product or not extra.get("restates"):
             return []
-        return [one.id for one in self.store.releases if one.record.get("product") == product]
+        mine = [one for one in self.store.releases if one.record.get("product") == product]
+        edition = str(extra.get("edition", ""))
+        newer = [one.id for one in mine if str(one.record.get("edition", "")) > edition]
+        if edition and newer:
+            raise InputError("portal.older_edition", product=product, edition=edition,
+                             releases=newer)  # fmt: skip
+        # another level of the same edition stands beside it
+        return [
+            one.id
+            for one in mine
+            if str(one.record.get("edition", "")) != edition
+            or one.record.get("level", "") == extra.get("level", "")
+        ]
 
     def _default_id(self, taken: Intake) -> str:
         """Return the day and the source, numbered where that name is taken."""
@@ -726,6 +742,7 @@ class Portal(Shown):
             ["period", "origin", "_number"], kind="stable"
         )
         earlier: dict[tuple[Any, ...], float] = {}
+        dollars: dict[tuple[Any, ...], str] = {}
         told = []
         for one in rows.to_dict("records"):
             key = tuple(one[column] for column in KEY)
@@ -734,24 +751,26 @@ class Portal(Shown):
                 status = "withdrawn"
                 why = say("portal.why_withdrawn", reason=entry.get("reason", ""))
             elif one["release"] in gone:
-                status, why = "restated", say("portal.why_restated")
+                status, why = "restated", self._why_restated(one["release"], one["dollars"])
             elif (one["release"], *key) in here:
                 status = "current"
-                before = earlier.get(key)
-                why = (
-                    say("portal.why_first")
-                    if key not in earlier
-                    else say("portal.why_same")
-                    if before == one["value"] or (pd.isna(before) and pd.isna(one["value"]))
-                    else say("portal.why_newer", release=one["release"])
-                )
+                why = _why_current(one, earlier.get(key), dollars.get(key[:-1]))
             else:
                 status, why = "replaced", say("portal.why_replaced")
             earlier[key] = one["value"]
+            dollars[key[:-1]] = one["dollars"]
             told.append(
                 {**one, "date": releases[one["release"]].date, "status": status, "why": why}
             )
         return pd.DataFrame(told, columns=list(_HISTORY))
+
+    def _why_restated(self, release: str, dollars: str) -> str:
+        """Return why the figures of a release that was put aside whole are not the ones now."""
+        later = [one for one in self.store.releases if release in one.record.get("supersedes", ())]
+        edition = str(later[0].record.get("edition", "")) if later else ""
+        if edition and dollars not in ("", "current"):
+            return say("portal.why_dollars", release=later[0].id, old=dollars, new=edition)
+        return say("portal.why_restated")
 
     def _superseded(self) -> list[list[str]]:
         return [list(one.record.get("supersedes", ())) for one in self.store.releases]
@@ -963,6 +982,17 @@ class Portal(Shown):
             areas=len(self.areas),
             releases=len(self.store.releases),
         )
+
+
+def _why_current(row: Mapping[str, Any], before: float | None, dollars: str | None) -> str:
+    """Return why a number is the one that counts: first, the same, newer, in other dollars."""
+    if before is None:
+        if dollars is not None and dollars != row["dollars"]:
+            return say("portal.why_new_dollars", old=dollars, new=row["dollars"])
+        return say("portal.why_first")
+    if before == row["value"] or (pd.isna(before) and pd.isna(row["value"])):
+        return say("portal.why_same")
+    return say("portal.why_newer", release=row["release"])
 
 
 #: kinds of sources whose numbers come from what Statistics Canada publishes openly

@@ -24,6 +24,7 @@ from lipgeo.order.tables import read_estimates
 from lipgeo.portal.areas import UNIT_COLUMNS, unit_rows
 from lipgeo.portal.dictionary import Dictionary, is_rate
 from lipgeo.portal.expecting import Expected, finding_frame, look_at, other_census, signed
+from lipgeo.portal.imdb import edition_of, served_share
 from lipgeo.portal.intake import Intake, Known, codes_of
 from lipgeo.portal.local import local_code
 from lipgeo.portal.matching import match_labels, match_rows, read_mapping
@@ -38,6 +39,7 @@ __all__ = ["Receipt", "Receiver", "receive"]
 
 #: indicators that carry a table name in ordered IMDB tables
 _IMDB_YEARS = {1: "imdb_median_wage_1y", 5: "imdb_median_wage_5y"}
+_IMDB_RETENTION = "imdb_retention_5y"
 _TOTALS = re.compile(r"total\b|both sexes|les deux sexes|ensemble", re.IGNORECASE)
 
 
@@ -316,7 +318,10 @@ def _intake(  # noqa: PLR0917
     source = say("portal.source_order", table=table or delivery.path.stem)
     values, symbols = delivery.values[at], delivery.symbols[at]
     if delivery.layout == "long":
-        rows, own, extra = _of_dimensions(delivery, values, symbols, common, known, source, table)
+        provinces = known.areas.set_index(["area_id", "definition"])["province"].to_dict()
+        rows, own, extra = of_dimensions(
+            delivery, values, symbols, common, known, source, table, provinces=provinces
+        )
     else:
         parts = [
             *_of_indicators(values, symbols, delivery, matched, common, known, ordered, source),
@@ -566,7 +571,7 @@ def _as_delivered(  # noqa: PLR0917
 # ---------------------------------------------------------------------- long tables
 
 
-def _of_dimensions(  # noqa: PLR0917
+def of_dimensions(  # noqa: PLR0917
     delivery: Delivery,
     values: Any,
     symbols: Any,
@@ -574,10 +579,13 @@ def _of_dimensions(  # noqa: PLR0917
     known: Known,
     source: str,
     table: str | None,
+    *,
+    level: str = "A",
+    provinces: Mapping[tuple[str, str], str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Return the rows of a long table, its own indicators, and what product it is."""
     rows = delivery.rows
-    roles = _roles(delivery.dimensions)
+    roles = roles_of(delivery.dimensions)
     period, first, last = _periods(rows, roles)
     newest = max((one for one in last if one), default="")
     imdb = "admission" in roles
@@ -627,9 +635,12 @@ def _of_dimensions(  # noqa: PLR0917
     )
     # a combination that no row of the file has was not ordered, and says nothing
     frame = frame[~(frame["symbol"].eq("not_ordered"))].reset_index(drop=True)
-    product = f"imdb-{(table or 'table').casefold()}"
-    extra = {"product": product, "restates": True} if imdb else {}
-    return frame, own, extra
+    if not imdb:
+        return frame, own, {}
+    counts = set(own.loc[own["rule"].eq("count"), "code"])
+    frame = pd.concat([frame, served_share(frame, counts, provinces or {})], ignore_index=True)
+    named = table or delivery.path.stem
+    return frame, own, edition_of(named, list(dict.fromkeys(measure)), newest, level)
 
 
 _ROLES = {
@@ -643,7 +654,7 @@ _ROLES = {
 }  # fmt: skip
 
 
-def _roles(dimensions: tuple[str, ...]) -> dict[str, str]:
+def roles_of(dimensions: tuple[str, ...]) -> dict[str, str]:
     """Return which dimension plays which part, told by its name."""
     found: dict[str, str] = {}
     for name in dimensions:
@@ -706,6 +717,10 @@ def _groups(given: pd.Series, category: list[str]) -> tuple[list[str], list[str]
     return groups, told
 
 
+def _years_between(start: str, end: str) -> int:
+    return int(end) - int(start) if start.isdigit() and end.isdigit() else -1
+
+
 def _measures(  # noqa: PLR0917
     measure: pd.Series,
     rows: pd.DataFrame,
@@ -721,8 +736,9 @@ def _measures(  # noqa: PLR0917
         text = str(words) or "Value"
         code = ""
         if imdb and re.search(r"median.*(wage|salary|salaries)|salaire.*médian", text, re.I):
-            years = int(end) - int(start) if start.isdigit() and end.isdigit() else -1
-            code = _IMDB_YEARS.get(years, "")
+            code = _IMDB_YEARS.get(_years_between(start, end), "")
+        elif imdb and re.search(r"retention rate|taux de rétention", text, re.I):
+            code = _IMDB_RETENTION if _years_between(start, end) == 5 else ""
         if not code or code not in known.dictionary:
             code = local_code(text, "table")
             own[code] = {

@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 
 from lipgeo.errors import FileError, InputError
 from lipgeo.files import sha256_of
+from lipgeo.portal.imdb_files import from_imdb, is_imdb
 from lipgeo.portal.intake import Intake, Known, codes_of, join_intakes
 from lipgeo.portal.legacy import from_legacy, mapping_path, write_mapping
 from lipgeo.portal.local import from_frame, from_local, from_survey
 from lipgeo.portal.observations import COLUMNS
-from lipgeo.readers.sheets import read_sheet
+from lipgeo.readers.sheets import read_sheet, read_sheets
 from lipgeo.report import CheckReport, finding
 from lipgeo.words import say
 
@@ -24,9 +25,17 @@ __all__ = ["kind_of", "read_source"]
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
 _WORKBOOKS = (".xlsx", ".xlsm")
 
+#: what a table is by its columns, the first that fits
+_KINDS = {
+    "estimates": {"area_id", "variable", "value"},
+    "survey": {"area_id", "question", "answers", "responses"},
+    "observations": {"area_id", "indicator", "period", "value"},
+    "local": {"area_id", "indicator", "value", "unit"},
+}
+
 
 def kind_of(path: Path) -> str:
-    """Say what a file is: ``estimates``, ``observations``, ``local``, ``survey``, ``legacy``.
+    """Say what a file is: estimates, observations, local, survey, regional, imdb or legacy.
 
     Raises
     ------
@@ -35,15 +44,14 @@ def kind_of(path: Path) -> str:
     FileError
         It cannot be read.
     """
+    if _parts_of(path):
+        return "regional"
     columns = {str(one).strip().casefold() for one in _frame(path).columns}
-    if {"area_id", "variable", "value"} <= columns:
-        return "estimates"
-    if {"area_id", "question", "answers", "responses"} <= columns:
-        return "survey"
-    if {"area_id", "indicator", "period", "value"} <= columns:
-        return "observations"
-    if {"area_id", "indicator", "value", "unit"} <= columns:
-        return "local"
+    for kind, needed in _KINDS.items():
+        if needed <= columns:
+            return kind
+    if is_imdb(path):
+        return "imdb"
     if path.suffix.casefold() in _WORKBOOKS:
         return "legacy"
     raise InputError("portal.not_recognised", path=path, columns=sorted(columns))
@@ -72,6 +80,10 @@ def read_source(path: Path, known: Known) -> Intake:
         if not mapping_path(path).is_file():
             raise InputError("portal.mapping_written", path=write_mapping(path, known))
         return from_legacy(path, known)
+    if kind == "imdb":
+        return from_imdb(path, known)
+    if kind == "regional":
+        return _regional(path, known)
     frame = _frame(path)
     frame.columns = [str(one).strip().casefold() for one in frame.columns]
     readers = {"local": from_local, "survey": from_survey}
@@ -87,6 +99,28 @@ def read_source(path: Path, known: Known) -> Intake:
     return Intake(
         rows=whole.rows, kind=whole.kind, sources=source, areas=whole.areas,
         indicators=whole.indicators, report=whole.report, extra=whole.extra,
+    )  # fmt: skip
+
+
+def _parts_of(path: Path) -> dict[str, pd.DataFrame]:
+    """Return the sheets *local* and *survey* of a workbook that a region sends."""
+    if path.suffix.casefold() not in _WORKBOOKS:
+        return {}
+    found = read_sheets(path, ("local", "survey"))
+    return {name: one.frame for name, one in found.items()}
+
+
+def _regional(path: Path, known: Known) -> Intake:
+    """Return what one workbook with survey and local data of several partnerships brings."""
+    readers = {"local": from_local, "survey": from_survey}
+    parts = [
+        readers[name](frame, known, f"{path.name}, {name}")
+        for name, frame in _parts_of(path).items()
+    ]
+    whole = join_intakes(parts)
+    return Intake(
+        rows=whole.rows, kind="reported", areas=whole.areas, indicators=whole.indicators,
+        report=whole.report, sources=[{"file": path.name, "sha256": sha256_of(path)}],
     )  # fmt: skip
 
 

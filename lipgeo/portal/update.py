@@ -28,6 +28,7 @@ from lipgeo.portal.recognising import kind_of
 from lipgeo.readers.deliveries import read_delivery
 from lipgeo.report import CheckReport
 from lipgeo.words import say
+from lipgeo.workplace import clear_litter
 
 __all__ = ["Update", "update_portal"]
 
@@ -91,6 +92,8 @@ def update_portal(
         There is no portal, or another process writes to it.
     """
     portal = folder if isinstance(folder, Portal) else open_portal(folder)
+    for place in (portal.folder, portal.store.folder):
+        clear_litter(place)
     done = Update()
     before = len(portal.areas)
     for name in _SHEETS:
@@ -160,7 +163,7 @@ def _take_file(portal: Portal, path: Path, done: Update) -> None:
         _move(portal, path, known[mark])
         return
     row = _ordered(portal, path)
-    if row is not None or _is_delivery(path):
+    if row is not None or _is_delivery(portal, path):
         _take_delivery(portal, path, row, done)
         return
     release = portal.add(path)
@@ -178,10 +181,12 @@ def _ordered(portal: Portal, path: Path) -> pd.Series | None:
     return None
 
 
-def _is_delivery(path: Path) -> bool:
+def _is_delivery(portal: Portal, path: Path) -> bool:
     """Say whether a file is a delivery and nothing that a portal takes in by itself."""
     try:
-        kind_of(path)
+        # tables of tax years come for all partnerships at once, or for an order
+        if kind_of(path) == "imdb":
+            return bool(_fitting(portal, path))
     except LipgeoError:
         try:
             read_delivery(path)
@@ -220,6 +225,16 @@ def _order_of(portal: Portal, path: Path, row: pd.Series | None) -> Path:
     """Return the order a delivery answers: the workbook's word, else the one whose areas fit."""
     if row is not None and row["order"]:
         return _within(portal, row["order"])
+    fitting = _fitting(portal, path)
+    if len(fitting) != 1:
+        raise InputError(
+            "portal.which_order", name=path.name, orders=[place.name for place in fitting]
+        )
+    return fitting[0]
+
+
+def _fitting(portal: Portal, path: Path) -> list[Path]:
+    """Return the orders in the portal's folder whose areas a delivery has, all and no other."""
     fitting = []
     labels = read_delivery(path).labels
     for place in sorted((portal.folder / "orders").glob("*")):
@@ -232,11 +247,7 @@ def _order_of(portal: Portal, path: Path, row: pd.Series | None) -> Path:
         matched = match_labels(labels, areas)
         if {str(area["area_id"]) for area in areas} == set(matched["area_id"]) - {""}:
             fitting.append(place)
-    if len(fitting) != 1:
-        raise InputError(
-            "portal.which_order", name=path.name, orders=[place.name for place in fitting]
-        )
-    return fitting[0]
+    return fitting
 
 
 def _move(portal: Portal, path: Path, release: str) -> None:

@@ -23,8 +23,8 @@ from lipgeo.areas.fields import TEXTS, name_nearest
 from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.areas.unit_lists import entries, levels_named
 from lipgeo.census.census import Census
-from lipgeo.errors import AreaError, FileError, require_paths
-from lipgeo.geography.hierarchy import fold, levels
+from lipgeo.errors import AreaError, FileError, InputError, require_paths
+from lipgeo.geography.hierarchy import fold, levels, require_level
 from lipgeo.geography.identifiers import id_column
 from lipgeo.readers.layers import read_layer
 from lipgeo.readers.sheets import Sheet, read_sheet
@@ -77,6 +77,8 @@ _HEADERS = {
 }
 #: a cell with units in it, not a mark
 _CODES = r":|^\d{4}[AS]\d{4}"
+#: what the row that sums a list up is called, folded
+_TOTALS = {"total", "totals", "grandtotal", "sum", "totaux", "totalgeneral", "somme"}
 _YES = {"1", "yes", "oui", "x", "true", "vrai", "y", "o"}
 _NO = {"", "0", "no", "non", "false", "faux", "n"}
 _TOML_KEYS = {"units", "exclude", *TEXTS}
@@ -116,7 +118,7 @@ def list_of_sheet(
             notes.append(finding("areas.id_taken", "note", column, column=column))
     used = set(found.values())
     if not {"unit", "unit_id", "unit_name"} & set(found):
-        by_column = _by_column(frame, units, vintage)
+        by_column = _by_column(frame, units, vintage) or _by_name_column(frame, units, vintage)
         used |= {note.subject for note in by_column}
         notes += by_column
     for role in ("level", "unit", "unit_id", "unit_name", "province", *TEXTS):
@@ -124,6 +126,12 @@ def list_of_sheet(
             units[role] = frame[found[role]]
     named = {"unit", "unit_id", "unit_name"} & set(units)
     units["mode"] = _modes(frame, found)
+    sums = _total_rows(units, sorted(named))
+    if len(sums):
+        notes.append(
+            finding("readers.total_row", "note", path.name, file=path.name, count=len(sums))
+        )
+        units, frame = units.drop(index=sums), frame.drop(index=sums)
     if "area_id" not in units or not named or not {"unit", "level"} & set(units):
         raise AreaError("readers.list_columns", path=path, columns=", ".join(map(str, frame)))
     _require_whole(frame, found, path)
@@ -177,6 +185,30 @@ def _by_column(frame: pd.DataFrame, units: pd.DataFrame, vintage: int) -> list[F
     units["unit"] = frame[column]
     units["level"] = said.level
     return [finding("readers.level_by_column", "note", column, column=column, level=said.level)]
+
+
+def _by_name_column(frame: pd.DataFrame, units: pd.DataFrame, vintage: int) -> list[Finding]:
+    """Take the units from a column of names that says its level (``CSD name``, ``Nom SDR``)."""
+    for column in frame:
+        level = re.sub(r"^(name|nom)(of|de)?|(name|nom)$", "", fold(str(column)))
+        if not level or level == fold(str(column)):
+            continue
+        try:
+            code = require_level(level, vintage).code
+        except InputError:
+            continue
+        units["unit_name"], units["level"] = frame[column], code
+        return [finding("readers.level_by_column", "note", column, column=column, level=code)]
+    return []
+
+
+def _total_rows(units: pd.DataFrame, named: list[str]) -> pd.Index:
+    """Return the rows that sum the list up: called a total, and without a unit."""
+    if "area_id" not in units or not named:
+        return units.index[:0]
+    called = units["area_id"].astype("string").fillna("").map(fold).isin(_TOTALS)
+    blank = units[named].astype("string").fillna("").apply(lambda cells: cells.str.strip().eq(""))
+    return units.index[(called & blank.all(axis=1)).to_numpy(dtype=bool)]
 
 
 def _modes(frame: pd.DataFrame, found: dict[str, str]) -> npt.NDArray[np.object_]:

@@ -12,7 +12,7 @@ import xlsxwriter
 
 from lipgeo.census.census import Census
 from lipgeo.errors import FileError, RegistryError
-from lipgeo.files import WORKBOOK_PROPERTIES, file_in_one_step, require_free_file
+from lipgeo.files import WORKBOOK_PROPERTIES, close_workbook, file_in_one_step, require_free_file
 from lipgeo.geography.hierarchy import (
     fold,
     level,
@@ -146,7 +146,7 @@ def write_template(
         _units_sheet(book.add_worksheet(UNITS), formats, listed)
         _about_sheet(book.add_worksheet(ABOUT), formats, known)
         _help_sheet(book.add_worksheet(HELP), formats)
-        book.close()
+        close_workbook(book)
     return Path(path)
 
 

@@ -88,8 +88,9 @@ def import_lock(store: Path) -> Iterator[None]:
     try:
         if not lock_file(handle):
             raise StoreError("store.busy", path=store, process=_holder(path))
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0) if hasattr(os, "pwrite") else None
+        with suppress(OSError):  # who holds it is only told to others; the disk may be full
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0) if hasattr(os, "pwrite") else None
         _recover(store)
         yield
     finally:

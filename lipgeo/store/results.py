@@ -26,6 +26,7 @@ from lipgeo.files import (
     CsvStyle,
     FolderFormat,
     Sheet,
+    as_numbers,
     changed_files,
     file_entries,
     file_in_one_step,
@@ -38,6 +39,7 @@ from lipgeo.files import (
     require_free,
     require_free_file,
     unguard_csv,
+    whole_counts,
     write_csv,
     write_manifest,
     write_sealed_parquet,
@@ -259,7 +261,17 @@ def _variables(estimates: Estimates) -> pd.DataFrame:
         }
         for one in estimates.variables.values()
     ]
-    return pd.DataFrame(rows).join(estimates.error_model, on="variable")
+    table = pd.DataFrame(rows).join(estimates.error_model, on="variable")
+    origin = [
+        say("store.range_learned", splits=int(splits), targets=int(targets))
+        if splits > 0
+        else say("store.range_borrowed")
+        for splits, targets in zip(
+            table["splits"].fillna(0), table["targets"].fillna(0), strict=True
+        )
+    ]
+    table.insert(table.columns.get_loc("phi"), "likely_range_is", origin)
+    return table
 
 
 def _flags() -> pd.DataFrame:
@@ -413,7 +425,13 @@ _FILES = (
 
 
 def _write_geo(frame: gpd.GeoDataFrame, path: Path) -> None:
-    frame.to_parquet(path, index=False, schema_version="1.1.0", write_covering_bbox=True)
+    whole_counts(frame).to_parquet(
+        path, index=False, schema_version="1.1.0", write_covering_bbox=True
+    )
+
+
+def _read_geo(path: Path) -> gpd.GeoDataFrame:
+    return as_numbers(gpd.read_parquet(path))
 
 
 def write_build(
@@ -470,7 +488,7 @@ def write_build(
         write_crosswalk(boundaries.membership, made / "membership.parquet")
         _write_geo(boundaries.shapes, made / "shapes.parquet")
         _write_geo(boundaries.context, made / "context.parquet")
-        boundaries.land.to_parquet(made / "land.parquet", index=False)
+        whole_counts(boundaries.land).to_parquet(made / "land.parquet", index=False)
         drawn = given.frame.assign(as_drawn=given.as_drawn.reindex(given.frame.index).to_wkb())
         _write_geo(drawn.reset_index(), made / "service_areas.parquet")
         given.units.to_parquet(made / "service_area_units.parquet", index=False)
@@ -529,17 +547,17 @@ def read_build(folder: str | Path) -> Boundaries:
         )
     with tell_damage(FileError, "store.build.damaged", folder=place):
         checks = load_json((place / "checks.json").read_bytes())
-        shapes = gpd.read_parquet(place / "shapes.parquet")
+        shapes = _read_geo(place / "shapes.parquet")
         return Boundaries(
-            areas=gpd.read_parquet(place / "areas.parquet"),
+            areas=_read_geo(place / "areas.parquet"),
             units=_units_of(shapes),
             cover=_read_csv(place / "cover.csv", manifest["csv"]),
             crosswalk=read_crosswalk(place / "crosswalk.parquet"),
             membership=read_crosswalk(place / "membership.parquet"),
             service_areas=_service_areas(place, manifest, checks),
             shapes=shapes,
-            context=gpd.read_parquet(place / "context.parquet"),
-            land=pq.read_table(place / "land.parquet").to_pandas(),
+            context=_read_geo(place / "context.parquet"),
+            land=as_numbers(pq.read_table(place / "land.parquet").to_pandas()),
             meta=manifest["parameters"],
             report=CheckReport.from_records(checks["findings"]),
         )

@@ -31,6 +31,7 @@ from lipgeo.files import (
     write_manifest,
 )
 from lipgeo.geography.dguids import dguids
+from lipgeo.geography.hierarchy import vintages
 from lipgeo.maps.preview import preview
 from lipgeo.order.package import write_order
 from lipgeo.portal.book import BOOK, add_rows
@@ -53,7 +54,6 @@ __all__ = ["DEMO", "run_demo"]
 DEMO = FolderFormat("demo", 1, FileError, "files.no_manifest")
 
 _BLOCKS = 4_000
-_BEFORE = 2016
 _VARIABLES = (
     *("population", "immigrants_pct", "recent_immigrants_pct", "non_permanent_residents_pct"),
     *("neither_language_pct", "low_income_prevalence", "median_income"),
@@ -189,7 +189,8 @@ class _Region:
 
 def _make_region() -> _Region:
     newest = synthetic.census(_BLOCKS, region=True)
-    older = synthetic.census(_BLOCKS, vintage=_BEFORE, region=True)
+    before = [year for year in vintages() if year < newest.vintage][-1]
+    older = synthetic.census(_BLOCKS, vintage=before, region=True)
     return _Region(newest, older, synthetic.people(newest), synthetic.people(older))
 
 

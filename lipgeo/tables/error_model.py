@@ -113,15 +113,15 @@ def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
     dense = _is_dense(pairs)
     alone = pairs.crosswalk.coarse is None and not pairs.by_atoms and not tried
     borrowed, widest = DENSITY if dense and not alone else SURFACE
-    more, least = 1.0, 0.0
+    more, least, by_area = 1.0, 0.0, 1.0
     if pairs.by_area and not tried:
-        more, least = BY_AREA
+        by_area, least = BY_AREA
     elif alone and dense:
         more, least = ALONE
     elif pairs.crosswalk.meta.get("blocks") == "points":
         more, least = POINTS
-    first = np.where(ratio, RATIO[0], borrowed[0])
-    second = np.where(ratio, RATIO[1], borrowed[1])
+    first = np.where(ratio, RATIO[0], borrowed[0]) * by_area
+    second = np.where(ratio, RATIO[1], borrowed[1]) * by_area
     scale = np.where(ratio, variance, 1.0)
     width = np.full(count, max(widest, least))
     splits = np.zeros(count, dtype=np.int64)

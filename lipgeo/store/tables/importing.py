@@ -441,7 +441,7 @@ class _Import:
         self._progress = progress
         self._sizes = [text_bytes(path) for path in paths]
         self._journal = Journal(folder)
-        self._intake = Intake(folder, layouts[0].vintage)
+        self._intake = Intake(folder, layouts[-1])
         self._bad: list[dict[str, Any]] = []
         self._bad_count = 0
 

@@ -308,8 +308,8 @@ class Intake:
         Of the file being read: rows so far, the place after them, and what was read with its hash.
     """
 
-    def __init__(self, folder: Path, vintage: int) -> None:
-        self.vintage = vintage
+    def __init__(self, folder: Path, layout: ProfileLayout) -> None:
+        self.vintage = layout.vintage
         self.vocabulary = Vocabulary()
         self.characteristics = Characteristics()
         self.units: list[Unit] = []
@@ -329,7 +329,8 @@ class Intake:
         self._origin = -1
         self._batches = 0
         self._told = 0
-        self._layout: ProfileLayout | None = None
+        # of the last file: of an import that goes on with all files read none is opened
+        self._layout = layout
         self._file = ""
 
     def open(self, origin: int, file: str, layout: ProfileLayout) -> None:
@@ -342,14 +343,13 @@ class Intake:
     def learn(self) -> None:
         """Say of characteristics that came last whether the dictionary knows them as counts."""
         mine = self.characteristics
-        if len(mine.counts) == len(mine) or self._layout is None:
+        if len(mine.counts) == len(mine):
             return
         counts = plain_counts(self.variables(), self.vintage)
         mine.counts += [str(id) in counts for id in mine.ids[len(mine.counts) :]]
 
     def variables(self) -> pd.DataFrame:
         """Return the variables of the dictionary: ``id, variable, certainty``, an id once."""
-        assert self._layout is not None
         mine = self.characteristics
         rows = pd.DataFrame({"id": list(map(str, mine.ids)), "name": mine.names})
         return variables_of(rows, self._layout).drop_duplicates("id")
@@ -386,7 +386,6 @@ class Intake:
         TableError
             A unit came before with other figures.
         """
-        assert self._layout is not None
         places = units_of(rows.ids, self._layout)
         levels = places["level"].to_numpy(dtype=object, na_value="")
         unit_ids = places["unit_id"].to_numpy(dtype=object, na_value="")
