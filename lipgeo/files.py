@@ -272,9 +272,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _refuse_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
+
+
 def load_json(data: bytes) -> Any:
-    """Return a JSON document in UTF-8; half a character, which no file can hold, is an error."""
-    document = json.loads(data.decode("utf-8"))
+    """Return a JSON document in UTF-8; half a character, or a number that is none, is an error."""
+    document = json.loads(data.decode("utf-8"), parse_constant=_refuse_number)
     if b"\\ud" in data or b"\\uD" in data:
         json.dumps(document, ensure_ascii=False).encode("utf-8")
     return document

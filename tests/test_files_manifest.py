@@ -217,4 +217,7 @@ def test_half_a_character_is_no_json_of_ours():
     for text in (b'{"a": "\\ud800"}', b'{"\\uDC00": 1}'):
         with pytest.raises(ValueError, match="surrogates"):
             files.load_json(text)
+    for text in (b'{"a": NaN}', b"[Infinity]", b"[-Infinity]"):
+        with pytest.raises(ValueError, match="is no number"):
+            files.load_json(text)
     assert files.load_json(b'{"a": "\\ud83d\\ude00"}') == {"a": "\U0001f600"}

@@ -195,3 +195,12 @@ def test_a_long_table_without_a_unit_in_any_row_is_refused(tmp_path):
     )
     with pytest.raises(TableError):
         lipgeo.read_table(path)
+
+
+def test_a_bad_cell_of_a_profile_under_no_unit_is_a_sentence(tmp_path):
+    """The level of such a row is not known; it was a traceback."""
+    text = profile_2016().replace('"24660001"', '"zz"').replace('"600"', '"abc"')
+    path = tmp_path / "98-401-X2016044_English_CSV_data.csv"
+    path.write_text(text, encoding="utf-8-sig")
+    with pytest.raises(LipgeoError):
+        lipgeo.read_profile(path)
