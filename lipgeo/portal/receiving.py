@@ -416,7 +416,8 @@ def _of_indicators(  # noqa: PLR0917
                 "indicator": one.indicator,
                 "gender": one.gender,
                 "universe": fact["universe"],
-                "sample": str(delivery.rows["sample"].iloc[one.numerator[0]]),
+                # the heading of ages names its sample, the count of everybody has none: one key
+                "sample": "" if age else str(delivery.rows["sample"].iloc[one.numerator[0]]),
                 "dollars": "current" if "$" in fact["name_en"] else "",
                 "flags": age,
             }
