@@ -14,6 +14,7 @@ A :class:`CheckReport` says what was looked at and what was found, one row a fin
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -140,6 +142,7 @@ class Card:
         return [*lines, *([self._more()] if self._more() else [])]
 
 
+@cache
 def text_of(name: str) -> str:
     """Return a text file of the package, such as ``"page/style.css"``."""
     return resources.files("lipgeo").joinpath(name).read_text(encoding="utf-8")
@@ -159,7 +162,28 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals["text_of"] = lambda name: Markup(text_of(name))
+    environment.filters["css_text"] = css_text
+    environment.filters["groups_in_order"] = groups_in_order
     return environment
+
+
+def css_text(text: str) -> str:
+    r"""Return what stands between the quotes of a text in a style, whatever somebody typed.
+
+    Examples
+    --------
+    >>> from lipgeo.report import css_text
+    >>> print(css_text('Été "A" (x'))
+    Été \22 A\22  \28 x
+    """
+    # all but letters, digits and a few harmless signs as the number of the sign
+    return re.sub(r"[^\w .,:%-]", lambda found: f"\\{ord(found[0]):x} ", str(text))
+
+
+def groups_in_order(items: Iterable[Any], *names: str) -> list[tuple[tuple[Any, ...], list[Any]]]:
+    """Return runs of neighbours that are alike in some attributes, in their order."""
+    runs = itertools.groupby(items, key=attrgetter(*names))
+    return [(key, list(mine)) for key, mine in runs]
 
 
 def fill_template(name: str, /, **values: Any) -> str:

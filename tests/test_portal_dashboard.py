@@ -64,7 +64,7 @@ def test_an_indicator_page_has_every_area_by_name(site):
     """All stand in name order, the suppressed one with its reason; the map has a mark each."""
     for folder, word in ((site, "Suppressed"), (site / "fr", "Supprimé")):
         text = (folder / "indicator--immigrants.html").read_text("utf-8")
-        rows = re.findall(r'rowheader"><a href="([^"]+)">([^<]+)</a>', text)
+        rows = re.findall(r'scope="row"><a href="([^"]+)">([^<]+)</a>', text)
         assert [name for _, name in rows] == sorted(AREAS)
         assert all((folder / address).is_file() for address, _ in rows)
         assert word in text

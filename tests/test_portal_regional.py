@@ -118,7 +118,7 @@ def test_the_page_of_a_region_says_who_has_reported(portal, tmp_path):
     ):
         text = (folder / "region--whole.html").read_text("utf-8")
         first = text[: text.index("</table>")]
-        names = re.findall(r'rowheader"><a href="[^"]+">([^<]+)</a>', first)
+        names = re.findall(r'scope="row"><a href="[^"]+">([^<]+)</a>', first)
         assert names == [one.upper() for one in MEMBERS]
         assert first.count(waits) == 1
         assert few in text

@@ -93,17 +93,21 @@ def parsed(text, lang):
 
 def cells_of(text):
     """Return the cells of the tables of numbers: subject, place and period to value and details."""
-    bodies = re.findall(r'<table class="numbers".*?<tbody[^>]*>(.*?)</tbody>', text, re.S)
-    found = {}
-    for row in re.findall(r"<tr[^>]*>(.*?)</tr>", "".join(bodies), re.S):
-        subject = html.unescape(re.search(r"<th[^>]*>(.*?) <small>", row, re.S)[1])
-        period, *cells = re.findall(r'<td [^>]*data-head="([^"]*)">(.*?)</td>', row, re.S)
-        for place, cell in cells:
-            value = html.unescape(re.search(r"<strong>(.*?)</strong>", cell)[1])
-            details = [html.unescape(one) for one in re.findall(r"<small>(.*?)</small>", cell)]
-            key = (subject, html.unescape(place), re.search(r"\d{4}", period[1])[0])
-            assert key not in found
-            found[key] = (value, details)
+    found, subject = {}, ""
+    for table in re.findall(r'<table class="numbers".*?</table>', text, re.S):
+        head, *rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.S)
+        _, _, *places = re.findall(r"<th[^>]*>(.*?)</th>", head)
+        for row in rows:
+            # a subject stands once beside all its periods
+            own = re.search(r"<th[^>]*>(.*?) <small>", row, re.S)
+            subject = html.unescape(own[1]) if own else subject
+            period, *cells = re.findall(r"<td[^>]*>(.*?)</td>", row, re.S)
+            for place, cell in zip(places, cells, strict=True):
+                value = html.unescape(re.search(r"<strong>(.*?)</strong>", cell)[1])
+                details = [html.unescape(one) for one in re.findall(r"<small>(.*?)</small>", cell)]
+                key = (subject, html.unescape(place), re.search(r"\d{4}", period)[0])
+                assert key not in found
+                found[key] = (value, details)
     return found
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from lipgeo.portal.alike import alike_count, alike_in_size
 from lipgeo.portal.areas import UNCONFIRMED, join_between, misfit_reason, worse
-from lipgeo.portal.certainty import bounds, is_told, small_flag
+from lipgeo.portal.certainty import bounds, is_missing, is_told, small_flag
 from lipgeo.portal.charts import Bar, BarGroup, Chart
 from lipgeo.portal.dictionary import Dictionary, universe_words
 from lipgeo.portal.differences import Measured, difference
@@ -147,7 +147,7 @@ class Topic:
     sources
         Where its numbers are from.
     records
-        The same with a row a number, in the order of :data:`RECORD`: numbers as numbers.
+        The area's own numbers, a row each, in the order of :data:`RECORD`: numbers as numbers.
     chart
         Its newest shares as bars, where there are any.
     """
@@ -260,7 +260,7 @@ def value_text(row: Row, rule: str, decimals: int) -> str:
         return say(f"site.{small}")
     symbol = str(row["symbol"])
     words = say(f"site.symbol_{_SYMBOL_KEYS.get(symbol, symbol)}") if symbol else ""
-    if pd.isna(row["value"]):
+    if is_missing(row["value"]):
         return words or say("site.no_number")
     if not is_told(row):
         return say("site.only_range" if range_text(row, rule, decimals) else "site.no_range")
@@ -271,7 +271,7 @@ def value_text(row: Row, rule: str, decimals: int) -> str:
 def range_text(row: Row, rule: str, decimals: int) -> str:
     """Return the range of a number in words, empty where it has none."""
     low, high, likely = bounds(row)
-    if pd.isna(low) or pd.isna(high) or pd.isna(row["value"]) or small_flag(row):
+    if is_missing(low) or is_missing(high) or is_missing(row["value"]) or small_flag(row):
         return ""
     texts = {"low": written(low, rule, decimals), "high": written(high, rule, decimals)}
     return say("site.range_likely", **texts) if likely else say("site.range", **texts)
@@ -279,7 +279,7 @@ def range_text(row: Row, rule: str, decimals: int) -> str:
 
 def told_text(row: Row, rule: str, decimals: int) -> str:
     """Return a number in words, its range where that is all there is, or why there is none."""
-    only = pd.notna(row["value"]) and not is_told(row)
+    only = not is_missing(row["value"]) and not is_told(row)
     return (only and range_text(row, rule, decimals)) or value_text(row, rule, decimals)
 
 
@@ -294,7 +294,7 @@ def measured(row: Row) -> Measured:
 def count_text(row: Row, rule: str) -> str:
     """Return the count behind a share and what it is of, empty where they are not told."""
     base = row["denominator_value"]
-    if rule not in _SHARES or pd.isna(base) or row["origin"] == "estimated" or not is_told(row):
+    if rule not in _SHARES or is_missing(base) or row["origin"] == "estimated" or not is_told(row):
         return ""
     count = float(row["value"]) * float(base) / 100
     # a share that was rounded gives its count back only nearly
@@ -305,11 +305,15 @@ def count_text(row: Row, rule: str) -> str:
 
 def period_text(row: Row) -> str:
     """Return what a number is of: a census, a period, and the year of its dollars."""
-    period = str(row["period"])
-    census = row["origin"] != "reported" and _YEAR.fullmatch(period)
-    text = say("site.census", year=period) if census else period
-    if row["dollars"] and row["dollars"] != "current":
-        text = say("site.in_dollars", period=text, year=row["dollars"])
+    reported = row["origin"] == "reported"
+    return _period_words(str(row["period"]), str(row["dollars"]), language(), reported=reported)
+
+
+@cache
+def _period_words(period: str, dollars: str, _lang: str, *, reported: bool) -> str:
+    text = say("site.census", year=period) if not reported and _YEAR.fullmatch(period) else period
+    if dollars and dollars != "current":
+        text = say("site.in_dollars", period=text, year=dollars)
     return text
 
 
@@ -326,8 +330,12 @@ def subject_text(row: Row, name: str) -> str:
 
 def source_text(row: Row) -> str:
     """Return where a number comes from."""
-    parts = {"source": row["source"] or say("site.no_source"), "release": row["release"]}
-    return say("site.source", **parts)
+    return _source_words(str(row["source"]), str(row["release"]), language())
+
+
+@cache
+def _source_words(source: str, release: str, _lang: str) -> str:
+    return say("site.source", source=source or say("site.no_source"), release=release)
 
 
 @cache
@@ -741,7 +749,7 @@ def _boundary_notices(material: Material, area: Any, rows: Iterable[Row]) -> lis
 
 
 def _series(material: Material, rows: Iterable[Row]) -> list[str]:
-    told: dict[str, None] = {}
+    told: dict[tuple[str, ...], list[str]] = {}
     periods: dict[str, set[str]] = {}
     for row in rows:
         if row["origin"] != "reported" and _YEAR.fullmatch(row["period"]):
@@ -750,9 +758,15 @@ def _series(material: Material, rows: Iterable[Row]) -> list[str]:
         for first, second in itertools.pairwise(sorted(periods[code])):
             found, reason = material.compare(code, first, second)
             if found != "yes":
-                told[say(f"site.series_{found}", name=material.indicators[code].name, first=first,
-                         second=second, reason=reason)] = None  # fmt: skip
-    return list(told)
+                told.setdefault((found, first, second, reason), []).append(
+                    material.indicators[code].name
+                )
+    # what holds of several indicators is told once: their names have commas, so semicolons part
+    return [
+        say(f"site.series_{found}", name="; ".join(names), first=first, second=second,
+            reason=reason)
+        for (found, first, second, reason), names in told.items()
+    ]  # fmt: skip
 
 
 def _pair(material: Material, area: Any, older: Row, newer: Row) -> str:
@@ -805,8 +819,8 @@ def _topics(material: Material, area: Any, columns: Columns, *, missing: str) ->
                 Line(subject, entry.universe, period_text(row), remark, cells, key[0],
                      entry.decimals)
             )  # fmt: skip
-            for (place, _), one in zip(columns, several, strict=True):
-                records += [_record(each, place, subject, entry) for each in one]
+            records += [_record(each, columns[0][0], subject, entry) for each in several[0]]
+            for one in several:
                 sources |= dict.fromkeys(_source_line(each) for each in one)
         chart = _chart(material, mine, columns)
         places = [place for place, _ in columns]
@@ -820,13 +834,19 @@ def _backwards(period: str) -> tuple[int, ...]:
 
 
 def _source_line(row: Row) -> str:
-    origin = origin_text(row)
-    return say("site.origin_and_source", origin=origin, source=source_text(row))
+    return _line_words(str(row["origin"]), str(row["source"]), str(row["release"]), language())
+
+
+@cache
+def _line_words(origin: str, source: str, release: str, lang: str) -> str:
+    words = _word(f"site.origin_{origin}", lang)
+    return say("site.origin_and_source", origin=words,
+               source=_source_words(source, release, lang))  # fmt: skip
 
 
 def _record(row: Row, place: str, subject: str, entry: _Indicator) -> list[Any]:
     told = is_told(row)
-    plain = pd.notna(row["value"]) and not small_flag(row)
+    plain = not is_missing(row["value"]) and not small_flag(row)
     low, high, _ = bounds(row) if plain else (float("nan"), float("nan"), False)
     base = row["denominator_value"] if told and row["origin"] != "estimated" else float("nan")
     return [
@@ -867,11 +887,11 @@ def _chart(material: Material, keys: Iterable[Key], columns: Columns) -> Chart |
 
 
 def _bar(row: Row, entry: _Indicator, place: str = "") -> Bar | None:
-    if pd.isna(row["value"]) or small_flag(row):
+    if is_missing(row["value"]) or small_flag(row):
         return None
     low, high, _ = bounds(row)
     value = float(row["value"]) if is_told(row) else None
-    ranged = (low, high) if pd.notna(low) and pd.notna(high) else None
+    ranged = (low, high) if not is_missing(low) and not is_missing(high) else None
     if value is None and ranged is None:
         return None
     text = told_text(row, entry.rule, entry.decimals)

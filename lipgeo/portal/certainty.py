@@ -6,6 +6,7 @@ that is not in it has not been measured, and its estimates are told as ranges al
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -19,6 +20,7 @@ from lipgeo.portal.observations import NUMBERS
 __all__ = [
     "WITHHELD",
     "bounds",
+    "is_missing",
     "is_told",
     "is_trusted",
     "measured_coverage",
@@ -48,9 +50,14 @@ def measured_coverage() -> Mapping[str, float]:
     return dict(zip(frame["indicator"], frame["held"].astype(float), strict=True))
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a number of a row is missing; asked so often that pandas takes too long for it."""
+    return value is None or value is pd.NA or math.isnan(value)
+
+
 def bounds(row: Any) -> tuple[float, float, bool]:
     """Return the range of a number, and whether it is the one that holds nine times in ten."""
-    if pd.notna(row["likely_lower"]) and pd.notna(row["likely_upper"]):
+    if not is_missing(row["likely_lower"]) and not is_missing(row["likely_upper"]):
         return float(row["likely_lower"]), float(row["likely_upper"]), True
     return float(row["lower"]), float(row["upper"]), False
 
@@ -72,7 +79,7 @@ def is_trusted(row: Any) -> bool:
     False
     """
     value, low, high = (row[name] for name in ("value", "likely_lower", "likely_upper"))
-    if pd.isna(value) or pd.isna(low) or pd.isna(high):
+    if is_missing(value) or is_missing(low) or is_missing(high):
         return False
     near = max(value - low, high - value) <= NEAR * abs(value)
     return bool(near and measured_coverage().get(str(row["indicator"]), 0.0) >= LEAST_HELD)
@@ -86,7 +93,7 @@ def small_flag(row: Any) -> str:
 def is_told(row: Any) -> bool:
     """Whether a number is told as a number, and not as words or a range alone."""
     return bool(
-        pd.notna(row["value"])
+        not is_missing(row["value"])
         and not small_flag(row)
         and (row["origin"] != "estimated" or is_trusted(row))
     )

@@ -22,7 +22,7 @@ _ENDS = ("value", "symbol", "origin", "dollars", "lower", "upper", "likely_lower
 
 def changes_of(state: SiteState) -> tuple[str, str] | None:
     """Return the newest release that the audience sees numbers of, and the one before it."""
-    told = set(state.frame["release"])
+    told = set(state.whole["release"])
     ids = [one.id for one in state.portal.store.releases]
     newest = max((ids.index(one) for one in told), default=0)
     return (ids[newest - 1], ids[newest]) if newest else None

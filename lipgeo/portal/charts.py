@@ -110,13 +110,13 @@ def _marks(chart: Chart) -> Iterator[dict[str, Any]]:
                 "kind": "bar",
                 "own": nth == 0,
                 "y": at + 3,
-                "value": None if bar.value is None else f"{bar.value * scale:.2f}",
-                "low": None if bar.ranged is None else f"{bar.ranged[0] * scale:.2f}",
+                "value": None if bar.value is None else f"{bar.value * scale:.1f}",
+                "low": None if bar.ranged is None else f"{bar.ranged[0] * scale:.1f}",
                 "wide": None
                 if bar.ranged is None
-                else f"{(bar.ranged[1] - bar.ranged[0]) * scale:.2f}",
-                "high": None if bar.ranged is None else f"{bar.ranged[1] * scale:.2f}",
-                "end": f"{max(ends) * scale + 1:.2f}",
+                else f"{(bar.ranged[1] - bar.ranged[0]) * scale:.1f}",
+                "high": None if bar.ranged is None else f"{bar.ranged[1] * scale:.1f}",
+                "end": f"{max(ends) * scale + 2:.1f}",
                 "text": f"{bar.text} {place}",
                 "bottom": at + _BAR,
             }

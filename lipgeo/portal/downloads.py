@@ -142,6 +142,7 @@ def _wide(name: str, topic: Topic) -> Sheet:
     rows: dict[tuple[str, str], int] = {}
     cells: dict[str, dict[int, Any]] = {}
     formats: list[str] = []
+    told: dict[tuple[str, str], tuple[str, str]] = {}
     for line in topic.lines:
         key = (line.code, line.subject)
         if key not in rows:
@@ -151,18 +152,21 @@ def _wide(name: str, topic: Topic) -> Sheet:
             columns["universe"].append(line.universe)
             formats.append("#,##0.0" if line.decimals else "#,##0")
         for place, cell in zip(topic.places, line.cells, strict=True):
-            head = say("site.place_and_period", place=place, period=line.period)
-            note = say("site.note_of", column=head)
+            if (place, line.period) not in told:
+                head = say("site.place_and_period", place=place, period=line.period)
+                told[place, line.period] = (head, say("site.note_of", column=head))
+            head, note = told[place, line.period]
             cells.setdefault(head, {})[rows[key]] = cell.number
             words = [*([] if cell.number is not None else [cell.value]), *cell.details]
             cells.setdefault(note, {})[rows[key]] = "; ".join(words)
-    whole: dict[str, Any] = {heads[key]: pd.array(of, "string") for key, of in columns.items()}
-    for head, told in cells.items():
-        values = [told.get(at) for at in range(len(rows))]
+    whole: dict[str, Any] = {heads[key]: np.array(of, dtype=object) for key, of in columns.items()}
+    for head, mine in cells.items():
+        values = [mine.get(at) for at in range(len(rows))]
         if all(one is None or isinstance(one, float) for one in values):
             whole[head] = np.array([np.nan if one is None else one for one in values])
         else:
-            whole[head] = pd.array([one or "" for one in values], dtype="string")
+            # plain texts: nothing is asked of them but to be written
+            whole[head] = np.array([one or "" for one in values], dtype=object)
     frame = pd.DataFrame(whole)
     return Sheet(name, frame, title=topic.title, row_formats=formats, wrap=_WIDEST)
 
@@ -180,7 +184,10 @@ def _tabs(blocks: AreaBlocks) -> list[str]:
 
 
 def write_area_rows(blocks: AreaBlocks, path: Path) -> None:
-    """Write every number told of an area as CSV, in the form of the language in force."""
+    """Write every number of an area as CSV, in the form of the language in force.
+
+    What the area is held against has a file of its own.
+    """
     records = [one for topic in blocks.topics for one in topic.records]
     frame = pd.DataFrame(records, columns=[say(f"site.head_{one}") for one in RECORD])
     write_csv(frame, path, language())

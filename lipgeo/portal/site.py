@@ -66,7 +66,10 @@ class SiteState:
     whole
         The long table as the audience may see it: all origins, no middle that may not be told.
     frame
-        Of these the one number of each quantity that counts.
+        Of these the one number of each quantity that counts, indicators of the dictionary alone.
+    delivered
+        Area and definition to how many numbers stand in rows of a delivery that are no indicator:
+        they are in the long table to take away, and on no page.
     areas
         The areas that are told of.
     audience
@@ -80,6 +83,7 @@ class SiteState:
     portal: Portal
     whole: pd.DataFrame
     frame: pd.DataFrame
+    delivered: Mapping[tuple[str, str], int]
     areas: pd.DataFrame
     audience: Audience
     census: Census | None
@@ -128,7 +132,7 @@ class SiteState:
         """Return what the blocks of all areas are made from, in the language in force."""
         releases = self.portal.releases
         return Material(
-            self.whole,
+            self.whole[~_is_delivered(self.portal, self.whole)],
             self.areas,
             comparators=self.portal.book["comparators"],
             dictionary=self.portal.dictionary,
@@ -153,7 +157,16 @@ def state_of(portal: Portal, audience: Audience, census: Census | None = None) -
         told = pd.concat([one[["area_id", "definition"]] for one in named]).drop_duplicates()
         areas = areas.merge(told, on=["area_id", "definition"], how="inner")
     areas = areas.sort_values(["area_id", "definition"], kind="stable", ignore_index=True)
-    return SiteState(portal, whole, shown(whole), areas, audience, census)
+    extra = _is_delivered(portal, whole)
+    counts = whole[extra].groupby(["area_id", "definition"], sort=False).size()
+    delivered = {(str(area), str(definition)): int(of) for (area, definition), of in counts.items()}
+    return SiteState(portal, whole, shown(whole[~extra]), delivered, areas, audience, census)
+
+
+def _is_delivered(portal: Portal, frame: pd.DataFrame) -> pd.Series:
+    """Return which rows are of a delivery and no indicator of the dictionary."""
+    status = portal.dictionary.frame["status"]
+    return frame["indicator"].isin(status.index[status.eq("delivered")])
 
 
 def build_site(
@@ -236,7 +249,7 @@ def words_of_page() -> dict[str, str]:
 def fill_page(title: str, **parts: Any) -> str:
     """Fill a page; what is not given is not there."""
     empty: Mapping[str, Any] = {
-        "links": (), "area": None, "topics": (), "is_facts": False, "drawing": "",
+        "links": (), "area": None, "body": "", "is_facts": False, "drawing": "",
         "lines": (), "heads": (),
         "texts": (), "places": (), "lists": (), "tables": (), "paste": (),
         "footer": say("site.footer"),
@@ -292,9 +305,15 @@ def _write_language(state: SiteState, made: Path, files: Sequence[str]) -> None:
         blocks = area_blocks(material, area)
         names.append((state.name(slug), _listed_name(area), str(area["kind"] or "partnership")))
         told.append((slug, _listed_name(area), area))
-        topics = drawn_topics(blocks)
+        # what the page, its copy for e-mail and nothing else say alike is filled in once
+        body = Markup(
+            fill_template(
+                "portal/area_body.html.jinja", area=blocks, topics=drawn_topics(blocks),
+                words=words_of_page(),
+            )
+        )  # fmt: skip
         alone = state.name(f"{slug}-{lang}")
-        text = fill_page(blocks.title, area=blocks, topics=topics)
+        text = fill_page(blocks.title, area=blocks, body=body)
         (made / "share" / alone).write_text(text, encoding="utf-8", newline="\n")
         text = fill_template(
             "portal/embed.html.jinja", title=blocks.title, area=blocks, words=words_of_page(),
@@ -305,10 +324,12 @@ def _write_language(state: SiteState, made: Path, files: Sequence[str]) -> None:
             (f"{up}downloads/{one}", one)
             for one in _write_downloads(state, blocks, f"{slug}-{lang}", made)
         ]
+        if count := state.delivered.get((area["area_id"], area["definition"])):
+            entries.append((f"{up}downloads/{files[0]}", say("site.delivered_rows", count=count)))
         entries.append((f"{up}share/{alone}", say("site.share")))
         entries.append((f"{up}embed/{alone}", say("site.embed_page")))
         lists = [*_other_definitions(state, area), (say("site.get_data"), entries)]
-        write(slug, blocks.title, area=blocks, topics=topics, lists=lists,
+        write(slug, blocks.title, area=blocks, body=body, lists=lists,
               paste=_paste(state, blocks, alone))  # fmt: skip
     lists = [
         (title, [(address, name) for address, name, kind in names if (kind in _OWN) == own])
@@ -371,7 +392,7 @@ def _paste(state: SiteState, blocks: AreaBlocks, alone: str) -> list[tuple[str, 
 
 
 def _stamp(state: SiteState) -> list[str]:
-    told = set(state.frame["release"])
+    told = set(state.whole["release"])
     releases = state.portal.releases
     mine = releases[releases["release"].isin(told)]
     if mine.empty:
@@ -381,7 +402,8 @@ def _stamp(state: SiteState) -> list[str]:
 
 
 def _releases(state: SiteState) -> list[Table]:
-    counts = state.frame["release"].value_counts()
+    # rows that are no indicator were taken in as well, and count
+    counts = shown(state.whole)["release"].value_counts()
     releases = state.portal.releases
     # files and licences of what nobody may see stay untold
     rows = [

@@ -301,6 +301,8 @@ class _Formatter(string.Formatter):
     def fill(self, template: str, values: Mapping[str, Any]) -> str:
         """Fill a sentence; one that is said thousands of times is taken apart once."""
         parts, plain = _parts(template)
+        if len(parts) == 1 and parts[0][1] is None:  # nothing to fill in
+            return parts[0][0]
         if not plain:  # attributes, conversions, fields in a field: the long way
             return self.vformat(template, (), values)
         made = []
