@@ -736,6 +736,11 @@ def test_points_for_blocks(tmp_path: Path, files: dict[str, Path], store: Path):
         )
         assert mine.meta["blocks"] == theirs.meta["blocks"] == "points"
         pd.testing.assert_frame_equal(mine.frame, theirs.frame)
+    # where nothing is cut no ground is asked for: units by id
+    whole = lipgeo.build_crosswalk(census.zones("DA"), census.zones("DB"), weight="population")
+    held = units["population"] / units.groupby("DA")["population"].transform("sum")
+    shares = whole.frame.set_index("target_id")["share"]
+    np.testing.assert_allclose(shares, held.reindex(shares.index))
     # polygons that come later are taken, whatever the points said
     add_census(tmp_path / "a", files["db"])
     assert not shapely.is_missing(open_census(tmp_path / "a").data.geometry("DB")).any()

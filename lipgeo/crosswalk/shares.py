@@ -570,7 +570,7 @@ def closest_ground(
     places = shapely.points(x[point], y[point])
     ground = np.full(len(point), None, dtype=object)
     starts = np.flatnonzero(np.append(True, owner[1:] != owner[:-1])[: len(owner)])
-    for first, end in zip(starts, np.append(starts[1:], len(owner)), strict=True):
+    for first, end in zip(starts, np.append(starts, len(owner))[1:], strict=True):
         shape = shapes[owner[first]]
         some = np.arange(first, end)
         moves = (np.diff(x[point[some]]) != 0) | (np.diff(y[point[some]]) != 0)
