@@ -272,6 +272,18 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _refuse_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
+
+
+def load_json(data: bytes) -> Any:
+    """Return a JSON document in UTF-8; half a character, or a number that is none, is an error."""
+    document = json.loads(data.decode("utf-8"), parse_constant=_refuse_number)
+    if b"\\ud" in data or b"\\uD" in data:
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
+    return document
+
+
 def json_text(value: Any, *, sort: bool = True) -> str:
     """Return JSON with one spelling only; equal values give equal bytes.
 
@@ -520,7 +532,7 @@ def require_manifest(folder: Path, form: FolderFormat) -> dict[str, Any]:
     if not path.is_file():
         raise form.error(form.absent, folder=folder, missing=MANIFEST)
     try:
-        manifest = json.loads(path.read_bytes().decode("utf-8"))
+        manifest = load_json(path.read_bytes())
     except OSError as error:
         reason = error.strerror or str(error)
         raise form.refusal("files.manifest_unreadable", path=path, reason=reason) from error
@@ -580,7 +592,7 @@ def is_ours(folder: str | Path, form: FolderFormat) -> bool:
     False
     """
     try:
-        manifest = json.loads((Path(folder) / MANIFEST).read_bytes().decode("utf-8"))
+        manifest = load_json((Path(folder) / MANIFEST).read_bytes())
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(manifest, dict) and _format_of(manifest) == form.name
@@ -619,7 +631,7 @@ def require_free(
         raise OutputError("files.not_ours", path=target)
     if not replace:
         raise OutputError("files.exists", path=target)
-    manifest = json.loads((target / MANIFEST).read_bytes().decode("utf-8"))
+    manifest = load_json((target / MANIFEST).read_bytes())
     known = {MANIFEST, *beside, *manifest.get("files", ())}
     strange = [name for name in listed_files(target) if name not in known]
     if strange:

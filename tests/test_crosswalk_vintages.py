@@ -464,7 +464,7 @@ def test_the_command_compares(country, files, tables, tmp_path, capsys):
     book = tmp_path / "comparison.xlsx"
     with words.speaking("en"), pytest.raises(SystemExit):
         main([*arguments, "--out", str(book)])
-    table, results, _ = openpyxl.load_workbook(book)
+    table, _, results, *_ = openpyxl.load_workbook(book)
     rows = list(table.iter_rows())
     heads = [str(cell.value) for cell in rows[0]]
     area, year = heads.index("Id"), heads.index("Census before")

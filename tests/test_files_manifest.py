@@ -210,3 +210,14 @@ def test_the_error_is_of_the_formats_own_class():
         "census": StoreError, "table": StoreError, "build": FileError, "order": OrderError,
         "set": FileError, "demo": FileError,
     }  # fmt: skip
+
+
+def test_half_a_character_is_no_json_of_ours():
+    """No file can hold a lone surrogate: it is told when read, not by whoever writes it again."""
+    for text in (b'{"a": "\\ud800"}', b'{"\\uDC00": 1}'):
+        with pytest.raises(ValueError, match="surrogates"):
+            files.load_json(text)
+    for text in (b'{"a": NaN}', b"[Infinity]", b"[-Infinity]"):
+        with pytest.raises(ValueError, match="is no number"):
+            files.load_json(text)
+    assert files.load_json(b'{"a": "\\ud83d\\ude00"}') == {"a": "\U0001f600"}

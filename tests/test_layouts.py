@@ -183,3 +183,24 @@ def test_a_long_table_is_the_same_in_every_form_and_language(tmp_path_factory, c
     for path, one in found[1:]:
         require_same(found[0][1], one, path)
     assert list(found[0][1].columns) == ["dwellings"]
+
+
+def test_a_long_table_without_a_unit_in_any_row_is_refused(tmp_path):
+    """Empty cells are no DGUIDs; it was a traceback."""
+    path = tmp_path / "t_2021.csv"
+    path.write_text(
+        "DATAFLOW,TIME_PERIOD,REF_AREA,GENDER,CHARACTERISTIC,OBS_VALUE,FLAG\n"
+        "D,2021,,1,1,1016,\nD,2021,,1,1,5,\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(TableError):
+        lipgeo.read_table(path)
+
+
+def test_a_bad_cell_of_a_profile_under_no_unit_is_a_sentence(tmp_path):
+    """The level of such a row is not known; it was a traceback."""
+    text = profile_2016().replace('"24660001"', '"zz"').replace('"600"', '"abc"')
+    path = tmp_path / "98-401-X2016044_English_CSV_data.csv"
+    path.write_text(text, encoding="utf-8-sig")
+    with pytest.raises(LipgeoError):
+        lipgeo.read_profile(path)

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from lipgeo.portal import fast_facts
 from lipgeo.portal.areas import REALISATION_COLUMNS, UNIT_COLUMNS, new_areas
 from lipgeo.portal.blocks import Material, area_blocks, facts_lines
+from lipgeo.portal.book import SHEETS
 from lipgeo.portal.certainty import is_told, without_middles
 from lipgeo.portal.dictionary import shipped_dictionary
 from lipgeo.portal.downloads import write_area_rows
@@ -80,7 +81,10 @@ def public_side(whole):
     portal = SimpleNamespace(
         dictionary=shipped_dictionary(), areas=areas, store=SimpleNamespace(seen=seen),
         units=pd.DataFrame(columns=list(UNIT_COLUMNS)),
-        book={"licences": licences, "exceptions": exceptions},
+        book={
+            "licences": licences, "exceptions": exceptions,
+            "regions": pd.DataFrame(columns=SHEETS["regions"], dtype=object),
+        },
     )  # fmt: skip
     frame, _ = gate(portal, whole, "public")
     return frame, areas

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 import lipgeo
 from lipgeo.errors import InputError
 from lipgeo.portal.areas import UNIT_COLUMNS, new_areas, realisation_hash
+from lipgeo.portal.book import SHEETS
 from lipgeo.portal.dictionary import shipped_dictionary
 from lipgeo.portal.gate import allowance, gate
 from lipgeo.portal.ground import ground_of
@@ -353,6 +354,7 @@ def made(areas, indicator):
         units=listed[list(UNIT_COLUMNS)],
         store=SimpleNamespace(seen=pd.DataFrame(columns=[*KEY, "realisation_hash"], dtype=object)),
         book={
+            "regions": pd.DataFrame(columns=SHEETS["regions"], dtype=object),
             "licences": pd.DataFrame(
                 [("statcan-open", "table", "S", "D", "")],
                 columns=["licence", "may_publish", "who", "document", "expiry"],

@@ -168,6 +168,12 @@ def test_another_order_and_another_census_are_told_as_such(portal, made, tmp_pat
 
     path = rewrite(made_files.write_down(made, tmp_path / "b.csv"), older)
     assert structural(portal, made, path) == {"another_census"}
+
+    def counted_before(rows):
+        rows[0] = [cell.replace("Population, 2021", "Population, 2016") for cell in rows[0]]
+
+    path = rewrite(made_files.write_down(made, tmp_path / "d.csv"), counted_before)
+    assert structural(portal, made, path) == {"another_census"}
     assert structural(
         portal, made, made_files.write_down(made, tmp_path / "c.csv"), table="T9"
     ) == {"no_such_table"}
@@ -222,6 +228,36 @@ def test_parts_rounding_and_percentages_for_counts_are_told(portal, made, tmp_pa
 
     path = rewrite(made_files.write_down(made, tmp_path / "c.csv"), shifted)
     assert {"part_above_whole", "not_counts"} <= look(portal, made, path)
+
+
+@pytest.mark.parametrize(("word", "unit"), [("Immigrants (81)", "%"), ("0 to 14 years", "$")])
+def test_a_unit_where_people_are_counted_makes_no_number(portal, made, tmp_path, word, unit):
+    """One such cell is enough; signed for, the row stays as delivered and no indicator is made."""
+
+    def percents(rows):
+        at = [cell.strip() for cell in rows[0]].index(word)
+        for row in rows[1:9]:
+            row[at] = f"{unit}12" if unit == "$" else "12.5%"
+
+    path = rewrite(made_files.write_down(made, tmp_path / "a.csv"), percents)
+    receipt = portal.receive(path, order=made.order, table="T1")
+    told = receipt.findings
+    assert "unit_unlike" in set(told["check"])
+    assert word.split(" (")[0] in told.loc[told["check"].eq("unit_unlike"), "message"].iloc[0]
+    signed = told.assign(accept="yes", by="A. Tester", reason="asked for anew")
+    portal.receive(path, order=made.order, table="T1", accept=signed, licence="statcan-open")
+    made_of_it = {"Immigrants (81)": "immigrants", "0 to 14 years": "age_0_14"}[word]
+    assert not portal.frame(indicators=made_of_it)["gender"].eq("total").any()
+    assert not portal.frame(indicators="population").empty
+
+
+def test_a_file_taken_in_before_is_told(portal, made, tmp_path):
+    """The same bytes again are a release again, and the report says of which."""
+    path = made_files.write_down(made, tmp_path / "a.csv")
+    first = portal.receive(path, order=made.order, table="T1", licence="statcan-open")
+    again = portal.receive(path, order=made.order, table="T1", licence="statcan-open")
+    assert not first.report.only("same_file")
+    assert first.release in str(again.report.only("same_file"))
 
 
 def test_findings_are_accepted_row_by_row_by_somebody_who_signs(portal, made, tmp_path):

@@ -15,13 +15,17 @@ import geopandas as gpd
 import pyogrio
 import pytest
 import shapely
+from made_crosswalk import count, crosswalk, table
 
 import lipgeo
+from lipgeo import weight_table
 from lipgeo.errors import FileError, LipgeoError
 from lipgeo.readers import vector_files
 from lipgeo.readers.layers import read_layer
+from lipgeo.readers.numbers import read_numbers
 from lipgeo.readers.statcan.attributes import read_attributes
 from lipgeo.readers.vector_files import Dataset, list_layers, read_vector
+from lipgeo.store.results import write_estimates
 
 ROOT = Path(lipgeo.__file__).parent
 PLACE = {
@@ -190,3 +194,24 @@ def test_a_table_that_is_not_what_its_name_says_is_refused(tmp_path):
         (tmp_path / name).write_text(text, "utf-8")
         with pytest.raises(FileError):
             read_attributes(tmp_path / name)
+
+
+# ---------------------------------------------------------------------- folders of any name
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a!b", "a\tb", "<b>x", "{{ 6*7 }}", "a;b", "a\x1b[31m"])
+def test_a_folder_may_have_any_name(tmp_path, name):
+    """Line breaks and marks in a path: layers, attributes and numbers are read and written."""
+    folder = tmp_path / name
+    folder.mkdir()
+    plain = _attributes(tmp_path, ["Montréal", "Québec"], "utf-8").parent
+    for part in plain.iterdir():
+        shutil.copyfile(part, folder / part.name)
+    shape = folder / "lcsd000b21a_f.shp"
+    assert read_layer(shape)["CSDNAME"].tolist() == ["Montréal", "Québec"]
+    assert read_attributes(shape.with_suffix(".dbf")).frame["unit_name"].iloc[0] == "Montréal"
+    outlines = gpd.GeoSeries([shapely.box(0, 0, 1, 1)], index=["t0"], crs=3347)
+    given = table({"n": [5.0]}, {"n": count("n")})
+    estimates = weight_table(given, crosswalk([[1.0]]))
+    write_estimates(estimates, folder / "n.gpkg", shapes=outlines)
+    assert read_numbers(folder / "n.gpkg").frame["value"].tolist() == [5]

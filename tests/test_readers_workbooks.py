@@ -138,6 +138,19 @@ def test_what_a_census_file_claims_costs_nothing(tmp_path):
     assert read_attributes(path).frame["population"].tolist() == [5, 7]
 
 
+def test_a_census_workbook_damaged_in_its_middle_is_a_sentence(tmp_path):
+    """Its rows are parsed as they are read: what is damaged there ended in a traceback."""
+    whole = _book(tmp_path / "da_2021.xlsx", [["DAUID", "Population"], ["35060001", 5]] * 3, {})
+    damaged = tmp_path / "da.xlsx"
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(damaged, "w") as target:
+        for name in source.namelist():
+            part = source.read(name)
+            cut = len(part) * 2 // 3 if name.startswith("xl/worksheets/") else len(part)
+            target.writestr(name, part[:cut])
+    with pytest.raises(FileError):
+        read_attributes(damaged, vintage=2021, level="DA")
+
+
 @pytest.mark.parametrize(("blocks", "seed"), [(502, 3)])
 def test_the_smallest_censuses_are_made(blocks, seed):
     """A country without a metropolitan area is one."""

@@ -103,7 +103,7 @@ def test_without_the_extra_the_rest_is_written_and_said(monkeypatch, tmp_path):
     )
     _write_facts(None, "city", tmp_path / "facts", None)
     assert set(written) == {".html", ".xlsx"}
-    assert "lipgeo[documents]" in say("site.no_documents")
+    assert ".[documents]" in say("site.no_documents")
 
 
 def test_a_level_that_nothing_belongs_to_is_no_level(tmp_path):

@@ -341,13 +341,25 @@ def test_the_command_weights_a_profile_to_areas(tmp_path, capsys):
     assert "--replace" in capsys.readouterr().err
 
 
-def test_the_command_weights_by_a_build(census, people, areas, tmp_path, capsys):
-    """With a build, drawn areas by their shares, or unions by membership; ``estimate`` too."""
-    fitted = lipgeo.fit_boundaries(census, areas)
-    folder = lipgeo.write_build(fitted, tmp_path / "build")
+@pytest.fixture(scope="module")
+def built(census, people, areas, tmp_path_factory):
+    """Return a build of areas that do not overlap, in a folder, and a table in a file."""
+    home = tmp_path_factory.mktemp("built")
+    shapes, apart = areas.frame.geometry, []
+    for area in areas.ids:
+        if not shapes[apart].intersects(shapes[area]).any():
+            apart.append(area)
+    fitted = lipgeo.fit_boundaries(census, areas.select(apart))
+    folder = lipgeo.write_build(fitted, home / "build")
     table = tabled(census, people).frame.reset_index()
-    path = tmp_path / "table.csv"
+    path = home / "table.csv"
     table.rename(columns={"unit_id": "DAUID"}).to_csv(path, index=False)
+    return folder, path
+
+
+def test_the_command_weights_by_a_build(built, tmp_path, capsys):
+    """With a build, drawn areas by their shares, or unions by membership; ``estimate`` too."""
+    folder, path = built
     values = {}
     for basis in ("drawn", "union"):
         out = tmp_path / f"{basis}.parquet"
@@ -358,6 +370,46 @@ def test_the_command_weights_by_a_build(census, people, areas, tmp_path, capsys)
         assert (values[basis]["basis"] == basis).all()
     assert not np.allclose(values["drawn"]["value"], values["union"]["value"])
     capsys.readouterr()
+
+
+def test_the_command_brings_estimates_to_known_totals(built, truth, tmp_path, capsys):
+    """``weight --controls`` meets the totals of its file in every area; without it they are missed.
+
+    A file whose totals cannot be told, that holds no number or names a column the table lacks, or
+    that names areas not asked for, ends with status 2, says so, and leaves what was written.
+    """
+    folder, path = built
+    told = truth["population"].reindex(lipgeo.read_build(folder).service_areas.ids)
+    known = tmp_path / "known.csv"
+    told.rename_axis("area_id").to_csv(known)
+    out = tmp_path / "out.parquet"
+    call = ["weight", str(path), "--build", str(folder), "--out", str(out), "--replace", "--quiet",
+            "--hidden", "as_published", "--variables", "population,immigrants"]  # fmt: skip
+    made = {}
+    for extra in ([], ["--controls", str(known)]):
+        with pytest.raises(SystemExit) as ended:
+            main([*call, *extra])
+        assert ended.value.code in (0, 1), capsys.readouterr().err
+        rows = pd.read_parquet(out).pivot(index="area_id", columns="variable", values="value")
+        made[bool(extra)] = rows.reindex(told.index)
+    missed = {met: (rows["population"] / told - 1).abs() for met, rows in made.items()}
+    assert missed[True].max() < 0.003 < missed[False].max()
+    # what was not told moves with what was
+    assert not np.allclose(made[True]["immigrants"], made[False]["immigrants"])
+    before = out.read_bytes()
+    for text, message in (
+        ("area_id,a,b\nlip-001,2,3\n", "--controls-column"),
+        ("area_id,wolves\nlip-001,2\n", "wolves"),
+        ("area_id,population\nlip-001,many\n", "many"),
+        ("area_id,population\nelsewhere,2\n", "elsewhere"),
+    ):
+        known.write_text(text)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([*call, "--controls", str(known)])
+        assert ended.value.code == 2
+        assert message in capsys.readouterr().err
+    assert out.read_bytes() == before
 
 
 def test_a_wrong_call_says_what_to_give(capsys, tmp_path):

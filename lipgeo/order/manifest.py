@@ -5,7 +5,6 @@ It says the units of each area, and the areas of earlier orders.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from lipgeo.errors import OrderError
 from lipgeo.files import (
     MANIFEST,
     FolderFormat,
+    load_json,
     require_as_written,
     require_inside,
     require_manifest,
@@ -258,7 +258,7 @@ def read_checks(folder: str | Path) -> CheckReport:
     """
     path = checks_path(folder)
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["findings"]
+        rows = load_json(path.read_bytes())["findings"]
         return CheckReport.from_records(rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OrderError("order.bad_manifest", path=path, reason=error) from error

@@ -22,7 +22,7 @@ from lipgeo.portal.dictionary import Dictionary, is_rate
 from lipgeo.readers.deliveries import Delivery, plain_words
 from lipgeo.report import Finding, Severity, finding
 
-__all__ = ["Expected", "look_at", "other_census", "swapped_rows"]
+__all__ = ["Expected", "look_at", "look_at_units", "other_census", "swapped_rows"]
 
 #: long-form total over population of real custom areas lies within (5th to 95th percentile)
 LONG_FORM = (0.90, 1.03)
@@ -104,6 +104,16 @@ def other_census(delivery: Delivery, dictionary: Dictionary, vintage: int) -> in
     if delivery.layout == "long":
         return _other_period(delivery, vintage)
     held = {plain_words(one) for one in delivery.rows["words"]}
+    people = dictionary.rows[dictionary.rows["code"].eq("population")]
+    dated = {
+        int(one.census): plain_words(one.words)
+        for one in people.itertuples()
+        if one.census in one.words
+    }
+    # the population of the order's census would stand beside that of another
+    strange = [year for year, words in dated.items() if words in held and year != vintage]
+    if strange and dated.get(vintage) not in held:
+        return max(strange)
     by_census: dict[str, set[str]] = {}
     for one in dictionary.rows[dictionary.rows["numerator"].ne("")].itertuples():
         for words in (*one.words.split(" | "), one.heading, one.denominator_words):
@@ -174,11 +184,7 @@ def look_at(  # noqa: PLR0917
     found: list[dict[str, Any]] = []
 
     def note(key: str, area: str, row: int = 0, **values: Any) -> None:
-        severity: Severity = "warning"
-        one = finding(key, severity, area, area=area, row=row, **values)
-        mark = f"{one.check}|{area}|{row}|{values.get('other', '')}"
-        id = hashlib.sha256(mark.encode("utf-8")).hexdigest()[:10]
-        found.append({"finding": one, "area_id": area, "row": row, "id": id})
+        found.append(_to_sign(key, area, row, **values))
 
     _totals(delivery, areas, values, matched, expected, note)
     _swaps(areas, values, matched, expected, names, note)
@@ -186,6 +192,28 @@ def look_at(  # noqa: PLR0917
     _parts(delivery, areas, values, note)
     _rounding(delivery, areas, values, note)
     return found
+
+
+def look_at_units(delivery: Delivery, matched: pd.DataFrame) -> list[dict[str, Any]]:
+    """Find rows whose cells bear a unit where the indicators made of them have another.
+
+    Takes all that :func:`~lipgeo.portal.matching.match_rows` found; returns what :func:`look_at`
+    does. Such indicators are not made.
+    """
+    rows = sorted({at for several in matched["foreign"] for at in several})
+    return [
+        _to_sign("portal.unit_unlike", "", int(delivery.rows["place"].iloc[at]),
+                 words=delivery.rows["words"].iloc[at], unit=delivery.rows["unit"].iloc[at])
+        for at in rows
+    ]  # fmt: skip
+
+
+def _to_sign(key: str, area: str, row: int, **values: Any) -> dict[str, Any]:
+    severity: Severity = "warning"
+    one = finding(key, severity, area, area=area, row=row, **values)
+    mark = f"{one.check}|{area}|{row}|{values.get('other', '')}"
+    id = hashlib.sha256(mark.encode("utf-8")).hexdigest()[:10]
+    return {"finding": one, "area_id": area, "row": row, "id": id}
 
 
 def _row_of(matched: pd.DataFrame, indicator: str, part: str = "numerator") -> int | None:

@@ -16,7 +16,7 @@ from lipgeo.portal.dictionary import Dictionary
 from lipgeo.readers.deliveries import Delivery, plain_label, plain_words
 from lipgeo.readers.sheets import read_sheet
 
-__all__ = ["match_labels", "match_rows", "read_mapping"]
+__all__ = ["MATCHED", "match_labels", "match_rows", "read_mapping"]
 
 #: labels that name a standard area, kept apart from those of the order
 _STANDARD = re.compile(
@@ -159,8 +159,10 @@ def match_rows(delivery: Delivery, dictionary: Dictionary, vintage: int) -> pd.D
     -------
     pandas.DataFrame
         One row an indicator and gender that was found: ``indicator, gender, numerator`` and
-        ``denominator`` (lists of positions in the delivery's rows), ``check_row`` is not looked
-        for. An indicator some of whose rows are missing or stand twice is not found.
+        ``denominator`` (lists of positions in the delivery's rows), ``foreign`` (those of them
+        whose cells bear a unit that is not the indicator's, ``%`` where people are counted);
+        ``check_row`` is not looked for. An indicator some of whose rows are missing or stand twice
+        is not found.
     """
     rows = delivery.rows
     known = dictionary.rows[
@@ -198,7 +200,16 @@ def match_rows(delivery: Delivery, dictionary: Dictionary, vintage: int) -> pd.D
                     "denominator": [] if bottom is None else [bottom],
                 }
             )
-    return pd.DataFrame(made, columns=["indicator", "gender", "numerator", "denominator"])
+            used = [*tops, *made[-1]["denominator"]]
+            own = _UNITS.get(dictionary.frame.loc[one.code, "rule"], {""})
+            made[-1]["foreign"] = [at for at in used if rows["unit"].iloc[at] not in own]
+    return pd.DataFrame(made, columns=list(MATCHED))
+
+
+#: columns of matched rows
+MATCHED = ("indicator", "gender", "numerator", "denominator", "foreign")
+#: units that the cells of an indicator may bear; elsewhere they are people, and bear none
+_UNITS = {"rate": {"", "%"}, "average": {"", "$"}, "median": {"", "$"}}
 
 
 class _Finder:

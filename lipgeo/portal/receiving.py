@@ -23,11 +23,18 @@ from lipgeo.order.manifest import FOR_YOU, OldOrder, read_order
 from lipgeo.order.tables import read_estimates
 from lipgeo.portal.areas import UNIT_COLUMNS, unit_rows
 from lipgeo.portal.dictionary import Dictionary, is_rate
-from lipgeo.portal.expecting import Expected, finding_frame, look_at, other_census, signed
+from lipgeo.portal.expecting import (
+    Expected,
+    finding_frame,
+    look_at,
+    look_at_units,
+    other_census,
+    signed,
+)
 from lipgeo.portal.imdb import edition_of, served_share
 from lipgeo.portal.intake import Intake, Known, codes_of
 from lipgeo.portal.local import local_code
-from lipgeo.portal.matching import match_labels, match_rows, read_mapping
+from lipgeo.portal.matching import MATCHED, match_labels, match_rows, read_mapping
 from lipgeo.portal.observations import make_observations
 from lipgeo.portal.releases import ReleaseStore
 from lipgeo.readers.deliveries import Delivery, plain_words, read_delivery
@@ -140,7 +147,9 @@ def receive(
     _refuse(delivery, labels, ordered, dictionary, table)
     at = np.flatnonzero(labels["area_id"].ne(""))
     ids = list(labels["area_id"].iloc[at])
-    matched = _matched(delivery, dictionary, ordered.vintage)
+    every = _matched(delivery, dictionary, ordered.vintage)
+    # a percentage where people are counted makes no number, whoever signs for it
+    matched = every[~every["foreign"].astype(bool)]
     expected = Expected(
         areas,
         _estimates(order, estimates),
@@ -150,8 +159,10 @@ def receive(
         [] if expected.estimates is None else list(dict.fromkeys(expected.estimates["variable"]))
     )
     found = look_at(delivery, ids, at, matched, expected, codes_of(variables, dictionary))
+    found += look_at_units(delivery, every)
     accepted, waiting = signed(found, _acceptance(accept))
     notes = _notes(delivery, labels, matched, dictionary, ordered)
+    notes += _earlier(portal.store, delivery)
     report = CheckReport(
         [*(one["finding"] for one in waiting), *(_kept(one) for one in accepted), *notes]
     )
@@ -186,7 +197,7 @@ def _acceptance(given: str | Path | pd.DataFrame | None) -> pd.DataFrame | None:
 
 def _matched(delivery: Delivery, dictionary: Dictionary, vintage: int) -> pd.DataFrame:
     if delivery.layout == "long":
-        return pd.DataFrame(columns=["indicator", "gender", "numerator", "denominator"])
+        return pd.DataFrame(columns=list(MATCHED))
     return match_rows(delivery, dictionary, vintage)
 
 
@@ -293,6 +304,16 @@ def _notes(
     return notes
 
 
+def _earlier(store: ReleaseStore, delivery: Delivery) -> list[Finding]:
+    """Say which releases were made of the very same bytes."""
+    known = [
+        one.id
+        for one in store.releases
+        if any(source.get("sha256") == delivery.sha256 for source in one.record["sources"])
+    ]
+    return [finding("portal.same_file", "warning", "", releases=known)] if known else []
+
+
 # ---------------------------------------------------------------------- to the long table
 
 
@@ -395,7 +416,8 @@ def _of_indicators(  # noqa: PLR0917
                 "indicator": one.indicator,
                 "gender": one.gender,
                 "universe": fact["universe"],
-                "sample": str(delivery.rows["sample"].iloc[one.numerator[0]]),
+                # the heading of ages names its sample, the count of everybody has none: one key
+                "sample": "" if age else str(delivery.rows["sample"].iloc[one.numerator[0]]),
                 "dollars": "current" if "$" in fact["name_en"] else "",
                 "flags": age,
             }
@@ -473,6 +495,7 @@ def _top_ten(  # noqa: PLR0917
     leaf = np.array([at not in parents for at in range(len(delivery.rows))])
     named = ~delivery.rows["words"].str.match(r"(?:other|autres?)\b", case=False).to_numpy()
     usable = leaf & named & delivery.rows["gender"].eq("total").to_numpy()
+    usable &= delivery.rows["unit"].eq("").to_numpy()  # people are ranked, no percentages
     headings = np.array([plain_words(one) for one in delivery.rows["heading"]], dtype=object)
     made = []
     for one in wanted[wanted["numerator"].ne("")].itertuples():

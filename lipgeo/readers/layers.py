@@ -30,13 +30,17 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from lipgeo.errors import CRSError, FileError, InputError, require_path, tell_damage
 from lipgeo.readers.vector_files import (
+    AWKWARD,
     LAYER_FORMATS,
     PARTS,
     Dataset,
+    belongs,
+    copy_dataset,
     count_features,
     list_layers,
     read_vector,
     require_content,
+    safe_name,
 )
 from lipgeo.report import CheckReport, Finding, Severity, finding, keep_notes
 from lipgeo.words import say
@@ -116,7 +120,8 @@ def on_disk(path: Path) -> Iterator[list[Dataset]]:
 
     A zip is unpacked to a temporary folder, whatever its folders and names, for GDAL neither finds
     sidecars of another case nor takes all names inside a zip; so is a path that holds ``!``, which
-    pyogrio takes for the way into an archive, and a GML file, beside which GDAL writes another.
+    pyogrio takes for the way into an archive, or a line break, which it drops, and a GML file,
+    beside which GDAL writes another.
 
     Raises
     ------
@@ -129,12 +134,12 @@ def on_disk(path: Path) -> Iterator[list[Dataset]]:
         raise FileError("readers.not_a_zip", path=str(path))
     if suffix == ".kmz" and not zipfile.is_zipfile(path):
         raise FileError("readers.broken_zip", path=str(path), reason=say("readers.no_directory"))
-    if not zipped and "!" not in str(path) and suffix != ".gml":
+    if not zipped and not AWKWARD.search(str(path)) and suffix != ".gml":
         yield [Dataset(path.name, path)]
         return
     with scratch_folder() as folder:
         try:
-            found = _unzip(path, Path(folder)) if zipped else [_copy(path, Path(folder))]
+            found = _unzip(path, Path(folder)) if zipped else [copy_dataset(path, Path(folder))]
         except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, UnicodeError) as err:
             raise FileError("readers.broken_zip", path=str(path), reason=str(err)) from err
         except (RuntimeError, NotImplementedError) as err:  # a password, an unknown compression
@@ -212,12 +217,8 @@ def _unzip(path: Path, folder: Path) -> list[Dataset]:
                 destination.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(stored[member]) as source, destination.open("wb") as sink:
                     shutil.copyfileobj(source, sink, 1 << 20)
-            found.append(Dataset(lead.as_posix(), target / _safe(lead.name)))
+            found.append(Dataset(lead.as_posix(), target / safe_name(lead.name)))
     return found
-
-
-def _safe(name: str) -> str:
-    return name.replace("!", "_")
 
 
 def _leads(names: Iterable[str]) -> list[PurePosixPath]:
@@ -236,36 +237,16 @@ def _leads(names: Iterable[str]) -> list[PurePosixPath]:
 
 def _members(lead: PurePosixPath, names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Give the members that belong to a dataset, and the name each gets on disk."""
-    safe = _safe(lead.name)
+    safe = safe_name(lead.name)
     for name in names:
         path = PurePosixPath(name)
         if lead in path.parents:
             inner = [part for part in path.relative_to(lead).parts if part not in ("..", "/")]
             yield name, "/".join([safe, *inner])
-        elif path.parent == lead.parent and _belongs(path.name, lead.name):
+        elif path.parent == lead.parent and belongs(path.name, lead.name):
             # the name of the file to open, so that a sidecar of another case is found
             tail = path.name[len(PurePosixPath(lead.name).stem) :]
             yield name, PurePosixPath(safe).stem + (tail if path == lead else tail.lower())
-
-
-def _belongs(name: str, lead: str) -> bool:
-    """Whether a file is the lead or stands beside it: the same stem, in any case."""
-    stem = PurePosixPath(lead).stem
-    same = name[: len(stem)].casefold() == stem.casefold() and name[len(stem) :].startswith(".")
-    tail = name[len(stem) :].lower()
-    # a.shp and a.gpkg in one folder are two datasets
-    return name == lead or (same and tail not in LAYER_FORMATS)
-
-
-def _copy(path: Path, folder: Path) -> Dataset:
-    target = folder / _safe(path.name)
-    if path.is_dir():
-        shutil.copytree(path, target)
-        return Dataset(path.name, target)
-    for entry in path.parent.iterdir():
-        if entry.is_file() and _belongs(entry.name, path.name):
-            shutil.copyfile(entry, folder / _safe(entry.name))
-    return Dataset(path.name, target)
 
 
 def require_parts(dataset: Dataset) -> None:
@@ -605,14 +586,15 @@ def read_attribute_table(path: Path, name: str) -> tuple[pd.DataFrame, list[Find
     FileError
         It is damaged, or not what its name says.
     """
-    dataset = Dataset(name, path)
-    require_content(dataset)
-    if path.suffix.lower() == ".dbf":
-        _require_whole(path, dataset)
-    else:
-        require_parts(dataset)
-    encoding, notes = _choose_encoding(dataset, None)
-    frame, warned = _read(_Chosen(dataset, "", []), encoding, read_geometry=False)
+    require_content(Dataset(name, path))
+    with on_disk(path.absolute()) as (found,):
+        dataset = Dataset(name, found.path)
+        if path.suffix.lower() == ".dbf":
+            _require_whole(found.path, dataset)
+        else:
+            require_parts(dataset)
+        encoding, notes = _choose_encoding(dataset, None)
+        frame, warned = _read(_Chosen(dataset, "", []), encoding, read_geometry=False)
     return frame, [*notes, *warned]
 
 

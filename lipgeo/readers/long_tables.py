@@ -334,6 +334,9 @@ def _pivot(
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Make a column of each member of a dimension; words that stand again are numbered."""
     value = form.values[0]
+    given, frame = frame, frame[frame[form.unit].notna()]
+    if frame.empty:
+        raise TableError("readers.no_units", column=form.unit)
     heads = [form.unit, *([form.label] if form.label else [])]
     words = frame[pivot].astype("string").fillna("")
     # the same words under another heading are another row: they are told apart by their place
@@ -343,7 +346,8 @@ def _pivot(
     keys = [frame[form.unit], columns]
     wide = frame[value].groupby(keys, sort=False).first().unstack()[order]  # noqa: PD010 - a series has no pivot_table
     pieces: dict[str, Any] = {}
-    first = frame.drop_duplicates(form.unit)
+    # rows without a unit stay, for whoever counts them
+    first = given.drop_duplicates(form.unit)
     rows = first[form.unit]
     for head in heads:
         pieces[head] = first[head]

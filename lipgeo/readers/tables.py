@@ -329,8 +329,8 @@ def _census_year(frame: pd.DataFrame) -> int | None:
 
 def _is_unit(ids: pd.Series, column: str) -> bool:
     """Say whether the units of a long table are census units, by their DGUIDs or their header."""
-    text = ids.astype("string")
-    return is_id_column(column) or bool(text.str.fullmatch(r"\d{4}[AS]\d{4}.+").mean() > 0.5)
+    dguids = ids.astype("string").str.fullmatch(r"\d{4}[AS]\d{4}.+").fillna(False).astype(bool)
+    return is_id_column(column) or bool(dguids.mean() > 0.5)
 
 
 def _other_levels(kept: pd.Series, places: Places, path: Path) -> list[Finding]:

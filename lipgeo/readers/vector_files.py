@@ -7,11 +7,13 @@ before GDAL sees it, and for as long as GDAL reads, its settings take every addr
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyogrio
@@ -20,14 +22,18 @@ from lipgeo.errors import FileError
 from lipgeo.words import say
 
 __all__ = [
+    "AWKWARD",
     "LAYER_FORMATS",
     "PARTS",
     "SIDECARS",
     "Dataset",
+    "belongs",
+    "copy_dataset",
     "count_features",
     "list_layers",
     "read_vector",
     "require_content",
+    "safe_name",
 ]
 
 #: the file to open, by its suffix, and the files that must stand beside it
@@ -56,6 +62,8 @@ SIDECARS = {
 }  # fmt: skip
 #: those that are nothing but a part of another; an .xml may be anything
 PARTS = {part: lead for lead, parts in SIDECARS.items() for part in parts if part != ".xml"}
+#: what pyogrio takes for the way into an archive, or drops from a path
+AWKWARD = re.compile(r"[!\x00-\x1f]")
 #: no address is reached: not by /vsicurl, not by links, schemas, capabilities or coordinate systems
 _OFFLINE = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
@@ -147,6 +155,32 @@ def _not_its_content(dataset: Dataset) -> FileError:
     return FileError("readers.not_vector", path=dataset.name, reason=reason)
 
 
+def safe_name(name: str) -> str:
+    """Return a name that GDAL takes as it stands."""
+    return AWKWARD.sub("_", name)
+
+
+def belongs(name: str, lead: str) -> bool:
+    """Whether a file is the lead or stands beside it: the same stem, in any case."""
+    stem = PurePosixPath(lead).stem
+    same = name[: len(stem)].casefold() == stem.casefold() and name[len(stem) :].startswith(".")
+    tail = name[len(stem) :].lower()
+    # a.shp and a.gpkg in one folder are two datasets
+    return name == lead or (same and tail not in LAYER_FORMATS)
+
+
+def copy_dataset(path: Path, folder: Path) -> Dataset:
+    """Copy a dataset, all of its files, into a folder."""
+    target = folder / safe_name(path.name)
+    if path.is_dir():
+        shutil.copytree(path, target)
+        return Dataset(path.name, target)
+    for entry in path.parent.iterdir():
+        if entry.is_file() and belongs(entry.name, path.name):
+            shutil.copyfile(entry, folder / safe_name(entry.name))
+    return Dataset(path.name, target)
+
+
 # ------------------------------------------------------------------------------- reading
 
 
@@ -174,23 +208,31 @@ def _offline() -> Iterator[None]:
                 pyogrio.set_gdal_config_options(_before)
 
 
+@contextmanager
+def _openable(dataset: Dataset) -> Iterator[Path]:
+    """Give a path of a dataset that pyogrio takes as it stands, with the network off."""
+    require_content(dataset)
+    with tempfile.TemporaryDirectory(prefix="lipgeo-", ignore_cleanup_errors=True) as folder:
+        awkward = AWKWARD.search(str(dataset.path)) and dataset.path.exists()
+        path = copy_dataset(dataset.path, Path(folder)).path if awkward else dataset.path
+        with _offline():
+            yield path
+
+
 def read_vector(dataset: Dataset, **options: Any) -> Any:
     """Read a layer or a table with pyogrio; ``options`` are those of ``read_dataframe``."""
-    require_content(dataset)
-    with _offline():
-        return pyogrio.read_dataframe(dataset.path, **options)
+    with _openable(dataset) as path:
+        return pyogrio.read_dataframe(path, **options)
 
 
 def list_layers(dataset: Dataset) -> list[tuple[str, str | None]]:
     """Return the layers of a file, each with its kind of geometry, ``None`` for a table."""
-    require_content(dataset)
-    with _offline():
-        return [(name, kind) for name, kind in pyogrio.list_layers(dataset.path)]
+    with _openable(dataset) as path:
+        return [(name, kind) for name, kind in pyogrio.list_layers(path)]
 
 
 def count_features(dataset: Dataset, layer: str) -> int:
     """Return how many features a layer has."""
-    require_content(dataset)
-    with _offline():
-        info = pyogrio.read_info(dataset.path, layer=layer, force_feature_count=True)
+    with _openable(dataset) as path:
+        info = pyogrio.read_info(path, layer=layer, force_feature_count=True)
     return int(info["features"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import geopandas as gpd
@@ -18,6 +17,7 @@ from lipgeo.files import (
     folder_in_one_step,
     is_ours,
     json_text,
+    load_json,
     read_manifest,
     require_free,
     unguard_csv,
@@ -134,7 +134,7 @@ def read_set(folder: str | Path) -> CompiledSet:
         problems = [{"file": name} for name in changed]
         raise FileError("registry.changed", problems, folder=place, files=changed)
     with tell_damage(FileError, "registry.set_damaged", folder=place):
-        checks = json.loads((place / "checks.json").read_text(encoding="utf-8"))
+        checks = load_json((place / "checks.json").read_bytes())
         frame = gpd.read_parquet(place / "areas.parquet").set_index("area_id")
         as_drawn = gpd.GeoSeries.from_wkb(frame.pop("as_drawn"), crs=frame.crs).dropna()
         kinds, people = frame.pop("kind"), frame.pop("people")

@@ -7,7 +7,8 @@ rows, the rest in its schema. Estimates are a workbook for people, CSV files, or
 from __future__ import annotations
 
 import base64
-import json
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from lipgeo.files import (
     files_in_one_move,
     folder_in_one_step,
     json_text,
+    load_json,
     read_manifest,
     read_sealed_parquet,
     require_free,
@@ -209,11 +211,11 @@ def _write_shapes(
     ]
     frame = pd.concat([frame, *(wide.reset_index(drop=True) for wide in numbers)], axis=1)
     layer = gpd.GeoDataFrame(frame, geometry=held.to_numpy(), crs=held.crs)
-    with file_in_one_step(target) as temporary:
-        # GDAL goes by the ending
-        draft = temporary.with_name(temporary.name + ".gpkg")
+    with file_in_one_step(target) as temporary, tempfile.TemporaryDirectory() as folder:
+        # GDAL goes by the ending, and takes not every folder
+        draft = Path(folder, "numbers.gpkg")
         layer.to_file(draft, layer="numbers", driver="GPKG")
-        draft.replace(temporary)
+        shutil.copyfile(draft, temporary)
 
 
 def _name_areas(frame: pd.DataFrame, names: pd.Series | None) -> pd.DataFrame:
@@ -544,7 +546,7 @@ def read_build(folder: str | Path) -> Boundaries:
             "store.build.changed", [{"file": name} for name in changed], folder=place, files=changed
         )
     with tell_damage(FileError, "store.build.damaged", folder=place):
-        checks = json.loads((place / "checks.json").read_text(encoding="utf-8"))
+        checks = load_json((place / "checks.json").read_bytes())
         shapes = _read_geo(place / "shapes.parquet")
         return Boundaries(
             areas=_read_geo(place / "areas.parquet"),

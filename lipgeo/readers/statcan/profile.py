@@ -305,7 +305,11 @@ class _WantedRows:
         """Return the table of one level, units by variables."""
         sources = pd.DataFrame(self._sources, columns=["file", "sha256"])
         files = ", ".join(sources["file"])
-        bad = [(unit_id, one) for unit_id, level, one in self._unread if level == code]
+        bad = [
+            (unit_id, one)
+            for unit_id, level, one in self._unread
+            if not pd.isna(level) and level == code
+        ]
         if bad:
             names = dict(zip(self._members.ids, self._variables, strict=True))
             problems = [

@@ -388,14 +388,17 @@ def _rows(
     except Exception as error:  # zip, xml and key errors: whatever it is, it is no workbook
         raise FileError("readers.bad_workbook", path=path, reason=str(error)) from error
     try:
-        for page in book.worksheets:
-            page.reset_dimensions()  # what a sheet claims to hold costs nothing
-        page = next(
-            (page for page in book.worksheets if len(list(islice(_filled(page), 2))) > 1),
-            book.worksheets[0],
-        )
+        with tell_damage(FileError, "readers.bad_workbook", path=path):
+            for page in book.worksheets:
+                page.reset_dimensions()  # what a sheet claims to hold costs nothing
+            page = next(
+                (page for page in book.worksheets if len(list(islice(_filled(page), 2))) > 1),
+                book.worksheets[0],
+            )
         held = _filled(page)
-        yield page.title, ((at, *row) if numbered else row for at, row in held)
+        # the rest of the sheet is parsed as it is read
+        with tell_damage(FileError, "readers.bad_workbook", path=path):
+            yield page.title, ((at, *row) if numbered else row for at, row in held)
     finally:
         book.close()
 
