@@ -948,8 +948,7 @@ def _require_short_texts(sheet: Sheet, path: Path) -> None:
     """Raise where a cell would hold more than the format does: it would stay empty."""
     top = 2 + bool(sheet.title)
     problems = []
-    for name in sheet.frame.columns:
-        column = sheet.frame[name]
+    for name, column in sheet.frame.items():
         if len(str(name)) > XLSX_TEXT:
             problems.append({"column": str(name)[:40], "row": top - 1, "letters": len(str(name))})
         if not pd.api.types.is_numeric_dtype(column.dtype):
@@ -1013,12 +1012,11 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
             one: book.add_format({"num_format": one, "valign": "top"})
             for one in sorted({*sheet.row_formats})
         }
-        for at, name in enumerate(sheet.frame.columns):
-            column = sheet.frame[name]
+        for at, (name, column) in enumerate(sheet.frame.items()):
             page.write_string(top, at, str(name), texts["head"])
             longest[0] = max(longest[0], len(str(name)))
             number = _is_number(column)
-            form = sheet.formats.get(name)
+            form = sheet.formats.get(str(name))
             shown = book.add_format({"num_format": form}) if form else None
             width = len(str(name))
             told = zip(column.tolist(), column.isna().tolist(), strict=True)

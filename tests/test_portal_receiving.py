@@ -17,6 +17,7 @@ from lipgeo.files import write_manifest
 from lipgeo.order.manifest import ORDER
 from lipgeo.portal.expecting import swapped_rows
 from lipgeo.portal.matching import match_labels
+from lipgeo.portal.site import state_of
 from lipgeo.words import speaking
 
 
@@ -72,6 +73,13 @@ def test_a_clean_delivery_becomes_a_release_in_every_layout(portal, made, tmp_pa
     rows = portal.frame()
     delivered = rows[rows["indicator"].str.startswith("row-")]
     assert len(delivered) == len(made.ids) * len(made_files.columns_of(made))
+    # those are in the table to take away, counted on a page and told on none
+    state = state_of(portal, "members")
+    seen = state.whole["indicator"].str.startswith("row-")
+    assert sum(state.delivered.values()) == seen.sum() > 0
+    for frame in (state.frame, state.material().frame):
+        assert not frame.empty
+        assert not frame["indicator"].str.startswith("row-").any()
     assert portal.realisations["misfit"].eq(0.004).all()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
 import zipfile
 from html.parser import HTMLParser
 
@@ -200,6 +201,33 @@ def test_equal_state_gives_equal_bytes(portal, site, tmp_path):
         for of in (site, again)
     )
     assert first == second
+
+
+def test_a_site_takes_over_what_is_unchanged_and_nothing_else(portal, tmp_path):
+    """After an update, and after somebody wrote into a page, the site is as if made anew."""
+    place = tmp_path / "portal"
+    shutil.copytree(portal.folder, place)
+    site = lipgeo.build_site(lipgeo.open_portal(place), tmp_path / "site")
+    own = site / "east.html"
+    kept = own.read_bytes()
+    own.write_bytes(kept.replace(b"5,432", b"5,433"))
+    changed = lipgeo.open_portal(place)
+    more = pd.DataFrame(
+        {"area_id": ["west"], "definition": "main", "indicator": "immigrants", "period": "2021",
+         "value": [26.5], "origin": "ordered", "source": "Census"}
+    )  # fmt: skip
+    with changed.store.locked():
+        taken = Intake(make_observations(more), "published", areas=new_areas([]))
+        changed.write_release(taken, "two", licence="statcan-open")
+    changed = changed.reopen()
+    lipgeo.build_site(changed, site, replace=True)
+    anew = lipgeo.build_site(changed, tmp_path / "anew")
+    first, second = (
+        {p.relative_to(of).as_posix(): p.read_bytes() for p in of.rglob("*") if p.is_file()}
+        for of in (site, anew)
+    )
+    assert first == second
+    assert own.read_bytes() == kept
 
 
 class Links(HTMLParser):

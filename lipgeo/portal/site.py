@@ -43,6 +43,7 @@ from lipgeo.portal.gap_page import consortia_of, gap_tables
 from lipgeo.portal.observations import shown
 from lipgeo.portal.outlines import places_of
 from lipgeo.portal.portal import Audience, Portal
+from lipgeo.portal.unchanged import MARKS, EarlierSite, mark_of, read_earlier
 from lipgeo.report import fill_template
 from lipgeo.words import LANGUAGES, language, number, say, speaking
 
@@ -94,6 +95,24 @@ class SiteState:
     def consortia(self) -> Mapping[str, str]:
         """Whether a data consortium is known to cover each area of the registry."""
         return consortia_of(self.areas["area_id"])
+
+    @cached_property
+    def row_marks(self) -> Mapping[tuple[str, str], str]:
+        """What the numbers of each area are, in short; of an estimate's untold middle nothing."""
+        frame = without_middles(self.whole[~_is_delivered(self.portal, self.whole)])
+        return _marks_by_area(frame)
+
+    @cached_property
+    def realised(self) -> Mapping[tuple[str, str], str]:
+        """What is known of each area in each census, in short."""
+        return _marks_by_area(self.portal.realisations)
+
+    @cached_property
+    def dictionary_mark(self) -> str:
+        """What the indicators are, in short."""
+        known = self.portal.dictionary
+        tables = (known.frame.reset_index(), known.rows, known.comparability)
+        return mark_of(one.to_csv(index=False) for one in tables)
 
     @property
     def public(self) -> bool:
@@ -163,6 +182,16 @@ def state_of(portal: Portal, audience: Audience, census: Census | None = None) -
     return SiteState(portal, whole, shown(whole[~extra]), delivered, areas, audience, census)
 
 
+def _marks_by_area(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
+    rows: dict[tuple[str, str], list[Any]] = {}
+    # plain values: equal where the cells are
+    cells = frame.astype(object).itertuples(index=False, name=None)
+    for key, row in zip(zip(frame["area_id"], frame["definition"], strict=True), cells,
+                        strict=True):  # fmt: skip
+        rows.setdefault((str(key[0]), str(key[1])), []).append(row)
+    return {key: mark_of(mine) for key, mine in rows.items()}
+
+
 def _is_delivered(portal: Portal, frame: pd.DataFrame) -> pd.Series:
     """Return which rows are of a delivery and no indicator of the dictionary."""
     status = portal.dictionary.frame["status"]
@@ -219,6 +248,8 @@ def build_site(
     """
     target = require_free(require_path(path), SITE, replace=replace)
     state = state_of(portal, audience, census)
+    earlier = read_earlier(target, SITE)
+    marks: dict[str, Any] = {}
     with folder_in_one_step(target, replace=replace) as made:
         for folder in ("fr", "downloads", "share", "embed", DATA):
             (made / folder).mkdir()
@@ -227,8 +258,9 @@ def build_site(
         )
         for lang in LANGUAGES:
             with speaking(lang):
-                _write_language(state, made, files)
-        write_manifest(made, SITE, {"audience": audience}, file_entries(made, listed_files(made)))
+                _write_language(state, made, files, earlier, marks)
+        told = {"audience": audience, MARKS: marks}
+        write_manifest(made, SITE, told, file_entries(made, listed_files(made)))
     portal.record_build("site", target, audience, state.whole)
     return target
 
@@ -285,16 +317,17 @@ def _links(state: SiteState, slug: str) -> list[tuple[str, str, str, bool]]:
     return [*links, (there + state.name(slug), say("site.other_language"), other, False)]
 
 
-def _write_language(state: SiteState, made: Path, files: Sequence[str]) -> None:
+def _write_language(
+    state: SiteState, made: Path, files: Sequence[str], earlier: EarlierSite, marks: dict[str, Any]
+) -> None:
     lang = language()
     folder = made if lang == "en" else made / "fr"
     up = "" if lang == "en" else "../"
     material = state.material()
 
     def write(slug: str, title: str, **parts: Any) -> None:
-        if parts.get("area") is None:
-            notice = [] if state.public else [say("site.members_only")]
-            parts["texts"] = [*notice, *parts.get("texts", ())]
+        notice = [] if state.public else [say("site.members_only")]
+        parts["texts"] = [*notice, *parts.get("texts", ())]
         text = fill_page(title, links=_links(state, slug), **parts)
         (folder / state.name(slug)).write_text(text, encoding="utf-8", newline="\n")
 
@@ -302,35 +335,14 @@ def _write_language(state: SiteState, made: Path, files: Sequence[str]) -> None:
     told: list[tuple[str, str, Any]] = []
     for area in state.areas.to_dict("records"):
         slug = slug_of(area["area_id"], area["definition"])
-        blocks = area_blocks(material, area)
         names.append((state.name(slug), _listed_name(area), str(area["kind"] or "partnership")))
         told.append((slug, _listed_name(area), area))
-        # what the page, its copy for e-mail and nothing else say alike is filled in once
-        body = Markup(
-            fill_template(
-                "portal/area_body.html.jinja", area=blocks, topics=drawn_topics(blocks),
-                words=words_of_page(),
-            )
-        )  # fmt: skip
-        alone = state.name(f"{slug}-{lang}")
-        text = fill_page(blocks.title, area=blocks, body=body)
-        (made / "share" / alone).write_text(text, encoding="utf-8", newline="\n")
-        text = fill_template(
-            "portal/embed.html.jinja", title=blocks.title, area=blocks, words=words_of_page(),
-            address=("../" if lang == "en" else "../fr/") + state.name(slug),
-        )  # fmt: skip
-        (made / "embed" / alone).write_text(text, encoding="utf-8", newline="\n")
-        entries = [
-            (f"{up}downloads/{one}", one)
-            for one in _write_downloads(state, blocks, f"{slug}-{lang}", made)
-        ]
-        if count := state.delivered.get((area["area_id"], area["definition"])):
-            entries.append((f"{up}downloads/{files[0]}", say("site.delivered_rows", count=count)))
-        entries.append((f"{up}share/{alone}", say("site.share")))
-        entries.append((f"{up}embed/{alone}", say("site.embed_page")))
-        lists = [*_other_definitions(state, area), (say("site.get_data"), entries)]
-        write(slug, blocks.title, area=blocks, body=body, lists=lists,
-              paste=_paste(state, blocks, alone))  # fmt: skip
+        stem = f"{slug}-{lang}"
+        mark = _area_mark(state, material, area, files)
+        own = earlier.take_over(stem, mark, made)
+        if not own:
+            own = _write_area(state, made, area_blocks(material, area), area, files)
+        marks[stem] = {"mark": mark, "files": list(own)}
     lists = [
         (title, [(address, name) for address, name, kind in names if (kind in _OWN) == own])
         for title, own in ((say("site.areas"), True), (say("site.others"), False))
@@ -354,8 +366,74 @@ def _write_language(state: SiteState, made: Path, files: Sequence[str]) -> None:
     write("glossary", say("site.page_glossary"), tables=_glossary(state))
 
 
+def _write_area(
+    state: SiteState, made: Path, blocks: AreaBlocks, area: Mapping[str, Any], files: Sequence[str]
+) -> list[str]:
+    """Write page, copy for e-mail, frame and downloads of an area; return their names."""
+    lang = language()
+    slug = slug_of(area["area_id"], area["definition"])
+    stem = f"{slug}-{lang}"
+    alone = state.name(stem)
+    page, up = state.name(slug), ""
+    if lang != "en":
+        page, up = f"{lang}/{page}", "../"
+    # what the page and its copy for e-mail say alike is filled in once
+    body = Markup(
+        fill_template(
+            "portal/area_body.html.jinja", area=blocks, topics=drawn_topics(blocks),
+            words=words_of_page(),
+        )
+    )  # fmt: skip
+    framed = fill_template(
+        "portal/embed.html.jinja", title=blocks.title, area=blocks, words=words_of_page(),
+        address=f"../{page}",
+    )  # fmt: skip
+    downloads = _write_downloads(state, blocks, stem, made)
+    entries = [(f"{up}downloads/{one}", one) for one in downloads]
+    if count := state.delivered.get(_key(area)):
+        entries.append((f"{up}downloads/{files[0]}", say("site.delivered_rows", count=count)))
+    entries.append((f"{up}share/{alone}", say("site.share")))
+    entries.append((f"{up}embed/{alone}", say("site.embed_page")))
+    whole = fill_page(
+        blocks.title, area=blocks, body=body, links=_links(state, slug),
+        lists=[*_other_definitions(state, area), (say("site.get_data"), entries)],
+        paste=_paste(state, blocks, alone),
+    )  # fmt: skip
+    texts = {
+        page: whole,
+        f"share/{alone}": fill_page(blocks.title, area=blocks, body=body),
+        f"embed/{alone}": framed,
+    }
+    for name, text in texts.items():
+        (made / name).write_text(text, encoding="utf-8", newline="\n")
+    return [*texts, *(f"downloads/{one}" for one in downloads)]
+
+
 _OWN = ("partnership", "community")
 _METHODS = ("origins", "estimates", "missing", "small", "compare", "series", "map", "never")
+
+
+def _area_mark(
+    state: SiteState, material: Material, area: Mapping[str, Any], files: Sequence[str]
+) -> str:
+    """Return the mark of all that the files of an area are made from, in the language in force."""
+    columns = material.columns(area)
+    releases = {row["release"] for row in columns[0][1].rows}
+    return mark_of(
+        [
+            *(language(), state.audience, material.title, material.contact),
+            *(state.setting("address"), list(files), state.dictionary_mark),
+            *(area, state.delivered.get(_key(area))),
+            [(name, one.area, state.row_marks.get(_key(one.area))) for name, one in columns],
+            state.realised.get(_key(area)),
+            {one: material.dates.get(one) for one in sorted(releases)},
+            _other_definitions(state, area),
+        ]
+    )
+
+
+def _key(area: Mapping[str, Any]) -> tuple[str, str]:
+    return str(area["area_id"]), str(area["definition"])
 
 
 def _listed_name(area: Mapping[str, Any]) -> str:
