@@ -269,6 +269,8 @@ class Family:
             return None
         # parents that a target cuts: a member is cut, or members lie in several targets
         codes, known = pd.factorize(parents.reindex(pairs.sources))
+        if not len(known):  # the parents that are known are those of other units
+            return None
         cut = np.zeros(len(known), dtype=bool)
         owner = codes[pairs.source]
         cut[owner[(owner >= 0) & (pairs.area_share < 1)]] = True
