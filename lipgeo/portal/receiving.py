@@ -26,6 +26,7 @@ from lipgeo.portal.dictionary import Dictionary, is_rate
 from lipgeo.portal.expecting import Expected, finding_frame, look_at, other_census, signed
 from lipgeo.portal.imdb import edition_of, served_share
 from lipgeo.portal.intake import Intake, Known, codes_of
+from lipgeo.portal.levels import known_before
 from lipgeo.portal.local import local_code
 from lipgeo.portal.matching import match_labels, match_rows, read_mapping
 from lipgeo.portal.observations import make_observations
@@ -104,6 +105,17 @@ class Receiver(Protocol):
     def dictionary(self) -> Dictionary:
         """Its indicators."""
 
+    @property
+    def areas(self) -> pd.DataFrame:
+        """Its areas."""
+
+    @property
+    def book(self) -> Mapping[str, pd.DataFrame]:
+        """The sheets of its workbook."""
+
+    def frame(self) -> pd.DataFrame:
+        """Return its long table."""
+
     def known(self) -> Known:
         """Return its areas and indicators."""
 
@@ -149,7 +161,15 @@ def receive(
     variables = (
         [] if expected.estimates is None else list(dict.fromkeys(expected.estimates["variable"]))
     )
-    found = look_at(delivery, ids, at, matched, expected, codes_of(variables, dictionary))
+    found = look_at(
+        delivery,
+        ids,
+        at,
+        matched,
+        expected,
+        codes_of(variables, dictionary),
+        known_before(portal, ids, ordered.vintage),
+    )
     accepted, waiting = signed(found, _acceptance(accept))
     notes = _notes(delivery, labels, matched, dictionary, ordered)
     report = CheckReport(
