@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lipgeo.portal.dictionary import Dictionary, is_rate
+from lipgeo.portal.levels import find_rows_out_of_order, find_same_everywhere, hold_levels
 from lipgeo.readers.deliveries import Delivery, plain_words
 from lipgeo.report import Finding, Severity, finding
 
@@ -156,6 +157,7 @@ def look_at(  # noqa: PLR0917
     matched: pd.DataFrame,
     expected: Expected,
     names: Mapping[str, str],
+    before: pd.DataFrame | None = None,
 ) -> list[dict[str, Any]]:
     """Find what somebody has to look at before a delivery counts.
 
@@ -173,6 +175,8 @@ def look_at(  # noqa: PLR0917
         What the order knew.
     names
         Variable of the order's estimates to indicator.
+    before
+        What the portal has of the areas (:func:`~lipgeo.portal.levels.known_before`).
 
     Returns
     -------
@@ -188,6 +192,11 @@ def look_at(  # noqa: PLR0917
 
     _totals(delivery, areas, values, matched, expected, note)
     _swaps(areas, values, matched, expected, names, note)
+    estimates = {code: expected.of(variable) for variable, code in names.items()}
+    guesses = {code: one for code, one in estimates.items() if one is not None}
+    hold_levels(delivery, areas, values, matched, guesses, before, note)
+    find_same_everywhere(delivery, areas, values, note)
+    find_rows_out_of_order(delivery, note)
     _suppression(areas, values, symbols, expected, note)
     _parts(delivery, areas, values, note)
     _rounding(delivery, areas, values, note)

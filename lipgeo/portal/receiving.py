@@ -33,6 +33,7 @@ from lipgeo.portal.expecting import (
 )
 from lipgeo.portal.imdb import edition_of, served_share
 from lipgeo.portal.intake import Intake, Known, codes_of
+from lipgeo.portal.levels import known_before
 from lipgeo.portal.local import local_code
 from lipgeo.portal.matching import MATCHED, match_labels, match_rows, read_mapping
 from lipgeo.portal.observations import make_observations
@@ -111,6 +112,17 @@ class Receiver(Protocol):
     def dictionary(self) -> Dictionary:
         """Its indicators."""
 
+    @property
+    def areas(self) -> pd.DataFrame:
+        """Its areas."""
+
+    @property
+    def book(self) -> Mapping[str, pd.DataFrame]:
+        """The sheets of its workbook."""
+
+    def frame(self) -> pd.DataFrame:
+        """Return its long table."""
+
     def known(self) -> Known:
         """Return its areas and indicators."""
 
@@ -158,7 +170,15 @@ def receive(
     variables = (
         [] if expected.estimates is None else list(dict.fromkeys(expected.estimates["variable"]))
     )
-    found = look_at(delivery, ids, at, matched, expected, codes_of(variables, dictionary))
+    found = look_at(
+        delivery,
+        ids,
+        at,
+        matched,
+        expected,
+        codes_of(variables, dictionary),
+        known_before(portal, ids, ordered.vintage),
+    )
     found += look_at_units(delivery, every)
     accepted, waiting = signed(found, _acceptance(accept))
     notes = _notes(delivery, labels, matched, dictionary, ordered)
