@@ -211,6 +211,24 @@ def test_the_low_income_measure_of_2016_is_not_told_with_territories(tmp_path):
     assert portal.realisations["misfit"].isna().all()
 
 
+def test_estimates_of_a_file_are_read_in_either_notation(portal, fitted, tmp_path):
+    """Decimal commas are numbers; what is none is refused with its row, never left out."""
+    est = weight_table(da_table(), fitted.membership, variables=["population", "immigrants_pct"])
+    frame = est.frame.astype({"area_id": str})
+    frame.to_csv(tmp_path / "en_2021.csv", index=False)
+    frame.to_csv(tmp_path / "fr_2021.csv", index=False, sep=";", decimal=",")
+    told = []
+    for name in ("en", "fr"):
+        id = portal.add(tmp_path / f"{name}_2021.csv", release=name)
+        rows = portal.frame(indicators="immigrants")
+        told.append(rows[rows["release"].eq(id)].set_index("area_id")["value"])
+    assert told[0].notna().any()
+    pd.testing.assert_series_equal(*told)
+    frame.assign(value="twelve").to_csv(tmp_path / "odd_2021.csv", index=False)
+    with pytest.raises(InputError, match="twelve"):
+        portal.add(tmp_path / "odd_2021.csv")
+
+
 # ---------------------------------------------------------------------- local data
 
 

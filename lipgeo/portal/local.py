@@ -29,6 +29,7 @@ __all__ = [
     "from_local",
     "from_survey",
     "local_code",
+    "numbers_of",
 ]
 
 #: answers a question needs to be shown at all; a category has either none or as many
@@ -53,7 +54,7 @@ def local_code(name: str, prefix: str = "local") -> str:
     return f"{prefix}-{fold(name)[:24]}-{mark}"
 
 
-def _numbers(values: pd.Series, name: str) -> tuple[Any, Any]:
+def numbers_of(values: pd.Series, name: str) -> tuple[Any, Any]:
     """Return numbers and symbols of cells, refusing what is neither."""
     text = values.astype("string").str.strip().replace("", pd.NA)
     numbers, symbols, unread = read_cells(text.str.removesuffix("%").str.strip())
@@ -135,7 +136,7 @@ def from_local(frame: pd.DataFrame, known: Known, name: str) -> Intake:
     """
     frame = _columns(frame, ("area_id", "indicator", "date", "unit", "universe", "source"), name)
     _require(frame, ("area_id", "indicator", "date", "unit", "universe", "source"), name)
-    values, symbols = _numbers(frame["value"], name)
+    values, symbols = numbers_of(frame["value"], name)
     codes = _codes(frame, "indicator", known, "local")
     places, more = known.places(frame["area_id"])
     place = places.loc[frame["area_id"]]
@@ -254,8 +255,8 @@ def from_survey(frame: pd.DataFrame, known: Known, name: str) -> Intake:
     needed = ("area_id", "question", "date", "answers", "responses", "universe", "source")
     frame = _columns(frame, needed, name)
     _require(frame, needed, name)
-    answers, _ = _numbers(frame["answers"], name)
-    responses, _ = _numbers(frame["responses"], name)
+    answers, _ = numbers_of(frame["answers"], name)
+    responses, _ = numbers_of(frame["responses"], name)
     wrong = ~((answers >= 0) & (answers <= responses) & (answers % 1 == 0) & (responses % 1 == 0))
     if wrong.any():
         problems = [

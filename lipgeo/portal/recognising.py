@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -14,7 +15,7 @@ from lipgeo.files import sha256_of
 from lipgeo.portal.imdb_files import from_imdb, is_imdb
 from lipgeo.portal.intake import Intake, Known, codes_of, join_intakes
 from lipgeo.portal.legacy import from_legacy, mapping_path, write_mapping
-from lipgeo.portal.local import from_frame, from_local, from_survey
+from lipgeo.portal.local import from_frame, from_local, from_survey, numbers_of
 from lipgeo.portal.observations import COLUMNS
 from lipgeo.readers.sheets import read_sheet, read_sheets
 from lipgeo.report import CheckReport, finding
@@ -63,7 +64,20 @@ def _frame(path: Path) -> pd.DataFrame:
             return pq.ParquetFile(path).read().to_pandas()
         except (pa.ArrowInvalid, OSError) as error:
             raise FileError("readers.bad_parquet", path=path, reason=str(error)) from error
-    return read_sheet(path).frame
+    sheet = read_sheet(path)
+    if sheet.decimal != ",":
+        return sheet.frame
+    # a file written with decimal commas, as a French Excel opens it
+    return sheet.frame.map(_with_point)
+
+
+def _with_point(cell: Any) -> Any:
+    """Return a number with a decimal comma with a point, anything else as it is."""
+    found = isinstance(cell, str) and _COMMA.fullmatch(cell.strip())
+    return re.sub(r"\s", "", found[0]).replace(",", ".") if found else cell
+
+
+_COMMA = re.compile(r"[-\u2212]?\d[\d\s]*,\d+")
 
 
 def read_source(path: Path, known: Known) -> Intake:
@@ -150,11 +164,7 @@ def _estimates(frame: pd.DataFrame, known: Known, path: Path) -> Intake:
             "area_id": kept["area_id"].astype(str),
             "indicator": indicator,
             "period": kept[column].astype(str) if column else years[0],
-            **{
-                one: pd.to_numeric(kept[one].replace("", None), errors="coerce")
-                for one in numbers
-                if one in kept
-            },
+            **{one: numbers_of(kept[one], path.name)[0] for one in numbers if one in kept},
             "origin": "estimated",
             "universe": indicator.map(facts["universe"]),
             "dollars": indicator.map(facts["name_en"].str.contains("$", regex=False)).map(
