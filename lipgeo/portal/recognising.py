@@ -171,7 +171,7 @@ def _estimates(frame: pd.DataFrame, known: Known, path: Path) -> Intake:
                 {True: "current", False: ""}
             ),
             "source": say("portal.source_file", name=path.name),
-            "flags": kept["flag"].fillna("") if "flag" in kept else "",
+            "flags": kept["flag"].astype("string").fillna("") if "flag" in kept else "",
         }
     )
     taken = from_frame(made, known, path.name)
