@@ -257,6 +257,9 @@ def test_a_file_taken_in_before_is_told(portal, made, tmp_path):
     first = portal.receive(path, order=made.order, table="T1", licence="statcan-open")
     again = portal.receive(path, order=made.order, table="T1", licence="statcan-open")
     assert not first.report.only("same_file")
+    # a notebook shows what came of it
+    assert first.release in first._repr_html_()
+    assert portal._repr_html_()
     assert first.release in str(again.report.only("same_file"))
 
 
