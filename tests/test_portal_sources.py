@@ -229,6 +229,23 @@ def test_estimates_of_a_file_are_read_in_either_notation(portal, fitted, tmp_pat
         portal.add(tmp_path / "odd_2021.csv")
 
 
+def test_numbers_of_a_table_in_the_portals_own_columns_are_read_or_refused(portal, tmp_path):
+    """A symbol is kept as one; a word is refused with its cell, as in every other kind of file."""
+    row = {
+        "area_id": ["west"], "indicator": ["population"], "period": ["2021"],
+        "origin": ["estimated"], "universe": ["population"], "source": ["x"],
+    }  # fmt: skip
+    for value, told in (("12.5", 12.5), ("x", "x")):
+        path = tmp_path / "rows.csv"
+        pd.DataFrame({**row, "value": [value]}).to_csv(path, index=False)
+        release = portal.add(path, release=f"of-{value}")
+        last = portal.frame()[lambda frame, id=release: frame["release"].eq(id)].iloc[0]
+        assert (last["value"] if value != "x" else last["symbol"]) == told
+    pd.DataFrame({**row, "value": ["twelve"]}).to_csv(path, index=False)
+    with pytest.raises(InputError, match="twelve"):
+        portal.add(path)
+
+
 # ---------------------------------------------------------------------- local data
 
 

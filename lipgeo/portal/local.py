@@ -353,6 +353,12 @@ def from_frame(frame: pd.DataFrame, known: Known, name: str) -> Intake:
     columns = {
         one: frame[one] for one in COLUMNS if one in frame and one not in ("release", "supersedes")
     }
+    for one in NUMBERS:
+        # cells of a file are text: what is neither number nor symbol is refused, never left out
+        if one in columns and not pd.api.types.is_numeric_dtype(columns[one]):
+            columns[one], symbols = numbers_of(columns[one], name)
+            if one == "value" and "symbol" not in columns:
+                columns["symbol"] = symbols
     columns |= {"area_id": place["area_id"].to_numpy(), "origin": origin.fillna("reported")}
     if "definition" not in frame:
         columns["definition"] = place["definition"].to_numpy()

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from lipgeo.errors import FileError, InputError
-from lipgeo.files import sha256_of
+from lipgeo.errors import FileError, InputError, tell_damage
+from lipgeo.files import read_sealed_parquet, sha256_of
 from lipgeo.portal.imdb_files import from_imdb, is_imdb
 from lipgeo.portal.intake import Intake, Known, codes_of, join_intakes
 from lipgeo.portal.legacy import from_legacy, mapping_path, write_mapping
-from lipgeo.portal.local import from_frame, from_local, from_survey, numbers_of
+from lipgeo.portal.local import from_frame, from_local, from_survey
 from lipgeo.portal.observations import COLUMNS
 from lipgeo.readers.sheets import read_sheet, read_sheets
 from lipgeo.report import CheckReport, finding
@@ -60,10 +58,8 @@ def kind_of(path: Path) -> str:
 
 def _frame(path: Path) -> pd.DataFrame:
     if path.suffix.casefold() in (".parquet", ".pq"):
-        try:
-            return pq.ParquetFile(path).read().to_pandas()
-        except (pa.ArrowInvalid, OSError) as error:
-            raise FileError("readers.bad_parquet", path=path, reason=str(error)) from error
+        with tell_damage(FileError, "readers.bad_parquet", path=path):
+            return read_sealed_parquet(path)[0].to_pandas()
     sheet = read_sheet(path)
     if sheet.decimal != ",":
         return sheet.frame
@@ -164,7 +160,7 @@ def _estimates(frame: pd.DataFrame, known: Known, path: Path) -> Intake:
             "area_id": kept["area_id"].astype(str),
             "indicator": indicator,
             "period": kept[column].astype(str) if column else years[0],
-            **{one: numbers_of(kept[one], path.name)[0] for one in numbers if one in kept},
+            **{one: kept[one] for one in numbers if one in kept},
             "origin": "estimated",
             "universe": indicator.map(facts["universe"]),
             "dollars": indicator.map(facts["name_en"].str.contains("$", regex=False)).map(
