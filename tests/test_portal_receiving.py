@@ -17,7 +17,7 @@ from lipgeo.files import write_manifest
 from lipgeo.order.manifest import ORDER
 from lipgeo.portal.expecting import swapped_rows
 from lipgeo.portal.matching import match_labels
-from lipgeo.portal.site import state_of
+from lipgeo.portal.site_state import state_of
 from lipgeo.words import speaking
 
 

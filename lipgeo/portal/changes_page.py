@@ -12,7 +12,7 @@ from lipgeo.words import say
 
 if TYPE_CHECKING:
     from lipgeo.portal.dictionary import Dictionary
-    from lipgeo.portal.site import SiteState
+    from lipgeo.portal.site_state import SiteState
 
 __all__ = ["changes_of", "changes_parts"]
 

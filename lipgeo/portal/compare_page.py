@@ -29,7 +29,7 @@ from lipgeo.report import fill_template, script_json
 from lipgeo.words import language, say
 
 if TYPE_CHECKING:
-    from lipgeo.portal.site import SiteState
+    from lipgeo.portal.site_state import SiteState
 
 __all__ = ["DATA", "write_compare_page"]
 

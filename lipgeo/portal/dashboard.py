@@ -22,7 +22,7 @@ from lipgeo.report import fill_template, script_json
 from lipgeo.words import language, say
 
 if TYPE_CHECKING:
-    from lipgeo.portal.site import SiteState
+    from lipgeo.portal.site_state import SiteState
 
 __all__ = ["DATA", "PAGES", "write_dashboard"]
 

@@ -24,7 +24,8 @@ from lipgeo.portal.blocks import AreaBlocks, Line, Material, area_blocks, facts_
 from lipgeo.portal.charts import Chart, draw_chart
 from lipgeo.portal.downloads import write_area_workbook
 from lipgeo.portal.portal import Audience, Portal
-from lipgeo.portal.site import SiteState, fill_page, state_of
+from lipgeo.portal.site import fill_page
+from lipgeo.portal.site_state import SiteState, state_of
 from lipgeo.report import text_of
 from lipgeo.words import LANGUAGES, Language, say, speaking
 

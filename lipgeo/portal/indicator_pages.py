@@ -24,7 +24,7 @@ from lipgeo.portal.dictionary import Dictionary, universe_words
 from lipgeo.words import language, number, say
 
 if TYPE_CHECKING:
-    from lipgeo.portal.site import SiteState
+    from lipgeo.portal.site_state import SiteState
 
 __all__ = ["Told", "class_edges", "indicator_parts", "indicator_slug", "told_indicators"]
 

@@ -19,7 +19,7 @@ from lipgeo.portal.regional import Item, Region, status_of
 from lipgeo.words import language, number, say
 
 if TYPE_CHECKING:
-    from lipgeo.portal.site import SiteState
+    from lipgeo.portal.site_state import SiteState
 
 __all__ = ["region_name", "region_parts", "region_slug"]
 
