@@ -8,7 +8,7 @@ Medians cannot be summed: of those with grouped counts the classes are summed, t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -19,9 +19,9 @@ from lipgeo.arrays import Flags, Floats
 from lipgeo.census.data import COUNTS
 from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import has_trait
-from lipgeo.report import Finding
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.pairs import Pairs
+from lipgeo.tables.small_counts import HiddenCells
 from lipgeo.tables.variables import MISSING, Group, Variable, sampling_factor
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "Classes",
     "ColumnReader",
     "Columns",
-    "HiddenCells",
     "Range",
     "Rounding",
     "classes_of",
@@ -46,24 +45,6 @@ REASONS = ("", "x", "F", "..", "...", "blank", "not_in_table", "zero", "denomina
 _SMALL = 10.0
 #: blocks below this population are rounded to base 5
 _SMALL_BLOCK = 15.0
-
-
-@dataclass(frozen=True)
-class HiddenCells:
-    """What the zeros of a table stand for.
-
-    Attributes
-    ----------
-    values, variances
-        By variable: mean and variance of what each unit's cell hides, 0 where it hides nothing;
-        in the order of the table's units.
-    notes
-        What was found.
-    """
-
-    values: Mapping[str, Floats] = field(default_factory=dict)
-    variances: Mapping[str, Floats] = field(default_factory=dict)
-    notes: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True)
@@ -227,6 +208,7 @@ class ColumnReader:
         self.at = table.unit_ids.get_indexer(pairs.sources)
         self.known = self.at >= 0
         self._read: dict[str, tuple[Floats, npt.NDArray[np.int8]]] = {}
+        self._put_in: dict[str, tuple[Floats, Floats]] = {}
 
     def column(self, name: str) -> tuple[Floats, npt.NDArray[np.int8]]:
         """Return values (0 where not known) and why they are not known."""
@@ -241,34 +223,32 @@ class ColumnReader:
                 for symbol in MISSING:
                     reason[symbols == symbol] = REASONS.index(symbol)
             reason[~self.known] = REASONS.index("not_in_table")
-            if name in self.hidden.values:
-                values = values + self._hidden(self.hidden.values, name)
+            if name in self.hidden:
+                values = values + self._hidden(name)[0]
             self._read[name] = np.where(reason == 0, values, 0.0), reason
         return self._read[name]
 
-    def _hidden(self, of: Mapping[str, Floats], name: str) -> Floats:
-        """Return means or variances of what the zeros of a column hide, 0 where they hide nothing.
-
-        They stand in the order of the table's units.
-        """
-        found = np.zeros(len(self.at))
-        if name in of:
-            found[self.known] = of[name][self.at[self.known]]
-        return found
+    def _hidden(self, name: str) -> tuple[Floats, Floats]:
+        """Return mean and variance of what the zeros of a column hide, 0 where nothing."""
+        if name not in self._put_in:
+            found = np.zeros(len(self.at)), np.zeros(len(self.at))
+            if name in self.hidden:
+                # they come in the order of the table's units
+                for to, of in zip(found, self.hidden.of(self.table, name), strict=True):
+                    to[self.known] = of[self.at[self.known]]
+            self._put_in[name] = found
+        return self._put_in[name]
 
     def hidden_of(self, one: Variable) -> tuple[Floats, Floats]:
         """Return what of a numerator was published as 0, and the variance of it over D."""
         if one.groups or one.rule == "median":
             return np.zeros(len(self.at)), np.zeros(len(self.at))
         name = one.numerator or one.name
-        mean = self._hidden(self.hidden.values, name)
-        variance = self._hidden(self.hidden.variances, name)
-        if one.is_ratio and str(one.denominator) in self.hidden.variances:
+        mean, variance = self._hidden(name)
+        if one.is_ratio and str(one.denominator) in self.hidden:
             top, bottom = self.column(name)[0].sum(), self.column(str(one.denominator))[0].sum()
             rate = top / bottom if one.numerator and bottom > 0 else 0.0
-            variance = variance + rate**2 * self._hidden(
-                self.hidden.variances, str(one.denominator)
-            )
+            variance = variance + rate**2 * self._hidden(str(one.denominator))[1]
         return mean, variance
 
     def parts(self, one: Variable) -> tuple[Floats, Floats, npt.NDArray[np.int8]]:

@@ -17,10 +17,11 @@ import pandas as pd
 from lipgeo.errors import TableError
 from lipgeo.report import Card, CheckReport, Finding, Shown, flag_words, heads
 from lipgeo.tables.census_table import CensusTable
-from lipgeo.tables.columns import REASONS, HiddenCells, classes_of, columns_of
+from lipgeo.tables.columns import REASONS, classes_of, columns_of
 from lipgeo.tables.long_table import AnyTable, LongTable
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.results import FLAGS, Outcome
+from lipgeo.tables.small_counts import HiddenCells
 from lipgeo.tables.sums import TableSums, sum_table
 from lipgeo.tables.variables import Variable
 from lipgeo.words import say

@@ -16,9 +16,10 @@ from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import has_trait
 from lipgeo.report import CheckReport
 from lipgeo.tables.census_table import CensusTable
-from lipgeo.tables.columns import ColumnReader, HiddenCells, parts_needed, require_parts
+from lipgeo.tables.columns import ColumnReader, parts_needed, require_parts
 from lipgeo.tables.engine import Cell, Plan, counts_expression, sums_from_engine
 from lipgeo.tables.pairs import Family, Pairs
+from lipgeo.tables.small_counts import HiddenCells
 from lipgeo.tables.sums import TableSums, sum_table
 from lipgeo.tables.variables import Variable, rules_for
 from lipgeo.words import say
@@ -298,7 +299,7 @@ class LongTable:
         """
         require_parts(self.columns, variables)
         # what zeros hide is put in unit by unit, in memory
-        put_in = {} if hidden is None else hidden.values
+        put_in = HiddenCells() if hidden is None else hidden
         plain = [self._is_plain(one) and one.name not in put_in for one in variables]
         counts = [at for at, yes in enumerate(plain) if yes]
         others = [at for at, yes in enumerate(plain) if not yes]
@@ -357,6 +358,9 @@ class LongTable:
         """Return the columns that variables, their ceilings and their measures are made from."""
         wanted = [part for one in variables for part in parts_needed(one)]
         wanted += [str(one.denominator) for one in variables if one.denominator]
+        # and the universes of those parts: what zeros hide is a share of them
+        known = [self.variables[name] for name in wanted if name in self.variables]
+        wanted += [str(one.denominator) for one in known if one.denominator]
         return [name for name in dict.fromkeys([*wanted, *COUNTS]) if name in self._columns]
 
     def pieces(

@@ -21,13 +21,13 @@ from lipgeo.tables.columns import (
     Classes,
     ColumnReader,
     Columns,
-    HiddenCells,
     Range,
     classes_of,
     columns_of,
     range_of,
 )
 from lipgeo.tables.pairs import Family, Pairs
+from lipgeo.tables.small_counts import HiddenCells
 from lipgeo.tables.variables import Variable
 
 __all__ = [

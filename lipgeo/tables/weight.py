@@ -27,6 +27,7 @@ from lipgeo.tables.columns import Classes, Range, parts_needed
 from lipgeo.tables.error_model import Spread, learn
 from lipgeo.tables.estimates import Estimates, TableShares, result_frame
 from lipgeo.tables.hidden import Hidden, find_hidden
+from lipgeo.tables.larger_units import PublishedTotals
 from lipgeo.tables.long_table import AnyTable, LongTable
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.results import Outcome, ResultSums, outcome_of, sums_of
@@ -55,7 +56,7 @@ def weight_table(
     sliver_share: float = SLIVER_SHARE,
     official: pd.DataFrame | None = None,
     hidden: Hidden = "impute",
-    totals: pd.DataFrame | pd.Series | None = None,
+    totals: PublishedTotals | None = None,
     membership: pd.Series | None = None,
 ) -> Estimates:
     """Bring a census table to areas: each number with bounds and a likely range.
@@ -87,11 +88,13 @@ def weight_table(
         (:mod:`lipgeo.tables.hidden`), and does so only where the table's cells show that small
         counts are hidden; ``"as_published"`` takes them for nobody.
     totals
-        Published totals of larger units (index unit ids, columns variables), to which imputed cells
-        are brought: a unit of the table is part of the one its ``parents`` name, or whose id begins
-        its own.
+        Published totals of larger units, to which what zeros hide is brought: a table of theirs
+        (in memory or stored), or a frame (index unit ids, columns variables). A unit of the table
+        is part of the one its ``parents`` name, or that its id begins with (division, province).
+        Where the table lacks a tenth of a larger unit, its total says nothing.
     membership
-        The larger unit of ``totals`` by unit of the table, where neither says.
+        The larger unit of ``totals`` by unit of the table, where neither says
+        (:func:`lipgeo.weight_areas` takes it from the census).
 
     Returns
     -------
@@ -101,7 +104,9 @@ def weight_table(
     ------
     TableError
         Table and crosswalk are of different levels or censuses, or share no unit; a variable asked
-        for has no rule, is an index, or lacks its denominator; nothing can be weighted.
+        for has no rule, is an index, or lacks its denominator; nothing can be weighted. Totals are
+        of another census, of no column or no larger unit of the table, or below what their units
+        are published to hold by more than rounding.
 
     Notes
     -----
@@ -146,9 +151,10 @@ def weight_table(
     variables = [variables] if isinstance(variables, str) else variables
     chosen, notes = _choose_variables(table_shares[0].table, variables)
     if hidden == "impute":
+        tables = [one.table for one in table_shares]
+        cells = find_hidden(tables, chosen, totals, membership)
         table_shares = [
-            replace(one, hidden=find_hidden(one.table, chosen, totals, membership))
-            for one in table_shares
+            replace(one, hidden=hides) for one, hides in zip(table_shares, cells, strict=True)
         ]
         notes += [note for one in table_shares for note in one.hidden.notes]
     for shares in table_shares:

@@ -13,18 +13,19 @@ from lipgeo.census.data import Measure
 from lipgeo.crosswalk.build import build_crosswalk
 from lipgeo.crosswalk.crosswalk import Crosswalk, Placement
 from lipgeo.errors import TableError
-from lipgeo.geography.hierarchy import levels_of_totals
+from lipgeo.geography.hierarchy import levels_for, levels_of_totals
 from lipgeo.report import Finding, finding
 from lipgeo.tables.calibrate import calibrate
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.hidden import Hidden
+from lipgeo.tables.larger_units import PublishedTotals
 from lipgeo.tables.long_table import AnyTable, LongTable
 from lipgeo.tables.variables import Variable, resolve_variables
 from lipgeo.tables.weight import MIN_OBSERVED, weight_table
 from lipgeo.zones.validity import SLIVER_SHARE
 
-__all__ = ["values_of_controls", "weight_areas"]
+__all__ = ["membership_of", "values_of_controls", "weight_areas"]
 
 
 def weight_areas(
@@ -38,7 +39,7 @@ def weight_areas(
     official: pd.DataFrame | None = None,
     placement: Placement = "auto",
     hidden: Hidden = "impute",
-    totals: pd.DataFrame | pd.Series | None = None,
+    totals: PublishedTotals | None = None,
     controls: pd.DataFrame | None = None,
 ) -> Estimates:
     """Bring census tables to service areas, building the crosswalks they need.
@@ -59,8 +60,12 @@ def weight_areas(
         As for :func:`weight_table`. With several tables, variables that all of them have.
     placement
         How people of cut blocks are placed: as for :func:`lipgeo.build_crosswalk`.
-    hidden, totals
+    hidden
         As for :func:`weight_table`.
+    totals
+        Published totals of larger units, to which what zeros hide is brought: a table of a level
+        above the finest table's (in memory or stored), or a frame (index unit ids, columns
+        variables). The census says which larger unit each unit is part of.
     controls
         Known totals of areas, by which their shares are calibrated (:func:`lipgeo.calibrate`):
         index area ids, columns variables of the finest table.
@@ -72,8 +77,8 @@ def weight_areas(
     Raises
     ------
     TableError
-        A table has no level or is of another census, or two are of one level; and all that
-        :func:`weight_table` raises.
+        A table has no level or is of another census, or two are of one level; totals are of no
+        larger level or of units the census does not hold; and all that :func:`weight_table` raises.
     """
     given = _by_level(
         census, [tables] if isinstance(tables, CensusTable | LongTable) else list(tables)
@@ -106,8 +111,44 @@ def weight_areas(
         official=official,
         hidden=hidden,
         totals=totals,
+        membership=None if totals is None else membership_of(census, base, totals),
     )
     return result.reorder(areas.ids, notes)
+
+
+def membership_of(census: Census, level: str, totals: PublishedTotals) -> pd.Series:
+    """Return the unit of published totals that each unit of a level is part of, by unit id.
+
+    A frame is of the level of which the census has all its units: municipalities first, then what
+    is next larger. A table may be of more units than the census holds.
+
+    Raises
+    ------
+    TableError
+        Totals are of no level above, or of units the census does not hold.
+    """
+    units = census.units(level)
+    above = [one for one in census.levels if one in units.columns]
+    if not isinstance(totals, pd.DataFrame | pd.Series):
+        if totals.level not in above:
+            raise TableError(
+                "tables.totals_level", table=level, totals=str(totals.level), held=above
+            )
+        return units[str(totals.level)].astype("string")
+    ids = totals.index.astype(str)
+    first = [one for one in levels_for("municipality") if one in above]
+    ranked = [*first, *(one for one in above if one not in first)]
+    unknown = {one: ids[census.find_rows(one, ids) < 0] for one in ranked}
+    found = next((one for one in ranked if not len(unknown[one])), None)
+    if found is None:
+        # the level that knows most of them says which are strange
+        strange = min(unknown.values(), key=len, default=ids)
+        raise TableError(
+            "tables.totals_units",
+            [{"unit_id": one} for one in strange],
+            units=list(strange),
+        )
+    return units[found].astype("string")
 
 
 def values_of_controls(table: AnyTable, controls: pd.DataFrame) -> pd.DataFrame:
