@@ -9,6 +9,7 @@ import shapely
 import lipgeo
 from lipgeo import CensusTable, ServiceAreas, Zones, build_crosswalk, calibrate, synthetic
 from lipgeo.census import Census, MemoryCensus
+from lipgeo.errors import TableError
 from lipgeo.tables.hidden import find_hidden
 from lipgeo.tables.variables import Variable
 from lipgeo.tables.weight import weight_table
@@ -239,6 +240,93 @@ def test_zeros_that_hide_small_counts_are_read(made) -> None:
     (raked,) = find_hidden([table], [table.variables[name]], published, group)
     held = np.nansum(table.values(name)) + raked.of(table, name)[0].sum()
     assert held == pytest.approx(total, rel=0.02)
+
+
+@pytest.fixture(scope="module")
+def hiding(made):
+    """Return the tables of DAs, which hide small counts, and of CSDs of the made census."""
+    census, people, _, _ = made
+    tables = []
+    for level in ("DA", "CSD"):
+        one = synthetic.table(census, level, people=people, incomes=False)
+        tables.append(CensusTable(one.frame, level=level, vintage=2021, symbols=one.symbols))
+    return tables
+
+
+def sums_in(estimates, table, census, name):
+    """Return by municipality what the table's units hold with what their zeros hide."""
+    (shares,) = estimates._table_shares
+    held = np.nan_to_num(table.values(name)) + shares.hidden.of(table, name)[0]
+    within = census.units("DA")["CSD"].reindex(table.unit_ids)
+    return pd.Series(held, index=table.unit_ids).groupby(within.to_numpy()).sum()
+
+
+def test_zeros_are_brought_to_a_table_of_municipalities(made, hiding) -> None:
+    """``totals`` may be the table of larger units itself: its units are met, and areas gain."""
+    census, _, areas, truth = made
+    table, larger = hiding
+    name = "non_permanent_residents"
+    error, off = {}, {}
+    universe = str(table.variables[name].denominator)
+    for totals in (None, larger, larger.frame[[name, universe]]):
+        est = lipgeo.weight_areas(census, areas, table, variables=[name], totals=totals)
+        value = est.wide()[name]
+        known = truth[name].reindex(value.index)
+        kind = type(totals).__name__
+        error[kind] = float((value - known).abs().sum() / known.sum())
+        held = sums_in(est, table, census, name)
+        off[kind] = float((held - larger.frame[name].reindex(held.index)).abs().sum())
+        assert any(one.key == "tables.totals_met" for one in est.report) == (totals is not None)
+    # municipalities whose zeros cannot hold so much stay short of their total
+    assert off["CensusTable"] < 0.2 * off["NoneType"]
+    assert error["CensusTable"] < error["NoneType"]
+    assert error["DataFrame"] == error["CensusTable"]
+
+
+def test_totals_that_cannot_be_are_refused(made, hiding) -> None:
+    """Another census, level or unit, and totals below their own units beyond rounding."""
+    census, _, areas, _ = made
+    table, larger = hiding
+    name = "non_permanent_residents"
+    own, older = larger.frame[[name]], CensusTable(larger.frame, level="CSD", vintage=2016)
+    least = CensusTable(own * 0.2, level="CSD", vintage=2021)
+    strange = own.rename(index={own.index[0]: "9999999"})
+    wrong = {
+        "tables.totals_of_census": older,
+        "tables.totals_level": table,
+        "tables.totals_units": strange,
+        "tables.totals_below": least,
+        "tables.totals_unknown": own.set_axis(["nobody"], axis=1),
+    }
+    for key, totals in wrong.items():
+        with pytest.raises(TableError) as refused:
+            lipgeo.weight_areas(census, areas, table, variables=[name], totals=totals)
+        assert refused.value.key == key
+        assert len(refused.value.problems) or key in (
+            "tables.totals_of_census",
+            "tables.totals_level",
+        )
+
+
+def test_a_total_of_which_most_units_are_not_in_the_table_says_nothing(made, hiding) -> None:
+    """Half a municipality's units are not made to hold what all of it holds."""
+    census, _, areas, _ = made
+    table, larger = hiding
+    part = table.only(np.arange(len(table)) % 2 == 0)
+    name = "non_permanent_residents"
+    units = census.units("DA")
+    people = units["population"].groupby(units["CSD"]).sum()
+    here = units.reindex(part.unit_ids)
+    most = here["population"].groupby(here["CSD"]).sum().reindex(people.index) >= 0.88 * people
+    alone = lipgeo.weight_areas(census, areas, part, variables=[name])
+    # by the municipality's universe where the totals have it, else by its units
+    for totals in (larger, larger.frame[[name]]):
+        est = lipgeo.weight_areas(census, areas, part, variables=[name], totals=totals)
+        assert "tables.totals_left" in {one.key for one in est.report}
+        moved = sums_in(est, part, census, name) - sums_in(alone, part, census, name)
+        touched = moved.index[moved.abs() > 1e-9]
+        assert set(touched) <= set(most.index[most])
+        assert (~most).sum() > 20
 
 
 def test_a_variable_of_the_weight_has_a_range_after_calibration(made) -> None:

@@ -282,6 +282,26 @@ def test_a_stored_table_by_its_name_on_the_command_line(imported, tmp_path, caps
     found = pd.read_csv(tmp_path / "out.csv").set_index("variable")["value"]
     own = lipgeo.read_profile(files, level="CSD").frame.loc[unit]
     assert found["population"] == own["population"]
+    # areas of dissemination areas, their zeros brought to the store's own rows of municipalities
+    name = "non_permanent_residents"
+    within = census.units("DA")["CSD"]
+    fine = lipgeo.read_profile(files, level="DA")
+    seen = pd.Series(fine.is_observed(name), fine.unit_ids).groupby(within).mean()
+    whole = lipgeo.read_profile(files, level="CSD").frame
+    whole = whole[whole[name].gt(0) & seen.reindex(whole.index).gt(0.95)]
+    unit = within[within.isin(whole.index)].value_counts().index[0]
+    own = whole.loc[unit]
+    rows = [f"x,DA,{one}" for one in within.index[within.eq(unit)]]
+    areas.write_text("\n".join(["area_id,level,unit_id", *rows, ""]), encoding="utf-8")
+    asked = [*asked[:4], "--variables", name]
+    held = []
+    for more in ([], ["--totals", "98-401-X2021006"]):
+        out = tmp_path / f"{len(more)}.csv"
+        with pytest.raises(SystemExit) as ended:
+            main(["weight", "98-401-X2021006", *asked, *more, "--out", str(out), "--quiet"])
+        assert ended.value.code in (0, 1), capsys.readouterr()
+        held.append(float(pd.read_csv(out).set_index("variable")["value"][name]))
+    assert abs(held[1] - own[name]) < abs(held[0] - own[name])
 
 
 def test_parts_lost_and_tables_replaced_are_refused(imported, tmp_path):

@@ -236,6 +236,13 @@ def weight(
     hidden: Annotated[
         HiddenChoice, typer.Option("--hidden", help=say("cli.opt_hidden"))
     ] = HiddenChoice.IMPUTE,
+    totals: Annotated[
+        list[Path] | None,
+        typer.Option("--totals", metavar="FILE|TABLE", help=say("cli.opt_totals")),
+    ] = None,
+    totals_level: Annotated[
+        str | None, typer.Option("--totals-level", help=say("cli.opt_totals_level"))
+    ] = None,
     controls: o.Controls = None,
     controls_column: o.ControlsColumn = None,
     level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
@@ -267,7 +274,7 @@ def weight(
     from lipgeo.store.results import read_build, require_free_estimates, write_estimates
     from lipgeo.tables.calibrate import calibrate
     from lipgeo.tables.weight import weight_table
-    from lipgeo.tables.weight_areas import values_of_controls, weight_areas
+    from lipgeo.tables.weight_areas import membership_of, values_of_controls, weight_areas
 
     if (areas is None) == (build is None):
         raise InputError("cli.areas_or_build")
@@ -297,8 +304,19 @@ def weight(
             show(say("cli.step_weight"), 0.0)
             if known is not None:
                 xw = calibrate(xw, known, values_of_controls(tables[0], known))
+            larger = _totals(totals, store, totals_level, xw.vintage, sheet, decimal)
+            within = None
+            if larger is not None:
+                census = open_store(store, xw.vintage, quiet=quiet)
+                within = membership_of(census, str(tables[0].level), larger)
             found = weight_table(
-                tables[0], xw, variables=wanted, min_observed=min_observed, hidden=hidden.value
+                tables[0],
+                xw,
+                variables=wanted,
+                min_observed=min_observed,
+                hidden=hidden.value,
+                totals=larger,
+                membership=within,
             )
         else:
             census = open_store(store, vintage, quiet=quiet)
@@ -323,6 +341,7 @@ def weight(
                 min_observed=min_observed,
                 placement=placement.value,
                 hidden=hidden.value,
+                totals=_totals(totals, store, totals_level, census.vintage, sheet, decimal),
                 controls=known,
             )
         show(say("cli.step_weight"), 1.0)
@@ -404,6 +423,32 @@ def _tables(
             except TableError:  # the file has no rows of that level: shares it is
                 continue
     return tables
+
+
+def _totals(
+    paths: Sequence[Path] | None,
+    store: Path,
+    level: str | None,
+    vintage: int | None,
+    sheet: str | None,
+    decimal: str | None,
+) -> AnyTable | None:
+    """Open the totals of larger units: a table of the store, or files; of municipalities first."""
+    from lipgeo.geography.hierarchy import levels_for
+    from lipgeo.readers.statcan.profile_files import is_profile
+    from lipgeo.store.tables.opening import describe_tables
+
+    if not paths:
+        return None
+    first = levels_for("municipality")[0]
+    if not paths[0].is_file() and store.is_dir():
+        held = describe_tables(store)
+        held = held[held["name"].eq(str(paths[0]))]
+        mine = level or (first if first in set(held["level"]) else None)
+        if stored := _open_stored_tables(paths, store, mine, vintage, ()):
+            return stored[0]
+    mine = level or (first if is_profile(paths[0]) else None)
+    return _tables(paths, mine, vintage, (), None, {}, sheet, decimal)[0]
 
 
 def _print(

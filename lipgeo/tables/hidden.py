@@ -20,7 +20,6 @@ from typing import Literal
 
 import pandas as pd
 
-from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import has_trait
 from lipgeo.report import Finding, finding
 from lipgeo.tables.census_table import CensusTable
@@ -85,13 +84,6 @@ def find_hidden(
             LargerUnits.of(table, totals, membership, [*one, *one.values()]) if one else None
             for table, one in zip(tables, counts, strict=True)
         ]
-        if not any(larger):
-            units = list(
-                totals.index if isinstance(totals, pd.DataFrame | pd.Series) else totals.unit_ids
-            )
-            raise TableError(
-                "tables.totals_of_others", [{"unit_id": one} for one in units], units=units
-            )
     found = [
         _find_hidden(table, one, held)
         for table, one, held in zip(tables, counts, larger, strict=True)

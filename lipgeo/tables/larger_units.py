@@ -19,7 +19,7 @@ from lipgeo.geography.hierarchy import parents_by_id
 from lipgeo.report import Finding, finding
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.long_table import AnyTable
-from lipgeo.tables.small_counts import SmallCounts
+from lipgeo.tables.small_counts import LIMIT, SmallCounts
 
 __all__ = ["LargerUnits", "PublishedTotals"]
 
@@ -46,6 +46,8 @@ class LargerUnits:
         Position in ``totals`` by unit of the table, -1 where in none.
     whole
         Share of the units known to be in each larger unit that the table has; 1 where not known.
+    people
+        People by unit of the table, ``None`` where it does not say.
     level
         Level of the larger units, empty where not known.
     brought, left
@@ -56,6 +58,7 @@ class LargerUnits:
     totals: CensusTable
     group: Ints
     whole: Floats
+    people: Floats | None
     level: str
     brought: dict[str, int] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
@@ -68,7 +71,10 @@ class LargerUnits:
         membership: pd.Series | None,
         names: Sequence[str],
     ) -> LargerUnits | None:
-        """Place a table's units in larger ones; ``None`` where none is part of these.
+        """Place a table's units in larger ones.
+
+        ``None`` where the larger units are its own, or where the membership knows none of its
+        units: it is of published rows beside the units shared out.
 
         Parameters
         ----------
@@ -85,11 +91,14 @@ class LargerUnits:
         Raises
         ------
         TableError
-            Totals are of another census or of no column of the table, or are no counts.
+            Totals are of another census, of no column of the table, or of no unit that one of the
+            table's is part of.
         """
         known = _totals_table(table, totals, names)
         ids = table.unit_ids
         if known.unit_ids.isin(ids).any():
+            return None
+        if membership is not None and not membership.index.isin(ids).any():
             return None
         given = table.parents if membership is None else membership
         named = given.astype("string").str.replace(r"^[A-Z]+:", "", regex=True).fillna("")
@@ -102,15 +111,23 @@ class LargerUnits:
                 begins = index.get_indexer(pd.Index(text.str[where]))
                 row = np.where(row < 0, begins, row)
         if not (row >= 0).any():
-            return None
+            raise TableError(
+                "tables.totals_of_others",
+                [{"unit_id": one} for one in index],
+                units=list(index),
+            )
         whole = np.ones(len(index))
         if membership is not None:
             at = index.get_indexer(pd.Index(named))
             here = named.index.isin(ids)
             count = np.bincount(at[at >= 0], minlength=len(index))
-            held = np.bincount(at[(at >= 0) & here], minlength=len(index))
-            whole = np.divide(held, count, out=np.ones(len(index)), where=count > 0)
-        return cls(known, np.asarray(row, dtype=np.int64), whole, known.level or "")
+            kept = np.bincount(at[(at >= 0) & here], minlength=len(index))
+            whole = np.divide(kept, count, out=np.ones(len(index)), where=count > 0)
+        people = None
+        if "population" in table.columns:
+            held = table if isinstance(table, CensusTable) else table.part(["population"])
+            people = np.nan_to_num(held.values("population"))
+        return cls(known, np.asarray(row, dtype=np.int64), whole, people, known.level or "")
 
     def factor_of(  # noqa: PLR0917
         self,
@@ -137,27 +154,38 @@ class LargerUnits:
         def by_group(values: Floats) -> Floats:
             return np.bincount(self.group[ours], values[ours], minlength=len(total)).astype(float)
 
-        # what is published, and what units without a value may hold
+        # what is published; units without a value hold what the larger unit holds on average
         told = by_group(np.where(seen, value, 0.0))
         self._require_enough(name, total, told, by_group((seen & (value > 0)).astype(np.float64)))
-        lost = by_group(np.where(seen, 0.0, model.rate * universe))
+        share = self._share_seen(model, universe, seen)
         hidden, bound = by_group(mean), by_group(np.where(mean > 0, most, 0.0))
-        known = ~np.isnan(total) & (hidden > 0) & (self._held(model, universe) >= _HELD)
-        wanted = np.clip(np.nan_to_num(total) - told - lost, 0.0, bound)
+        known = ~np.isnan(total) & (hidden > 0) & (share >= _HELD)
+        wanted = np.clip(np.nan_to_num(total) * share - told, 0.0, bound)
+        # a total may hide as much itself
+        wanted = np.where(total == 0, np.minimum(hidden, LIMIT - 1), wanted)
         here = np.bincount(self.group[ours], minlength=len(total)) > 0
         self.brought[name] = int(known.sum())
         self.left |= set(self.totals.unit_ids[here & (hidden > 0) & ~known])
         return np.divide(wanted, hidden, out=np.ones(len(total)), where=known)
 
-    def _held(self, model: SmallCounts, universe: Floats) -> Floats:
-        """Return what share of each larger unit the table holds: of its universe, or its units."""
-        if model.universe not in self.totals.columns:
-            return self.whole
+    def _share_seen(self, model: SmallCounts, universe: Floats, seen: Flags) -> Floats:
+        """Return what share of each larger unit has a value: of its universe, or of its people."""
         ours = self.group >= 0
-        parts = np.bincount(self.group[ours], universe[ours], minlength=len(self.whole))
-        whole = self.totals.values(model.universe)
-        held = np.divide(parts, whole, out=np.full(len(whole), np.nan), where=whole > 0)
-        return np.where(np.isnan(held), self.whole, np.minimum(held, 1.0))
+
+        def share_of(amount: Floats, whole: Floats | None = None) -> Floats:
+            some = np.where(seen, amount, 0.0)[ours]
+            part = np.bincount(self.group[ours], some, minlength=len(self.whole))
+            every = np.bincount(self.group[ours], amount[ours], minlength=len(self.whole))
+            of = np.asarray(every if whole is None else whole, dtype=np.float64)
+            found: Floats = np.divide(part, of, out=np.full(len(part), np.nan), where=of > 0)
+            return np.asarray(np.minimum(found, 1.0), dtype=np.float64)
+
+        measure = universe if self.people is None else self.people
+        share = np.nan_to_num(share_of(measure)) * self.whole
+        if model.universe in self.totals.columns:
+            by_universe = share_of(universe, self.totals.values(model.universe))
+            share = np.where(np.isnan(by_universe), share, by_universe)
+        return share
 
     def _require_enough(self, name: str, total: Floats, told: Floats, cells: Floats) -> None:
         """Refuse totals that are below what their units are published to hold."""

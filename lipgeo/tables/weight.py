@@ -157,6 +157,8 @@ def weight_table(
             replace(one, hidden=hides) for one, hides in zip(table_shares, cells, strict=True)
         ]
         notes += [note for one in table_shares for note in one.hidden.notes]
+    elif totals is not None:
+        notes.append(finding("tables.totals_unused", "warning", ""))
     for shares in table_shares:
         notes += shares.notes
     areas = table_shares[0].areas
