@@ -16,7 +16,7 @@ made censuses: errors by placement, and fifty groups by size, of which both rang
 order's against the same sample and the other against all people. Nothing is learned from the truth
 it is judged by: of the made censuses no constant comes, of the neighbourhoods' counts neither.
 
-``python benchmarks/accuracy.py ottawa`` (or ``others``, ``calgary``, ``made``, ``groups``) prints a
+``python benchmarks/accuracy.py ottawa`` (or ``others``, ``controls``, ``calgary``, ``made``, ``groups``) prints a
 part.
 """
 
@@ -408,6 +408,70 @@ def misses(
     return float(error_), factor, width
 
 
+def second_controls(
+    census: lipgeo.Census,
+    areas: ServiceAreas,
+    profile: CensusTable,
+    truth: pd.DataFrame,
+    held: pd.DataFrame,
+) -> None:
+    """Print unions led by people known, and by estimated immigrants too, at some weights.
+
+    ``truth``: of the areas, ``held``: of the units; immigrants as far as they are known.
+    """
+    known = truth[["population"]]
+    estimated = lipgeo.weight_areas(
+        census, areas, profile, variables=["immigrants"], controls=known
+    ).wide()
+    both = known.assign(immigrants=estimated["immigrants"].reindex(known.index))
+    names = [name for name in ("population", "immigrants") if name in truth and name in held]
+    for weight in (0.0, 0.1, 0.3, 1.0):
+        b = lipgeo.fit_boundaries(
+            census, areas, unit="DA", rule="optimal", exclusive=True, controls=both,
+            control_weight={"immigrants": weight}, control_sources=profile.frame[["immigrants"]],
+        )  # fmt: skip
+        units = b.units.set_index("unit_id")
+        union = held.reindex(units.index).groupby(units["area_id"].to_numpy()).sum()
+        errors = "  ".join(
+            f"{name} {error(union[name].reindex(truth.index).fillna(0), truth[name]):6.2%}"
+            for name in names
+        )
+        off = b.meta["optimal"]["deviation"]["immigrants"]
+        print(
+            f"    immigrants at {weight:3.1f}: {errors}; from their estimate "
+            f"{off['sum'] / off['of']:6.2%}; misfit {b.meta['optimal']['misfit']:,.0f}"
+        )
+
+
+def controls(data: Path, folder: Path) -> None:
+    """Print optimal unions with estimated immigrants as a second control, at some weights."""
+    heading("optimal unions of DAs, people known, immigrants estimated as a second control")
+    home = data / "ottawa_2021"
+    census = ottawa_census(data, folder)
+    areas = lipgeo.read_service_areas(home / "neighbourhoods.gpkg", id="ONS_ID")
+    given = pd.read_csv(home / "neighbourhood_counts_2021.csv", dtype={"ONS_ID": str})
+    truth = pd.DataFrame({"population": given.set_index("ONS_ID")[TRUTH["population"]]})
+    profile = profile_of(home / "da_profile_2021.csv")
+    print("Ottawa, 116 neighbourhoods (no truth of immigrants here)")
+    second_controls(census, areas, profile, truth, profile.frame)
+    for seed in (3, 4, 5):
+        for settled, kind in ((False, "freehand"), (True, "streets")):
+            country, people, drawn, _ = made_country(seed, settled, kind)
+            drawn = without_overlaps(drawn)
+            known = people.truth(drawn)
+            known = known[known["population"] > 200]
+            drawn = drawn.select(list(known.index))
+            made_table = synthetic.table(country, "DA", people=people, incomes=False)
+            frame = made_table.frame.assign(population=country.counts("DA")["population"])
+            table = CensusTable(
+                frame.fillna({"population": 0.0}), level="DA", vintage=2021,
+                symbols=made_table.symbols.drop(columns="population", errors="ignore"),
+                parents=tracts_of(country),
+            )  # fmt: skip
+            print(f"made, seed {seed}, {'towns' if settled else 'even'}, {kind}")
+            second_controls(country, drawn, table, known, made_table.truth)
+
+
 def made() -> None:
     """Print made censuses: error by placement, strength learned, and what ranges hold."""
     heading("made censuses, truth: their people")
@@ -574,6 +638,7 @@ def points_of_blocks(units: pd.DataFrame, columns: list[str], census: lipgeo.Cen
 def main() -> None:
     """Print all figures, or those of a part."""
     parts = {"ottawa": ottawa, "others": others, "calgary": calgary, "made": made, "groups": groups}
+    parts["controls"] = controls
     chosen = [one for one in sys.argv[1:] if one in parts] or list(parts)
     rest = [one for one in sys.argv[1:] if one not in parts]
     data = Path(rest[0]) if rest else HERE.parent / "shared" / "data"

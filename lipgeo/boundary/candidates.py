@@ -92,9 +92,17 @@ def without_listed(census: Census, pairs: pd.DataFrame, listed: pd.DataFrame) ->
     return pairs[~np.isin(np.arange(len(pairs)), made.loc[met, "area"])]
 
 
-def amounts_of(census: Census, units: pd.DataFrame, name: str) -> Floats:
-    """Return what units hold of a measure, 0 where it is not known; by area, km2 of land."""
+def amounts_of(
+    census: Census, units: pd.DataFrame, name: str, sources: pd.DataFrame | None = None
+) -> Floats:
+    """Return what units hold of a measure, 0 where it is not known; by area, km2 of land.
+
+    ``sources``: what units of one level hold of measures that the census does not count, by id;
+    where it is missing, what units with a value hold by their people is taken.
+    """
     values = np.zeros(len(units))
+    if sources is not None and name in sources.columns and name not in (*COUNTS, "area"):
+        return _amounts_by_id(census, units, sources[name])
     for level in units["level"].unique():
         these = np.flatnonzero(units["level"].eq(level).to_numpy())
         rows = units["census_row"].to_numpy(np.int64)[these]
@@ -104,6 +112,20 @@ def amounts_of(census: Census, units: pd.DataFrame, name: str) -> Floats:
             column = "land_km2" if name == "area" else name
             values[these] = unit_totals(census, str(level), rows)[column].to_numpy(np.float64)
     return np.nan_to_num(values)
+
+
+def _amounts_by_id(census: Census, units: pd.DataFrame, held: pd.Series) -> Floats:
+    """Return what units hold by their ids; by the rate of the others where that is missing."""
+    numbers = pd.to_numeric(held, errors="coerce")
+    values = np.full(len(units), np.nan)
+    for level in units["level"].unique():
+        these = np.flatnonzero(units["level"].eq(level).to_numpy())
+        ids = census.ids(str(level))[units["census_row"].to_numpy(np.int64)[these]]
+        values[these] = numbers.reindex(ids).to_numpy(np.float64)
+    people = amounts_of(census, units, "population")
+    seen = ~np.isnan(values)
+    whole = people[seen].sum()
+    return np.where(seen, values, people * (values[seen].sum() / whole if whole > 0 else 0.0))
 
 
 def _counts_of(census: Census, level: str, rows: Rows, name: str) -> Floats:

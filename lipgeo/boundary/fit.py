@@ -6,7 +6,7 @@ some of them many times.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, cast, get_args
@@ -135,7 +135,8 @@ def fit_boundaries(
     exclusive: bool = False,
     contiguous: bool = False,
     controls: pd.Series | pd.DataFrame | None = None,
-    control_weight: float = 1.0,
+    control_weight: float | Mapping[str, float] = 1.0,
+    control_sources: pd.DataFrame | None = None,
     min_share: float = 0.1,
     max_units: int | None = None,
     floor: float | None = None,
@@ -176,9 +177,18 @@ def fit_boundaries(
     controls
         ``optimal``: known totals, indexed by area id (or with a column ``area_id``): a Series or
         a single column of whatever ``by`` counts, or columns ``population, dwellings,
-        households``. Areas without a total are fitted by misfit alone.
+        households`` and those of ``control_sources``. Areas without a total are fitted by misfit
+        alone.
     control_weight
-        ``optimal``: what one person of deviation costs beside one of misfit (lambda).
+        ``optimal``: what one person of deviation costs beside one of misfit (lambda); for all
+        controls, or one a column.
+    control_sources
+        ``optimal``: what each unit of the level holds of further controls, which the census does
+        not count: index unit ids, columns as in ``controls``. So the union is led to an estimate
+        too, at less weight than what is known: ``controls`` with people and the areas' estimated
+        immigrants (:func:`lipgeo.weight_areas`), ``control_weight={"immigrants": 0.3}``, and
+        ``control_sources=table.frame``. Units without a value are taken to hold what the others
+        hold by their people.
     min_share
         ``optimal``: least share of a unit in an area that may take it. Units below it are used
         only where an area cannot reach the floor otherwise, and are flagged.
@@ -241,6 +251,7 @@ def fit_boundaries(
     terms = Terms(threshold, sliver_share)
     together = {
         "contiguous": contiguous, "controls": controls, "control_weight": control_weight,
+        "control_sources": control_sources,
         "min_share": min_share, "max_units": max_units, "floor": floor,
         "time_limit": time_limit, "gap": gap,
     }  # fmt: skip
@@ -406,7 +417,7 @@ def check_options(
     faults.raise_if_any("boundary.bad_options", error=FitError)
     limits = Limits()
     if chosen_by is not None and chosen_by.together:
-        limits = limits_of(areas, by, {**DEFAULTS, **(optimal or {})})
+        limits = limits_of(areas, by, {**DEFAULTS, **(optimal or {})}, level)
     else:
         _require_other_rule(optimal or {})
     return FitOptions(level, rule, by, terms, accept, bool(exclusive), limits, placement)
@@ -424,7 +435,7 @@ def _require_other_rule(options: dict[str, Any]) -> None:
 
 
 def _as_default(name: str, value: Any) -> bool:
-    if name == "controls":  # a frame is not to be compared
+    if name in ("controls", "control_sources"):  # a frame is not to be compared
         return value is None
     return bool(value == DEFAULTS[name])
 

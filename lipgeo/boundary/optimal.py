@@ -8,6 +8,7 @@ program solved (:func:`best_units`), and what must be said of the choice is said
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -63,6 +64,7 @@ DEFAULTS: dict[str, Any] = {
     "contiguous": False,
     "controls": None,
     "control_weight": 1.0,
+    "control_sources": None,
     "min_share": 0.1,
     "max_units": None,
     "floor": None,
@@ -79,13 +81,18 @@ class Limits:
     ----------
     controls
         Known totals: one row an area, by position; columns ``population, dwellings, households``
-        or ``area``; float64, missing where unknown.
-    control_weight, min_share, max_units, floor, contiguous, time_limit, gap
+        or ``area``, or of ``sources``; float64, missing where unknown.
+    control_weight
+        One weight, or one a column (1 where it is not named).
+    sources
+        What each unit holds of controls that the census does not count: index unit ids.
+    min_share, max_units, floor, contiguous, time_limit, gap
         As there.
     """
 
     controls: pd.DataFrame = field(default_factory=pd.DataFrame)
-    control_weight: float = 1.0
+    control_weight: float | Mapping[str, float] = 1.0
+    sources: pd.DataFrame = field(default_factory=pd.DataFrame)
     min_share: float = 0.1
     max_units: int | None = None
     floor: float | None = None
@@ -93,8 +100,16 @@ class Limits:
     time_limit: float | None = None
     gap: float = 0.0
 
+    @property
+    def weights(self) -> Floats:
+        """The weight of each control; (k,)."""
+        names = [str(name) for name in self.controls.columns]
+        if isinstance(self.control_weight, Mapping):
+            return np.array([float(self.control_weight.get(name, 1.0)) for name in names])
+        return np.full(len(names), float(self.control_weight))
 
-def limits_of(areas: ServiceAreas, by: str, options: dict[str, Any]) -> Limits:
+
+def limits_of(areas: ServiceAreas, by: str, options: dict[str, Any], level: str) -> Limits:
     """Check the options; ``options`` has the names of :data:`DEFAULTS`."""
     faults = Faults()
     ranges = {
@@ -104,8 +119,15 @@ def limits_of(areas: ServiceAreas, by: str, options: dict[str, Any]) -> Limits:
         "time_limit": (0.0, math.inf, True),
         "gap": (0.0, 1.0, False),
     }
-    for name, (low, high, above) in ranges.items():
-        value = options[name]
+    weights = options["control_weight"]
+    several = isinstance(weights, Mapping)
+    asked = [
+        (name, value)
+        for name in ranges
+        for value in (weights.values() if several and name == "control_weight" else [options[name]])
+    ]
+    for name, value in asked:
+        low, high, above = ranges[name]
         if value is None and DEFAULTS[name] is None:
             continue
         number = _number(value)
@@ -117,11 +139,22 @@ def limits_of(areas: ServiceAreas, by: str, options: dict[str, Any]) -> Limits:
     if most is not None and not whole:
         rows = [{"option": "max_units", "given": most}]
         faults.add_as_told("boundary.bad_max_units", rows, value=most)
-    controls = _controls(areas, by, options["controls"], faults)
+    sources = _sources(options["control_sources"], level, faults)
+    controls = _controls(areas, by, options["controls"], list(sources), faults)
+    strange = [str(name) for name in weights if name not in controls] if several else []
+    if strange and not faults:
+        rows = [{"column": name} for name in strange]
+        known = list(controls)
+        faults.add_as_told("boundary.control_weights", rows, columns=strange, known=known)
     faults.raise_if_any("boundary.bad_options", error=FitError)
     return Limits(
         controls=controls,
-        control_weight=float(options["control_weight"]),
+        control_weight=(
+            {str(name): float(value) for name, value in weights.items()}
+            if several
+            else float(weights)
+        ),
+        sources=sources,
         min_share=float(options["min_share"]),
         max_units=None if most is None else int(most),
         floor=None if options["floor"] is None else float(options["floor"]),
@@ -137,7 +170,27 @@ def _number(value: object) -> float:
     return float(value)
 
 
-def _controls(areas: ServiceAreas, by: str, given: Any, faults: Faults) -> pd.DataFrame:
+def _sources(given: Any, level: str, faults: Faults) -> pd.DataFrame:
+    """Return what units hold of controls that the census does not count."""
+    if given is None:
+        return pd.DataFrame()
+    if not isinstance(given, pd.DataFrame):
+        faults.add_as_told("boundary.not_control_sources", (), given=type(given).__name__)
+        return pd.DataFrame()
+    if level == "mixed":
+        faults.add_as_told("boundary.control_sources_mixed", ())
+    frame = given.set_axis(given.index.astype("string").str.strip(), axis=0)
+    frame.columns = frame.columns.astype(str)
+    twice = frame.index[frame.index.duplicated()].unique()
+    if len(twice):
+        rows = [{"unit_id": name} for name in twice]
+        faults.add_as_told("boundary.control_sources_twice", rows, units=list(twice))
+    return frame
+
+
+def _controls(
+    areas: ServiceAreas, by: str, given: Any, more: Sequence[str], faults: Faults
+) -> pd.DataFrame:
     """Return the totals by position of the area; faults are added to those found before."""
     if given is None:
         return pd.DataFrame(index=pd.RangeIndex(len(areas)))
@@ -147,13 +200,15 @@ def _controls(areas: ServiceAreas, by: str, given: Any, faults: Faults) -> pd.Da
     frame = given.to_frame(by) if isinstance(given, pd.Series) else given
     if "area_id" in frame.columns:
         frame = frame.set_index("area_id")
-    if frame.shape[1] == 1:
+    if frame.shape[1] == 1 and str(frame.columns[0]) not in more:
         frame = frame.set_axis([by], axis=1)
-    known = [name for name in (*COUNTS, "area") if name in frame.columns]
+    counted = [*COUNTS, "area"]
+    counted += [name for name in more if name not in counted]
+    known = [name for name in counted if name in frame.columns]
     other = [str(name) for name in frame.columns if name not in known]
     if other:
         rows = [{"column": name} for name in other]
-        faults.add_as_told("boundary.controls_columns", rows, columns=other, known=list(COUNTS))
+        faults.add_as_told("boundary.controls_columns", rows, columns=other, known=[*COUNTS, *more])
     ids = frame.index.astype("string").str.strip()
     unknown = ids[~ids.isin(areas.ids)]
     if len(unknown):
@@ -283,7 +338,10 @@ def pool_of(
         base=base,
         people=amounts_of(census, pairs, "population"),
         amounts=np.column_stack(
-            [np.zeros((len(pairs), 0)), *(amounts_of(census, pairs, str(c)) for c in controls)]
+            [
+                np.zeros((len(pairs), 0)),
+                *(amounts_of(census, pairs, str(c), limits.sources) for c in controls),
+            ]
         ),
         controls=np.where(drawn[:, None], controls.to_numpy(np.float64), np.nan),
         control_weight=np.zeros(controls.shape[1]),
@@ -481,7 +539,7 @@ def best_units(pool: Pool, areas: FitAreas, limits: Limits) -> Choice:
     FitError
         No choice keeps to the limits: which areas lack how many people, and what would relax it.
     """
-    program = replace(pool.program, control_weight=limits.control_weight * pool.scale)
+    program = replace(pool.program, control_weight=limits.weights * pool.scale)
     answer = None
     if limits.floor is None or (_people_in_reach_of_areas(program) >= limits.floor).all():
         answer = solve(program, time_limit=limits.time_limit, gap=limits.gap)
