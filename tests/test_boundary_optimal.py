@@ -232,6 +232,11 @@ def test_a_short_time_is_said_and_what_comes_still_holds() -> None:
         ({"controls": pd.Series([1.0, 2.0], index=["1", "1"])}, "these have several: 1"),
         ({"controls": pd.Series({"1": -5.0})}, "those of these areas are not: 1"),
         ({"controls": pd.DataFrame({"people": [1], "cats": [2]}, index=["1"])}, "people, cats"),
+        ({"control_weight": {"cats": 1}, "controls": pd.Series({"1": 5.0})}, "none: cats"),
+        ({"control_weight": {"population": -1}}, "0 or more; -1 was given"),
+        ({"control_sources": [1]}, "indexed by unit id; a list was given"),
+        ({"control_sources": pd.DataFrame({"cats": [1, 2]}, index=["a", "a"])}, "several: a"),
+        ({"control_sources": pd.DataFrame({"cats": [1]}, index=["a"]), "unit": "mixed"}, "--unit"),
     ],
 )
 def test_options_that_cannot_be(areas, options, match) -> None:
@@ -252,6 +257,28 @@ def test_several_totals_weigh_by_their_sums(areas) -> None:
     b = fit(areas, controls=known, control_weight=100.0)
     assert members(b)["1"] == "ab"
     assert set(b.meta["optimal"]["deviation"]) == {"population", "dwellings"}
+
+
+def test_what_the_census_does_not_count_leads_too(areas) -> None:
+    """A further control goes by what units hold of it, at its own weight, beside people known."""
+    held = pd.DataFrame({"cats": np.nan}, index=list(toytown.DB_IDS.values()))
+    held.loc[[toytown.DB_IDS[letter] for letter in "abc"], "cats"] = [10.0, 10.0, 50.0]
+    known = pd.DataFrame({"population": [340.0], "cats": [70.0]}, index=["1"])
+    # c has 80 people: with it and without, people miss by 40; its cats decide
+    for cats, units in ((70.0, "abc"), (20.0, "ab")):
+        given = {"controls": known.assign(cats=cats), "control_sources": held}
+        b = fit(areas, control_weight={"cats": 0.3}, **given)
+        assert members(b)["1"] == units
+        assert b.meta["optimal"]["deviation"]["cats"] == {"sum": 0.0, "of": cats}
+        assert b.meta["optimal"]["control_weight"] == {"cats": 0.3}
+    # people known outweigh an estimate at little weight, and not one at much
+    given = {"controls": known.assign(population=300.0), "control_sources": held}
+    assert members(fit(areas, control_weight={"cats": 0.01}, **given))["1"] == "ab"
+    assert members(fit(areas, control_weight={"cats": 10.0}, **given))["1"] == "abc"
+    # units without a value hold what the others do by their people
+    held.loc[toytown.DB_IDS["c"], "cats"] = np.nan
+    b = fit(areas, control_weight={"cats": 0.3}, **{**given, "control_sources": held})
+    assert members(b)["1"] == "ab"
 
 
 def test_tradeoff_is_what_single_fits_give(areas) -> None:

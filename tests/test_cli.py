@@ -15,6 +15,7 @@ from commands import run
 from lipgeo import words
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.cli import main
+from lipgeo.store.results import read_build
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,33 @@ def heavy_after(code: str) -> str:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return shown.stdout.strip()
+
+
+def test_an_estimate_leads_the_choice_beside_what_is_known(place, tmp_path):
+    """``--estimated`` is worked out from a table of the units, and the build tells its weight."""
+    people, ids = toytown.POPULATION, toytown.DB_IDS
+    rows = [f"{ids[one]},{count},{count // 2}" for one, count in people.items()]
+    table, known = tmp_path / "held.csv", tmp_path / "known.csv"
+    table.write_text("\n".join(["DBUID,population,immigrants", *rows, ""]), encoding="utf-8")
+    known.write_text("area_id,population\n1,380\n2,60\n", encoding="utf-8")
+    call = ["build", place / "areas.gpkg", "--id", "area_id", "--store", place / "store"]
+    call += ["--unit", "DB", "--rule", "optimal", "--estimated", "immigrants=0.3"]
+    lacking = run(*call, "--out", tmp_path / "none", "--controls", known)
+    assert lacking.returncode == 2
+    assert "--control-table" in lacking.stderr
+    wrong = [*call[:-1], "immigrants", "--control-table", table, "--out", tmp_path / "none"]
+    assert "immigrants=0.3" in run(*wrong).stderr
+    call += ["--control-table", table]
+    for extra, weights in (
+        (["--controls", known], {"population": 1.0, "immigrants": 0.3}),
+        ([], {"immigrants": 0.3}),
+    ):
+        out = tmp_path / str(len(extra))
+        done = run(*call, *extra, "--out", out)
+        assert done.returncode in (0, 1), done.stderr
+        fitted = read_build(out).meta["optimal"]
+        assert fitted["control_weight"] == weights
+        assert set(fitted["deviation"]) == set(weights)
 
 
 def test_build_writes_its_directory_and_prints_json_only(place, tmp_path):

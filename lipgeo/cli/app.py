@@ -171,6 +171,8 @@ def build(
     controls: o.Controls = None,
     controls_column: o.ControlsColumn = None,
     control_weight: o.ControlWeight = 1.0,
+    estimated: o.Estimated = None,
+    control_table: o.ControlTable = None,
     min_share: o.MinShare = 0.1,
     max_units: o.MaxUnits = None,
     floor: o.Floor = None,
@@ -186,8 +188,8 @@ def build(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.boundary.fit import fit_boundaries
+    from lipgeo.cli.known_totals import KnownTotals
     from lipgeo.files import require_free
-    from lipgeo.readers.controls import read_controls
     from lipgeo.store.results import BUILD, write_build
 
     require_free(out, BUILD, replace=replace)
@@ -200,9 +202,11 @@ def build(
             reading,
             draft=draft,
         )
-        known = None
-        if controls is not None:
-            known = read_controls(controls, id=reading["id"], column=controls_column)
+        known = KnownTotals.read(
+            opened, given, file=controls, id=reading["id"], column=controls_column, by=by.value,
+            weight=control_weight, estimated=estimated or (), table=control_table, unit=unit,
+            store=store,
+        )  # fmt: skip
         show(say("cli.step_read"), 1.0)
         show(say("cli.step_fit"), 0.0)
         fitted = fit_boundaries(
@@ -215,8 +219,9 @@ def build(
             threshold=threshold,
             exclusive=exclusive,
             contiguous=contiguous,
-            controls=known,
-            control_weight=control_weight,
+            controls=known.controls,
+            control_weight=known.weight,
+            control_sources=known.sources,
             min_share=min_share,
             max_units=max_units,
             floor=floor,

@@ -31,6 +31,11 @@ def make(
     rule: o.Rule = o.DEFAULT_RULE,
     by: o.By = o.WeightChoice.POPULATION,
     placement: o.Placement = o.PlacementChoice.AUTO,
+    controls: o.Controls = None,
+    controls_column: o.ControlsColumn = None,
+    control_weight: o.ControlWeight = 1.0,
+    estimated: o.Estimated = None,
+    control_table: o.ControlTable = None,
     exclusive: Annotated[bool, typer.Option("--exclusive", help=say("cli.opt_exclusive"))] = False,
     since: Annotated[
         Path | None, typer.Option("--since", metavar="OLD", help=say("cli.opt_since"))
@@ -55,6 +60,7 @@ def make(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.boundary.fit import fit_boundaries
+    from lipgeo.cli.known_totals import KnownTotals
     from lipgeo.errors import FileError
     from lipgeo.files import (
         FolderFormat,
@@ -77,11 +83,17 @@ def make(
         show(say("cli.step_read"), 0.0)
         census = open_store(store, vintage, quiet=quiet)
         given = read_areas(areas, census, reading, draft=draft)
+        known_totals = KnownTotals.read(
+            census, given, file=controls, id=reading["id"], column=controls_column, by=by.value,
+            weight=control_weight, estimated=estimated or (), table=control_table, unit=unit,
+            store=store,
+        )  # fmt: skip
         show(say("cli.step_read"), 1.0)
         show(say("cli.step_fit"), 0.0)
         fitted = fit_boundaries(
             census, given, unit=unit, rule=rule.value, by=by.value, placement=placement.value,
-            exclusive=exclusive,
+            exclusive=exclusive, controls=known_totals.controls,
+            control_weight=known_totals.weight, control_sources=known_totals.sources,
         )  # fmt: skip
         show(say("cli.step_fit"), 1.0)
         show(say("cli.step_write"), 0.0)

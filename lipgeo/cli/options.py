@@ -24,12 +24,14 @@ __all__ = [
     "READING",
     "By",
     "Contiguous",
+    "ControlTable",
     "ControlWeight",
     "Controls",
     "ControlsColumn",
     "Csv",
     "CsvStyleChoice",
     "Draft",
+    "Estimated",
     "Floor",
     "Gap",
     "Json",
@@ -176,6 +178,14 @@ ControlsColumn = Annotated[
 ]
 ControlWeight = Annotated[
     float, typer.Option("--control-weight", help=say("cli.opt_control_weight"))
+]
+Estimated = Annotated[
+    list[str] | None,
+    typer.Option("--estimated", metavar="NAME=WEIGHT", help=say("cli.opt_estimated")),
+]
+ControlTable = Annotated[
+    str | None,
+    typer.Option("--control-table", metavar="FILE|TABLE", help=say("cli.opt_control_table")),
 ]
 MinShare = Annotated[float, typer.Option("--min-share", help=say("cli.opt_min_share"))]
 MaxUnits = Annotated[int | None, typer.Option("--max-units", help=say("cli.opt_max_units"))]

@@ -395,6 +395,15 @@ def _open_stored_tables(
     return [first, *(open_table(store, name, level=one, vintage=vintage) for one in others)]
 
 
+def read_tables(
+    paths: Sequence[Path], store: Path, level: str | None, vintage: int | None
+) -> list[AnyTable]:
+    """Open the table of the store that is named, or read files."""
+    return _open_stored_tables(paths, store, level, vintage, ()) or _tables(
+        paths, level, vintage, (), None, {}, None, None
+    )
+
+
 def _tables(
     paths: Sequence[Path],
     level: str | None,
