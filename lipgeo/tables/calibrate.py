@@ -65,7 +65,8 @@ def calibrate(
     tolerance
         Share of a control within which it is to be met; 0 is to the last digit. By default 0 for
         one variable and 0.002 for several: controls of several variables disagree by rounding and
-        definition, and forced to agree they move shares the wrong way.
+        definition, and forced to agree they move shares the wrong way. So with 0, too, several are
+        met no better than they are rounded where no shares meet them all; the report says so.
 
     Returns
     -------
@@ -88,7 +89,8 @@ def calibrate(
     ``sum_j w_ij + remainder_i = 1``, by Newton's method on its dual; ``m_i`` is the mean over
     variables of ``x_iv`` in units of the mean control. A share of 0 stays 0. Controls that
     contradict each other are missed by as little as possible, in the sum of squares. With a
-    tolerance, the sum of squares of what is missed, each over the variance of its control
+    tolerance, or where several contradict each other, the sum of squares of what is missed, each
+    over the variance of its control
     (``(tolerance T)^2 + 4``), is added to what is minimised: a control is met as well as it
     is known.
 
@@ -115,8 +117,15 @@ def calibrate(
     _require_enough(wanted, held, pairs)
     if tolerance is None:
         tolerance = 0.0 if wanted.shape[1] == 1 else TOLERANCE
-    moved = _Problem.of(pairs, wanted, held, tolerance).solve(pairs)
-    return _with(xw, pairs, wanted, held, moved, tolerance=tolerance)
+    rounding = _ROUNDED if tolerance > 0 else 0.0
+    moved = _Problem.of(pairs, wanted, held, tolerance, rounding).solve(pairs)
+    done = _with(xw, pairs, wanted, held, moved, tolerance=tolerance, rounding=rounding)
+    # forced to agree where they do not, controls of several variables would drive shares to 0 and 1
+    missed = residuals(done)["residual"].abs().max()
+    if tolerance == 0 and wanted.shape[1] > 1 and missed > _NOTABLE:
+        moved = _Problem.of(pairs, wanted, held, 0.0, _ROUNDED).solve(pairs)
+        done = _with(xw, pairs, wanted, held, moved, tolerance=0.0, rounding=_ROUNDED)
+    return done
 
 
 def residuals(xw: Crosswalk) -> pd.DataFrame:
@@ -272,9 +281,17 @@ class _Problem:
 
     @classmethod
     def of(
-        cls, pairs: Pairs, wanted: pd.DataFrame, held: pd.DataFrame, tolerance: float
+        cls,
+        pairs: Pairs,
+        wanted: pd.DataFrame,
+        held: pd.DataFrame,
+        tolerance: float,
+        rounding: float,
     ) -> _Problem:
-        """Take the pairs apart into what stays and what may move."""
+        """Take the pairs apart into what stays and what may move.
+
+        A control is held to within the root of ``(tolerance x control)^2 + rounding``.
+        """
         # what sources hold, in units of the mean control of each variable
         amounts = held.to_numpy()
         scale = wanted.where(wanted > 0).mean().fillna(1.0).to_numpy()
@@ -295,7 +312,7 @@ class _Problem:
         rest = np.flatnonzero(remainder > 0)
         asked = wanted.notna().to_numpy()
         known = np.nan_to_num(wanted.to_numpy())
-        variance = (tolerance * known) ** 2 + _ROUNDED if tolerance > 0 else np.zeros(known.shape)
+        variance = (tolerance * known) ** 2 + rounding
         return cls(
             rows=rows,
             free=free,
@@ -422,6 +439,7 @@ def _with(
     moved: _Moved,
     *,
     tolerance: float,
+    rounding: float,
 ) -> Crosswalk:
     """Return the calibrated crosswalk with what is left between it and its controls."""
     # each control with its row and column
@@ -457,20 +475,25 @@ def _with(
                 "residuals": found[list(_RESIDUALS)].to_dict("records"),
             }
         },
-        report=CheckReport(_unmet(found, tolerance)),
+        report=CheckReport(_unmet(found, tolerance, rounding)),
     )
 
 
-def _unmet(found: pd.DataFrame, tolerance: float) -> list[Finding]:
+def _unmet(found: pd.DataFrame, tolerance: float, rounding: float) -> list[Finding]:
     """Return what must be said of controls not met: how many by a little, and each by more."""
     missed = found["residual"].abs()
     little = missed > _MET * found["control"].clip(lower=1.0)
     # within twice what its rounding and definition allow a control counts as met
     share = max(_NOTABLE_SHARE, 2 * tolerance)
-    much = missed > np.maximum(
-        _NOTABLE + (tolerance > 0) * 2 * _ROUNDED**0.5, share * found["control"]
-    )
+    much = missed > np.maximum(_NOTABLE + 2 * rounding**0.5, share * found["control"])
     findings = []
+    if rounding > 0 and tolerance == 0:
+        findings.append(
+            finding(
+                "tables.controls_contradict", "warning", "", value=float(missed.max()),
+                variables=list(found["variable"].unique()),
+            )
+        )  # fmt: skip
     if little.any():
         findings.append(
             finding(
