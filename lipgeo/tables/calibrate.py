@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,9 +64,10 @@ def calibrate(
         Index source ids, the same columns: what each source holds.
     tolerance
         Share of a control within which it is to be met; 0 is to the last digit. By default 0 for
-        one variable and 0.002 for several: controls of several variables disagree by rounding and
-        definition, and forced to agree they move shares the wrong way. So with 0, too, several are
-        met no better than they are rounded where no shares meet them all; the report says so.
+        one variable. Controls of several disagree by rounding and definition, and forced to agree
+        they move shares the wrong way: by default the one that shares go by (``xw.weight``) is met
+        as well as it is rounded, and the others within 0.002. So they are with 0, too, where no
+        shares meet them all (``controls_contradict`` in the report).
 
     Returns
     -------
@@ -89,8 +90,7 @@ def calibrate(
     ``sum_j w_ij + remainder_i = 1``, by Newton's method on its dual; ``m_i`` is the mean over
     variables of ``x_iv`` in units of the mean control. A share of 0 stays 0. Controls that
     contradict each other are missed by as little as possible, in the sum of squares. With a
-    tolerance, or where several contradict each other, the sum of squares of what is missed, each
-    over the variance of its control
+    tolerance, the sum of squares of what is missed, each over the variance of its control
     (``(tolerance T)^2 + 4``), is added to what is minimised: a control is met as well as it
     is known.
 
@@ -115,16 +115,26 @@ def calibrate(
     wanted = _controls(controls, pairs)
     held = _source_amounts(sources, wanted, pairs)
     _require_enough(wanted, held, pairs)
-    if tolerance is None:
-        tolerance = 0.0 if wanted.shape[1] == 1 else TOLERANCE
-    rounding = _ROUNDED if tolerance > 0 else 0.0
-    moved = _Problem.of(pairs, wanted, held, tolerance, rounding).solve(pairs)
-    done = _with(xw, pairs, wanted, held, moved, tolerance=tolerance, rounding=rounding)
-    # forced to agree where they do not, controls of several variables would drive shares to 0 and 1
+    # what shares go by is counted in units and areas alike: it gives way to no other
+    several = np.where(wanted.columns == xw.weight, 0.0, TOLERANCE)
+    exact = np.zeros(len(several))
+    given = exact if tolerance is None else np.full(len(several), float(tolerance))
+    allowed = several if tolerance is None and len(several) > 1 else given
+    moved = _Problem.of(pairs, wanted, held, allowed).solve(pairs)
+    done = _with(xw, pairs, wanted, held, moved, allowed)
+    # controls of several variables that no shares meet together would drive shares to 0 and 1
     missed = residuals(done)["residual"].abs().max()
-    if tolerance == 0 and wanted.shape[1] > 1 and missed > _NOTABLE:
-        moved = _Problem.of(pairs, wanted, held, 0.0, _ROUNDED).solve(pairs)
-        done = _with(xw, pairs, wanted, held, moved, tolerance=0.0, rounding=_ROUNDED)
+    if len(several) > 1 and not allowed.any() and missed > _NOTABLE:
+        moved = _Problem.of(pairs, wanted, held, several).solve(pairs)
+        told = finding(
+            "tables.controls_contradict",
+            "warning",
+            "",
+            value=float(missed),
+            variables=list(wanted.columns),
+            tolerance=TOLERANCE,
+        )
+        done = _with(xw, pairs, wanted, held, moved, several, [told])
     return done
 
 
@@ -285,12 +295,12 @@ class _Problem:
         pairs: Pairs,
         wanted: pd.DataFrame,
         held: pd.DataFrame,
-        tolerance: float,
-        rounding: float,
+        tolerance: Floats,
     ) -> _Problem:
         """Take the pairs apart into what stays and what may move.
 
-        A control is held to within the root of ``(tolerance x control)^2 + rounding``.
+        A control is held to within the root of ``(tolerance x control)^2 + 4``, to the last digit
+        where all tolerances are 0; ``tolerance`` by variable.
         """
         # what sources hold, in units of the mean control of each variable
         amounts = held.to_numpy()
@@ -312,7 +322,7 @@ class _Problem:
         rest = np.flatnonzero(remainder > 0)
         asked = wanted.notna().to_numpy()
         known = np.nan_to_num(wanted.to_numpy())
-        variance = (tolerance * known) ** 2 + rounding
+        variance = (tolerance * known) ** 2 + (_ROUNDED if tolerance.any() else 0.0)
         return cls(
             rows=rows,
             free=free,
@@ -431,15 +441,14 @@ class _Problem:
 # ---------------------------------------------------------------- the result
 
 
-def _with(
+def _with(  # noqa: PLR0917
     xw: Crosswalk,
     pairs: Pairs,
     wanted: pd.DataFrame,
     held: pd.DataFrame,
     moved: _Moved,
-    *,
-    tolerance: float,
-    rounding: float,
+    allowed: Floats,
+    told: Sequence[Finding] = (),
 ) -> Crosswalk:
     """Return the calibrated crosswalk with what is left between it and its controls."""
     # each control with its row and column
@@ -471,29 +480,24 @@ def _with(
         meta={
             "calibration": {
                 "variables": [str(name) for name in wanted.columns],
-                "tolerance": float(tolerance),
+                "tolerance": float(allowed.max()),
                 "residuals": found[list(_RESIDUALS)].to_dict("records"),
             }
         },
-        report=CheckReport(_unmet(found, tolerance, rounding)),
+        report=CheckReport([*told, *_unmet(found, float(allowed.max()))]),
     )
 
 
-def _unmet(found: pd.DataFrame, tolerance: float, rounding: float) -> list[Finding]:
+def _unmet(found: pd.DataFrame, tolerance: float) -> list[Finding]:
     """Return what must be said of controls not met: how many by a little, and each by more."""
     missed = found["residual"].abs()
     little = missed > _MET * found["control"].clip(lower=1.0)
     # within twice what its rounding and definition allow a control counts as met
     share = max(_NOTABLE_SHARE, 2 * tolerance)
-    much = missed > np.maximum(_NOTABLE + 2 * rounding**0.5, share * found["control"])
+    much = missed > np.maximum(
+        _NOTABLE + (tolerance > 0) * 2 * _ROUNDED**0.5, share * found["control"]
+    )
     findings = []
-    if rounding > 0 and tolerance == 0:
-        findings.append(
-            finding(
-                "tables.controls_contradict", "warning", "", value=float(missed.max()),
-                variables=list(found["variable"].unique()),
-            )
-        )  # fmt: skip
     if little.any():
         findings.append(
             finding(
