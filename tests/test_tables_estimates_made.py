@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import geopandas as gpd
 import numpy as np
 import openpyxl
@@ -325,7 +327,8 @@ def test_the_command_weights_a_profile_to_areas(tmp_path, capsys):
     areas.frame.reset_index()[["area_id", "name_en", "geometry"]].to_file(drawn)
     out = tmp_path / "out.xlsx"
     call = ["weight", *map(str, profile), "--areas", str(drawn), "--id", "area_id",
-            "--store", str(store), "--out", str(out), "--variables", "immigrants,immigrants_pct",
+            "--store", str(store), "--out", str(out),
+            "--variables", "immigrants,immigrants_pct,dwellings",
             "--json"]  # fmt: skip
     with pytest.raises(SystemExit) as ended:
         main(call)
@@ -333,8 +336,26 @@ def test_the_command_weights_a_profile_to_areas(tmp_path, capsys):
     assert ended.value.code in (0, 1)
     assert out.exists()
     frame = pd.DataFrame(shown["estimates"])
-    assert set(frame["variable"]) == {"immigrants", "immigrants_pct"}
-    assert len(frame) == 2 * len(areas)
+    assert set(frame["variable"]) == {"immigrants", "immigrants_pct", "dwellings"}
+    assert len(frame) == 3 * len(areas)
+    # by a build of the same areas: the same numbers, or a word why not
+    opened = lipgeo.open_census(store)
+    lipgeo.write_build(
+        lipgeo.fit_boundaries(opened, lipgeo.read_service_areas(drawn, id="area_id")),
+        tmp_path / "build",
+    )
+    by_build = [*call[: len(profile) + 1], "--build", str(tmp_path / "build"), *call[-3:]]
+    for place in (store, tmp_path / "elsewhere"):
+        with pytest.raises(SystemExit):
+            main([*by_build, "--store", str(place), "--out", str(tmp_path / f"{place.name}.csv")])
+        told = json.loads(capsys.readouterr().out)
+        again = pd.DataFrame(told["estimates"])
+        alone = any(one["check"].startswith("build_alone") for one in told["findings"])
+        assert alone is (place != store)
+        if place == store:
+            pd.testing.assert_frame_equal(again, frame)
+        else:
+            assert not again["value"].equals(frame["value"])
     with pytest.raises(SystemExit) as ended:
         main(call)
     assert ended.value.code == 2

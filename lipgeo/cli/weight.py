@@ -28,12 +28,15 @@ from lipgeo.words import say
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lipgeo.boundary.boundaries import Boundaries
     from lipgeo.census.census import Census
+    from lipgeo.crosswalk.crosswalk import Crosswalk
     from lipgeo.files import Sheet
-    from lipgeo.report import CheckReport
+    from lipgeo.report import CheckReport, Finding
     from lipgeo.tables.census_table import CensusTable
     from lipgeo.tables.comparison import Comparison
     from lipgeo.tables.estimates import Estimates
+    from lipgeo.tables.hidden import Hidden
     from lipgeo.tables.long_table import AnyTable
 
 __all__ = ["compare", "weight"]
@@ -272,9 +275,7 @@ def weight(
     from lipgeo.readers.controls import read_controls
     from lipgeo.report import CheckReport
     from lipgeo.store.results import read_build, require_free_estimates, write_estimates
-    from lipgeo.tables.calibrate import calibrate
-    from lipgeo.tables.weight import weight_table
-    from lipgeo.tables.weight_areas import membership_of, values_of_controls, weight_areas
+    from lipgeo.tables.weight_areas import weight_areas
 
     if (areas is None) == (build is None):
         raise InputError("cli.areas_or_build")
@@ -302,22 +303,12 @@ def weight(
                 came = fitted.service_areas.frame.geometry
                 shapes = came.where(came.notna(), shapes.reindex(came.index))
             show(say("cli.step_weight"), 0.0)
-            if known is not None:
-                xw = calibrate(xw, known, values_of_controls(tables[0], known))
             larger = _totals(totals, store, totals_level, xw.vintage, sheet, decimal)
-            within = None
-            if larger is not None:
-                census = open_store(store, xw.vintage, quiet=quiet)
-                within = membership_of(census, str(tables[0].level), larger)
-            found = weight_table(
-                tables[0],
-                xw,
-                variables=wanted,
-                min_observed=min_observed,
+            found, drafted = _weight_by_build(
+                fitted, tables[0], basis, store,
+                known=known, totals=larger, variables=wanted, min_observed=min_observed,
                 hidden=hidden.value,
-                totals=larger,
-                membership=within,
-            )
+            )  # fmt: skip
         else:
             census = open_store(store, vintage, quiet=quiet)
             given = read_areas(
@@ -350,6 +341,89 @@ def weight(
             shapes=shapes,
         )  # fmt: skip
     _print(found, tables, written, drafted, labels=labels, as_json=as_json, quiet=quiet)
+
+
+def _weight_by_build(
+    fitted: Boundaries,
+    table: AnyTable,
+    basis: BasisChoice,
+    store: Path,
+    *,
+    known: pd.DataFrame | None,
+    totals: AnyTable | None,
+    variables: list[str] | None,
+    min_observed: float,
+    hidden: Hidden,
+) -> tuple[Estimates, CheckReport]:
+    """Bring a table to the areas of a build, and say what lacks without its census.
+
+    With the census, drawn areas have the numbers of ``--areas``: shares by dwellings for what goes
+    by these, and parents of units.
+    """
+    from lipgeo.report import CheckReport
+    from lipgeo.tables.calibrate import calibrate
+    from lipgeo.tables.weight import weight_table
+    from lipgeo.tables.weight_areas import (
+        bases_of,
+        membership_of,
+        shares_by_basis,
+        values_of_controls,
+        with_parents,
+    )
+
+    drawn = basis is BasisChoice.DRAWN
+    xw = fitted.crosswalk if drawn else fitted.membership
+    shares, lacking = {xw.weight: xw}, CheckReport()
+    census = _census_of_build(store, xw)
+    if drawn:
+        bases = bases_of(table, variables)
+        if census is None:
+            lacking = CheckReport([_note_of_build(xw, bases)])
+        else:
+            table = with_parents(census, table)
+            placement = fitted.meta.get("placement", "auto")
+            shares = shares_by_basis(census, fitted.service_areas, xw, bases, placement)
+    if known is not None:
+        values = values_of_controls(table, known)
+        shares = {name: calibrate(one, known, values) for name, one in shares.items()}
+    within = None
+    if totals is not None:
+        census = open_store(store, xw.vintage, quiet=True) if census is None else census
+        within = membership_of(census, str(table.level), totals)
+    found = weight_table(
+        table,
+        shares,
+        variables=variables,
+        min_observed=min_observed,
+        hidden=hidden,
+        totals=totals,
+        membership=within,
+    )
+    return found, lacking
+
+
+def _census_of_build(store: Path, xw: Crosswalk) -> Census | None:
+    """Open the census that a build was made from, where the store holds its units."""
+    from lipgeo.errors import LipgeoError
+    from lipgeo.store.read import open_census
+
+    try:
+        census = open_census(store, xw.vintage)
+        level = census.require_level(str(xw.source_level))
+    except LipgeoError:
+        return None
+    rows = census.find_rows(level, xw.sources.index)
+    return census if len(rows) == census.size(level) and (rows >= 0).all() else None
+
+
+def _note_of_build(xw: Crosswalk, bases: Sequence[str]) -> Finding:
+    """Say what the numbers of a build lack where its census is not at hand."""
+    from lipgeo.report import finding
+
+    others = [one for one in bases if one != xw.weight]
+    key = "tables.build_alone_bases" if others else "tables.build_alone"
+    by = [say(f"boundary.by_{name}") for name in (xw.weight, *others)]
+    return finding(key, "note", "", weight=by[0], bases=by[1:])
 
 
 def _names(given: str | None) -> list[str] | None:

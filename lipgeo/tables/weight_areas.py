@@ -25,7 +25,14 @@ from lipgeo.tables.variables import Variable, resolve_variables
 from lipgeo.tables.weight import MIN_OBSERVED, weight_table
 from lipgeo.zones.validity import SLIVER_SHARE
 
-__all__ = ["membership_of", "values_of_controls", "weight_areas"]
+__all__ = [
+    "bases_of",
+    "membership_of",
+    "shares_by_basis",
+    "values_of_controls",
+    "weight_areas",
+    "with_parents",
+]
 
 
 def weight_areas(
@@ -85,7 +92,7 @@ def weight_areas(
     )
     base = next(level for level in census.levels if level in given)
     common = _common(list(given.values()), variables)
-    weights = _weights(given[base], common)
+    weights = bases_of(given[base], common)
     own, rest = _part_lists(census, areas, given, base)
     weighted: list[AnyTable] = []
     shares: list[dict[str, Crosswalk]] = []
@@ -96,7 +103,7 @@ def weight_areas(
         ids = part.units["unit_id"]
         notes.append(finding("tables.own_rows", "note", "", level=level, units=ids, count=len(ids)))
     if len(rest):
-        weighted.append(_with_parents(census, given[base]))
+        weighted.append(with_parents(census, given[base]))
         drawn = _crosswalks(census, base, rest, weights, placement)
         if controls is not None:
             values = values_of_controls(given[base], controls)
@@ -207,7 +214,18 @@ def _common(
     ]
 
 
-def _weights(table: AnyTable, asked: Sequence[str | Variable] | None) -> list[str]:
+def shares_by_basis(
+    census: Census, areas: ServiceAreas, xw: Crosswalk, weights: Sequence[str], placement: Placement
+) -> dict[str, Crosswalk]:
+    """Return shares of a build's areas by what variables go by: its own, and the others beside."""
+    others = [name for name in weights if name != xw.weight]
+    return {
+        xw.weight: xw,
+        **_crosswalks(census, str(xw.source_level), areas, others, placement),
+    }
+
+
+def bases_of(table: AnyTable, asked: Sequence[str | Variable] | None) -> list[str]:
     """Return the weights that the variables go by, people first."""
     names = list(table.variables) if asked is None else asked
     texts = [str(name) for name in names if not isinstance(name, Variable)]
@@ -254,7 +272,7 @@ def _crosswalks(
     }
 
 
-def _with_parents(census: Census, table: AnyTable) -> AnyTable:
+def with_parents(census: Census, table: AnyTable) -> AnyTable:
     """Return the table with what its units are part of, where it does not say so itself."""
     if table.parents.notna().any():
         return table
