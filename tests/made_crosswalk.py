@@ -18,8 +18,9 @@ def crosswalk(
     listed: tuple[str, ...] = (),
     overlaps: pd.DataFrame | None = None,
     remainder: np.ndarray | None = None,
+    ids: list[str] | None = None,
 ) -> Crosswalk:
-    """Make a crosswalk from a matrix of shares, sources ``s00`` .. by targets ``t0`` ..
+    """Make a crosswalk from a matrix of shares, sources ``s00`` .. (or ``ids``) by targets ``t0``.
 
     Area shares are the shares where not given; sources hold 100 people each.
     """
@@ -27,7 +28,8 @@ def crosswalk(
     surface = shares if area_shares is None else np.asarray(area_shares, dtype=float)
     count, width = shares.shape
     held = np.full(count, 100.0) if held is None else np.asarray(held, dtype=float)
-    sources, targets = source_ids(count), target_ids(width)
+    sources = source_ids(count) if ids is None else np.array(ids, dtype=object)
+    targets = target_ids(width)
     row, column = np.nonzero(surface > 0)
     frame = pd.DataFrame(
         {

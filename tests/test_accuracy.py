@@ -1,6 +1,7 @@
 """Where people live, what zeros hide, and what ranges hold: on towns that end at a line."""
 
 import geopandas as gpd
+import made_crosswalk
 import numpy as np
 import pandas as pd
 import pytest
@@ -388,3 +389,83 @@ def test_a_unit_cut_by_its_people_is_straddling_everywhere(made) -> None:
     units = b.units.set_index(["area_id", "unit_id"])["status"]
     both = pd.concat({"fit": units, "explain": told}, axis=1).dropna()
     assert (both["fit"] == both["explain"]).all()
+
+
+def cells_of_rare_group(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what 300 units hold of a rare group, and what is published of it."""
+    rng = np.random.default_rng(seed)
+    true = rng.negative_binomial(0.6, 0.6 / (0.6 + 8.0), 300).astype(float)
+    down = 5 * np.floor(true / 5)
+    rounded = down + 5 * (rng.random(300) < (true - down) / 5)
+    return true, np.where(true < 10, 0.0, rounded)
+
+
+@pytest.mark.parametrize("hidden", ["impute", "as_published"])
+def test_certain_bounds_have_rounding_and_hidden_cells_in_them(hidden) -> None:
+    """Sums of whole units and of cut ones lie within: no unit's rounding or zero is left out."""
+    share = np.zeros((300, 20))
+    share[np.arange(300), np.arange(300) // 15] = 1.0
+    half = share.copy()
+    cut = np.arange(300) % 15 == 0
+    half[cut] *= 0.5
+    name = "non_permanent_residents"
+    for seed in range(3):
+        true, published = cells_of_rare_group(seed)
+        ids = [f"3506{at:04d}" for at in range(300)]
+        columns = {"population": 600.0, "immigrant_status_total": 600.0, name: published}
+        table = CensusTable(pd.DataFrame(columns, index=ids), level="DA", vintage=2021)
+        for shares in (share, half):
+            xw = made_crosswalk.crosswalk(shares, ids=ids)
+            rows = weight_table(table, xw, variables=[name], hidden=hidden).frame
+            assert (shares.T @ true >= rows["lower"].to_numpy()).all()
+            assert (shares.T @ true <= rows["upper"].to_numpy()).all()
+
+
+def test_the_range_of_a_median_has_uneven_classes_in_it() -> None:
+    """A whole unit without rounding: the middle may lie elsewhere in its class."""
+    edges = (0.0, 20.0, 60.0, 100.0)
+    names = ("young", "middle", "old")
+    groups = tuple(
+        lipgeo.tables.Group(name, low, high)
+        for name, low, high in zip(names, edges[:-1], edges[1:], strict=True)
+    )
+    rules = {name: Variable(name, "count", rounding=0.0) for name in names}
+    rules["age"] = Variable("age", "median", groups=groups, rounding=0.0)
+    # ages crowd at one end of the class the middle lies in: three times as many as at the other
+    ages = np.concatenate([np.full(100, 10.0), np.linspace(20, 40, 150), np.linspace(40, 60, 50)])
+    ages = np.concatenate([ages, np.full(100, 80.0)])
+    counts = np.histogram(ages, edges)[0].astype(float)
+    frame = pd.DataFrame([[*counts, 1.0]], columns=[*names, "age"], index=["a"])
+    table = CensusTable(frame, rules, level=None, vintage=None)
+    xw = made_crosswalk.crosswalk(np.ones((1, 1)), ids=["a"])
+    (row,) = weight_table(table, xw, variables=["age"]).frame.itertuples()
+    assert row.value == pytest.approx(40.0, abs=0.2)
+    assert row.likely_lower <= float(np.median(ages)) < row.value - 5
+    assert row.likely_upper > row.value
+
+
+def test_a_range_after_calibration_knows_how_a_sample_falls() -> None:
+    """A sampled count adjusted to people in each unit shows no miss in tracts; areas miss it."""
+    rng = np.random.default_rng(4)
+    count, areas = 400, 40
+    people = rng.integers(300, 900, count).astype(float)
+    some = rng.uniform(0.2, 0.8, count)
+    pieces = np.round(np.stack([people * some, people * (1 - some)]) / 2.5)
+    asked = rng.binomial(pieces.astype(int), 0.25)
+    said = people * asked / asked.sum(axis=0)
+    share, order = np.zeros((count, areas)), np.zeros(areas)
+    for piece, portion in enumerate((some, 1 - some)):
+        target = (np.arange(count) + piece) % areas
+        share[np.arange(count), target] = portion
+        np.add.at(order, target, said[piece])
+    ids = [f"3506{at:04d}" for at in range(count)]
+    frame = pd.DataFrame({"population": people, "immigrant_status_total": people}, index=ids)
+    parents = pd.Series([f"CT:{at // 8}" for at in range(count)], index=ids)
+    table = CensusTable(frame, level="DA", vintage=2021, parents=parents)
+    xw = made_crosswalk.crosswalk(share, held=people, ids=ids)
+    known = pd.DataFrame({"population": people @ share}, index=xw.quality["target_id"])
+    done = calibrate(xw, known, frame[["population"]])
+    rows = weight_table(table, done, variables=["immigrant_status_total"]).frame
+    within = (order >= rows["likely_lower"]) & (order <= rows["likely_upper"])
+    assert within.mean() >= 0.85
+    assert ((rows["likely_upper"] - rows["likely_lower"]) / rows["value"]).median() < 0.3
