@@ -19,6 +19,7 @@ def crosswalk(
     overlaps: pd.DataFrame | None = None,
     remainder: np.ndarray | None = None,
     ids: list[str] | None = None,
+    placed: str = "surface",
 ) -> Crosswalk:
     """Make a crosswalk from a matrix of shares, sources ``s00`` .. (or ``ids``) by targets ``t0``.
 
@@ -74,7 +75,8 @@ def crosswalk(
             "target_kind": "areas",
             "vintage": None,
             "weight": weight,
-            "placement": "surface",
+            "placement": placed,
+            "placed": {placed: 1.0},
             "listed": list(listed),
         },
     )

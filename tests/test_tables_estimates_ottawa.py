@@ -115,6 +115,11 @@ def test_calibration_mends_what_played_no_part(profile, shares, truth):
     for name in ("dwellings", "immigrant_status_total"):
         assert error(rows_of(before, name, truth)) > 0.012
         assert error(rows_of(after, name, truth)) < 0.007
+        # what is missed though tracts do not show it is in the range: four in five, and narrow
+        rows = rows_of(after, name, truth)
+        assert rows["truth"].between(rows["likely_lower"], rows["likely_upper"]).mean() > 0.8
+        width = (rows["likely_upper"] - rows["likely_lower"]) / rows["value"]
+        assert width.median() < 0.04
     left = residuals(done)["residual"].abs()
     assert (left > 0.5).sum() <= 1
     assert done.check().ok
