@@ -64,7 +64,12 @@ def share_out(store: Path, areas: Path, weight: str, only: str, out: Path) -> No
     """Go from the store to a written crosswalk; ``only`` is one area's id, or empty for all."""
     import lipgeo
 
-    names = (lipgeo.open_census, lipgeo.read_service_areas, lipgeo.build_crosswalk)
+    names = (
+        lipgeo.open_census,
+        lipgeo.read_service_areas,
+        lipgeo.build_crosswalk,
+        lipgeo.write_crosswalk,
+    )
     assert all(map(callable, names))  # loaded
     given = lipgeo.read_service_areas(areas, id="area_id")
     if only:
@@ -248,8 +253,9 @@ def show(folder: Path, store: Path, areas: Path, singles: int) -> None:
     for weight in WEIGHTS:
         done = [run("share_out", store, areas, weight, one, out) for one in chosen]
         line("one area", weight, done, held)
-    print("\nseconds, most: after imports and reading the areas, median and most of the runs, as of store;")
-    print("whole: the process from start to end, median; peak: of the process, most\n")
+    print("\nseconds, most: after imports and reading the areas, median and most of the runs;")
+    print("whole: the process from start to end, median; peak: of the process, most;")
+    print("MB read, of store, most: median of the runs, its share of the store, and the most\n")
     print("the same areas in a larger country: the shares, and the file, which names every source")
     print(f"{'weight':>12}{'nation':>8}{'blocks':>12}{'areas':>8}{'shares s':>9}{'times':>8}"
           f"{'file s':>9}{'times':>8}")  # fmt: skip

@@ -493,7 +493,8 @@ def missing_symbols() -> Mapping[str, str]:
 
 
 _ENDINGS = re.compile(
-    r"(\s*-\s*\d+\s*%\s*(sample\s+)?data|\s*-\s*données(-échantillon)?.*|\s*\(\d+\)|\s*\[\d+\])+\s*$",
+    r"(?<!\s)(\s*-\s*\d+\s*%\s*(sample\s+)?data|\s*-\s*données(-échantillon)?.*|\s*\(\d+\)"
+    r"|\s*\[\d+\])+\s*$",
     re.IGNORECASE,
 )
 
