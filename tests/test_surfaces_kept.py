@@ -29,9 +29,9 @@ from lipgeo import (
 )
 from lipgeo.errors import OutputError
 from lipgeo.files import is_ours
-from lipgeo.portal.fast_facts import write_facts
-from lipgeo.portal.proposing import Proposal
-from lipgeo.portal.receiving import Receipt
+from lipgeo.portal.indicators.proposing import Proposal
+from lipgeo.portal.pages.fast_facts import write_facts
+from lipgeo.portal.sources.receiving import Receipt
 from lipgeo.portal.wishlist import Wishlist
 from lipgeo.report import CheckReport
 from lipgeo.sealing import is_stamped
