@@ -140,6 +140,7 @@ def receive(
     licence: Licence = None,
     lang: o.Lang = o.LangChoice.EN,
 ) -> None:
+    from lipgeo.files import free_name
     from lipgeo.portal.portal import open_portal
 
     receipt = open_portal(folder).receive(
@@ -149,8 +150,9 @@ def receive(
     if receipt.release is not None:
         print(say("cli.portal_taken", file=file, release=receipt.release))
     elif not dry_run:
-        signed = file.with_name(f"{file.stem}.findings.csv")
-        receipt.write(signed)
+        # what somebody signed so far stays
+        signed = free_name(file.with_name(f"{file.stem}.findings.csv"))
+        receipt.write(signed, replace=True)
         print(say("cli.portal_sign", path=signed))
     waits = receipt.release is None and not dry_run
     raise typer.Exit(1 if waits else exit_status(receipt.report))
