@@ -67,6 +67,13 @@ _LONG = 256
 _ROUNDS, _NEAR = 500, 1e-14
 
 
+class _Whole(NamedTuple):
+    """What counts are part of, and the column of the table that stands for it."""
+
+    name: str
+    column: str
+
+
 class _Family(NamedTuple):
     """Counts that share a whole, and are disjoint parts of it."""
 
@@ -201,19 +208,19 @@ def _families_of(
 ) -> list[_Family]:
     """Return the families of what is weighted, and of their wholes; wholes come first."""
     held = set(table.columns)
-    members: dict[str, list[str]] = {}
+    members: dict[_Whole, list[str]] = {}
     for name in table.columns:
         whole = _whole_of(name, known, held)
         if whole is not None and known[name].basis == weight:
             members.setdefault(whole, []).append(str(name))
-    found: dict[str, _Family] = {}
+    found: dict[_Whole, _Family] = {}
 
     def add(name: str) -> None:
         whole = _whole_of(name, known, held)
         if whole is None or whole in found or whole not in members:
             return
-        add(whole)
-        found[whole] = _Family(whole, tuple(members[whole]))
+        add(whole.column)
+        found[whole] = _Family(whole.column, tuple(members[whole]))
 
     for name in _columns_of(variables):
         add(name)
@@ -225,14 +232,19 @@ def _columns_of(variables: Iterable[Variable]) -> list[str]:
     return [part for one in variables if one.rule != "index" for part in parts_needed(one)]
 
 
-def _whole_of(name: str, known: Mapping[str, Variable], held: set[str]) -> str | None:
-    """Return the count that a count is part of, the nearest that the table has."""
+def _whole_of(name: str, known: Mapping[str, Variable], held: set[str]) -> _Whole | None:
+    """Return the count that a count is part of, the nearest that the table has.
+
+    Where it has not the total that a count stands under, all people (dwellings, households) do.
+    """
     one = known.get(name)
-    if one is None or one.rule != "count" or not one.part:
+    if one is None or one.rule != "count" or not one.part or one.denominator is None:
         return None
     for whole in (one.within, one.denominator):
-        if whole in held and whole != name:
-            return whole
+        if whole is not None and whole in held and whole != name:
+            return _Whole(whole, whole)
+    if one.ceiling is not None and one.ceiling in held and one.ceiling != name:
+        return _Whole(one.denominator, one.ceiling)
     return None
 
 
