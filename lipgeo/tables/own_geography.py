@@ -55,6 +55,7 @@ _HALF = 0.35
 #: how sure it is, before anything is learned, that the strength does not change with the distance
 #: (standard error a bandwidth)
 _STEADY = 0.25
+_GROWTH = 1.0
 #: standard errors by which a strength must be above 0
 _PROOF = 2.0
 #: people beyond which a unit says no more (:data:`lipgeo.crosswalk.trials`)
@@ -401,11 +402,13 @@ def _learn(counts: Floats, parts: _Parts, couples: _Couples) -> tuple[Floats, Fl
     miss = counts[p] - share[:, None] * both
     said = open_[:, None] * differ
     worth = np.divide(1.0, open_ * (1 + size / _ENOUGH), out=np.zeros(len(size)), where=use)
-    further = (couples.apart - _HALF)[:, None] * said
-    power, error = _regress(miss, said, further, worth, _times_asked(couples, use))
-    proved = np.divide(error, power, out=np.full(len(power), np.inf), where=power > 0)
-    strength = np.clip(power * (1 - (_PROOF * proved) ** 2), 0.0, 1.0)
-    strength = np.where(np.isfinite(strength), strength, 0.0)
+    beyond = couples.apart - _HALF
+    usually = float(np.mean(beyond[use])) if use.any() else 1.0
+    further = beyond[:, None] * said
+    believed = said + _GROWTH * further / max(usually, _HALF)
+    power, error = _regress(miss, believed, further, worth, _times_asked(couples, use))
+    doubt = np.divide(_PROOF * error, power, out=np.ones(len(power)), where=power > 0)
+    strength = np.clip(power, 0.0, 1.0) * np.maximum(1 - doubt**2, 0.0)
     before = worth @ miss**2
     after = worth @ (miss - strength * said) ** 2
     left = np.divide(after, before, out=np.ones(len(before)), where=before > 0)
@@ -439,8 +442,10 @@ def _regress(
     det = np.where(good, det, 1.0)
     power, growth = (p * c - q * b) / det, (q * a - p * b) / det
     apart = miss - power * said - growth * further
-    # each couple's part in the strength
-    part = weight * apart * (c * said - b * further) / det
+    # each couple's part in the strength, as if it had not been heard in its own case
+    pull = (c * said - b * further) / det
+    heard = weight * (said * pull + further * (a * further - b * said) / det)
+    part = weight * apart * pull / np.maximum(1 - heard, 0.1)
     error = np.sqrt(times * (part**2).sum(axis=0))
     return np.where(good, power, 0.0), np.where(good, error, np.inf)
 
