@@ -208,6 +208,13 @@ class HiddenChoice(StrEnum):
     AS_PUBLISHED = "as_published"
 
 
+class OwnGeographyChoice(StrEnum):
+    """Whether counts follow their own geography inside cut units."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
 @o.with_reading_options
 def weight(
     table: Annotated[list[Path], typer.Argument(metavar="TABLE...", help=say("cli.arg_table"))],
@@ -236,6 +243,9 @@ def weight(
     hidden: Annotated[
         HiddenChoice, typer.Option("--hidden", help=say("cli.opt_hidden"))
     ] = HiddenChoice.IMPUTE,
+    own_geography: Annotated[
+        OwnGeographyChoice, typer.Option("--own-geography", help=say("cli.opt_own_geography"))
+    ] = OwnGeographyChoice.AUTO,
     controls: o.Controls = None,
     controls_column: o.ControlsColumn = None,
     level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
@@ -298,7 +308,12 @@ def weight(
             if known is not None:
                 xw = calibrate(xw, known, values_of_controls(tables[0], known))
             found = weight_table(
-                tables[0], xw, variables=wanted, min_observed=min_observed, hidden=hidden.value
+                tables[0],
+                xw,
+                variables=wanted,
+                min_observed=min_observed,
+                hidden=hidden.value,
+                own_geography=own_geography.value,
             )
         else:
             census = open_store(store, vintage, quiet=quiet)
@@ -324,6 +339,7 @@ def weight(
                 placement=placement.value,
                 hidden=hidden.value,
                 controls=known,
+                own_geography=own_geography.value,
             )
         show(say("cli.step_weight"), 1.0)
         written = write_estimates(

@@ -51,6 +51,7 @@ _FACTS = (
     "numerator",
     "per",
     "part",
+    "within",
     "basis",
     "universe",
     "rounding",
@@ -135,6 +136,9 @@ class Variable:
         What a rate is per: 100 for ``percent``, else 1.
     part
         Whether N is part of D, so that a rate lies between 0 and ``per``.
+    within
+        Of a count, a smaller count than the denominator that it is part of too (of
+        ``south_asian``, ``visible_minority``), where there is one.
     basis
         What straddling units are best shared out by: ``population``, ``dwellings``,
         ``households`` or ``area``.
@@ -175,6 +179,7 @@ class Variable:
     numerator: str | None = None
     per: float = 0.0
     part: bool = True
+    within: str | None = None
     basis: Measure = "population"
     universe: str = ""
     rounding: float = 5.0
