@@ -20,6 +20,7 @@ from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.hidden import Hidden
 from lipgeo.tables.long_table import AnyTable, LongTable
+from lipgeo.tables.totals import variables_as_percent_of
 from lipgeo.tables.variables import Variable, resolve_variables
 from lipgeo.tables.weight import MIN_OBSERVED, weight_table
 from lipgeo.zones.validity import SLIVER_SHARE
@@ -40,6 +41,7 @@ def weight_areas(
     hidden: Hidden = "impute",
     totals: pd.DataFrame | pd.Series | None = None,
     controls: pd.DataFrame | None = None,
+    percent_of: str | None = None,
 ) -> Estimates:
     """Bring census tables to service areas, building the crosswalks they need.
 
@@ -64,6 +66,8 @@ def weight_areas(
     controls
         Known totals of areas, by which their shares are calibrated (:func:`lipgeo.calibrate`):
         index area ids, columns variables of the finest table.
+    percent_of
+        As for :func:`weight_table`.
 
     Returns
     -------
@@ -79,6 +83,8 @@ def weight_areas(
         census, [tables] if isinstance(tables, CensusTable | LongTable) else list(tables)
     )
     base = next(level for level in census.levels if level in given)
+    if percent_of is not None:
+        variables = variables_as_percent_of(given[base], variables, percent_of)
     common = _common(list(given.values()), variables)
     weights = _weights(given[base], common)
     own, rest = _part_lists(census, areas, given, base)
