@@ -64,7 +64,7 @@ def print_json(result: Any) -> None:
 
 
 def print_frame(frame: Any, title: str = "") -> None:
-    """Print a table for a person, its columns and their words in plain ones; missing is empty."""
+    """Print all of a table, its columns and their words in plain ones; missing is empty."""
     columns = [
         [column_head(str(name)), *(cell_words(name, value) for value in frame[name])]
         for name in frame.columns
@@ -106,7 +106,7 @@ def _cell(value: Any) -> str:
 
 def print_table(
     frame: Any,
-    heads: Mapping[str, str],
+    heads: Mapping[str, str] | Sequence[str],
     *,
     percent: Sequence[str] = (),
     total: Mapping[str, Any] | None = None,
@@ -119,7 +119,8 @@ def print_table(
     frame
         The rows, worst first.
     heads
-        Heading of each column shown, in order.
+        Columns shown, in order; or the heading of each, where it is not that of every table
+        (:func:`column_head`).
     percent
         Columns of shares.
     total
@@ -136,8 +137,11 @@ def print_table(
             return ""
         if name in percent:
             return say("report.percent", share=float(value))
-        return _cell(value) if isinstance(value, str) else number(float(value), 0)
+        worded = isinstance(value, str | bool)
+        return cell_words(name, value) if worded else number(float(value), 0)
 
+    if not isinstance(heads, Mapping):
+        heads = {name: column_head(name) for name in heads}
     first = frame.head(SHOWN)
     rows = [[shown(name, value) for name, value in zip(heads, row, strict=True)]
             for row in first[list(heads)].itertuples(index=False)]  # fmt: skip
