@@ -15,11 +15,11 @@ from browser import browser
 
 import lipgeo
 from lipgeo.portal.areas import UNIT_COLUMNS, new_areas
-from lipgeo.portal.blocks import slug_of
-from lipgeo.portal.differences import Measured, difference
-from lipgeo.portal.indicator_pages import class_edges
-from lipgeo.portal.intake import Intake
 from lipgeo.portal.observations import make_observations
+from lipgeo.portal.pages.blocks import slug_of
+from lipgeo.portal.pages.differences import Measured, difference
+from lipgeo.portal.pages.indicator_pages import class_edges
+from lipgeo.portal.sources.intake import Intake
 
 AREAS = ("west", "east", "north", "south")
 

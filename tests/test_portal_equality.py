@@ -18,16 +18,16 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
-from lipgeo.portal import fast_facts
 from lipgeo.portal.areas import REALISATION_COLUMNS, UNIT_COLUMNS, new_areas
-from lipgeo.portal.blocks import Material, area_blocks, facts_lines
 from lipgeo.portal.book import SHEETS
-from lipgeo.portal.certainty import is_told, without_middles
-from lipgeo.portal.dictionary import shipped_dictionary
-from lipgeo.portal.downloads import write_area_rows
 from lipgeo.portal.gate import gate
+from lipgeo.portal.indicators.dictionary import shipped_dictionary
 from lipgeo.portal.observations import HIDDEN, KEY, make_observations
-from lipgeo.portal.site import drawn_topics, fill_page
+from lipgeo.portal.pages import fast_facts
+from lipgeo.portal.pages.blocks import Material, area_blocks, facts_lines
+from lipgeo.portal.pages.certainty import is_told, without_middles
+from lipgeo.portal.pages.downloads import write_area_rows
+from lipgeo.portal.pages.site import drawn_topics, fill_page
 from lipgeo.words import speaking
 
 #: indicators without a number in their names

@@ -12,7 +12,7 @@ import pytest
 import lipgeo
 from lipgeo.errors import InputError
 from lipgeo.portal.changes import page_changes
-from lipgeo.portal.recognising import kind_of
+from lipgeo.portal.sources.recognising import kind_of
 
 HEADS = ("Geography", "Sex", "Admission year", "Tax year", "Settlement services", "Measure",
          "Value")  # fmt: skip

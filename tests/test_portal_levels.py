@@ -11,7 +11,7 @@ import pytest
 
 import lipgeo
 from lipgeo.portal.book import BOOK, add_rows
-from lipgeo.portal.levels import BEFORE, far_off, known_before
+from lipgeo.portal.sources.levels import BEFORE, far_off, known_before
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ import lipgeo
 from lipgeo.errors import OrderError
 from lipgeo.files import write_manifest
 from lipgeo.order.manifest import ORDER
-from lipgeo.portal.expecting import swapped_rows
-from lipgeo.portal.matching import match_labels
-from lipgeo.portal.site_state import state_of
+from lipgeo.portal.pages.site_state import state_of
+from lipgeo.portal.sources.expecting import swapped_rows
+from lipgeo.portal.sources.matching import match_labels
 from lipgeo.words import speaking
 
 
@@ -377,7 +377,7 @@ def test_an_order_keeps_the_estimates_its_delivery_is_held_against(tmp_path):
     """What ``write_order`` was given stands in the package, for the areas ordered alone."""
     from test_order import boundaries
 
-    from lipgeo.portal.receiving import _estimates
+    from lipgeo.portal.sources.receiving import _estimates
 
     told = pd.DataFrame(
         {

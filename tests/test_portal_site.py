@@ -18,11 +18,11 @@ from browser import browser
 import lipgeo
 from lipgeo.errors import InputError, OutputError
 from lipgeo.portal.areas import UNIT_COLUMNS, new_areas
-from lipgeo.portal.blocks import slug_of
-from lipgeo.portal.certainty import is_trusted
-from lipgeo.portal.intake import Intake
 from lipgeo.portal.observations import make_observations
-from lipgeo.portal.outlines import places_of
+from lipgeo.portal.pages.blocks import slug_of
+from lipgeo.portal.pages.certainty import is_trusted
+from lipgeo.portal.pages.outlines import places_of
+from lipgeo.portal.sources.intake import Intake
 
 EVIL = '<script>alert(1)</script>{{ 6 * 7 }} #strong[a] =1+1 "&'
 PLAIN = ("", "r", "E")

@@ -14,15 +14,15 @@ from lipgeo.areas.service_areas import ServiceAreas
 from lipgeo.boundary.fit import fit_boundaries
 from lipgeo.errors import InputError
 from lipgeo.portal.areas import realisation_hash
-from lipgeo.portal.dictionary import shipped_dictionary
-from lipgeo.portal.intake import (
+from lipgeo.portal.indicators.dictionary import shipped_dictionary
+from lipgeo.portal.sources.intake import (
     Known,
     from_table,
     indicator_columns,
     indicator_table,
     indicator_variables,
 )
-from lipgeo.portal.local import from_survey
+from lipgeo.portal.sources.local import from_survey
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.weight import weight_table
 

@@ -11,8 +11,8 @@ from commands import run
 import lipgeo
 from lipgeo.errors import InputError
 from lipgeo.order.tables import read_tables
-from lipgeo.portal.intake import Intake
 from lipgeo.portal.observations import make_observations
+from lipgeo.portal.sources.intake import Intake
 from lipgeo.portal.wishlist import make_wishlist
 
 

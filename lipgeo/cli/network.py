@@ -15,7 +15,7 @@ from lipgeo.words import say
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lipgeo.portal.dictionary import Dictionary
+    from lipgeo.portal.indicators.dictionary import Dictionary
 
 __all__ = ["Propose", "changes", "propose_census", "wishlist"]
 
@@ -68,8 +68,8 @@ def _lines(moved: pd.DataFrame, known: Dictionary) -> pd.DataFrame:
     """Return what moved as a table for a person: new numbers counted, the others one by one."""
     import pandas as pd
 
-    from lipgeo.portal.blocks import subject_text
-    from lipgeo.portal.changes_page import side_text
+    from lipgeo.portal.pages.blocks import subject_text
+    from lipgeo.portal.pages.changes_page import side_text
 
     rows = []
     fresh = moved["change"].eq("added")
@@ -114,8 +114,8 @@ def wishlist(
 def propose_census(census: str, members: Path, folder: Path) -> None:
     """Write the rows of a census that were found by their words, and list those that were not."""
     from lipgeo.errors import InputError
-    from lipgeo.portal.dictionary import shipped_dictionary
-    from lipgeo.portal.proposing import propose_rows
+    from lipgeo.portal.indicators.dictionary import shipped_dictionary
+    from lipgeo.portal.indicators.proposing import propose_rows
     from lipgeo.readers.statcan.members import read_members
 
     if not (census.isdigit() and len(census) == 4):

@@ -164,7 +164,7 @@ def update(
     ] = None,
     lang: o.Lang = o.LangChoice.EN,
 ) -> None:
-    from lipgeo.portal.site import build_site
+    from lipgeo.portal.pages.site import build_site
     from lipgeo.portal.update import update_portal
 
     target = folder / "site" if out is None else out
@@ -207,8 +207,8 @@ def build(
     vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,
 ) -> None:
+    from lipgeo.portal.pages.site import build_site
     from lipgeo.portal.portal import open_portal
-    from lipgeo.portal.site import build_site
 
     census = _census(store, vintage)
     portal = open_portal(folder)
@@ -234,7 +234,7 @@ def facts(
     ),
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.portal.facts_of_areas import facts_files, write_facts_of_areas
+    from lipgeo.portal.pages.facts_of_areas import facts_files, write_facts_of_areas
     from lipgeo.portal.portal import open_portal
 
     portal = open_portal(folder)
@@ -277,7 +277,7 @@ def indicators(
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
-    from lipgeo.portal.dictionary import indicators as listed
+    from lipgeo.portal.indicators.dictionary import indicators as listed
 
     if propose[0]:
         network.propose_census(*propose, out)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.errors import AmbiguousNameError, RegistryError
-from lipgeo.portal.dictionary import VERDICTS
+from lipgeo.portal.indicators.dictionary import VERDICTS
 from lipgeo.registry.resolving import units as registry_units
 from lipgeo.registry.table import looks_like_ids, open_registry
 from lipgeo.words import say

@@ -19,8 +19,8 @@ from lipgeo.census.census import Census
 from lipgeo.errors import InputError
 from lipgeo.order.differencing import Difference
 from lipgeo.portal.areas import UNCONFIRMED
-from lipgeo.portal.dictionary import Dictionary
 from lipgeo.portal.ground import Ground, ground_of
+from lipgeo.portal.indicators.dictionary import Dictionary
 from lipgeo.portal.observations import HIDDEN, NUMBERS, shown
 from lipgeo.portal.regional import withhold_regions
 from lipgeo.portal.releases import ReleaseStore

@@ -31,16 +31,8 @@ from lipgeo.portal.areas import (
     worse,
 )
 from lipgeo.portal.book import BOOK, OPEN_LICENCE, PortalBook, read_book, write_book
-from lipgeo.portal.dictionary import Dictionary, read_census_rows, shipped_dictionary
 from lipgeo.portal.gate import check_portal, gate
-from lipgeo.portal.intake import (
-    Intake,
-    Known,
-    from_comparison,
-    from_estimates,
-    from_table,
-)
-from lipgeo.portal.local import from_frame
+from lipgeo.portal.indicators.dictionary import Dictionary, read_census_rows, shipped_dictionary
 from lipgeo.portal.observations import (
     KEY,
     check_observations,
@@ -48,8 +40,16 @@ from lipgeo.portal.observations import (
     described,
     shown,
 )
-from lipgeo.portal.receiving import Receipt, receive
 from lipgeo.portal.releases import Release, ReleaseStore
+from lipgeo.portal.sources.intake import (
+    Intake,
+    Known,
+    from_comparison,
+    from_estimates,
+    from_table,
+)
+from lipgeo.portal.sources.local import from_frame
+from lipgeo.portal.sources.receiving import Receipt, receive
 from lipgeo.report import Card, CheckReport, Shown, heads
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.comparison import Comparison
@@ -400,7 +400,7 @@ class Portal(Shown):
         TableError
             The files are no Census Profiles, or of several censuses.
         """
-        from lipgeo.portal.profiles import from_profile
+        from lipgeo.portal.sources.profiles import from_profile
 
         with self.store.locked():
             made = []
@@ -426,7 +426,7 @@ class Portal(Shown):
         if isinstance(source, pd.DataFrame):
             return from_frame(source, known, name or say("portal.a_frame"))
         require_kind(source, (str, Path), "portal.what_to_add", "source")
-        from lipgeo.portal.recognising import read_source
+        from lipgeo.portal.sources.recognising import read_source
 
         return read_source(Path(source), known)
 

@@ -19,12 +19,12 @@ from lipgeo.errors import InputError, LipgeoError, OrderError, OutputError
 from lipgeo.files import MANIFEST, output_error, sha256_of
 from lipgeo.order.manifest import read_order
 from lipgeo.portal.book import BOOK, add_areas
-from lipgeo.portal.intake import Intake
-from lipgeo.portal.legacy import mapping_path
-from lipgeo.portal.local import from_local, from_survey
-from lipgeo.portal.matching import match_labels
 from lipgeo.portal.portal import INCOMING, TAKEN, Portal, open_portal
-from lipgeo.portal.recognising import kind_of
+from lipgeo.portal.sources.intake import Intake
+from lipgeo.portal.sources.legacy import mapping_path
+from lipgeo.portal.sources.local import from_local, from_survey
+from lipgeo.portal.sources.matching import match_labels
+from lipgeo.portal.sources.recognising import kind_of
 from lipgeo.readers.deliveries import read_delivery
 from lipgeo.report import CheckReport
 from lipgeo.words import say

@@ -1,0 +1,124 @@
+"""Charts of shares: bars with their ranges, as one drawing a page, a Word file and a PDF can hold.
+
+Text does not grow or shrink with the page: bars do. Every number of a chart stands in the table
+beside it. No line joins two censuses.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lipgeo.report import fill_template
+
+__all__ = ["Bar", "BarGroup", "Chart", "draw_chart"]
+
+#: letters of a label on a line, and of a place's name after its bar
+_LABEL = 34
+_PLACE = 18
+#: part of the width that bars may take, in percent
+_WIDE = 38.0
+_LINE = 18
+_BAR = 20
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar.
+
+    Attributes
+    ----------
+    place
+        Of which place.
+    value
+        How long; ``None`` where only a range may be told.
+    ranged
+        From and to of its range, where it has one.
+    text
+        What stands after it.
+    """
+
+    place: str
+    value: float | None
+    ranged: tuple[float, float] | None
+    text: str
+
+
+@dataclass(frozen=True)
+class BarGroup:
+    """Bars of one indicator: the area's first."""
+
+    label: str
+    bars: Sequence[Bar]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """All bars of a topic, on one scale."""
+
+    title: str
+    groups: Sequence[BarGroup]
+
+    @property
+    def top(self) -> float:
+        """The end of the scale: the next ten above all there is."""
+        ends = [
+            end
+            for group in self.groups
+            for bar in group.bars
+            for end in (bar.value or 0.0, *(bar.ranged or ()))
+        ]
+        return max(math.ceil(max(ends, default=0.0) / 10) * 10, 10)
+
+
+def draw_chart(chart: Chart, *, width: int | None = None, font: str = "sans-serif") -> str:
+    """Return a chart as SVG.
+
+    Parameters
+    ----------
+    chart
+        What to draw.
+    width
+        Of a drawing that stands by itself, in points; without it the drawing is as wide as the
+        page it stands in, and its text as large as the page's.
+    font
+        Of its text.
+    """
+    marks = list(_marks(chart))
+    height = max((mark["bottom"] for mark in marks), default=0) + 4
+    return fill_template(
+        "portal/pages/chart.svg.jinja", title=chart.title, marks=marks, height=height, width=width,
+        font=font,
+    )  # fmt: skip
+
+
+def _marks(chart: Chart) -> Iterator[dict[str, Any]]:
+    at = 0
+    scale = _WIDE / chart.top
+    for group in chart.groups:
+        for text in textwrap.wrap(group.label, _LABEL):
+            at += _LINE
+            yield {"kind": "label", "y": at - 4, "text": text, "bottom": at}
+        for nth, bar in enumerate(group.bars):
+            ends = [0.0 if bar.value is None else bar.value, *(bar.ranged or ())]
+            long = len(bar.place) > _PLACE
+            place = bar.place[: _PLACE - 1].rstrip() + "…" if long else bar.place
+            yield {
+                "kind": "bar",
+                "own": nth == 0,
+                "y": at + 3,
+                "value": None if bar.value is None else f"{bar.value * scale:.1f}",
+                "low": None if bar.ranged is None else f"{bar.ranged[0] * scale:.1f}",
+                "wide": None
+                if bar.ranged is None
+                else f"{(bar.ranged[1] - bar.ranged[0]) * scale:.1f}",
+                "high": None if bar.ranged is None else f"{bar.ranged[1] * scale:.1f}",
+                "end": f"{max(ends) * scale + 2:.1f}",
+                "text": f"{bar.text} {place}",
+                "bottom": at + _BAR,
+            }
+            at += _BAR
+        at += 6

@@ -1,0 +1,193 @@
+"""Files of numbers to take away: the long table with its description, and a workbook an area.
+
+No file holds the middle of an estimate that may only be told as a range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lipgeo.files import Sheet, json_text, sha256_of, write_csv, write_workbook
+from lipgeo.portal.observations import COLUMNS, KEY, NUMBERS
+from lipgeo.portal.pages.blocks import RECORD, AreaBlocks, Topic
+from lipgeo.words import LANGUAGES, language, say, speaking
+
+__all__ = ["column_words", "write_area_rows", "write_area_workbook", "write_long_table"]
+
+#: letters of a sheet's name that Excel takes, with room for a number
+_TAB = 26
+#: letters a column of a workbook may be wide: numbers and their notes stand side by side
+_WIDEST = 26
+
+
+def column_words() -> list[list[str]]:
+    """Return name and meaning of each column of the long table, in the language in force."""
+    return [[name, say(f"site.column_{name}")] for name in COLUMNS]
+
+
+def write_long_table(frame: pd.DataFrame, folder: Path, stem: str, title: str) -> list[str]:
+    """Write the long table as CSV and Parquet, each described in both languages.
+
+    Parameters
+    ----------
+    frame
+        Rows as an audience may see them, without middles that may not be told.
+    folder
+        Where to.
+    stem
+        Name of the files before their ending.
+    title
+        Name of the portal.
+
+    Returns
+    -------
+    list of str
+        The files: the CSV, its CSVW metadata (``-metadata.json``), the Parquet file and a data
+        package (``datapackage.json``).
+    """
+    table, parquet = f"{stem}.csv", f"{stem}.parquet"
+    write_csv(frame, folder / table)
+    typed = frame.astype({name: "string" for name in COLUMNS if name not in NUMBERS})
+    typed.to_parquet(folder / parquet, index=False)
+    described, package = f"{table}-metadata.json", f"{stem}.datapackage.json"
+    (folder / described).write_text(_csvw(table, title), encoding="utf-8", newline="\n")
+    files = [(table, "csv", "text/csv"), (parquet, "parquet", "application/vnd.apache.parquet")]
+    (folder / package).write_text(
+        _package(folder, files, stem, title), encoding="utf-8", newline="\n"
+    )
+    return [table, described, parquet, package]
+
+
+def _in_both(key: str) -> dict[str, str]:
+    told: dict[str, str] = {}
+    for lang in LANGUAGES:
+        with speaking(lang):
+            told[lang] = say(key)
+    return told
+
+
+def _csvw(table: str, title: str) -> str:
+    columns = [
+        {
+            "name": name,
+            "titles": name,
+            "dc:description": _in_both(f"site.column_{name}"),
+            "datatype": "number" if name in NUMBERS else "string",
+            "required": name in ("area_id", "definition", "indicator", "period", "origin"),
+        }
+        for name in COLUMNS
+    ]
+    return json_text(
+        {
+            "@context": ["http://www.w3.org/ns/csvw", {"language": "en"}],
+            "url": table,
+            "dc:title": title,
+            "dialect": {"encoding": "utf-8", "delimiter": ",", "header": True},
+            "tableSchema": {"columns": columns, "primaryKey": list(KEY)},
+        },
+        sort=False,
+    )
+
+
+def _package(folder: Path, files: Sequence[tuple[str, str, str]], stem: str, title: str) -> str:
+    fields = [
+        {
+            "name": name,
+            "type": "number" if name in NUMBERS else "string",
+            "description": _in_both(f"site.column_{name}")["en"],
+            "description_fr": _in_both(f"site.column_{name}")["fr"],
+        }
+        for name in COLUMNS
+    ]
+    resources = [
+        {
+            "name": f"{stem}-{form}",
+            "path": name,
+            "format": form,
+            "mediatype": media,
+            "hash": f"sha256:{sha256_of(folder / name)}",
+            "schema": {"fields": fields, "primaryKey": list(KEY), "missingValues": [""]},
+        }
+        for name, form, media in files
+    ]
+    return json_text({"name": stem, "title": title, "resources": resources}, sort=False)
+
+
+# ---------------------------------------------------------------------- the workbook of an area
+
+
+def write_area_workbook(blocks: AreaBlocks, path: Path) -> None:
+    """Write an area's tables as a workbook.
+
+    A sheet that says what it is, and a sheet a topic: indicators down, places and periods across,
+    and beside each number a note with its count, its range and where it is from.
+    """
+    about = [*blocks.notices, blocks.lead, *blocks.sentences, *blocks.series, *blocks.sources]
+    lines = [one for one in (*about, blocks.citation) if one]
+    text = pd.DataFrame({blocks.title: lines}, dtype="string")
+    sheets = [Sheet(say("site.sheet_about"), text, wrap=100)]
+    sheets += [_wide(name, topic) for name, topic in zip(_tabs(blocks), blocks.topics, strict=True)]
+    write_workbook(sheets, path)
+
+
+def _wide(name: str, topic: Topic) -> Sheet:
+    """Return a topic with indicators down, places and periods across, a note beside each."""
+    heads = {key: say(f"site.head_{key}") for key in ("code", "indicator", "universe")}
+    columns: dict[str, list[Any]] = {key: [] for key in ("code", "indicator", "universe")}
+    rows: dict[tuple[str, str], int] = {}
+    cells: dict[str, dict[int, Any]] = {}
+    formats: list[str] = []
+    told: dict[tuple[str, str], tuple[str, str]] = {}
+    for line in topic.lines:
+        key = (line.code, line.subject)
+        if key not in rows:
+            rows[key] = len(rows)
+            columns["code"].append(line.code)
+            columns["indicator"].append(line.subject)
+            columns["universe"].append(line.universe)
+            formats.append("#,##0.0" if line.decimals else "#,##0")
+        for place, cell in zip(topic.places, line.cells, strict=True):
+            if (place, line.period) not in told:
+                head = say("site.place_and_period", place=place, period=line.period)
+                told[place, line.period] = (head, say("site.note_of", column=head))
+            head, note = told[place, line.period]
+            cells.setdefault(head, {})[rows[key]] = cell.number
+            words = [*([] if cell.number is not None else [cell.value]), *cell.details]
+            cells.setdefault(note, {})[rows[key]] = "; ".join(words)
+    whole: dict[str, Any] = {heads[key]: np.array(of, dtype=object) for key, of in columns.items()}
+    for head, mine in cells.items():
+        values = [mine.get(at) for at in range(len(rows))]
+        if all(one is None or isinstance(one, float) for one in values):
+            whole[head] = np.array([np.nan if one is None else one for one in values])
+        else:
+            # plain texts: nothing is asked of them but to be written
+            whole[head] = np.array([one or "" for one in values], dtype=object)
+    frame = pd.DataFrame(whole)
+    return Sheet(name, frame, title=topic.title, row_formats=formats, wrap=_WIDEST)
+
+
+def _tabs(blocks: AreaBlocks) -> list[str]:
+    """Return names of sheets that Excel takes: short, each once, without its own signs."""
+    made: list[str] = []
+    used = {say("site.sheet_about").casefold()}
+    for at, topic in enumerate(blocks.topics, start=1):
+        plain = "".join(" " if one in "[]:*?/\\'" else one for one in topic.title)[:_TAB].strip()
+        name = plain if plain and plain.casefold() not in used else f"{plain} {at}".strip()
+        used.add(name.casefold())
+        made.append(name)
+    return made
+
+
+def write_area_rows(blocks: AreaBlocks, path: Path) -> None:
+    """Write every number of an area as CSV, in the form of the language in force.
+
+    What the area is held against has a file of its own.
+    """
+    records = [one for topic in blocks.topics for one in topic.records]
+    frame = pd.DataFrame(records, columns=[say(f"site.head_{one}") for one in RECORD])
+    write_csv(frame, path, language())

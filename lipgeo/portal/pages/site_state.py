@@ -1,0 +1,165 @@
+"""Gather what one audience may be told of a portal: what sites and Fast Facts are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from lipgeo.census.census import Census
+from lipgeo.portal.changes import states_between
+from lipgeo.portal.coming import add_expected
+from lipgeo.portal.observations import shown
+from lipgeo.portal.pages.blocks import Material
+from lipgeo.portal.pages.certainty import without_middles
+from lipgeo.portal.pages.gap_page import consortia_of
+from lipgeo.portal.pages.unchanged import mark_of
+from lipgeo.portal.portal import Audience, Portal
+from lipgeo.words import language, say
+
+__all__ = ["SiteState", "state_of"]
+
+
+@dataclass(frozen=True)
+class SiteState:
+    """What one site is made from.
+
+    Attributes
+    ----------
+    portal
+        The portal.
+    whole
+        The long table as the audience may see it: all origins, no middle that may not be told.
+    frame
+        Of these the one number of each quantity that counts, indicators of the dictionary alone.
+    delivered
+        Area and definition to how many numbers stand in rows of a delivery that are no indicator:
+        they are in the long table to take away, and on no page.
+    areas
+        The areas that are told of.
+    audience
+        For whom.
+    census
+        Where areas lie.
+    compared
+        What was asked of the dictionary already: which censuses compare.
+    """
+
+    portal: Portal
+    whole: pd.DataFrame
+    frame: pd.DataFrame
+    delivered: Mapping[tuple[str, str], int]
+    areas: pd.DataFrame
+    audience: Audience
+    census: Census | None
+    compared: dict[tuple[str, str, str], tuple[str, str, str]] = field(default_factory=dict)
+    _states: dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame]] = field(default_factory=dict)
+
+    @cached_property
+    def consortia(self) -> Mapping[str, str]:
+        """Whether a data consortium is known to cover each area of the registry."""
+        return consortia_of(self.areas["area_id"])
+
+    @cached_property
+    def row_marks(self) -> Mapping[tuple[str, str], str]:
+        """What the numbers of each area are, in short; of an estimate's untold middle nothing."""
+        frame = without_middles(self.whole[~_is_delivered(self.portal, self.whole)])
+        return _marks_by_area(frame)
+
+    @cached_property
+    def realised(self) -> Mapping[tuple[str, str], str]:
+        """What is known of each area in each census, in short."""
+        return _marks_by_area(self.portal.realisations)
+
+    @cached_property
+    def dictionary_mark(self) -> str:
+        """What the indicators are, in short."""
+        known = self.portal.dictionary
+        tables = (known.frame.reset_index(), known.rows, known.comparability)
+        return mark_of(one.to_csv(index=False) for one in tables)
+
+    @property
+    def public(self) -> bool:
+        """Whether everybody reads it."""
+        return self.audience == "public"
+
+    def name(self, slug: str, end: str = "html") -> str:
+        """Return a file's name; one for members says so."""
+        return f"{self.stem(slug)}.{end}"
+
+    def stem(self, slug: str) -> str:
+        """Return a file's name without its ending."""
+        return slug if self.public else f"{slug}-members"
+
+    def setting(self, name: str) -> str:
+        """Return what the workbook says in the language in force, else in the other."""
+        sheet = self.portal.book["settings"]
+        mine = sheet[sheet["setting"].eq(name)]
+        other = "fr" if language() == "en" else "en"
+        texts = [str(mine[f"value_{one}"].iloc[0]) for one in (language(), other) if len(mine)]
+        return next((one for one in texts if one), "")
+
+    @property
+    def title(self) -> str:
+        """The name of the portal."""
+        return self.setting("title") or say("site.title")
+
+    def states(self, old: str, new: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return what the audience saw at two releases; looked at once for both languages."""
+        if (old, new) not in self._states:
+            found = states_between(self.portal, old, new, audience=self.audience)
+            self._states[old, new] = found
+        return self._states[old, new]
+
+    def material(self) -> Material:
+        """Return what the blocks of all areas are made from, in the language in force."""
+        releases = self.portal.releases
+        return Material(
+            self.whole[~_is_delivered(self.portal, self.whole)],
+            self.areas,
+            comparators=self.portal.book["comparators"],
+            dictionary=self.portal.dictionary,
+            realisations=self.portal.realisations,
+            dates=dict(zip(releases["release"], releases["date"], strict=True)),
+            title=self.title,
+            contact=self.setting("contact"),
+            public=self.public,
+            compared=self.compared,
+        )
+
+
+def state_of(portal: Portal, audience: Audience, census: Census | None = None) -> SiteState:
+    """Return what an audience may be told of a portal: its numbers and its areas."""
+    whole, _ = portal.view(audience, census=census)
+    if len(portal.coming):
+        whole = add_expected(whole, portal.frame(), portal.coming, portal.dictionary)
+    areas = portal.areas
+    if audience == "public":
+        # an area that only a members' release brought is not told of
+        named = [portal.book["areas"], whole]
+        told = pd.concat([one[["area_id", "definition"]] for one in named]).drop_duplicates()
+        areas = areas.merge(told, on=["area_id", "definition"], how="inner")
+    areas = areas.sort_values(["area_id", "definition"], kind="stable", ignore_index=True)
+    extra = _is_delivered(portal, whole)
+    counts = whole[extra].groupby(["area_id", "definition"], sort=False).size()
+    delivered = {(str(area), str(definition)): int(of) for (area, definition), of in counts.items()}
+    return SiteState(portal, whole, shown(whole[~extra]), delivered, areas, audience, census)
+
+
+def _marks_by_area(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
+    rows: dict[tuple[str, str], list[Any]] = {}
+    # plain values: equal where the cells are
+    cells = frame.astype(object).itertuples(index=False, name=None)
+    for key, row in zip(zip(frame["area_id"], frame["definition"], strict=True), cells,
+                        strict=True):  # fmt: skip
+        rows.setdefault((str(key[0]), str(key[1])), []).append(row)
+    return {key: mark_of(mine) for key, mine in rows.items()}
+
+
+def _is_delivered(portal: Portal, frame: pd.DataFrame) -> pd.Series:
+    """Return which rows are of a delivery and no indicator of the dictionary."""
+    status = portal.dictionary.frame["status"]
+    return frame["indicator"].isin(status.index[status.eq("delivered")])
