@@ -165,7 +165,7 @@ def list_(
     if as_json:
         print_json(found.to_dict("records"))
     else:
-        columns = ["lip_id", "kind", "name_en", "units", "alternatives", "units_status"]
+        columns = ["lip_id", "kind", f"name_{lang.value}", "units", "alternatives", "units_status"]
         print_frame(found[columns], say("cli.registry_found", count=len(found)))
 
 
@@ -182,7 +182,15 @@ def search(
     if as_json:
         print_json(found.to_dict("records"))
     else:
-        columns = ["lip_id", "kind", "name_en", "units", "alternatives", "units_status", "match"]
+        columns = [
+            "lip_id",
+            "kind",
+            f"name_{lang.value}",
+            "units",
+            "alternatives",
+            "units_status",
+            "match",
+        ]
         title = say("cli.registry_found", count=len(found))
         if len(found):
             print_frame(found[columns], title)

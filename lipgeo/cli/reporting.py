@@ -74,7 +74,9 @@ def print_frame(frame: Any, title: str = "") -> None:
 
 
 #: columns whose cells are words of lipgeo, not of a census
-_WORDED = frozenset({"boundary_type", "change", "extent_status", "match", "status", "units_status"})
+_WORDED = frozenset(
+    {"boundary_type", "change", "extent_status", "kind", "match", "part", "status", "units_status"}
+)
 
 
 def column_head(column: str) -> str:
@@ -90,8 +92,9 @@ def cell_words(column: str, value: Any) -> str:
         return ";".join(map(_cell, value))
     if isinstance(_plain(value), bool):
         return say("report.yes") if value else say("report.no")
-    key = f"heads.{column}_{value}"
-    return say(key) if column in _WORDED and key in catalogue() else _cell(value)
+    key = f"site.topic_{value}" if column == "topic" else f"heads.{column}_{value}"
+    worded = column == "topic" or column in _WORDED
+    return say(key) if worded and key in catalogue() else _cell(value)
 
 
 def _cell(value: Any) -> str:

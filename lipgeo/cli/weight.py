@@ -117,7 +117,10 @@ def compare(
     else:
         from lipgeo.tables.wide import table_of_changes
 
-        print_numbers(table_of_changes(found, given.labels))
+        table, reasons = table_of_changes(found, given.labels).with_notes()
+        print_numbers(table)
+        for at, reason in enumerate(reasons, 1):
+            print(say("cli.why_below", number=str(at), reason=reason))
         print(repr(found).strip("<>"))
         if out is not None:
             print(say("cli.weighted", files=[str(out)]), flush=True)
@@ -244,7 +247,10 @@ def weight(
     hidden: Annotated[
         HiddenChoice, typer.Option("--hidden", help=say("cli.opt_hidden"))
     ] = HiddenChoice.IMPUTE,
-    controls: o.Controls = None,
+    controls: Annotated[
+        Path | None,
+        typer.Option("--controls", metavar="FILE", help=say("cli.opt_controls_of_shares")),
+    ] = None,
     controls_column: o.ControlsColumn = None,
     level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
     table_id: Annotated[

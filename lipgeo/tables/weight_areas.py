@@ -141,10 +141,12 @@ def _by_level(census: Census, tables: Sequence[AnyTable]) -> dict[str, AnyTable]
     """Return the tables by level; refuse those that are of no level or census of these."""
     found: dict[str, AnyTable] = {}
     for one in tables:
-        if one.level is None or one.vintage != census.vintage:
+        if one.level is None:
+            raise TableError("tables.of_no_units", ids=one.unit_ids[:5], count=len(one))
+        if one.vintage != census.vintage:
             raise TableError(
                 "tables.not_of_census",
-                level=str(one.level),
+                level=one.level,
                 table=str(one.vintage),
                 census=str(census.vintage),
             )
