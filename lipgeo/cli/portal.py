@@ -264,7 +264,7 @@ def withdraw(
     made = open_portal(folder).withdraw(release, reason=reason)
     print(say("cli.portal_withdrawn", release=release))
     if len(made):
-        print_frame(made, say("cli.portal_made_with"))
+        print_frame(made.rename(columns={"what": "name"}), say("cli.portal_made_with"))
 
 
 @app.command(help=say("cli.help_portal_indicators"))
