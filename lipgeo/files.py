@@ -7,18 +7,20 @@ are CSV that Excel opens right, and workbooks whose ids stay text.
 
 from __future__ import annotations
 
+import csv
 import datetime
 import errno
 import hashlib
 import json
+import math
 import os
 import re
+import string
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -68,6 +70,7 @@ __all__ = [
     "unguard_csv",
     "whole_counts",
     "write_csv",
+    "write_csv_rows",
     "write_manifest",
     "write_sealed_parquet",
     "write_workbook",
@@ -824,6 +827,8 @@ XLSX_TEXT = 32_767
 #: what a spreadsheet would take for the start of a formula (the wide ones in an East Asian Excel),
 #: after apostrophes too: one is put before and one taken away, so that every text comes back
 _FORMULA = r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+_RISKY = re.compile(_FORMULA)
+_PLAIN = frozenset(string.ascii_letters + string.digits)
 #: workbooks carry a creation date; a fixed one keeps equal contents equal bytes
 _CREATED = datetime.datetime(1980, 1, 1)
 #: how a workbook says who made it, and that nobody saved it since
@@ -952,22 +957,56 @@ def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
     A text that a spreadsheet would run as a formula (``=``, ``+``, ``-``, ``@`` first) gets an
     apostrophe before it, as Excel itself writes such text.
     """
+    write_csv_rows(list(frame.columns), _plain_rows(frame), path, style)
+
+
+#: rows of a frame that are turned into plain cells at a time
+_ROWS_AT_A_TIME = 50_000
+
+
+def _plain_rows(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Return the rows of a frame: numbers as numbers, all else as text, ``None`` where missing."""
+    for start in range(0, len(frame), _ROWS_AT_A_TIME):
+        part = frame.iloc[start : start + _ROWS_AT_A_TIME]
+        columns = []
+        for name in part.columns:
+            column = part[name]
+            cells = column if _is_number(column) else column.astype("string")
+            columns.append(
+                [
+                    None if missing else value
+                    for value, missing in zip(cells.tolist(), cells.isna().tolist(), strict=True)
+                ]
+            )
+        yield from zip(*columns, strict=True)
+
+
+def write_csv_rows(
+    heads: Sequence[Any], rows: Iterable[Sequence[Any]], path: Path, style: CsvStyle = "en"
+) -> None:
+    """Write plain rows as :func:`write_csv` writes a frame.
+
+    Parameters
+    ----------
+    heads
+        The name of each column.
+    rows
+        Cells of each row: text, a number, or ``None`` (also NaN) where missing.
+    path, style
+        As for :func:`write_csv`.
+    """
     separator, decimal = _CSV[style]
-    safe = frame.copy()
-    for name in safe.columns:
-        if not _is_number(safe[name]):
-            text = safe[name].astype("string")
-            risky = text.str.match(_FORMULA).fillna(False)
-            safe[name] = text.mask(risky, "'" + text)
-    safe.columns = [f"'{name}" if re.match(_FORMULA, str(name)) else name for name in safe.columns]
-    safe.to_csv(
-        path,
-        sep=separator,
-        float_format=partial(_shortest, decimal=decimal),
-        index=False,
-        encoding="utf-8-sig",
-        lineterminator="\r\n",
-    )
+    with path.open("w", encoding="utf-8-sig", newline="") as stream:
+        out = csv.writer(stream, delimiter=separator, lineterminator="\r\n")
+        out.writerow([_csv_cell(str(name), decimal) for name in heads])
+        out.writerows([_csv_cell(one, decimal) for one in row] for row in rows)
+
+
+def _csv_cell(value: Any, decimal: str) -> str:
+    if isinstance(value, str):
+        # most texts begin with a letter: the pattern is asked about the few others
+        return f"'{value}" if value[:1] not in _PLAIN and _RISKY.match(value) else value
+    return "" if value is None or math.isnan(value) else _shortest(value, decimal)
 
 
 def unguard_csv(texts: pd.Series) -> pd.Series:

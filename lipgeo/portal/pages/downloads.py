@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from lipgeo.files import Sheet, json_text, sha256_of, write_csv, write_workbook
+from lipgeo.files import Sheet, json_text, sha256_of, write_csv, write_csv_rows, write_workbook
 from lipgeo.portal.observations import COLUMNS, KEY, NUMBERS
 from lipgeo.portal.pages.blocks import RECORD, AreaBlocks, Topic
 from lipgeo.words import LANGUAGES, language, say, speaking
@@ -181,6 +181,6 @@ def write_area_rows(blocks: AreaBlocks, path: Path) -> None:
 
     What the area is held against has a file of its own.
     """
-    records = [one for topic in blocks.topics for one in topic.records]
-    frame = pd.DataFrame(records, columns=[say(f"site.head_{one}") for one in RECORD])
-    write_csv(frame, path, language())
+    heads = [say(f"site.head_{one}") for one in RECORD]
+    records = (one for topic in blocks.topics for one in topic.records)
+    write_csv_rows(heads, records, path, language())
