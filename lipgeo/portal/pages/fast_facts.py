@@ -11,6 +11,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,7 @@ def write_each_facts(
     rows = {area: _area_row(portal, state, area) for area, _, _ in files}
     materials: dict[Language, Material] = {}
     made: dict[tuple[str, Language], _Short] = {}
+    recorded: set[frozenset[str]] = set()
     for area, lang, target in files:
         with speaking(lang):
             if lang not in materials:
@@ -144,8 +146,11 @@ def write_each_facts(
             with file_in_one_step(target) as temporary:
                 _write(whole, target.suffix.lower(), lang, temporary)
         # comparators stand in the document too: all that could be in it counts as seen
-        seen = state.whole[state.whole["indicator"].isin(whole.blocks.codes)]
-        portal.record_build("facts", target, audience, seen)
+        codes = frozenset(whole.blocks.codes)
+        # what an earlier file of this call told is written down already
+        new = state.whole["indicator"].isin(codes if codes not in recorded else ())
+        portal.record_build("facts", target, audience, state.whole[new])
+        recorded.add(codes)
         yield target
 
 
@@ -234,13 +239,19 @@ def _fit(whole: _Short, lang: str, room: float) -> _Short:
 
 
 def _pages(short: _Short, lang: str, room: float) -> int:
-    typst = _typst()
     source = text_of("portal/pages/facts.typ").encode("utf-8")
     page = _page(short, lang, room=room)
-    told = typst.query(
-        source, "<pages>", field="value", one=True, sys_inputs={"page": json.dumps(page)}
-    )
+    told = _typst().query(
+        source, "<pages>", field="value", one=True, sys_inputs={"page": json.dumps(page)},
+        font_paths=_fonts(),
+    )  # fmt: skip
     return int(json.loads(told))
+
+
+@cache
+def _fonts() -> Any:
+    """Return the fonts there are: looked for once, and not once a document."""
+    return _typst().Fonts()
 
 
 def _typst() -> Any:
@@ -285,7 +296,7 @@ def _alt(chart: Chart) -> str:
 def _pdf(short: _Short, lang: str) -> bytes:
     made: bytes = _typst().compile(
         text_of("portal/pages/facts.typ").encode("utf-8"), format="pdf", pdf_standards="ua-1",
-        sys_inputs={"page": json.dumps(_page(short, lang))},
+        sys_inputs={"page": json.dumps(_page(short, lang))}, font_paths=_fonts(),
     )  # fmt: skip
     return made
 
@@ -298,8 +309,9 @@ def _png(chart: Chart) -> bytes:
         '#image(bytes(sys.inputs.drawing), format: "svg")'
     )
     made = _typst().compile(
-        source.encode("utf-8"), format="png", ppi=200.0, sys_inputs={"drawing": drawing}
-    )
+        source.encode("utf-8"), format="png", ppi=200.0, sys_inputs={"drawing": drawing},
+        font_paths=_fonts(),
+    )  # fmt: skip
     return bytes(made[0] if isinstance(made, list) else made)
 
 

@@ -32,7 +32,6 @@ from lipgeo.portal.pages.blocks import (
     slug_of,
     topic_name,
 )
-from lipgeo.portal.pages.certainty import without_middles
 from lipgeo.portal.pages.charts import draw_chart
 from lipgeo.portal.pages.dashboard import DATA, write_dashboard
 from lipgeo.portal.pages.dashboard import PAGES as NETWORK_PAGES
@@ -115,7 +114,7 @@ def build_site(
         for folder in ("fr", "downloads", "share", "embed", DATA):
             (made / folder).mkdir()
         files = write_long_table(
-            without_middles(state.whole), made / "downloads", state.stem("all-numbers"), state.title
+            state.long_table, made / "downloads", state.stem("all-numbers"), state.title
         )
         for lang in LANGUAGES:
             with speaking(lang):
