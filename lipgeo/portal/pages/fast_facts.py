@@ -43,6 +43,8 @@ _GROUPS = 3
 _WIDE = 18.39
 #: width of a drawing in a document, in points
 _WIDTH = 500
+#: rows that what follows the table takes the place of, as a rule
+_FOLLOWING = 3
 #: part of a page that is counted as its room: Word sets lines a little wider than Typst
 _ROOM_FOR_WORD = 0.8
 
@@ -221,31 +223,38 @@ class _Short:
 
 def _fit(whole: _Short, lang: str, room: float) -> _Short:
     """Return as much as two pages hold; that something is left out is said."""
-    if _pages(whole, lang, room) <= _PAGES:
+    pages, most = _laid_out(whole, lang, room)
+    if pages <= _PAGES:
         return whole
     # remarks on pairs of censuses go first: the pages of the site have them
-    note = [say("site.more_rows")]
-    short = replace(whole, notes=note)
-    low, high = 0, len(whole.lines)
-    # the most rows that fit, by halves
+    short = replace(whole, notes=[say("site.more_rows")])
+
+    # the most rows that fit: as a rule a few less than stand there now, for what follows the
+    # table has to stand there too; each look at it is a document laid out
+    low, high = 0, most
+    guess, step = most - _FOLLOWING, 1
     while low < high:
-        middle = (low + high + 1) // 2
-        if _pages(replace(short, lines=whole.lines[:middle]), lang, room) <= _PAGES:
-            low = middle
+        at = guess if low < guess <= high else (low + high + 1) // 2
+        cut = replace(short, lines=whole.lines[:at])
+        if _laid_out(cut, lang, room)[0] <= _PAGES:
+            low, guess = at, at + step
         else:
-            high = middle - 1
+            high, guess = at - 1, at - step
+        step *= 2
     short = replace(short, lines=whole.lines[:low])
     return short if low or short.chart is None else replace(short, chart=None)
 
 
-def _pages(short: _Short, lang: str, room: float) -> int:
+def _laid_out(short: _Short, lang: str, room: float) -> tuple[int, int]:
+    """Return on how many pages all stands, and how many rows begin on those there may be."""
     source = text_of("portal/pages/facts.typ").encode("utf-8")
     page = _page(short, lang, room=room)
     told = _typst().query(
-        source, "<pages>", field="value", one=True, sys_inputs={"page": json.dumps(page)},
+        source, "<laid>", field="value", one=True, sys_inputs={"page": json.dumps(page)},
         font_paths=_fonts(),
     )  # fmt: skip
-    return int(json.loads(told))
+    laid = json.loads(told)
+    return int(laid["pages"]), sum(page <= _PAGES for page in laid["rows"])
 
 
 @cache

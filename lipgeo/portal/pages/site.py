@@ -154,9 +154,9 @@ def fill_page(title: str, **parts: Any) -> str:
     )
 
 
-def drawn_topics(blocks: AreaBlocks) -> list[dict[str, Any]]:
-    """Return the topics of an area as a page needs them: each with its chart drawn."""
-    return [
+def area_body(blocks: AreaBlocks) -> Markup:
+    """Return what the page of an area and its copy for e-mail say alike, filled in."""
+    topics = [
         {
             "title": one.title,
             "places": list(one.places),
@@ -166,6 +166,11 @@ def drawn_topics(blocks: AreaBlocks) -> list[dict[str, Any]]:
         }
         for one in blocks.topics
     ]
+    return Markup(
+        fill_template(
+            "portal/pages/area_body.html.jinja", area=blocks, topics=topics, words=words_of_page()
+        )
+    )
 
 
 def _links(state: SiteState, slug: str) -> list[tuple[str, str, str, bool]]:
@@ -241,12 +246,7 @@ def _write_area(
     if lang != "en":
         page, up = f"{lang}/{page}", "../"
     # what the page and its copy for e-mail say alike is filled in once
-    body = Markup(
-        fill_template(
-            "portal/pages/area_body.html.jinja", area=blocks, topics=drawn_topics(blocks),
-            words=words_of_page(),
-        )
-    )  # fmt: skip
+    body = area_body(blocks)
     framed = fill_template(
         "portal/pages/embed.html.jinja", title=blocks.title, area=blocks, words=words_of_page(),
         address=f"../{page}",
