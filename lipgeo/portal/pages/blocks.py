@@ -17,6 +17,7 @@ from functools import cache, cached_property
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from lipgeo.portal.areas import UNCONFIRMED, join_between, misfit_reason, worse
 from lipgeo.portal.indicators.dictionary import Dictionary, universe_words
@@ -99,6 +100,11 @@ class Cell:
     value: str = ""
     details: Sequence[str] = ()
     number: float | None = None
+
+    @cached_property
+    def html(self) -> Markup:
+        """The cell of a page: a place's numbers stand on its page and on all held against it."""
+        return Markup(" <br>").join([Markup("<b>{}</b>").format(self.value), *self.details])
 
 
 @dataclass(frozen=True)
