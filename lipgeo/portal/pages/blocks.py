@@ -256,7 +256,16 @@ def slug_of(area_id: str, definition: str) -> str:
 def written(value: float, rule: str, decimals: int) -> str:
     """Return a value as its rule is written."""
     text = number(value, decimals)
-    return say("site.percent", value=text) if rule in ("percent", "rate", "change") else text
+    if rule not in ("percent", "rate", "change"):
+        return text
+    before, after = _around_percent(language())
+    return f"{before}{text}{after}"
+
+
+@cache
+def _around_percent(_lang: str) -> tuple[str, str]:
+    before, _, after = say("site.percent", value="?").partition("?")
+    return before, after
 
 
 def value_text(row: Row, rule: str, decimals: int) -> str:
