@@ -95,7 +95,7 @@ def parsed(text, lang):
 def cells_of(text):
     """Return the cells of the tables of numbers: subject, place and period to value and details."""
     found, subject = {}, ""
-    for table in re.findall(r'<table class="numbers".*?</table>', text, re.S):
+    for table in re.findall(r'<table class="numbers.*?</table>', text, re.S):
         head, *rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.S)
         _, _, *places = re.findall(r"<th[^>]*>(.*?)</th>", head)
         for row in rows:
@@ -104,8 +104,8 @@ def cells_of(text):
             subject = html.unescape(own[1]) if own else subject
             period, *cells = re.findall(r"<td[^>]*>(.*?)</td>", row, re.S)
             for place, cell in zip(places, cells, strict=True):
-                value = html.unescape(re.search(r"<strong>(.*?)</strong>", cell)[1])
-                details = [html.unescape(one) for one in re.findall(r"<small>(.*?)</small>", cell)]
+                value = html.unescape(re.search(r"<b>(.*?)</b>", cell)[1])
+                details = [html.unescape(one) for one in cell.split(" <br>")[1:]]
                 key = (subject, html.unescape(place), re.search(r"\d{4}", period)[0])
                 assert key not in found
                 found[key] = (value, details)

@@ -169,7 +169,7 @@ def describe_columns(sheets: Sequence[Sheet]) -> Sheet:
     rows = [
         {"sheet": sheet.name, "column": str(name), "meaning": say(f"store.column_{name}")}
         for sheet in sheets
-        for name in sheet.frame.columns
+        for name in sheet.frame
     ]
     heads = {name: say(f"store.head_{name}") for name in ("sheet", "column", "meaning")}
     return Sheet(say("store.columns"), pd.DataFrame(rows).rename(columns=heads))

@@ -17,6 +17,7 @@ from functools import cache, cached_property
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from lipgeo.portal.areas import UNCONFIRMED, join_between, misfit_reason, worse
 from lipgeo.portal.indicators.dictionary import Dictionary, universe_words
@@ -99,6 +100,11 @@ class Cell:
     value: str = ""
     details: Sequence[str] = ()
     number: float | None = None
+
+    @cached_property
+    def html(self) -> Markup:
+        """The cell of a page: a place's numbers stand on its page and on all held against it."""
+        return Markup(" <br>").join([Markup("<b>{}</b>").format(self.value), *self.details])
 
 
 @dataclass(frozen=True)
@@ -250,7 +256,16 @@ def slug_of(area_id: str, definition: str) -> str:
 def written(value: float, rule: str, decimals: int) -> str:
     """Return a value as its rule is written."""
     text = number(value, decimals)
-    return say("site.percent", value=text) if rule in ("percent", "rate", "change") else text
+    if rule not in ("percent", "rate", "change"):
+        return text
+    before, after = _around_percent(language())
+    return f"{before}{text}{after}"
+
+
+@cache
+def _around_percent(_lang: str) -> tuple[str, str]:
+    before, _, after = say("site.percent", value="?").partition("?")
+    return before, after
 
 
 def value_text(row: Row, rule: str, decimals: int) -> str:
@@ -440,6 +455,8 @@ class Material:
         Whether everybody reads it.
     compared
         Which censuses were found to compare: the same in both languages.
+    held
+        The rows of areas that were asked for already: the same in both languages.
     """
 
     frame: pd.DataFrame
@@ -452,6 +469,7 @@ class Material:
     contact: str
     public: bool
     compared: dict[tuple[str, str, str], tuple[str, str, str]] = field(default_factory=dict)
+    held: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
     _columns: dict[tuple[str, str], _Column] = field(default_factory=dict)
 
     def column(self, area: Any) -> _Column:
@@ -487,15 +505,22 @@ class Material:
         }  # fmt: skip
 
     @cached_property
-    def _rows(self) -> Mapping[tuple[str, str], list[Row]]:
-        found: dict[tuple[str, str], list[Row]] = {}
-        for row in self.frame.to_dict("records"):
-            found.setdefault((row["area_id"], row["definition"]), []).append(row)
-        return found
+    def _places(self) -> Mapping[tuple[str, str], Any]:
+        """Area and definition to the places of its rows."""
+        grouped = self.frame.groupby(["area_id", "definition"], sort=False)
+        return {(str(area), str(of)): at for (area, of), at in grouped.indices.items()}
 
     def rows(self, area: Any) -> list[Row]:
         """Return the rows of an area."""
-        return self._rows.get((area["area_id"], area["definition"]), [])
+        key = (str(area["area_id"]), str(area["definition"]))
+        if key not in self.held:
+            mine = self.frame.take(self._places.get(key, []))
+            cells = (mine[name].tolist() for name in mine.columns)
+            names = list(mine.columns)
+            self.held[key] = [
+                dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)
+            ]
+        return self.held[key]
 
     def others(self, area: Any) -> list[Row]:
         """Return the areas that an area is held against."""

@@ -32,7 +32,6 @@ from lipgeo.portal.pages.blocks import (
     slug_of,
     topic_name,
 )
-from lipgeo.portal.pages.certainty import without_middles
 from lipgeo.portal.pages.charts import draw_chart
 from lipgeo.portal.pages.dashboard import DATA, write_dashboard
 from lipgeo.portal.pages.dashboard import PAGES as NETWORK_PAGES
@@ -115,7 +114,7 @@ def build_site(
         for folder in ("fr", "downloads", "share", "embed", DATA):
             (made / folder).mkdir()
         files = write_long_table(
-            without_middles(state.whole), made / "downloads", state.stem("all-numbers"), state.title
+            state.long_table, made / "downloads", state.stem("all-numbers"), state.title
         )
         for lang in LANGUAGES:
             with speaking(lang):
@@ -155,9 +154,9 @@ def fill_page(title: str, **parts: Any) -> str:
     )
 
 
-def drawn_topics(blocks: AreaBlocks) -> list[dict[str, Any]]:
-    """Return the topics of an area as a page needs them: each with its chart drawn."""
-    return [
+def area_body(blocks: AreaBlocks) -> Markup:
+    """Return what the page of an area and its copy for e-mail say alike, filled in."""
+    topics = [
         {
             "title": one.title,
             "places": list(one.places),
@@ -167,6 +166,11 @@ def drawn_topics(blocks: AreaBlocks) -> list[dict[str, Any]]:
         }
         for one in blocks.topics
     ]
+    return Markup(
+        fill_template(
+            "portal/pages/area_body.html.jinja", area=blocks, topics=topics, words=words_of_page()
+        )
+    )
 
 
 def _links(state: SiteState, slug: str) -> list[tuple[str, str, str, bool]]:
@@ -242,12 +246,7 @@ def _write_area(
     if lang != "en":
         page, up = f"{lang}/{page}", "../"
     # what the page and its copy for e-mail say alike is filled in once
-    body = Markup(
-        fill_template(
-            "portal/pages/area_body.html.jinja", area=blocks, topics=drawn_topics(blocks),
-            words=words_of_page(),
-        )
-    )  # fmt: skip
+    body = area_body(blocks)
     framed = fill_template(
         "portal/pages/embed.html.jinja", title=blocks.title, area=blocks, words=words_of_page(),
         address=f"../{page}",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from lipgeo.census.census import Census
 from lipgeo.portal.changes import states_between
 from lipgeo.portal.coming import add_expected
 from lipgeo.portal.observations import shown
-from lipgeo.portal.pages.blocks import Material
+from lipgeo.portal.pages.blocks import Material, Row
 from lipgeo.portal.pages.certainty import without_middles
 from lipgeo.portal.pages.gap_page import consortia_of
 from lipgeo.portal.pages.unchanged import mark_of
@@ -46,6 +46,8 @@ class SiteState:
         Where areas lie.
     compared
         What was asked of the dictionary already: which censuses compare.
+    held
+        The rows of areas that were asked for already.
     """
 
     portal: Portal
@@ -56,6 +58,7 @@ class SiteState:
     audience: Audience
     census: Census | None
     compared: dict[tuple[str, str, str], tuple[str, str, str]] = field(default_factory=dict)
+    held: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
     _states: dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame]] = field(default_factory=dict)
 
     @cached_property
@@ -66,8 +69,12 @@ class SiteState:
     @cached_property
     def row_marks(self) -> Mapping[tuple[str, str], str]:
         """What the numbers of each area are, in short; of an estimate's untold middle nothing."""
-        frame = without_middles(self.whole[~_is_delivered(self.portal, self.whole)])
-        return _marks_by_area(frame)
+        return _marks_by_area(self.long_table[~_is_delivered(self.portal, self.whole)])
+
+    @cached_property
+    def long_table(self) -> pd.DataFrame:
+        """All that the audience may see, without the middle of an estimate that is not told."""
+        return without_middles(self.whole)
 
     @cached_property
     def realised(self) -> Mapping[tuple[str, str], str]:
@@ -128,6 +135,7 @@ class SiteState:
             contact=self.setting("contact"),
             public=self.public,
             compared=self.compared,
+            held=self.held,
         )
 
 
@@ -150,13 +158,13 @@ def state_of(portal: Portal, audience: Audience, census: Census | None = None) -
 
 
 def _marks_by_area(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
-    rows: dict[tuple[str, str], list[Any]] = {}
-    # plain values: equal where the cells are
-    cells = frame.astype(object).itertuples(index=False, name=None)
-    for key, row in zip(zip(frame["area_id"], frame["definition"], strict=True), cells,
-                        strict=True):  # fmt: skip
-        rows.setdefault((str(key[0]), str(key[1])), []).append(row)
-    return {key: mark_of(mine) for key, mine in rows.items()}
+    # a sum of each row, and of these one an area: rows are equal where their cells are
+    sums = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    places = frame.groupby(["area_id", "definition"], sort=False).indices
+    return {
+        (str(area), str(of)): hashlib.sha256(sums[at].tobytes()).hexdigest()
+        for (area, of), at in places.items()
+    }
 
 
 def _is_delivered(portal: Portal, frame: pd.DataFrame) -> pd.Series:
