@@ -41,6 +41,37 @@ def test_the_same_numbers_come_out_of_every_layout(made, tmp_path, write, layout
     assert found.rows["words"].tolist()[1] == made_files.AGES
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("Geography,Immigrants,Others\n\n,1,2\n", "headers in line 1 and below them no area"),
+        ("Geography,Immigrants,Others\nNorth,,\n", "no area with a cell"),
+        ('GEO,Measure,VALUE,"\nNorth,Wages,1\n', None),
+        ("GEO,Measure,VALUE\n,Wages,1\n", "no area with a cell"),
+        ("GEO,VALUE\nNorth,1\nSouth,2\n", "no column that says what they count"),
+    ],
+)
+def test_a_table_without_areas_or_words_is_refused_in_every_layout(tmp_path, content, told):
+    """Nothing below the headers, or values of nothing."""
+    path = tmp_path / "file.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(TableError, match=told):
+        read_delivery(path)
+
+
+def test_headers_of_a_long_table_may_stand_twice_or_be_called_as_rows_are(tmp_path):
+    """No dimension is lost for its name: two of one name, or one that is called ``gender``."""
+    path = tmp_path / "long.csv"
+    path.write_text(
+        "GEO,gender,place,Age,Age,VALUE\nNorth,Men+,Home,0,1,5\nNorth,Women+,Home,0,1,6\n",
+        encoding="utf-8",
+    )
+    found = read_delivery(path)
+    assert found.dimensions == ("Gender", "Place", "Age", "Age (2)")
+    assert found.values.tolist() == [[5.0, 6.0]]
+    assert found.rows["place"].tolist() == [2, 3]
+
+
 def test_words_that_come_again_for_men_and_women_are_a_dimension(made, tmp_path):
     """A row deeper under Men+ has the same key as everybody's, and another gender."""
     rows = read_delivery(made_files.write_down(made, tmp_path / "file.csv")).rows

@@ -74,6 +74,9 @@ _QUALITY = re.compile(r"\s+\d{5}\s*$")
 _DASH = re.compile(r"\s*[-–—]\s*")
 #: a total that others stand under ("Total visible minority population" stands under one itself)
 _HEADING = re.compile(r"total\s*(?:[-–]|$)|total\b.*\b(?:by|selon)\b", re.IGNORECASE)
+#: what is told of each row, whatever the layout
+_OF_ROWS = ("place", "words", "depth", "heading", "parent", "gender", "sample", "unit", "key",
+            "whole")  # fmt: skip
 #: rows looked at to tell what a column holds
 _LOOKED_AT = 400
 #: rows looked at before the table
@@ -162,9 +165,9 @@ def read_delivery(path: str | Path) -> Delivery:
     geography = [at for at, name in enumerate(folded) if name in _GEOGRAPHY]
     value = [at for at, name in enumerate(folded) if name in _VALUE]
     if geography and value:
-        found = _long(grid, lines, head, folded, geography[0], value[-1], decimal)
+        found = _long(grid, lines, head, folded, geography[0], value[-1], decimal, place)
     elif (geography and geography[0] == 0) or geography_column(grid[head][0]):
-        found = _down(grid, lines, head, decimal)
+        found = _down(grid, lines, head, decimal, place)
     else:
         found = _across(grid, indents, lines, head, decimal, place)
     return Delivery(path=place, sha256=digest, **found)
@@ -322,11 +325,15 @@ def plain_label(label: str) -> str:
 # ---------------------------------------------------------------------- layouts
 
 
-def _down(grid: list[list[str]], lines: list[int], head: int, decimal: str) -> dict[str, Any]:
+def _down(
+    grid: list[list[str]], lines: list[int], head: int, decimal: str, path: Path
+) -> dict[str, Any]:
     """Areas down, a column a characteristic."""
     headers = grid[head][1:]
     keep = [at for at, name in enumerate(headers) if name.strip()]
     body = [row for row in grid[head + 1 :] if row[0].strip() and any(c.strip() for c in row[1:])]
+    if not body or not keep:
+        raise TableError("readers.delivery_no_rows", name=path.name, line=lines[head])
     labels = [row[0] for row in body]
     cells = [[row[at + 1] for at in keep] for row in body]
     values, symbols, unread, unit = _cells(cells, decimal)
@@ -390,6 +397,8 @@ def _across(  # noqa: PLR0917
             continue
         kept.append(at)
         samples.append(note)
+    if not kept:
+        raise TableError("readers.delivery_no_rows", name=path.name, line=lines[head])
     chosen = [body[at] for at in kept]
     cells_by_row = [[row[one] for one in areas] for row in chosen]
     values, symbols, unread, unit = _cells(cells_by_row, decimal)
@@ -438,11 +447,14 @@ def _long(  # noqa: PLR0917
     geography: int,
     value: int,
     decimal: str,
+    path: Path,
 ) -> dict[str, Any]:
     """One row a cell: a column of areas, a column a dimension, one of values."""
     body = grid[head + 1 :]
     body = [row for row in body if row[geography].strip()]
-    names = [cell.strip() for cell in grid[head]]
+    if not body:
+        raise TableError("readers.delivery_no_rows", name=path.name, line=lines[head])
+    names = _distinct(grid[head])
     symbol = next((at for at, name in enumerate(folded) if name in _SYMBOL), None)
     dguid = next((at for at, name in enumerate(folded) if name in ("dguid", "idugd")), None)
     measured = next((at for at, name in enumerate(folded) if name in _UNIT), None)
@@ -452,6 +464,9 @@ def _long(  # noqa: PLR0917
         for at, name in enumerate(folded)
         if at not in said and name and name not in _ASIDE and name not in _SYMBOL
     ]
+    if not dimensions:
+        raise TableError("readers.delivery_no_dimensions", name=path.name,
+                         headers=_shown(grid[head]))  # fmt: skip
     numbers, marks, unread, unit = _cells([[row[value]] for row in body], decimal)
     numbers, marks = numbers[:, 0], marks[:, 0]
     if symbol is not None:
@@ -506,6 +521,17 @@ def _long(  # noqa: PLR0917
         "dimensions": tuple(names[at] for at in dimensions),
         "unread": faults,
     }
+
+
+def _distinct(headers: Sequence[str]) -> list[str]:
+    """Return names for the columns of a long table: none twice, none that rows have themselves."""
+    names: list[str] = []
+    for header in headers:
+        name = " ".join(header.split())
+        name = name.capitalize() if name in _OF_ROWS else name
+        tries = [name, *(f"{name} ({number})" for number in range(2, len(headers) + 2))]
+        names.append(next(one for one in tries if one not in names))
+    return names
 
 
 # ---------------------------------------------------------------------- what a row is
@@ -571,11 +597,7 @@ def _structure(
                 "whole": whole if whole >= 0 and depth[whole] < blanks else -1,
             }
         )
-    columns = (
-        *("place", "words", "depth", "heading", "parent", "gender", "sample", "unit", "key"),
-        "whole",
-    )
-    frame = pd.DataFrame(made, columns=list(columns))
+    frame = pd.DataFrame(made, columns=list(_OF_ROWS))
     frame["key"] = _numbered(frame["key"], frame["gender"])
     return frame
 
