@@ -238,21 +238,7 @@ class Layout:
                     rows[1][3:] = [known.get(one, f"9{at:03d}") for at, one in enumerate(labels)]
 
             return change_cells(path, name, self.encoding)
-        return write_long(made, path, frame, labels)
-
-
-def write_long(made: made_files.Made, path: Path, frame: pd.DataFrame, labels: list[str]) -> Path:
-    """Layout 4 of a census: a row a cell, with its characteristic and gender as dimensions."""
-    rows = made_files.columns_of(made)
-    with path.open("w", encoding="utf-8-sig", newline="") as stream:
-        out = csv.writer(stream)
-        out.writerow(["REF_DATE", "GEO", "Characteristic", "VALUE", "STATUS"])
-        for label, (_, row) in zip(labels, frame.iterrows(), strict=True):
-            for words, _, column in rows[: len(made_files.ROWS)]:
-                value = row[column]
-                shown = "" if np.isnan(value) else f"{value:g}" if value % 1 else str(int(value))
-                out.writerow(["2021", label, words, shown, "x" if np.isnan(value) else ""])
-    return path
+        return made_files.write_census_long(made, path, frame, labels)
 
 
 LAYOUTS = (Layout("down", "utf-8"), Layout("across", "latin-1"), Layout("coded", "utf-8-sig"),
@@ -306,9 +292,10 @@ def another_census(rows: list[list[str]]) -> None:
 def shift(rows: list[list[str]], layout: Layout) -> None:
     """Move cells one column on, as a paste that missed its place; in a long table, the values."""
     if layout.name == "long":
-        values = [row[3] for row in rows[1:]]
+        at = rows[0].index("VALUE")
+        values = [row[at] for row in rows[1:]]
         for row, value in zip(rows[20:], values[18:], strict=False):
-            row[3] = value
+            row[at] = value
         return
     for row in rows[1:] if layout.name == "down" else rows[4:]:
         if len(row) > 6 and any(row[4:]):

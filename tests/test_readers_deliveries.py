@@ -72,6 +72,19 @@ def test_headers_of_a_long_table_may_stand_twice_or_be_called_as_rows_are(tmp_pa
     assert found.rows["place"].tolist() == [2, 3]
 
 
+def test_numbers_of_a_long_table_are_in_what_its_scalar_factor_says(tmp_path):
+    """Thousands are read as such; a factor nobody knows leaves its cell unread."""
+    path = tmp_path / "long.csv"
+    path.write_text(
+        "REF_DATE,GEO,Measure,SCALAR_FACTOR,VALUE\n2021,North,Wages,thousands,45.2\n"
+        "2021,North,People,units ,120\n2021,South,Wages,milliers,x\n2021,South,People,dozens,9\n",
+        encoding="utf-8",
+    )
+    found = read_delivery(path)
+    np.testing.assert_allclose(found.values[0], [45_200, 120])
+    assert [(one["label"], one["given"]) for one in found.unread] == [("South", "9")]
+
+
 def test_words_that_come_again_for_men_and_women_are_a_dimension(made, tmp_path):
     """A row deeper under Men+ has the same key as everybody's, and another gender."""
     rows = read_delivery(made_files.write_down(made, tmp_path / "file.csv")).rows
@@ -189,11 +202,13 @@ def test_labels_lose_non_response_and_quality():
 )
 def test_parents_follow_from_depth(depths, step):
     """A slow look upwards for the first shallower row finds the same whole."""
-    from lipgeo.readers.deliveries import _structure
+    from lipgeo.readers.deliveries import structure_of_rows
 
     words = [f"Row {at}" for at in range(len(depths))]
     depth = [step * d for d in depths]
-    rows = _structure(words, depth, list(range(len(words))), [""] * len(words), [""] * len(words))
+    rows = structure_of_rows(
+        words, depth, list(range(len(words))), [""] * len(words), [""] * len(words)
+    )
     for at in range(len(words)):
         above = next((b for b in range(at - 1, -1, -1) if depth[b] < depth[at]), -1)
         assert rows["whole"].iloc[at] == above

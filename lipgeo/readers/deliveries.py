@@ -30,7 +30,7 @@ from lipgeo.readers.sniff import sniff
 from lipgeo.readers.statcan.cells import read_cells
 from lipgeo.readers.workbooks import cells_of, open_workbook
 
-__all__ = ["Delivery", "Layout", "plain_label", "plain_words", "read_delivery"]
+__all__ = ["Delivery", "Layout", "plain_label", "plain_words", "read_delivery", "structure_of_rows"]
 
 Layout = Literal["down", "across", "long"]
 
@@ -46,6 +46,18 @@ _ASIDE = {
 }
 #: ... and the one that says in what
 _UNIT = {"uom", "unitedemesure"}
+#: ... and the one that says how many of them a number is
+_SCALE = {"scalarfactor", "facteurscalaire"}
+_FACTORS = {
+    **dict.fromkeys(("", "units", "unites"), 1.0),
+    **dict.fromkeys(("tens", "dizaines"), 10.0),
+    **dict.fromkeys(("hundreds", "centaines"), 100.0),
+    **dict.fromkeys(("thousands", "milliers"), 1e3),
+    **dict.fromkeys(("tensofthousands", "dizainesdemilliers"), 1e4),
+    **dict.fromkeys(("hundredsofthousands", "centainesdemilliers"), 1e5),
+    **dict.fromkeys(("millions",), 1e6),
+    **dict.fromkeys(("billions", "milliards"), 1e9),
+}
 #: words that stand for men and women: sex up to 2016, gender from 2021
 _GENDER = {
     "men": r"males?|men\+?|hommes\+?|masculin|boys",
@@ -339,7 +351,7 @@ def _down(
     values, symbols, unread, unit = _cells(cells, decimal)
     words = [headers[at] for at in keep]
     depth = [len(one) - len(one.lstrip()) for one in words]
-    rows = _structure(words, depth, [at + 2 for at in keep], [""] * len(words), _units(unit))
+    rows = structure_of_rows(words, depth, [at + 2 for at in keep], [""] * len(words), _units(unit))
     return {
         "layout": "down",
         "labels": _labels(labels),
@@ -409,7 +421,9 @@ def _across(  # noqa: PLR0917
             blanks + 2 * indents[head + 1 + at][words_at]
             for blanks, at in zip(depth, kept, strict=True)
         ]
-    rows = _structure(words, depth, [lines[head + 1 + at] for at in kept], samples, _units(unit.T))
+    rows = structure_of_rows(
+        words, depth, [lines[head + 1 + at] for at in kept], samples, _units(unit.T)
+    )
     for column in map(int, texts):
         name = fold(grid[head][column])
         if column != words_at and name:
@@ -469,6 +483,12 @@ def _long(  # noqa: PLR0917
                          headers=_shown(grid[head]))  # fmt: skip
     numbers, marks, unread, unit = _cells([[row[value]] for row in body], decimal)
     numbers, marks = numbers[:, 0], marks[:, 0]
+    scaled = next((at for at, name in enumerate(folded) if name in _SCALE), None)
+    if scaled is not None:
+        # numbers are printed in units, thousands, millions: as the column beside them says
+        factor = np.array([_FACTORS.get(fold(row[scaled]), np.nan) for row in body])
+        unread[:, 0] |= np.isnan(factor) & ~np.isnan(numbers)
+        numbers *= factor
     if symbol is not None:
         _, beside, _, _ = _cells([[row[symbol]] for row in body], decimal)
         marks = np.where(beside[:, 0] != "", beside[:, 0], marks)
@@ -498,8 +518,9 @@ def _long(  # noqa: PLR0917
         for at, word in zip(first, told, strict=True)
     ]
     rows = rows.assign(
-        depth=0, heading="", parent="", gender="total", sample="", unit=units, whole=-1
-    )
+        depth=[_blanks(body[int(at)], dimensions) for at in first],
+        heading="", parent="", gender="total", sample="", unit=units, whole=-1,
+    )  # fmt: skip
     faults = [
         {
             "label": str(labels.iloc[at]),
@@ -523,6 +544,11 @@ def _long(  # noqa: PLR0917
     }
 
 
+def _blanks(row: Sequence[str], dimensions: Sequence[int]) -> int:
+    """Return the leading blanks of the dimension that has any: the others are flat."""
+    return max(len(row[at]) - len(row[at].lstrip()) for at in dimensions)
+
+
 def _distinct(headers: Sequence[str]) -> list[str]:
     """Return names for the columns of a long table: none twice, none that rows have themselves."""
     names: list[str] = []
@@ -537,14 +563,26 @@ def _distinct(headers: Sequence[str]) -> list[str]:
 # ---------------------------------------------------------------------- what a row is
 
 
-def _structure(
+def structure_of_rows(
     words: Sequence[str],
     depth: Sequence[int],
     places: Sequence[int],
     notes: Sequence[str],
     units: Sequence[str],
 ) -> pd.DataFrame:
-    """Tell the heading, the parent, the gender and the sample of each characteristic."""
+    """Tell the heading, the parent, the gender and the sample of each characteristic.
+
+    Parameters
+    ----------
+    words, depth, places, notes, units
+        Of each row, in the order of the file: its words, its leading blanks, its line or column,
+        the sample a separator above it says, the unit of its cells.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :attr:`Delivery.rows`.
+    """
     stack: list[dict[str, Any]] = []
     heading: dict[str, Any] = {"words": "", "sample": ""}
     made = []
