@@ -29,13 +29,14 @@ from lipgeo.portal.sources.expecting import (
     Expected,
     finding_frame,
     look_at,
+    look_at_exchanges,
     look_at_units,
     other_census,
     signed,
 )
 from lipgeo.portal.sources.intake import Intake, Known, codes_of
-from lipgeo.portal.sources.levels import known_before
-from lipgeo.portal.sources.matching import MATCHED, match_labels, match_rows, read_mapping
+from lipgeo.portal.sources.levels import known_before, rows_before
+from lipgeo.portal.sources.matching import MATCHED, match_labels, match_rows, read_mapping, row_code
 from lipgeo.readers.deliveries import Delivery, plain_words, read_delivery
 from lipgeo.readers.sheets import read_sheet
 from lipgeo.report import Card, CheckReport, Finding, Shown, finding, heads
@@ -173,6 +174,7 @@ def receive(
         codes_of(variables, dictionary),
         known_before(portal, ids, ordered.vintage),
     )
+    found += look_at_exchanges(told, ids, at, rows_before(portal, told, ids, ordered.vintage))
     found += look_at_units(told, every)
     accepted, waiting = signed(found, _acceptance(accept))
     notes = _notes(delivery, labels, matched, dictionary, ordered)
@@ -544,11 +546,6 @@ def _top_ten(  # noqa: PLR0917
             )
         )
     return made
-
-
-def row_code(key: str) -> str:
-    """Return the code of a delivered row."""
-    return f"row-{key}"
 
 
 def _delivered(delivery: Delivery) -> pd.DataFrame:
