@@ -29,7 +29,19 @@ from measuring import forget_peak, peak_bytes
 
 import lipgeo
 from lipgeo.errors import LipgeoError
+from lipgeo.order.manifest import FOR_YOU
+from lipgeo.order.tables import read_estimates
 from lipgeo.portal.book import BOOK, add_rows
+from lipgeo.portal.sources.expecting import (
+    SWAP_GAIN,
+    Expected,
+    evidence_of,
+    swap_gains,
+    swapped_rows,
+)
+from lipgeo.portal.sources.intake import codes_of
+from lipgeo.portal.sources.matching import match_rows
+from lipgeo.readers.deliveries import read_delivery
 
 HERE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(HERE / "tests"))
@@ -372,6 +384,33 @@ def deliveries(work: Path, trials: int, clean: int, areas: int) -> None:
         )
 
 
+def every_swap(work: Path, orders: int, areas: int) -> None:
+    """Print of all pairs of areas how many swaps the ranges notice, alone and together."""
+    dictionary = lipgeo.open_portal(work / "swaps", create=True).dictionary
+    noticed_by = {"population alone": 0, "all variables together": 0}
+    pairs = false = 0
+    for seed in range(orders):
+        made = made_files.made_order(work / f"swap-{seed}", areas, seed=seed + 500, small=2)
+        delivery = read_delivery(made_files.write_down(made, work / "swap.csv"))
+        estimates = read_estimates(made.order / FOR_YOU / "estimates.parquet")
+        expected = Expected(made.areas, estimates, {})
+        matched = match_rows(delivery, dictionary, 2021)
+        names = codes_of(list(dict.fromkeys(estimates["variable"])), dictionary)
+        told = evidence_of(made.ids, delivery.values, matched, expected, names)
+        false += bool(swapped_rows(*told))
+        large = np.array([made.truth.loc[one, "population"] >= 40 for one in made.ids])
+        above = np.triu(np.outer(large, large), 1).astype(bool)
+        pairs += above.sum()
+        for name, columns in (("population alone", 1), ("all variables together", None)):
+            gain = swap_gains(*(one[:, :columns] for one in told))
+            noticed_by[name] += int((-gain[above] >= SWAP_GAIN).sum())
+        shutil.rmtree(work / f"swap-{seed}")
+    for name, count in noticed_by.items():
+        print(f"swaps of any two of {areas} areas, {orders} orders, {name}: noticed {count:,} of "
+              f"{pairs:,} ({100 * count / pairs:.2f} %)")  # fmt: skip
+    print(f"false alarms of it: {false} of {orders} orders")
+
+
 def print_noticed(
     found: dict[tuple[str, str, str], list[set[str]]], trials: int, areas: int
 ) -> None:
@@ -408,6 +447,7 @@ def main() -> None:
         if asked.only != "deliveries":
             goals(work, asked.areas)
         if asked.only != "goals":
+            every_swap(work, asked.clean, asked.areas)
             deliveries(work, asked.trials, asked.clean, asked.delivered)
 
 

@@ -297,14 +297,18 @@ def _totals(  # noqa: PLR0917
                  known=float(people[one]), share=float(share[one]))  # fmt: skip
 
 
-def _evidence(
+def evidence_of(
     areas: Sequence[str],
     values: Any,
     matched: pd.DataFrame,
     expected: Expected,
     names: Mapping[str, str],
 ) -> tuple[Any, Any, Any]:
-    """Return what came, what was known and its standard error; areas by variables."""
+    """Return what came, what was known and its standard error; areas by variables.
+
+    The first variable is the population, or the total of the long form; then those the order has
+    estimates of. Parameters as of :func:`look_at`.
+    """
     came, known, error = [], [], []
 
     def put(one: Any, other: Any, sd: Any) -> None:
@@ -344,6 +348,24 @@ def _evidence(
     return np.column_stack(came), np.column_stack(known), np.column_stack(error)
 
 
+def swap_gains(
+    came: npt.NDArray[np.float64], known: npt.NDArray[np.float64], error: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return how much better each pair of areas fits swapped than as it stands.
+
+    Parameters as of :func:`swapped_rows`; areas by areas, symmetric, in squared standard errors.
+    """
+    count = len(came)
+    cost = np.zeros((count, count))
+    for at in range(came.shape[1]):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            squared = ((came[:, None, at] - known[None, :, at]) / error[None, :, at]) ** 2
+        cost += np.minimum(np.nan_to_num(squared, nan=0.0), _CAP)
+    own = np.diag(cost)
+    gains: npt.NDArray[np.float64] = own[:, None] + own[None, :] - cost - cost.T
+    return gains
+
+
 def swapped_rows(
     came: npt.NDArray[np.float64],
     known: npt.NDArray[np.float64],
@@ -371,17 +393,10 @@ def swapped_rows(
     error in standard errors of ``j``, each cut at 16: one variable that is far off in both is no
     evidence of a swap. All pairs are looked at.
     """
-    count = len(came)
-    if count < 2 or not came.shape[1]:
+    better = swap_gains(came, known, error)
+    if len(better) < 2:
         return []
-    cost = np.zeros((count, count))
-    for at in range(came.shape[1]):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            squared = ((came[:, None, at] - known[None, :, at]) / error[None, :, at]) ** 2
-        cost += np.minimum(np.nan_to_num(squared, nan=0.0), _CAP)
-    own = np.diag(cost)
-    better = own[:, None] + own[None, :] - cost - cost.T
-    better[np.tril_indices(count)] = -np.inf
+    better[np.tril_indices(len(better))] = -np.inf
     pairs, taken = [], set()
     for flat in np.argsort(-better, axis=None):
         one, other = np.unravel_index(flat, better.shape)
@@ -401,7 +416,7 @@ def _swaps(  # noqa: PLR0917
     names: Mapping[str, str],
     note: Any,
 ) -> None:
-    came, known, error = _evidence(areas, values, matched, expected, names)
+    came, known, error = evidence_of(areas, values, matched, expected, names)
     for one, other in swapped_rows(came, known, error):
         note("portal.looks_swapped", areas[int(one)], other=areas[int(other)])
 
