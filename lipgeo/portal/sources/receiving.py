@@ -62,6 +62,8 @@ class Receipt(Shown):
         The same as findings of a report, with notes: what was not found, what was left out.
     indicators
         Which indicators were found, and for which genders.
+    rows
+        Rows of the file: characteristics, or combinations of dimensions.
     """
 
     release: str | None
@@ -69,6 +71,16 @@ class Receipt(Shown):
     findings: pd.DataFrame
     report: CheckReport
     indicators: pd.DataFrame
+    rows: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many areas of the order, rows of the file and indicators were found."""
+        return {
+            "areas": int(self.labels["area_id"].ne("").sum()),
+            "rows": self.rows,
+            "indicators": int(self.indicators["indicator"].nunique()),
+        }
 
     @property
     def waiting(self) -> int:
@@ -184,7 +196,7 @@ def receive(
     )
     frame = finding_frame(waiting, accepted)
     if waiting or dry_run:
-        return Receipt(None, labels, frame, report, matched)
+        return Receipt(None, labels, frame, report, matched, len(delivery.rows))
     with portal.store.locked():
         taken = _intake(portal, delivery, told, ids, at, matched, ordered, table, report)
         record = {
@@ -195,7 +207,7 @@ def receive(
             "received": datetime.datetime.now(datetime.UTC).date().isoformat(),
         }
         name = portal.write_release(taken, release, licence=licence, more=record)
-    return Receipt(name, labels, frame, report, matched)
+    return Receipt(name, labels, frame, report, matched, len(delivery.rows))
 
 
 def _kept(one: Mapping[str, Any]) -> Finding:
