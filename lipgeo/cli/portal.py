@@ -149,7 +149,11 @@ def receive(
     print_findings(receipt.report)
     if receipt.release is not None:
         print(say("cli.portal_taken", file=file, release=receipt.release))
-    elif not dry_run:
+    elif dry_run and receipt.waiting:
+        print(say("cli.portal_trial_waits", file=file, findings=receipt.waiting))
+    elif dry_run:
+        print(say("cli.portal_trial", file=file, **receipt.counts))
+    else:
         # what somebody signed so far stays
         signed = free_name(file.with_name(f"{file.stem}.findings.csv"))
         receipt.write(signed, replace=True)

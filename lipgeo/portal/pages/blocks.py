@@ -27,6 +27,7 @@ from lipgeo.portal.pages.certainty import bounds, is_missing, is_told, small_fla
 from lipgeo.portal.pages.charts import Bar, BarGroup, Chart
 from lipgeo.portal.pages.differences import Measured, difference
 from lipgeo.portal.pages.places import in_place, than_in_place
+from lipgeo.portal.wishlist import sentences_of_orders
 from lipgeo.words import catalogue, language, number, say
 
 __all__ = [
@@ -691,6 +692,7 @@ def area_blocks(material: Material, area: Any) -> AreaBlocks:
     if shut:
         notices.append(say("site.unconfirmed" if material.public else "site.unconfirmed_members"))
         notices += [say("site.contact", contact=material.contact)] if material.contact else []
+        notices += sentences_of_orders(area["area_id"], material.dictionary)
     elif not rows:
         notices.append(say("site.nothing_yet"))
     notices += _boundary_notices(material, area, rows)
