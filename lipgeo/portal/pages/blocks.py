@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from lipgeo.portal.areas import UNCONFIRMED, join_between, misfit_reason, worse
-from lipgeo.portal.indicators.dictionary import Dictionary, universe_words
+from lipgeo.portal.indicators.dictionary import GENDERS, GROUPS, Dictionary, universe_words
 from lipgeo.portal.observations import EMPTY, ORIGINS, QUANTITY
 from lipgeo.portal.pages.alike import alike_count, alike_in_size
 from lipgeo.portal.pages.certainty import bounds, is_missing, is_told, small_flag
@@ -42,8 +42,11 @@ __all__ = [
     "facts_lines",
     "form_of",
     "measured",
+    "name_order",
+    "part_order",
     "period_text",
     "range_text",
+    "rows_in_order",
     "slug_of",
     "source_text",
     "subject_text",
@@ -209,6 +212,49 @@ def area_name(area: Any) -> str:
     return str(named or area["area_id"])
 
 
+def name_order(name: str) -> tuple[Any, ...]:
+    """Return what sorts names as people look them up: without accents, ward 2 before ward 10.
+
+    Examples
+    --------
+    >>> from lipgeo.portal.pages.blocks import name_order
+    >>> sorted(["Ward 10", "Zone", "Élan", "Ward 2"], key=name_order)
+    ['Élan', 'Ward 2', 'Ward 10', 'Zone']
+    """
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    parts = [
+        # digits go by how many there are, then by themselves: no number is too long
+        (0, len(part.lstrip("0")), part.lstrip("0")) if part.isdecimal() else (1, 0, part)
+        for part in re.split(r"(\d+)", bare)
+        if part
+    ]
+    return (*parts, (-1, 0, name))
+
+
+def part_order(group: str, gender: str) -> tuple[int, int]:
+    """Return what sorts the parts of a whole after it: groups, then genders, as they are listed."""
+    return GROUPS.index(group), GENDERS.index(gender)
+
+
+def rows_in_order(rows: Iterable[Row]) -> list[Row]:
+    """Return rows of an indicator: the whole before its parts, each with its newest period first.
+
+    Examples
+    --------
+    >>> from lipgeo.portal.pages.blocks import rows_in_order
+    >>> parts = [("men", "2021"), ("total", "2016"), ("women", "2021"), ("total", "2021")]
+    >>> rows = [{"category": "", "group": "total", "gender": gender, "period": period,
+    ...          "dollars": ""} for gender, period in parts]
+    >>> [(row["gender"], row["period"]) for row in rows_in_order(rows)]
+    [('total', '2021'), ('total', '2016'), ('men', '2021'), ('women', '2021')]
+    """
+    ordered = sorted(rows, key=lambda row: str(row["dollars"]))
+    ordered.sort(key=lambda row: str(row["period"]), reverse=True)
+    ordered.sort(key=lambda row: (row["category"], part_order(row["group"], row["gender"])))
+    return ordered
+
+
 def topic_name(topic: str) -> str:
     """Return the name of a topic; a portal's own topics stand as they were written."""
     return say(f"site.topic_{topic}") if f"site.topic_{topic}" in catalogue() else topic
@@ -260,7 +306,7 @@ def value_text(row: Row, rule: str, decimals: int) -> str:
         return say(f"site.{small}")
     symbol = str(row["symbol"])
     words = say(f"site.symbol_{_SYMBOL_KEYS.get(symbol, symbol)}") if symbol else ""
-    if is_missing(row["value"]):
+    if _no_number(row):
         return words or say("site.no_number")
     if not is_told(row):
         return say("site.only_range" if range_text(row, rule, decimals) else "site.no_range")
@@ -271,7 +317,7 @@ def value_text(row: Row, rule: str, decimals: int) -> str:
 def range_text(row: Row, rule: str, decimals: int) -> str:
     """Return the range of a number in words, empty where it has none."""
     low, high, likely = bounds(row)
-    if is_missing(low) or is_missing(high) or is_missing(row["value"]) or small_flag(row):
+    if is_missing(low) or is_missing(high) or _no_number(row):
         return ""
     texts = {"low": written(low, rule, decimals), "high": written(high, rule, decimals)}
     return say("site.range_likely", **texts) if likely else say("site.range", **texts)
@@ -279,8 +325,14 @@ def range_text(row: Row, rule: str, decimals: int) -> str:
 
 def told_text(row: Row, rule: str, decimals: int) -> str:
     """Return a number in words, its range where that is all there is, or why there is none."""
-    only = not is_missing(row["value"]) and not is_told(row)
+    only = not _no_number(row) and not is_told(row)
     return (only and range_text(row, rule, decimals)) or value_text(row, rule, decimals)
+
+
+def _no_number(row: Row) -> bool:
+    """Whether a row has neither number nor range; a median of several units has a range alone."""
+    bare = row["origin"] != "estimated" or row["symbol"] or is_missing(bounds(row)[0])
+    return bool(small_flag(row) or (is_missing(row["value"]) and bare))
 
 
 def measured(row: Row) -> Measured:
@@ -793,7 +845,7 @@ def _topics(material: Material, area: Any, columns: Columns, *, missing: str) ->
     known = material.indicators
     keys = sorted(
         {key for _, one in columns for key in one.held},
-        key=lambda key: (known[key[0]].order, *key[1:4], _backwards(key[4]), key[5]),
+        key=lambda key: _line_order(key, known[key[0]], columns[0][1].held.get(key)),
     )
     made = []
     for topic in dict.fromkeys(known[key[0]].topic for key in keys):
@@ -828,6 +880,17 @@ def _topics(material: Material, area: Any, columns: Columns, *, missing: str) ->
     return made
 
 
+def _line_order(key: Key, entry: _Indicator, own: Sequence[Row] | None) -> tuple[Any, ...]:
+    """Return what sorts the lines of a table: the whole before its parts, the newest first.
+
+    A list is told as one: in each period the greatest number of the area first.
+    """
+    ranked: tuple[Any, ...] = ((), 0.0)
+    if entry.rule == "list":
+        ranked = (_backwards(key[4]), -float(own[0]["value"]) if own and is_told(own[0]) else 0.0)
+    return (entry.order, *ranked, key[1], part_order(key[2], key[3]), _backwards(key[4]), key[5])
+
+
 def _backwards(period: str) -> tuple[int, ...]:
     """Return what sorts the newest period first."""
     return tuple(-ord(letter) for letter in period)
@@ -846,8 +909,7 @@ def _line_words(origin: str, source: str, release: str, lang: str) -> str:
 
 def _record(row: Row, place: str, subject: str, entry: _Indicator) -> list[Any]:
     told = is_told(row)
-    plain = not is_missing(row["value"]) and not small_flag(row)
-    low, high, _ = bounds(row) if plain else (float("nan"), float("nan"), False)
+    low, high, _ = bounds(row) if not _no_number(row) else (float("nan"), float("nan"), False)
     base = row["denominator_value"] if told and row["origin"] != "estimated" else float("nan")
     return [
         *(row["indicator"], subject, place, row["period"]),
@@ -887,7 +949,7 @@ def _chart(material: Material, keys: Iterable[Key], columns: Columns) -> Chart |
 
 
 def _bar(row: Row, entry: _Indicator, place: str = "") -> Bar | None:
-    if is_missing(row["value"]) or small_flag(row):
+    if _no_number(row):
         return None
     low, high, _ = bounds(row)
     value = float(row["value"]) if is_told(row) else None
@@ -927,12 +989,16 @@ def facts_lines(material: Material, area: Any) -> tuple[list[str], list[Line]]:
             next((one.held[at][0] for at in keys if at in one.held), None) for one, keys in wanted
         ]
         grid.append((code, rows))
+    # a census or place without any number has no column
+    kept = [at for at in range(len(places)) if at == 0 or any(rows[at] for _, rows in grid)]
+    places = [places[at] for at in kept]
+    grid = [(code, [rows[at] for at in kept]) for code, rows in grid]
     usual = [_usual(rows[at] for _, rows in grid) for at in range(len(places))]
     lines = []
     for code, rows in grid:
         entry = material.indicators[code]
         cells = [_short_cell(row, of, entry) for row, of in zip(rows, usual, strict=True)]
-        newest, before = rows[0], rows[1]
+        newest, before = rows[0], rows[1] if 1 in kept else None
         if newest is not None and before is not None:
             worst = _pair(material, area, before, newest)
             mark = [] if worst == "yes" else [say(f"site.short_{worst}")]

@@ -17,10 +17,12 @@ from markupsafe import Markup
 from lipgeo.portal.indicators.dictionary import Dictionary
 from lipgeo.portal.observations import QUANTITY
 from lipgeo.portal.pages.blocks import (
+    Row,
     form_of,
     measured,
     period_text,
     range_text,
+    rows_in_order,
     subject_text,
     value_text,
 )
@@ -41,14 +43,13 @@ _PLACES = 4
 _COMPARED = ("percent", "rate")
 
 
-def _subjects(frame: pd.DataFrame, known: Dictionary) -> pd.DataFrame:
+def _subjects(frame: pd.DataFrame, known: Dictionary) -> list[Row]:
     """Return the numbers there are to compare, one row each, in the order of the dictionary."""
     told = frame[frame["indicator"].map(known.frame["status"]).ne("delivered")]
     order = {code: at for at, code in enumerate(known.frame.index)}
     keys = list(QUANTITY[2:])
     rows = told.drop_duplicates([*keys, "origin"]).drop_duplicates(keys)
-    rows = rows.assign(_order=rows["indicator"].map(order))
-    return rows.sort_values(["_order", *keys[1:]], kind="stable").reset_index(drop=True)
+    return sorted(rows_in_order(rows.to_dict("records")), key=lambda row: order[row["indicator"]])
 
 
 def _numbers(
@@ -100,12 +101,9 @@ def write_compare_page(
     lang = language()
     known = state.portal.dictionary
     subjects = _subjects(state.frame, known)
-    at = {
-        tuple(row[key] for key in QUANTITY[2:]): place
-        for place, row in enumerate(subjects.to_dict("records"))
-    }
+    at = {tuple(row[key] for key in QUANTITY[2:]): place for place, row in enumerate(subjects)}
     told = []
-    for row in subjects.to_dict("records"):
+    for row in subjects:
         rule, _ = form_of(known, row["indicator"])
         name = subject_text(row, known.name(row["indicator"]))
         told.append([name, period_text(row), int(rule in _COMPARED)])

@@ -14,8 +14,10 @@ from lipgeo.portal.indicators.dictionary import Dictionary, universe_words
 from lipgeo.portal.pages.blocks import (
     HEADS,
     measured,
+    name_order,
     period_text,
     range_text,
+    rows_in_order,
     source_text,
     subject_text,
     value_text,
@@ -75,11 +77,10 @@ def told_indicators(state: SiteState) -> Told:
     known = state.portal.dictionary
     frame = known.frame
     told = frame["status"].isin(["core", "extended"]) | frame.index.isin(state.frame["indicator"])
-    keys = ["category", "group", "gender", "period"]
     return Told(
         known,
         [str(code) for code in frame.index[told & frame["status"].ne("delivered")]],
-        _by_code(state.frame.sort_values(keys, kind="stable"), "indicator"),
+        _by_code(state.frame, "indicator"),
         _by_code(known.rows.sort_values("census", kind="stable"), "code"),
         _by_code(known.comparability, "code"),
     )
@@ -143,11 +144,11 @@ def _all_areas(
 ) -> Iterable[tuple[str, list[str], list[Any]]]:
     several = len({(row["category"], row["group"], row["gender"]) for row in mine}) > 1
     by_area: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in mine:
-        by_area.setdefault((row["area_id"], row["definition"]), []).append(row)
+    for one in mine:
+        by_area.setdefault((one["area_id"], one["definition"]), []).append(one)
     rows = []
-    for slug, name, area in sorted(areas, key=lambda one: (one[1].casefold(), one[0])):
-        for row in by_area.get((area["area_id"], area["definition"]), ()):
+    for slug, name, area in sorted(areas, key=lambda one: (name_order(one[1]), one[0])):
+        for row in rows_in_order(by_area.get((area["area_id"], area["definition"]), ())):
             out_of = row["denominator_value"]
             # what an estimate is of is an estimate too, and its middle is not told
             shut = row["origin"] == "estimated" or np.isnan(out_of) or np.isnan(row["value"])

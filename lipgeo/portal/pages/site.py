@@ -29,6 +29,7 @@ from lipgeo.portal.pages.blocks import (
     Material,
     area_blocks,
     area_name,
+    name_order,
     slug_of,
     topic_name,
 )
@@ -197,7 +198,9 @@ def _write_language(
 
     names: list[tuple[str, str, str]] = []
     told: list[tuple[str, str, Any]] = []
-    for area in state.areas.to_dict("records"):
+    for area in sorted(
+        state.areas.to_dict("records"), key=lambda one: name_order(_listed_name(one))
+    ):
         slug = slug_of(area["area_id"], area["definition"])
         names.append((state.name(slug), _listed_name(area), str(area["kind"] or "partnership")))
         told.append((slug, _listed_name(area), area))
