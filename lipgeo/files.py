@@ -651,6 +651,8 @@ _OUR_COLUMNS = (
     {"area_id", "variable", "source_id", "published", "contribution"},
     {"area_id", "variable", "source_id", "reason", "held"},
 )
+#: how a document says so: of a drawing, of a set text
+_PDF_MARKS = (f"/Producer ({MAKER})", f"/Keywords({MAKER})")
 #: the whole header of the totals of a made census
 _OUR_HEADER = re.compile(r"\w+U?ID,population,dwellings,households")
 
@@ -693,10 +695,14 @@ def require_free_file(
 
 
 def _is_our_file(path: Path) -> bool:
-    """Whether a file says that lipgeo made it, and for a workbook that nobody saved it since."""
+    """Whether a file says that lipgeo made it, and of an office file that nobody saved it since."""
     ending = path.suffix.lower()
-    if ending == ".xlsx":
-        return _is_our_workbook(path)
+    if ending in (".xlsx", ".docx"):
+        return _is_our_office_file(path)
+    if ending == ".pdf":
+        # where it says so depends on who set it, and may lie anywhere in it
+        content = path.read_bytes()
+        return any(mark.encode() in content for mark in _PDF_MARKS)
     if ending == ".zip":
         return _is_our_zip(path)
     with path.open("rb") as stream:
@@ -709,7 +715,6 @@ def _is_our_file(path: Path) -> bool:
         ".html": f'<meta name="generator" content="{MAKER}">',
         ".htm": f'<meta name="generator" content="{MAKER}">',
         ".png": f"Software\0{MAKER}",
-        ".pdf": f"/Producer ({MAKER})",
     }
     if ending in marks:
         return marks[ending].encode() in head + tail
@@ -719,13 +724,13 @@ def _is_our_file(path: Path) -> bool:
     return bool(made) or any(columns <= named for columns in _OUR_COLUMNS)
 
 
-def _is_our_workbook(path: Path) -> bool:
+def _is_our_office_file(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as book:
             said = book.read("docProps/core.xml")
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError):
         return False
-    # whoever saves it again in a spreadsheet leaves another time of change
+    # whoever saves it again in an office program leaves another time of change
     times = re.findall(rb"<dcterms:(?:created|modified)[^>]*>([^<]*)<", said)
     made = _CREATED.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
     return f"<dc:description>{MAKER}<".encode() in said and set(times) == {made}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import html
 import re
 import shutil
@@ -283,11 +284,22 @@ def test_facts_of_each_kind_have_equal_bytes(portal, tmp_path, ending):
         lipgeo.write_facts(portal, "west", tmp_path / f"{n}.{ending}", lang="fr") for n in "ab"
     )
     assert one.read_bytes() == two.read_bytes()
+    # last month's gives way where it is asked to
+    assert lipgeo.write_facts(portal, "west", one, replace=True) == one
+    with pytest.raises(OutputError):
+        lipgeo.write_facts(portal, "west", one)
+    one = two
     if ending == "docx":
         text = zipfile.ZipFile(one).read("word/document.xml").decode()
         assert EVIL in html.unescape(text)
         assert "12\u202f345" in text
         assert text.count("w:tblHeader") == text.count("<w:tbl>") > 0
+        # what somebody worked in since never does
+        book = pytest.importorskip("docx").Document(one)
+        book.core_properties.modified = datetime.datetime(2026, 5, 1)
+        book.save(one)
+        with pytest.raises(OutputError):
+            lipgeo.write_facts(portal, "west", one, replace=True)
     if ending == "xlsx":
         cells = [c.value for s in openpyxl.load_workbook(one) for r in s.iter_rows() for c in r]
         assert {12345, 25.4, 41.3} <= set(cells)

@@ -11,6 +11,7 @@ import itertools
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -75,6 +76,8 @@ _PAGES = (
     *("index", "gaps", "releases", "methods", "glossary", "indicators", "compare", "changes"),
     "search",
 )
+#: periods named on every printed page
+_RUNNING = 3
 #: rules of numbers that are shares of a whole
 _SHARES = ("percent", "rate")
 #: "one in n" is said where the share is as near to it, of itself
@@ -198,6 +201,13 @@ class AreaBlocks:
     series: Sequence[str] = ()
     sources: Sequence[str] = ()
     citation: str = ""
+
+    @property
+    def running(self) -> str:
+        """What stands on every printed page: the name and the periods of most of the numbers."""
+        lines = Counter(line.period for topic in self.topics for line in topic.lines)
+        told = [period for period, _ in lines.most_common(_RUNNING)]
+        return say("site.running", name=self.title, of=told) if told else self.title
 
     @property
     def codes(self) -> set[str]:

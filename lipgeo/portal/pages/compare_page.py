@@ -143,6 +143,7 @@ def write_compare_page(
         areas=listed,
         start=Markup(script_json(start)),
         footer=say("dashboard.footer"),
+        running=say("site.running", name=say("dashboard.page_compare"), of=[state.title]),
         **parts,
     )
 

@@ -129,5 +129,6 @@ def _page(
         "search": say("dashboard.page_search"),
     }
     return fill_template(
-        template, title=title, words=words, footer=say("dashboard.footer"), **whole
-    )
+        template, title=title, words=words, footer=say("dashboard.footer"),
+        running=say("site.running", name=title, of=[state.title]), **whole,
+    )  # fmt: skip

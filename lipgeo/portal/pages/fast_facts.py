@@ -171,7 +171,7 @@ def _write(whole: _Short, ending: str, lang: str, path: Path) -> None:
         drawing = Markup(draw_chart(whole.chart)) if whole.chart else ""
         text = fill_page(
             whole.blocks.title, area=whole.blocks, is_facts=True, drawing=drawing,
-            lines=whole.lines, heads=whole.heads,
+            lines=whole.lines, heads=whole.heads, running=whole.blocks.running,
         )  # fmt: skip
         path.write_text(text, encoding="utf-8", newline="\n")
     elif ending == ".xlsx":
@@ -269,7 +269,7 @@ def _page(short: _Short, lang: str, *, room: float = 1.0) -> dict[str, Any]:
         if short.chart else "",
         "alt": _alt(short.chart) if short.chart else "",
         "chart_note": say("site.chart_note"),
-        "lists": short.sections(),
+        "lists": short.sections(), "running": blocks.running,
     }  # fmt: skip
 
 

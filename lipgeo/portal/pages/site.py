@@ -146,7 +146,7 @@ def fill_page(title: str, **parts: Any) -> str:
         "links": (), "area": None, "body": "", "is_facts": False, "drawing": "",
         "lines": (), "heads": (),
         "texts": (), "places": (), "lists": (), "tables": (), "paste": (),
-        "footer": say("site.footer"),
+        "footer": say("site.footer"), "running": title,
     }  # fmt: skip
     return fill_template(
         "portal/pages/site_page.html.jinja",
@@ -193,7 +193,8 @@ def _write_language(
     def write(slug: str, title: str, **parts: Any) -> None:
         notice = [] if state.public else [say("site.members_only")]
         parts["texts"] = [*notice, *parts.get("texts", ())]
-        text = fill_page(title, links=_links(state, slug), **parts)
+        running = say("site.running", name=title, of=[state.title])
+        text = fill_page(title, links=_links(state, slug), running=running, **parts)
         (folder / state.name(slug)).write_text(text, encoding="utf-8", newline="\n")
 
     names: list[tuple[str, str, str]] = []
@@ -261,14 +262,15 @@ def _write_area(
         entries.append((f"{up}downloads/{files[0]}", say("site.delivered_rows", count=count)))
     entries.append((f"{up}share/{alone}", say("site.share")))
     entries.append((f"{up}embed/{alone}", say("site.embed_page")))
+    running = blocks.running
     whole = fill_page(
-        blocks.title, area=blocks, body=body, links=_links(state, slug),
+        blocks.title, area=blocks, body=body, links=_links(state, slug), running=running,
         lists=[*_other_definitions(state, area), (say("site.get_data"), entries)],
         paste=_paste(state, blocks, alone),
     )  # fmt: skip
     texts = {
         page: whole,
-        f"share/{alone}": fill_page(blocks.title, area=blocks, body=body),
+        f"share/{alone}": fill_page(blocks.title, area=blocks, body=body, running=running),
         f"embed/{alone}": framed,
     }
     for name, text in texts.items():
