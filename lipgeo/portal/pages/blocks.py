@@ -20,7 +20,13 @@ from typing import Any
 import pandas as pd
 
 from lipgeo.portal.areas import UNCONFIRMED, join_between, misfit_reason, worse
-from lipgeo.portal.indicators.dictionary import GENDERS, GROUPS, Dictionary, universe_words
+from lipgeo.portal.indicators.dictionary import (
+    GENDERS,
+    GROUPS,
+    VERDICTS,
+    Dictionary,
+    universe_words,
+)
 from lipgeo.portal.observations import EMPTY, ORIGINS, QUANTITY
 from lipgeo.portal.pages.alike import alike_count, alike_in_size
 from lipgeo.portal.pages.certainty import bounds, is_missing, is_told, small_flag
@@ -39,6 +45,7 @@ __all__ = [
     "Topic",
     "area_blocks",
     "area_name",
+    "boundary_notices",
     "cell_of",
     "facts_lines",
     "form_of",
@@ -47,6 +54,7 @@ __all__ = [
     "part_order",
     "period_text",
     "range_text",
+    "remark_text",
     "rows_in_order",
     "slug_of",
     "source_text",
@@ -730,7 +738,7 @@ def area_blocks(material: Material, area: Any) -> AreaBlocks:
         notices += [say("site.contact", contact=material.contact)] if material.contact else []
     elif not rows:
         notices.append(say("site.nothing_yet"))
-    notices += _boundary_notices(material, area, rows)
+    notices += boundary_notices(material, area)
     others = [(one.area, one.first) for _, one in columns[1:]]
     told, large = _sentences(material, columns[0][1].first, others)
     topics = _topics(material, area, columns, missing=_missing_words(shut=shut))
@@ -790,21 +798,22 @@ def _lead(area: Any, name: str) -> str:
     return f"{lead} {made}".strip()
 
 
-def _censuses(rows: Iterable[Row]) -> dict[str, Row]:
-    """Return a row of each census, by its year, oldest first."""
-    found = {
-        row["period"]: row
-        for row in rows
-        if row["origin"] != "reported" and _YEAR.fullmatch(row["period"])
-    }
-    return dict(sorted(found.items()))
+def _censuses(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
+    """Return a row of each list of units of each census, by its year, oldest first."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        if row["origin"] != "reported" and _YEAR.fullmatch(row["period"]):
+            found.setdefault(row["period"], {}).setdefault(row["realisation_hash"], row)
+    return sorted((period, list(lists.values())) for period, lists in found.items())
 
 
-def _boundary_notices(material: Material, area: Any, rows: Iterable[Row]) -> list[str]:
+def boundary_notices(material: Material, area: Any) -> list[str]:
     """Say where the units of an area in two censuses are not the same ground."""
     notices = []
-    for (first, one), (second, other) in itertools.pairwise(_censuses(rows).items()):
-        told, why = material.ground(area, one, other)
+    shown = material.column(area).first
+    for (first, ones), (second, others) in itertools.pairwise(_censuses(shown)):
+        pairs = [material.ground(area, one, other) for one in ones for other in others]
+        told, why = max(pairs, key=lambda pair: VERDICTS.index(pair[0]))
         if told != "yes":
             notices.append(say(f"site.boundary_{told}", first=first, second=second, reason=why))
     return notices
@@ -841,7 +850,8 @@ def _pair(material: Material, area: Any, older: Row, newer: Row) -> str:
     return worse(told, ground)
 
 
-def _remark(material: Material, area: Any, row: Row, newer: Row | None) -> str:
+def remark_text(material: Material, area: Any, row: Row, newer: Row | None) -> str:
+    """Return what is said of a number beside the one of a newer census, empty where it is well."""
     worst = "yes" if newer is None else _pair(material, area, row, newer)
     if newer is None or worst == "yes":
         return ""
@@ -869,7 +879,7 @@ def _topics(material: Material, area: Any, columns: Columns, *, missing: str) ->
             several = [one.held.get(key, ()) for _, one in columns]
             row = next(one[0] for one in several if one)
             own = several[0][0] if several[0] else None
-            remark = _remark(material, area, own, newer.get(key[:4])) if own else ""
+            remark = remark_text(material, area, own, newer.get(key[:4])) if own else ""
             if own:
                 newer[key[:4]] = own
             cells = [

@@ -17,7 +17,9 @@ from markupsafe import Markup
 from lipgeo.portal.indicators.dictionary import Dictionary
 from lipgeo.portal.observations import QUANTITY
 from lipgeo.portal.pages.blocks import (
+    Material,
     Row,
+    boundary_notices,
     form_of,
     measured,
     period_text,
@@ -81,6 +83,7 @@ def _held(one: Measured, *, guess: bool) -> list[float | None] | None:
 
 def write_compare_page(
     state: SiteState,
+    material: Material,
     made: Path,
     areas: list[tuple[str, str, pd.Series]],
     **parts: Any,
@@ -89,8 +92,8 @@ def write_compare_page(
 
     Parameters
     ----------
-    state
-        What the site is made from.
+    state, material
+        What the site is made from, and what its areas are told from in the language in force.
     made
         The site's folder.
     areas
@@ -114,7 +117,12 @@ def write_compare_page(
         if mine is None:
             continue
         listed.append((slug, name))
-        text = script_json({"name": name, "numbers": _numbers(mine, at, known)})
+        said = {"name": name, "numbers": _numbers(mine, at, known)}
+        if notices := boundary_notices(material, area):
+            said["notices"] = [
+                say("dashboard.compare_notice", place=name, notice=one) for one in notices
+            ]
+        text = script_json(said)
         file = made / DATA / state.name(f"{slug}-{lang}", "js")
         file.write_text(
             f"lipgeoCompare.area({script_json(slug)},{text});\n", encoding="utf-8", newline="\n"

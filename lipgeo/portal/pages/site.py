@@ -218,7 +218,7 @@ def _write_language(
     lists.append((say("site.get_data"), [(f"{up}downloads/{one}", one) for one in files]))
     places = _places(state)
     at = {one["key"]: (one["x"], one["y"]) for one in places}
-    write_dashboard(state, made, told, at, lambda slug: _links(state, slug))
+    write_dashboard(state, material, made, told, at, lambda slug: _links(state, slug))
     texts = [say("site.home"), *_stamp(state)]
     if not places:
         texts.append(say("site.no_map"))
