@@ -303,6 +303,10 @@ def test_facts_of_each_kind_have_equal_bytes(portal, tmp_path, ending):
     if ending == "xlsx":
         cells = [c.value for s in openpyxl.load_workbook(one) for r in s.iter_rows() for c in r]
         assert {12345, 25.4, 41.3} <= set(cells)
+        # a chart of Excel's own draws the cells, and says itself in words
+        drawn = zipfile.ZipFile(one)
+        assert "$B$2" in drawn.read("xl/charts/chart1.xml").decode()
+        assert "25,4" in drawn.read("xl/drawings/drawing1.xml").decode()
 
 
 def test_a_whole_stands_before_its_parts_and_a_list_by_its_numbers(tmp_path):
