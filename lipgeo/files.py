@@ -820,6 +820,23 @@ WORKBOOK_PROPERTIES = {"created": _CREATED, "comments": MAKER}
 
 
 @dataclass(frozen=True)
+class Bars:
+    """What a chart of bars says of itself.
+
+    Attributes
+    ----------
+    title, axis
+        Over it, and along its numbers.
+    alt
+        All of it in words, for who does not see it.
+    """
+
+    title: str
+    axis: str
+    alt: str
+
+
+@dataclass(frozen=True)
 class Sheet:
     """One worksheet.
 
@@ -840,6 +857,9 @@ class Sheet:
     wrap
         Letters a column may be wide, longer text is wrapped; such a sheet prints on its side. 0:
         columns up to 60 letters, nothing wrapped.
+    bars
+        A chart of the program's own under the table, drawn from its columns of numbers: one group
+        of bars a row, named by the first column.
     """
 
     name: str
@@ -848,6 +868,7 @@ class Sheet:
     formats: Mapping[str, str] = field(default_factory=dict)
     row_formats: Sequence[str] = ()
     wrap: int = 0
+    bars: Bars | None = None
 
 
 @dataclass(frozen=True)
@@ -1101,6 +1122,35 @@ def _write_sheet(
         page.repeat_rows(top)
         _set_heights(page, longest, sheet.wrap, top)
     page.autofilter(top, 0, top + rows, max(len(columns) - 1, 0))
+    if sheet.bars is not None:
+        _draw_bars(book, page, columns, sheet.bars, top)
+
+
+def _draw_bars(
+    book: xlsxwriter.Workbook, page: Any, columns: Sequence[_SheetColumn], bars: Bars, top: int
+) -> None:
+    """Draw the numbers of a sheet under it, by reference to its cells."""
+    chart = book.add_chart({"type": "bar"})
+    rows = len(columns[0].cells)
+    first, last = top + 1, top + rows
+    numbers = [at for at, column in enumerate(columns) if column.number]
+    for at in numbers:
+        chart.add_series(
+            {
+                "name": [page.name, top, at],
+                "categories": [page.name, first, 0, last, 0],
+                "values": [page.name, first, at, last, at],
+                "data_labels": {"value": True, "num_format": "0.0"},
+            }
+        )
+    chart.set_title({"name": bars.title, "overlay": False})
+    chart.set_x_axis({"name": bars.axis, "min": 0})
+    # the first row on top, as it stands in the table
+    chart.set_y_axis({"reverse": True, "crossing": "max"})
+    chart.set_legend({"position": "bottom"} if len(numbers) > 1 else {"none": True})
+    room = rows * (len(numbers) + 1)
+    chart.set_size({"width": 600, "height": 160 + 16 * room})
+    page.insert_chart(last + 2, 0, chart, {"description": bars.alt})
 
 
 def close_workbook(book: xlsxwriter.Workbook) -> None:

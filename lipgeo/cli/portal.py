@@ -110,12 +110,25 @@ def add(
     for year, paths in by_census.items():
         census = None if store is None else open_store(store, year, quiet=quiet)
         releases = portal.add_profile(
-            paths, census=census, level=level, licence=OPEN_LICENCE if licence is None else licence
-        )
+            paths, census=census, level=level,
+            licence=OPEN_LICENCE if licence is None else licence,
+            defined_in=_definition_censuses(portal, store, year),
+        )  # fmt: skip
         for release in releases:
             told = _told_by(portal, release)
             print(say("cli.portal_taken_table", year=str(year), release=release, **told))
     raise typer.Exit(1 if waits else 0)
+
+
+def _definition_censuses(portal: Portal, store: Path | None, year: int) -> list[Census]:
+    """Open the other censuses of a store in which a portal's areas were listed."""
+    if store is None:
+        return []
+    from lipgeo.store.layout import stored_vintages
+    from lipgeo.store.read import open_census
+
+    listed = set(portal.areas["vintage"]) - {"", str(year)}
+    return [open_census(store, one) for one in stored_vintages(store) if str(one) in listed]
 
 
 def _told_by(portal: Portal, release: str) -> dict[str, Any]:

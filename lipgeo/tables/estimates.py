@@ -513,7 +513,9 @@ def units_of(
         }
     )
     if one.groups:
-        frame = pd.concat([frame, _classes(table, one, pairs, wanted, hidden, own)], ignore_index=True)
+        frame = pd.concat(
+            [frame, _classes(table, one, pairs, wanted, hidden, own)], ignore_index=True
+        )
     return frame.astype(dict.fromkeys(_TEXTS, "string"))
 
 

@@ -159,9 +159,7 @@ def find_own_shares(
     names = list(dict.fromkeys(name for one in families for name in (one.whole, *one.members)))
     if not isinstance(table, CensusTable):
         if len(names) > _LONG:
-            note = finding(
-                "tables.own_geography_many", "note", "", count=len(names), most=_LONG
-            )
+            note = finding("tables.own_geography_many", "note", "", count=len(names), most=_LONG)
             return OwnShares(notes=[note])
         table = table.part(names)
     reader = ColumnReader(table, pairs, hidden)
@@ -258,7 +256,9 @@ def _disjoint(
     seen = (why == 0) & np.all([reason == 0 for _, reason in columns], axis=0)
     total = np.sum([values for values, _ in columns], axis=0)
     # each is rounded by itself, small ones of a sample to ten
-    most = sum(2 * known[name].rounding for name in (family.whole, *family.members) if name in known)
+    most = sum(
+        2 * known[name].rounding for name in (family.whole, *family.members) if name in known
+    )
     over = seen & (total > whole + most + 1e-9 * whole)
     if over.sum() <= _BEYOND * seen.sum():
         return [family]
@@ -336,9 +336,7 @@ def _couple(
     and so on.
     """
     order = np.lexsort((neighbour, distance, part))
-    part, neighbour, kernel, distance = (
-        one[order] for one in (part, neighbour, kernel, distance)
-    )
+    part, neighbour, kernel, distance = (one[order] for one in (part, neighbour, kernel, distance))
     starts = np.searchsorted(part, np.arange(len(parts.unit) + 1))
     held = np.diff(starts)
     # parts whose neighbours are more than the one that is asked, the largest first
@@ -450,9 +448,7 @@ def _regress(
     return np.where(good, power, 0.0), np.where(good, error, np.inf)
 
 
-def _fit(
-    counts: Floats, seen: Flags, parts: _Parts, share: Floats, strength: Floats
-) -> Floats:
+def _fit(counts: Floats, seen: Flags, parts: _Parts, share: Floats, strength: Floats) -> Floats:
     """Return the shares of the classes in the parts, the last class left out.
 
     Each unit's table of parts by classes starts from share times (local rate)^strength and is

@@ -13,9 +13,13 @@ from markupsafe import Markup
 from lipgeo.portal.indicators.dictionary import Dictionary, universe_words
 from lipgeo.portal.pages.blocks import (
     HEADS,
+    Material,
     measured,
+    name_order,
     period_text,
     range_text,
+    remark_text,
+    rows_in_order,
     source_text,
     subject_text,
     value_text,
@@ -75,11 +79,10 @@ def told_indicators(state: SiteState) -> Told:
     known = state.portal.dictionary
     frame = known.frame
     told = frame["status"].isin(["core", "extended"]) | frame.index.isin(state.frame["indicator"])
-    keys = ["category", "group", "gender", "period"]
     return Told(
         known,
         [str(code) for code in frame.index[told & frame["status"].ne("delivered")]],
-        _by_code(state.frame.sort_values(keys, kind="stable"), "indicator"),
+        _by_code(state.frame, "indicator"),
         _by_code(known.rows.sort_values("census", kind="stable"), "code"),
         _by_code(known.comparability, "code"),
     )
@@ -95,8 +98,9 @@ def _by_code(frame: pd.DataFrame, column: str) -> dict[str, list[dict[str, Any]]
     return found
 
 
-def indicator_parts(
+def indicator_parts(  # noqa: PLR0917
     state: SiteState,
+    material: Material,
     told: Told,
     code: str,
     areas: list[tuple[str, str, pd.Series]],
@@ -106,8 +110,8 @@ def indicator_parts(
 
     Parameters
     ----------
-    state
-        What the site is made from.
+    state, material
+        What the site is made from, and what its areas are told from.
     told
         The indicators and their numbers.
     code
@@ -130,24 +134,30 @@ def indicator_parts(
         "texts": [one for one in [*texts, note] if one],
         "marks": marks,
         "legend": legend,
-        "tables": [*_all_areas(state, form, mine, areas), *_pairs(told, code)],
+        "tables": [*_all_areas(state, material, form, mine, areas), *_pairs(told, code)],
         "foreign": _rows(told.rows.get(code, [])),
     }
 
 
 def _all_areas(
     state: SiteState,
+    material: Material,
     form: tuple[str, int],
     mine: list[dict[str, Any]],
     areas: list[tuple[str, str, pd.Series]],
 ) -> Iterable[tuple[str, list[str], list[Any]]]:
     several = len({(row["category"], row["group"], row["gender"]) for row in mine}) > 1
     by_area: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in mine:
-        by_area.setdefault((row["area_id"], row["definition"]), []).append(row)
+    for one in mine:
+        by_area.setdefault((one["area_id"], one["definition"]), []).append(one)
     rows = []
-    for slug, name, area in sorted(areas, key=lambda one: (one[1].casefold(), one[0])):
-        for row in by_area.get((area["area_id"], area["definition"]), ()):
+    for slug, name, area in sorted(areas, key=lambda one: (name_order(one[1]), one[0])):
+        newer: dict[tuple[str, ...], Any] = {}
+        for row in rows_in_order(by_area.get((area["area_id"], area["definition"]), ())):
+            part = (row["category"], row["group"], row["gender"])
+            remark = remark_text(material, area, row, newer.get(part))
+            newer[part] = row
+            period = period_text(row)
             out_of = row["denominator_value"]
             # what an estimate is of is an estimate too, and its middle is not told
             shut = row["origin"] == "estimated" or np.isnan(out_of) or np.isnan(row["value"])
@@ -157,7 +167,8 @@ def _all_areas(
                 [
                     (state.name(slug), name),
                     *who,
-                    *(period_text(row), value_text(row, *form)),
+                    say("site.beside", value=period, words=remark) if remark else period,
+                    value_text(row, *form),
                     *(range_text(row, *form), whole),
                     *(say(f"site.origin_{row['origin']}"), source_text(row)),
                 ]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lipgeo.errors import InputError, OrderError
+from lipgeo.errors import OrderError
 from lipgeo.files import MANIFEST, file_in_one_step, require_free_file, sha256_of, write_csv
 from lipgeo.order.manifest import FOR_YOU, OldOrder, read_order
 from lipgeo.order.tables import read_estimates
