@@ -95,6 +95,7 @@ def add(
         raise InputError("cli.nothing_to_add")
     by_census = o.files_by_census(tables or [])
     portal = open_portal(folder)
+    known = _area_names(portal)
     waits = False
     for file in files or []:
         try:
@@ -117,6 +118,8 @@ def add(
         for release in releases:
             told = _told_by(portal, release)
             print(say("cli.portal_taken_table", year=str(year), release=release, **told))
+    if fresh := sorted(_area_names(portal.reopen()) - known):
+        print(say("cli.portal_new_areas", count=len(fresh), areas=fresh))
     raise typer.Exit(1 if waits else 0)
 
 
@@ -129,6 +132,10 @@ def _definition_censuses(portal: Portal, store: Path | None, year: int) -> list[
 
     listed = set(portal.areas["vintage"]) - {"", str(year)}
     return [open_census(store, one) for one in stored_vintages(store) if str(one) in listed]
+
+
+def _area_names(portal: Portal) -> set[str]:
+    return {f"{one.area_id}@{one.definition}" for one in portal.areas.itertuples()}
 
 
 def _told_by(portal: Portal, release: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ import pandas as pd
 from lipgeo.errors import FileError, TableError
 from lipgeo.geography import id_column as geography_column
 from lipgeo.geography.hierarchy import fold
-from lipgeo.readers.sheets import choose_page, text_of_cell
+from lipgeo.readers.sheets import choose_page, refuse_bare_formulas, text_of_cell
 from lipgeo.readers.sniff import sniff
 from lipgeo.readers.statcan.cells import read_cells
 from lipgeo.readers.workbooks import cells_of, open_workbook
@@ -236,6 +236,8 @@ def _workbook(path: Path) -> tuple[list[list[str]], list[list[int]], list[int]]:
     book = open_workbook(path)
     page, _ = choose_page(book.values, None, path)
     held = list(cells_of(page))
+    places = {(cell.row, cell.column): cell for cell in held}
+    refuse_bare_formulas(book.formulas[page.title], places, path)
     width = max(cell.column for cell in held)
     rows: dict[int, list[str]] = {}
     indents: dict[int, list[int]] = {}
