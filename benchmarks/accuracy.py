@@ -379,9 +379,7 @@ def own_of_made(seed: int) -> None:
     truth = truth.reindex(list(areas.ids))
     table, order, _ = made_groups(census, people, areas, seed)
     drawn = lipgeo.build_crosswalk(census.zones("DA"), areas, weight="population")
-    met = lipgeo.calibrate(
-        drawn, truth[["population"]], table.frame[["population"]].fillna(0.0)
-    )
+    met = lipgeo.calibrate(drawn, truth[["population"]], table.frame[["population"]].fillna(0.0))
     for way, xw in (("estimated", drawn), ("calibrated", met)):
         off, on = (
             weight_table(table, xw, variables=list(order.columns), own_geography=choice)
@@ -395,7 +393,7 @@ def own_of_made(seed: int) -> None:
         )
         moved = pd.Series(on.meta["own_geography"], dtype=float).reindex(order.columns).fillna(0.0)
         for low, high in SIZES:
-            some = (RATES > low) & (RATES <= high)
+            some = (low < RATES) & (high >= RATES)
             change = miss["own"][some].sum() / miss["people"][some].sum() - 1
             each = (miss["own"] / miss["people"] - 1)[some]
             held = [
@@ -451,9 +449,7 @@ def own_of_pairs(
     drawn = lipgeo.build_crosswalk(made.zones("DA"), areas, weight="population")
     ways = {
         "estimated": drawn,
-        "calibrated": lipgeo.calibrate(
-            drawn, truth[["population"]], held[["population"]]
-        ),
+        "calibrated": lipgeo.calibrate(drawn, truth[["population"]], held[["population"]]),
     }
     found = []
     for way, xw in ways.items():
@@ -477,9 +473,7 @@ def own_of_pairs(
     return found
 
 
-def neighbours_across(
-    shapes: pd.Series, home_of: pd.Series, rng: np.random.Generator
-) -> pd.Series:
+def neighbours_across(shapes: pd.Series, home_of: pd.Series, rng: np.random.Generator) -> pd.Series:
     """Return, by unit, the unit in another area that it is joined to: half of all there could be.
 
     Nearest first, each unit once.

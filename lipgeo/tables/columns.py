@@ -587,6 +587,7 @@ def classes_of(
     pairs: Pairs,
     observed: Flags,
     hidden: HiddenCells | None = None,
+    *,
     own: OwnShares | None = None,
 ) -> Classes:
     """Sum the classes of a median over units where all of them are observed."""
@@ -594,7 +595,8 @@ def classes_of(
     values = np.stack([reader.column(group.variable)[0] for group in one.groups], axis=1)
     counts = np.where(observed[:, None], values, 0.0)
     moved = [
-        reader.own.moved(group.variable, counts[:, at], pairs) for at, group in enumerate(one.groups)
+        reader.own.moved(group.variable, counts[:, at], pairs)
+        for at, group in enumerate(one.groups)
     ]
     return Classes(
         np.asarray(pairs.by_share @ counts + np.stack(moved, axis=1)),
