@@ -595,6 +595,7 @@ def classes_of(
     pairs: Pairs,
     observed: Flags,
     hidden: HiddenCells | None = None,
+    *,
     own: OwnShares | None = None,
 ) -> Classes:
     """Sum the classes of a median over units where all of them are observed."""

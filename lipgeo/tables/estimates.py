@@ -125,8 +125,8 @@ class TableShares:
         pairs = self.pairs_of(variables[0])
         family, own = self.families[pairs.crosswalk.weight], self.own_of(variables[0])
         if isinstance(self.table, LongTable):
-            return self.table.sums(variables, pairs, family, self.hidden, own)
-        return sum_table(self.table, variables, pairs, family, self.hidden, own)
+            return self.table.sums(variables, pairs, family, self.hidden, own=own)
+        return sum_table(self.table, variables, pairs, family, self.hidden, own=own)
 
 
 class Estimates(Shown):
@@ -367,7 +367,7 @@ class Estimates(Shown):
                         shares.pairs_of(one),
                         rows["area_id"],
                         shares.hidden,
-                        shares.own_of(one),
+                        own=shares.own_of(one),
                     )
                     for shares in self._table_shares
                 ],
@@ -469,6 +469,7 @@ def units_of(
     pairs: Pairs,
     areas: Iterable[str],
     hidden: HiddenCells | None = None,
+    *,
     own: OwnShares | None = None,
 ) -> pd.DataFrame:
     """Return what each unit gives to a variable in some areas: ``area_id`` and ``EXPLAIN``."""
@@ -514,7 +515,7 @@ def units_of(
     )
     if one.groups:
         frame = pd.concat(
-            [frame, _classes(table, one, pairs, wanted, hidden, own)], ignore_index=True
+            [frame, _classes(table, one, pairs, wanted, hidden, own=own)], ignore_index=True
         )
     return frame.astype(dict.fromkeys(_TEXTS, "string"))
 
@@ -541,11 +542,12 @@ def _classes(
     pairs: Pairs,
     wanted: npt.NDArray[np.intp],
     hidden: HiddenCells | None,
+    *,
     own: OwnShares,
 ) -> pd.DataFrame:
     """Return the people of each class of a median in some areas."""
     columns = columns_of(table, [one], pairs, hidden)
-    counts = classes_of(table, one, pairs, columns.observed[:, 0], hidden, own).by_share[wanted]
+    counts = classes_of(table, one, pairs, columns.observed[:, 0], hidden, own=own).by_share[wanted]
     names = [group.variable for group in one.groups]
     labels = [table.variables[name].label if name in table.variables else name for name in names]
     frame = pd.DataFrame(

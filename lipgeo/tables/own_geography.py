@@ -54,7 +54,7 @@ _FEWEST = 20
 _HALF = 0.35
 #: how sure it is, before anything is learned, that the strength does not change with the distance
 #: (standard error a bandwidth)
-_STEADY = 0.25
+_STEADY = 0.5
 _GROWTH = 1.0
 #: standard errors by which a strength must be above 0
 _PROOF = 2.0
@@ -332,11 +332,10 @@ def _positions(index: Any, ids: Any) -> Ints:
 def _couple(
     parts: _Parts, part: Ints, neighbour: Ints, kernel: Floats, distance: Floats
 ) -> _Couples:
-    """Couple the nearest whole units of the two largest parts of each cut unit, the second nearest
-    and so on.
-    """
+    """Couple the nearest whole units of the two largest parts of each cut unit, and the next."""
     order = np.lexsort((neighbour, distance, part))
-    part, neighbour, kernel, distance = (one[order] for one in (part, neighbour, kernel, distance))
+    part, neighbour = part[order], neighbour[order]
+    kernel, distance = kernel[order], distance[order]
     starts = np.searchsorted(part, np.arange(len(parts.unit) + 1))
     held = np.diff(starts)
     # parts whose neighbours are more than the one that is asked, the largest first
@@ -390,7 +389,7 @@ def _learn(counts: Floats, parts: _Parts, couples: _Couples) -> tuple[Floats, Fl
     def local(part: Ints, weight: Floats, left_out: Ints) -> Floats:
         n = np.maximum(near[part] - weight[:, None] * counts[left_out], 0.0)
         d = np.maximum(held[part] - weight * whole[left_out], 0.0)
-        return (n + usual * rate) / (d + usual)[:, None]
+        return np.asarray((n + usual * rate) / (d + usual)[:, None])
 
     differ = local(couples.one, couples.first_weight, p)
     differ = differ - local(couples.other, couples.second_weight, q)

@@ -286,6 +286,7 @@ def sum_table(
     pairs: Pairs,
     family: Family | None,
     hidden: HiddenCells | None = None,
+    *,
     own: OwnShares | None = None,
 ) -> TableSums:
     """Sum a table in memory over the sources of each target, as sparse products.
@@ -304,7 +305,7 @@ def sum_table(
     ranges: dict[int, Range] = {}
     for at, one in enumerate(variables):
         if one.groups:
-            classes[at] = classes_of(table, one, pairs, columns.observed[:, at], hidden, own)
+            classes[at] = classes_of(table, one, pairs, columns.observed[:, at], hidden, own=own)
             if one.name in table.columns:
                 # where the middle lies in a class without an end
                 values, reason = ColumnReader(table, pairs).column(one.name)
