@@ -112,7 +112,7 @@ def test_the_command_shows_the_worst_and_writes_all(tmp_path):
     assert len(rows) == 20
     assert all("| not served " in row for row in rows)
     assert max(len(line) for line in shown.stdout.splitlines() if "|" in line) < 110
-    assert "not known" in totals
+    assert "not served" in totals
     written = pd.read_csv(tmp_path / "gaps.csv")
     assert len(written) == 94
     assert written["reason"].notna().all()

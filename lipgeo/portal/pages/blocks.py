@@ -454,8 +454,7 @@ def cell_of(rows: Sequence[Row], rule: str, decimals: int) -> Cell:
 
 def form_of(dictionary: Dictionary, code: str) -> tuple[str, int]:
     """Return the rule and the decimals of an indicator."""
-    entry = dictionary[code]
-    return str(entry["rule"]), int(entry["decimals"])
+    return dictionary.forms[code]
 
 
 # ---------------------------------------------------------------------- what areas are told from

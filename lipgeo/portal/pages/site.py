@@ -314,10 +314,9 @@ def _other_definitions(
     state: SiteState, area: Mapping[str, Any]
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the pages of other definitions of the same area."""
-    same = state.areas[state.areas["area_id"].eq(area["area_id"])]
     entries = [
         (state.name(slug_of(one["area_id"], one["definition"])), _listed_name(one))
-        for one in same.to_dict("records")
+        for one in state.definitions[area["area_id"]]
         if one["definition"] != area["definition"]
     ]
     return [(say("site.definitions"), entries)] if entries else []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -77,6 +78,30 @@ class SiteState:
         return without_middles(self.whole)
 
     @cached_property
+    def rows(self) -> list[Row]:
+        """The rows of ``frame`` as plain values, in its order; the same in both languages."""
+        cells = (self.frame[name].tolist() for name in self.frame.columns)
+        names = list(self.frame.columns)
+        return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
+
+    @cached_property
+    def rows_by_area(self) -> Mapping[tuple[str, str], list[Row]]:
+        """Area and definition to its rows."""
+        return _grouped(self.rows, lambda row: (row["area_id"], row["definition"]))
+
+    @cached_property
+    def rows_by_indicator(self) -> Mapping[str, list[Row]]:
+        """Code to its rows, by category, group, gender and period."""
+        keys = ("category", "group", "gender", "period")
+        in_order = sorted(self.rows, key=lambda row: [row[key] for key in keys])
+        return _grouped(in_order, lambda row: row["indicator"])
+
+    @cached_property
+    def definitions(self) -> Mapping[str, list[Row]]:
+        """Id to all areas of that id: one a definition."""
+        return _grouped(self.areas.to_dict("records"), lambda area: area["area_id"])
+
+    @cached_property
     def realised(self) -> Mapping[tuple[str, str], str]:
         """What is known of each area in each census, in short."""
         return _marks_by_area(self.portal.realisations)
@@ -103,11 +128,16 @@ class SiteState:
 
     def setting(self, name: str) -> str:
         """Return what the workbook says in the language in force, else in the other."""
-        sheet = self.portal.book["settings"]
-        mine = sheet[sheet["setting"].eq(name)]
+        mine = self._settings.get(name, {})
         other = "fr" if language() == "en" else "en"
-        texts = [str(mine[f"value_{one}"].iloc[0]) for one in (language(), other) if len(mine)]
+        texts = [str(mine[f"value_{one}"]) for one in (language(), other) if mine]
         return next((one for one in texts if one), "")
+
+    @cached_property
+    def _settings(self) -> Mapping[str, Row]:
+        """Each setting's row of the workbook, the first of its name."""
+        sheet = self.portal.book["settings"].drop_duplicates("setting")
+        return {str(one["setting"]): one for one in sheet.to_dict("records")}
 
     @property
     def title(self) -> str:
@@ -155,6 +185,13 @@ def state_of(portal: Portal, audience: Audience, census: Census | None = None) -
     counts = whole[extra].groupby(["area_id", "definition"], sort=False).size()
     delivered = {(str(area), str(definition)): int(of) for (area, definition), of in counts.items()}
     return SiteState(portal, whole, shown(whole[~extra]), delivered, areas, audience, census)
+
+
+def _grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
+    found: dict[Any, list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
 
 
 def _marks_by_area(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
