@@ -94,6 +94,8 @@ _SHARES = ("percent", "rate")
 _NEAR_ONE_IN = 0.05
 _ONE_IN = range(2, 11)
 _YEAR = re.compile(r"\d{4}")
+#: a period of the longitudinal database: admission year and tax year
+_ADMITTED = re.compile(r"AY(\d{4})-TY(\d{4})")
 
 Row = Mapping[str, Any]
 
@@ -398,6 +400,8 @@ def period_text(row: Row) -> str:
 @cache
 def _period_words(period: str, dollars: str, _lang: str, *, reported: bool) -> str:
     text = say("site.census", year=period) if not reported and _YEAR.fullmatch(period) else period
+    if years := _ADMITTED.fullmatch(period):
+        text = say("site.admitted_and_taxed", admitted=years[1], tax=years[2])
     if dollars and dollars != "current":
         text = say("site.in_dollars", period=text, year=dollars)
     return text
