@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from lipgeo.tables.estimates import Estimates
     from lipgeo.tables.hidden import Hidden
     from lipgeo.tables.long_table import AnyTable
+    from lipgeo.tables.own_geography import OwnGeography
+    from lipgeo.tables.variables import Variable
 
 __all__ = ["compare", "weight"]
 
@@ -119,7 +121,10 @@ def compare(
     else:
         from lipgeo.tables.wide import table_of_changes
 
-        print_numbers(table_of_changes(found, given.labels))
+        table, reasons = table_of_changes(found, given.labels).with_notes()
+        print_numbers(table)
+        for at, reason in enumerate(reasons, 1):
+            print(say("cli.why_below", number=str(at), reason=reason))
         print(repr(found).strip("<>"))
         if out is not None:
             print(say("cli.weighted", files=[str(out)]), flush=True)
@@ -211,6 +216,13 @@ class HiddenChoice(StrEnum):
     AS_PUBLISHED = "as_published"
 
 
+class OwnGeographyChoice(StrEnum):
+    """Whether counts follow their own geography inside cut units."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
 @o.with_reading_options
 def weight(
     table: Annotated[list[Path], typer.Argument(metavar="TABLE...", help=say("cli.arg_table"))],
@@ -227,6 +239,13 @@ def weight(
     ] = BasisChoice.DRAWN,
     variables: Annotated[
         str | None, typer.Option("--variables", metavar="NAME,...", help=say("cli.opt_variables"))
+    ] = None,
+    percent_of: Annotated[
+        str | None, typer.Option("--percent-of", metavar="COLUMN", help=say("cli.opt_percent_of"))
+    ] = None,
+    rule_of: Annotated[
+        list[str] | None,
+        typer.Option("--rule-of", metavar="COLUMN=RULE", help=say("cli.opt_rule_of")),
     ] = None,
     explain: Annotated[
         str | None, typer.Option("--explain", metavar="NAME,...", help=say("cli.opt_explain"))
@@ -246,7 +265,13 @@ def weight(
     totals_level: Annotated[
         str | None, typer.Option("--totals-level", help=say("cli.opt_totals_level"))
     ] = None,
-    controls: o.Controls = None,
+    own_geography: Annotated[
+        OwnGeographyChoice, typer.Option("--own-geography", help=say("cli.opt_own_geography"))
+    ] = OwnGeographyChoice.AUTO,
+    controls: Annotated[
+        Path | None,
+        typer.Option("--controls", metavar="FILE", help=say("cli.opt_controls_of_shares")),
+    ] = None,
     controls_column: o.ControlsColumn = None,
     level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
     table_id: Annotated[
@@ -282,7 +307,8 @@ def weight(
     if areas is not None and basis is BasisChoice.UNION:
         raise InputError("cli.union_needs_build")
     require_free_estimates(out, replace=replace)
-    wanted, chosen = _names(variables), _members(where)
+    wanted, rules = _names(variables), _rules(rule_of)
+    from_file = _Reading(table_id, _members(where), sheet, decimal)
     known = None
     if controls is not None:
         known = read_controls(controls, id=reading["id"], column=controls_column)
@@ -292,10 +318,8 @@ def weight(
         if build is not None:
             fitted = read_build(build)
             xw = fitted.membership if basis is BasisChoice.UNION else fitted.crosswalk
-            tables = _open_stored_tables(
-                table, store, level or xw.source_level, xw.vintage, ()
-            ) or _tables(
-                table, level or xw.source_level, xw.vintage, (), table_id, chosen, sheet, decimal
+            tables = _read_tables(
+                table, store, level or xw.source_level, xw.vintage, (), from_file, rules
             )
             labels = fitted.service_areas.labels
             shapes = fitted.areas.set_index("area_id").geometry
@@ -303,11 +327,11 @@ def weight(
                 came = fitted.service_areas.frame.geometry
                 shapes = came.where(came.notna(), shapes.reindex(came.index))
             show(say("cli.step_weight"), 0.0)
-            larger = _totals(totals, store, totals_level, xw.vintage, sheet, decimal)
+            larger = _totals(totals, store, totals_level, xw.vintage, from_file)
             found, drafted = _weight_by_build(
                 fitted, tables[0], basis, store,
                 known=known, totals=larger, variables=wanted, min_observed=min_observed,
-                hidden=hidden.value,
+                hidden=hidden.value, own_geography=own_geography.value, percent_of=percent_of,
             )  # fmt: skip
         else:
             census = open_store(store, vintage, quiet=quiet)
@@ -318,9 +342,7 @@ def weight(
                 draft=draft,
             )
             listed = [one for one in given.units["level"].unique() if one in census.levels]
-            tables = _open_stored_tables(table, store, level, census.vintage, listed) or _tables(
-                table, level, census.vintage, listed, table_id, chosen, sheet, decimal
-            )
+            tables = _read_tables(table, store, level, census.vintage, listed, from_file, rules)
             shapes = given.frame.geometry
             labels, drafted = given.labels, given.report.only("draft")
             show(say("cli.step_weight"), 0.0)
@@ -332,8 +354,10 @@ def weight(
                 min_observed=min_observed,
                 placement=placement.value,
                 hidden=hidden.value,
-                totals=_totals(totals, store, totals_level, census.vintage, sheet, decimal),
+                totals=_totals(totals, store, totals_level, census.vintage, from_file),
                 controls=known,
+                own_geography=own_geography.value,
+                percent_of=percent_of,
             )
         show(say("cli.step_weight"), 1.0)
         written = write_estimates(
@@ -354,6 +378,8 @@ def _weight_by_build(
     variables: list[str] | None,
     min_observed: float,
     hidden: Hidden,
+    own_geography: OwnGeography,
+    percent_of: str | None,
 ) -> tuple[Estimates, CheckReport]:
     """Bring a table to the areas of a build, and say what lacks without its census.
 
@@ -398,6 +424,8 @@ def _weight_by_build(
         hidden=hidden,
         totals=totals,
         membership=within,
+        own_geography=own_geography,
+        percent_of=percent_of,
     )
     return found, lacking
 
@@ -433,6 +461,22 @@ def _names(given: str | None) -> list[str] | None:
     return [name.strip() for name in given.split(",") if name.strip()]
 
 
+def _rules(given: Sequence[str] | None) -> dict[str, Variable]:
+    """Return columns and what each is: a rule, and after a stroke the column it is over."""
+    from lipgeo.errors import InputError
+    from lipgeo.tables.variables import Variable
+
+    parts = {text: text.partition("=") for text in given or ()}
+    wrong = [text for text, (name, _, rule) in parts.items() if not name.strip() or not rule]
+    if wrong:
+        raise InputError("cli.bad_rule_of", given=wrong)
+    found = {}
+    for name, _, text in parts.values():
+        rule, _, whole = (part.strip() for part in text.partition("/"))
+        found[name.strip()] = Variable(name.strip(), rule, denominator=whole or None)  # type: ignore[arg-type]
+    return found
+
+
 def _members(given: Sequence[str] | None) -> dict[str, str]:
     """Return dimensions and the member of each that is wanted."""
     from lipgeo.errors import InputError
@@ -442,6 +486,30 @@ def _members(given: Sequence[str] | None) -> dict[str, str]:
     if wrong:
         raise InputError("cli.bad_where", given=wrong)
     return {dimension.strip(): member.strip() for dimension, _, member in pairs}
+
+
+class _Reading(NamedTuple):
+    """How a table in a file is read."""
+
+    id: str | None
+    where: Mapping[str, str]
+    sheet: str | None
+    decimal: str | None
+
+
+def _read_tables(
+    paths: Sequence[Path],
+    store: Path,
+    level: str | None,
+    vintage: int | None,
+    listed: Sequence[str],
+    reading: _Reading,
+    rules: Mapping[str, Variable],
+) -> list[AnyTable]:
+    """Open the table of the store that is named, else read it from its file; at all its levels."""
+    found = _open_stored_tables(paths, store, level, vintage, listed)
+    found = found or _tables(paths, level, vintage, listed, reading)
+    return [one.with_variables(rules) for one in found] if rules else found
 
 
 def _open_stored_tables(
@@ -473,9 +541,7 @@ def read_tables(
     paths: Sequence[Path], store: Path, level: str | None, vintage: int | None
 ) -> list[AnyTable]:
     """Open the table of the store that is named, or read files."""
-    return _open_stored_tables(paths, store, level, vintage, ()) or _tables(
-        paths, level, vintage, (), None, {}, None, None
-    )
+    return _read_tables(paths, store, level, vintage, (), _Reading(None, {}, None, None), {})
 
 
 def _tables(
@@ -483,10 +549,7 @@ def _tables(
     level: str | None,
     vintage: int | None,
     listed: Sequence[str],
-    id: str | None,
-    where: Mapping[str, str],
-    sheet: str | None,
-    decimal: str | None,
+    reading: _Reading,
 ) -> list[AnyTable]:
     """Read the table, and its rows of the levels that areas list where it has them."""
     from lipgeo.errors import TableError
@@ -495,8 +558,7 @@ def _tables(
     from lipgeo.readers.tables import read_table
 
     if len(paths) == 1 and not is_profile(paths[0]):
-        given = {"sheet": sheet, "decimal": decimal}
-        return [read_table(paths[0], id=id, level=level, vintage=vintage, where=where, **given)]
+        return [read_table(paths[0], level=level, vintage=vintage, **reading._asdict())]
     first = read_profile(list(paths), level=level)
     tables: list[AnyTable] = [first]
     for other in listed:
@@ -513,8 +575,7 @@ def _totals(
     store: Path,
     level: str | None,
     vintage: int | None,
-    sheet: str | None,
-    decimal: str | None,
+    reading: _Reading,
 ) -> AnyTable | None:
     """Open the totals of larger units: a table of the store, or files; of municipalities first."""
     from lipgeo.geography.hierarchy import levels_for
@@ -531,7 +592,7 @@ def _totals(
         if stored := _open_stored_tables(paths, store, mine, vintage, ()):
             return stored[0]
     mine = level or (first if is_profile(paths[0]) else None)
-    return _tables(paths, mine, vintage, (), None, {}, sheet, decimal)[0]
+    return _tables(paths, mine, vintage, (), reading._replace(id=None, where={}))[0]
 
 
 def _print(

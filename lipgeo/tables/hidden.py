@@ -127,7 +127,12 @@ def _find_hidden(
     notes = _notes(people, known=known)
     if larger is not None:
         notes += larger.notes()
-    return HiddenCells(models, group, notes)
+    # what its parts hide a total that was summed of them hides
+    sums = {
+        str(name): [part for part in table.parts_summed(str(name)) if part in models]
+        for name in table.columns
+    }
+    return HiddenCells(models, group, notes, {name: of for name, of in sums.items() if of})
 
 
 def _notes(people: dict[str, float], *, known: bool) -> list[Finding]:
@@ -149,7 +154,9 @@ def _sampled_counts(table: AnyTable, variables: Sequence[Variable]) -> dict[str,
     found: dict[str, str] = {}
     for one in variables:
         names = [one.name, one.numerator, one.denominator, *(g.variable for g in one.groups)]
-        for name in names:
+        # a total that was summed hides what its parts hide
+        parts = [part for name in names for part in table.parts_summed(str(name)) or [name]]
+        for name in parts:
             known = table.variables.get(str(name))
             if known is None and name == one.name and name in table.columns:
                 known = one

@@ -7,7 +7,7 @@ by maximum likelihood. A zero then stands for the mean of what is under 10.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,14 +84,23 @@ class HiddenCells:
         without published totals.
     notes
         What was found.
+    summed
+        By total that was summed of columns, the parts of it that have models: it hides what they
+        hide.
     """
 
     models: Mapping[str, SmallCounts] = field(default_factory=dict)
     group: Ints | None = None
     notes: Sequence[Finding] = ()
+    summed: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.models
+        return name in self.models or name in self.summed
+
+    def universes(self, names: Iterable[str]) -> list[str]:
+        """Return the columns that are needed beside some to say what they hide."""
+        every = [part for name in names for part in (self.summed.get(name) or [name])]
+        return [self.models[name].universe for name in every if name in self.models]
 
     def of(self, table: CensusTable, name: str) -> tuple[Floats, Floats]:
         """Return mean and variance of what each cell of a column hides, 0 where it hides nothing.
@@ -99,6 +108,10 @@ class HiddenCells:
         ``table`` is the table, or a part of its columns with the variable and its universe; both
         arrays are in the order of its units.
         """
+        if name in self.summed:
+            parts = [self.of(table, part) for part in self.summed[name]]
+            mean, variance = (np.sum(some, axis=0) for some in zip(*parts, strict=True))
+            return mean, variance
         if name not in self.models:
             return np.zeros(len(table)), np.zeros(len(table))
         model = self.models[name]
