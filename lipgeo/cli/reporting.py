@@ -74,7 +74,9 @@ def print_frame(frame: Any, title: str = "") -> None:
 
 
 #: columns whose cells are words of lipgeo, not of a census
-_WORDED = frozenset({"boundary_type", "change", "extent_status", "match", "status", "units_status"})
+_WORDED = frozenset(
+    {"boundary_type", "change", "extent_status", "match", "state", "status", "units_status"}
+)
 
 
 def column_head(column: str) -> str:
