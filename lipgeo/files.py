@@ -290,7 +290,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _refuse_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(say("files.no_number", given=text))
 
 
 def load_json(data: bytes) -> Any:

@@ -72,6 +72,8 @@ class Job:
         What a user sees in the folder.
     read
         Reads the result as a command would, for the reader beside a writer.
+    slow
+        Whether it takes a second and more: it is killed at a third of the points.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Job:
     kept: Callable[[Path], Any] | None = None
     state: Callable[[Path], State] | None = None
     read: Callable[[Path], Any] | None = None
+    slow: bool = False
 
 
 def visible_files(folder: Path) -> State:
@@ -570,21 +573,21 @@ def make_jobs(folder: Path, *, demo: bool = True) -> list[Job]:
         pair("build", lambda at, place: lipgeo.write_build(fits[at], place / "b", replace=True),
              read=lambda place: len(lipgeo.read_build(place / "b").units)),
         pair("order", lambda at, place: write_order(
-            fits[1], place / "o", contact=f"desk {at}", replace=True)),
+            fits[1], place / "o", contact=f"desk {at}", replace=True), slow=True),
         pair("weight .csv (three files)", put_numbers(".csv")),
         pair("weight .xlsx", put_numbers(".xlsx")),
         pair("weight .parquet", put_numbers(".parquet"),
              read=lambda place: read_sealed_parquet(place / "n.parquet")[0].num_rows),
         pair("weight .gpkg", put_numbers(".gpkg")),
-        pair("compare .csv", compare(".csv")),
-        pair("compare .xlsx", compare(".xlsx")),
+        pair("compare .csv", compare(".csv"), slow=True),
+        pair("compare .xlsx", compare(".xlsx"), slow=True),
         pair("make", lambda at, place: call(
-            "make", sent, "--contact", f"desk {at}", "--out", place / "m", *of_store)),
+            "make", sent, "--contact", f"desk {at}", "--out", place / "m", *of_store), slow=True),
         pair("gaps .xlsx", lambda at, place: call(
-            "gaps", "--kind", ("LIP", "ZIP")[at], "--out", place / "g.xlsx", *of_store)),
+            "gaps", "--kind", ("LIP", "ZIP")[at], "--out", place / "g.xlsx", *of_store), slow=True),
         pair("preview .png .pdf", lambda at, place: [
             sheets[at].save(place / f"m.{kind}", replace=True) for kind in ("png", "pdf")],
-            kept=each_whole),
+            kept=each_whole, slow=True),
         pair("crosswalk", lambda at, place: lipgeo.write_crosswalk(
             (fits[at].membership, fits[at].crosswalk)[at], place / "x.parquet", replace=True),
             read=lambda place: len(lipgeo.read_crosswalk(place / "x.parquet").frame)),
@@ -608,8 +611,8 @@ def make_jobs(folder: Path, *, demo: bool = True) -> list[Job]:
         Job("portal withdraw", portal,
             lambda place: lipgeo.open_portal(place / "portal").withdraw("first", reason="recalled"),
             state=shown, kept=recalled_or_there),
-        pair("portal build", site, state=shown, kept=site_is_there),
-        pair("portal facts (four kinds)", facts, kept=each_whole),
+        pair("portal build", site, state=shown, kept=site_is_there, slow=True),
+        pair("portal facts (four kinds)", facts, kept=each_whole, slow=True),
         pair("portal wishlist", wishes),
         Job("portal indicators", lambda place: propose(0, place), lambda place: propose(1, place)),
         Job("portal receive", delivered, receive, state=shown, kept=first_is_there),
@@ -618,14 +621,17 @@ def make_jobs(folder: Path, *, demo: bool = True) -> list[Job]:
         from lipgeo.synthetic.demo import run_demo
 
         jobs.append(Job("demo", lambda place: None, lambda place: run_demo(place / "d"),
-                        state=lambda place: dict.fromkeys(visible_files(place), "")))  # fmt: skip
+                        state=lambda place: dict.fromkeys(visible_files(place), ""),
+                        slow=True))  # fmt: skip
     return jobs
 
 
 def main() -> None:
     """Put every job through it, print the table; end with 1 where there was a fault."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--points", type=int, default=24, help="kills a command")
+    parser.add_argument(
+        "--points", type=int, default=30, help="kills a command; a third of a slow one"
+    )
     parser.add_argument("--only", default="", help="part of a job's name")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -644,8 +650,8 @@ def main() -> None:
             with mount_disk(disk) as mounted:
                 disks.add(mounted)
                 one = Run(job, disk, mounted=mounted)
-                one.kill(asked.points if job.name != "demo" else max(asked.points // 4, 2))
-                if job.name != "demo" and asked.points > 0:
+                one.kill(max(asked.points // 3, 2) if job.slow else asked.points)
+                if job.name != "demo":
                     one.fill()
                     one.race()
                     one.watch()

@@ -150,7 +150,7 @@ def read_values(
                 start = int(begins[k]) - base
                 size = int(room[wanted[k]]) - _PREFIX
                 if data[start : start + _PREFIX] != size.to_bytes(_PREFIX, "little"):
-                    raise ValueError(f"polygon at byte {base + start}")
+                    raise ValueError(say("store.bad_polygon", at=base + start))
                 values[int(wanted[k])] = data[start + _PREFIX : start + _PREFIX + size]
     return [values.get(int(k)) for k in place]
 
