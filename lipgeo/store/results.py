@@ -7,8 +7,6 @@ rows, the rest in its schema. Estimates are a workbook for people, CSV files, or
 from __future__ import annotations
 
 import base64
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +43,7 @@ from lipgeo.files import (
     write_sealed_parquet,
     write_workbook,
 )
+from lipgeo.geopackages import geopackage_in_one_step
 from lipgeo.report import CheckReport
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.results import FLAGS
@@ -217,11 +216,8 @@ def _write_shapes(
     ]
     frame = pd.concat([frame, *(wide.reset_index(drop=True) for wide in numbers)], axis=1)
     layer = gpd.GeoDataFrame(frame, geometry=held.to_numpy(), crs=held.crs)
-    with file_in_one_step(target) as temporary, tempfile.TemporaryDirectory() as folder:
-        # GDAL goes by the ending, and takes not every folder
-        draft = Path(folder, "numbers.gpkg")
+    with geopackage_in_one_step(target) as draft:
         layer.to_file(draft, layer="numbers", driver="GPKG")
-        shutil.copyfile(draft, temporary)
 
 
 def _name_areas(frame: pd.DataFrame, names: pd.Series | None) -> pd.DataFrame:
