@@ -24,7 +24,7 @@ import lipgeo
 from lipgeo.files import write_manifest
 from lipgeo.order.manifest import ORDER
 from lipgeo.portal.book import BOOK, add_rows
-from lipgeo.portal.facts_of_areas import facts_files, write_facts_of_areas
+from lipgeo.portal.pages.facts_of_areas import facts_files, write_facts_of_areas
 from lipgeo.store import add_census
 
 HERE = Path(__file__).resolve().parents[1]

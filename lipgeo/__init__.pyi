@@ -21,10 +21,10 @@ from lipgeo.maps.preview import preview as preview
 from lipgeo.order.diff import diff_orders as diff_orders
 from lipgeo.order.package import write_order as write_order
 from lipgeo.order.verify import verify_order as verify_order
-from lipgeo.portal.dictionary import indicators as indicators
-from lipgeo.portal.fast_facts import write_facts as write_facts
+from lipgeo.portal.indicators.dictionary import indicators as indicators
+from lipgeo.portal.pages.fast_facts import write_facts as write_facts
+from lipgeo.portal.pages.site import build_site as build_site
 from lipgeo.portal.portal import open_portal as open_portal
-from lipgeo.portal.site import build_site as build_site
 from lipgeo.readers.areas import read_service_areas as read_service_areas
 from lipgeo.readers.layers import read_layer as read_layer
 from lipgeo.readers.statcan.correspondence import read_correspondence as read_correspondence

@@ -11,8 +11,8 @@ import lipgeo
 from lipgeo.errors import InputError
 from lipgeo.portal.areas import new_areas
 from lipgeo.portal.changes import last_two, page_changes
-from lipgeo.portal.intake import Intake
 from lipgeo.portal.observations import make_observations
+from lipgeo.portal.sources.intake import Intake
 
 
 def _release(portal, name, rows, **extra):

@@ -10,7 +10,7 @@ import pytest
 
 import lipgeo
 from lipgeo.errors import InputError
-from lipgeo.portal.dictionary import (
+from lipgeo.portal.indicators.dictionary import (
     GENDERS,
     GROUPS,
     is_rate,

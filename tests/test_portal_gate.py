@@ -16,11 +16,11 @@ import lipgeo
 from lipgeo.errors import InputError
 from lipgeo.portal.areas import UNIT_COLUMNS, new_areas, realisation_hash
 from lipgeo.portal.book import SHEETS
-from lipgeo.portal.dictionary import shipped_dictionary
 from lipgeo.portal.gate import allowance, gate
 from lipgeo.portal.ground import ground_of
-from lipgeo.portal.intake import Intake
+from lipgeo.portal.indicators.dictionary import shipped_dictionary
 from lipgeo.portal.observations import HIDDEN, KEY, make_observations
+from lipgeo.portal.sources.intake import Intake
 
 #: people of the ground's dissemination areas
 PEOPLE = {f"3506{n:04d}": people for n, people in enumerate([500, 30, 400, 20, 900, 35, 60, 300])}

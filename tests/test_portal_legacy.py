@@ -8,7 +8,7 @@ import pytest
 
 import lipgeo
 from lipgeo.errors import FileError, InputError
-from lipgeo.portal.legacy import mapping_path
+from lipgeo.portal.sources.legacy import mapping_path
 
 NAMES = ["Bow Valley Immigration Partnership", "Calgary Local Immigration Partnership (CLIP)",
          "Wood Buffalo", "Our Own Town"]  # fmt: skip

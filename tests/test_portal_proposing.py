@@ -11,9 +11,9 @@ from commands import run
 
 from lipgeo.errors import FileError, InputError
 from lipgeo.portal.coming import add_expected
-from lipgeo.portal.dictionary import read_census_rows, row_ids, shipped_dictionary
+from lipgeo.portal.indicators.dictionary import read_census_rows, row_ids, shipped_dictionary
+from lipgeo.portal.indicators.proposing import propose_rows
 from lipgeo.portal.observations import make_observations
-from lipgeo.portal.proposing import propose_rows
 from lipgeo.readers.statcan.members import read_members
 
 LISTS = Path(__file__).parents[2] / "shared" / "data" / "members"

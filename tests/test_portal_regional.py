@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lipgeo
-from lipgeo.portal.alike import alike_in_size
 from lipgeo.portal.areas import registry_areas
-from lipgeo.portal.dictionary import shipped_dictionary
-from lipgeo.portal.intake import Known
-from lipgeo.portal.local import from_survey, local_code
-from lipgeo.portal.recognising import kind_of
+from lipgeo.portal.indicators.dictionary import shipped_dictionary
+from lipgeo.portal.pages.alike import alike_in_size
 from lipgeo.portal.regional import regions_of, status_of, withhold_regions
+from lipgeo.portal.sources.intake import Known
+from lipgeo.portal.sources.local import from_survey, local_code
+from lipgeo.portal.sources.recognising import kind_of
 
 MEMBERS = [f"lip-{at:02d}" for at in range(1, 20)]
 QUESTION = "Do newcomers find work?"

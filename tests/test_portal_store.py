@@ -360,7 +360,7 @@ def test_series_are_joined_by_misfit_and_by_comparability(portal):
         "yes", "yes", "caution", "caution", "no", "caution",
     ]  # fmt: skip
     one, other = realisation_hash(["DA:1"], 2016), realisation_hash(["DA:2"], 2021)
-    from lipgeo.portal.intake import Intake
+    from lipgeo.portal.sources.intake import Intake
 
     rows = make_observations(
         {

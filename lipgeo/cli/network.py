@@ -15,7 +15,7 @@ from lipgeo.words import say
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lipgeo.portal.dictionary import Dictionary
+    from lipgeo.portal.indicators.dictionary import Dictionary
 
 __all__ = ["Propose", "changes", "propose_census", "wishlist"]
 
@@ -68,8 +68,8 @@ def _lines(moved: pd.DataFrame, known: Dictionary) -> pd.DataFrame:
     """Return what moved as a table for a person: new numbers counted, the others one by one."""
     import pandas as pd
 
-    from lipgeo.portal.blocks import subject_text
-    from lipgeo.portal.changes_page import side_text
+    from lipgeo.portal.pages.blocks import subject_text
+    from lipgeo.portal.pages.changes_page import side_text
 
     rows = []
     fresh = moved["change"].eq("added")
@@ -96,26 +96,24 @@ def wishlist(
     replace: o.Replace = False,
     lang: o.Lang = o.LangChoice.EN,
 ) -> None:
-    from lipgeo.errors import OutputError
     from lipgeo.portal.portal import open_portal
-    from lipgeo.portal.wishlist import make_wishlist
+    from lipgeo.portal.wishlist import make_wishlist, require_free_wishlist
 
-    if out.exists() and not replace:
-        raise OutputError("files.exists", path=out)
+    require_free_wishlist(out, replace=replace)
     made = make_wishlist(open_portal(folder))
     shown = made.tables[["table", "title", "priority", "wanted_by", "places", "suppressed"]]
     heads = {name: say(f"dashboard.head_{name}") for name in shown.columns}
     if len(shown):
         print_frame(shown.rename(columns=heads))
-    for path in made.write(out):
+    for path in made.write(out, replace=replace):
         print(say("cli.portal_built", path=path))
 
 
 def propose_census(census: str, members: Path, folder: Path) -> None:
     """Write the rows of a census that were found by their words, and list those that were not."""
     from lipgeo.errors import InputError
-    from lipgeo.portal.dictionary import shipped_dictionary
-    from lipgeo.portal.proposing import propose_rows
+    from lipgeo.portal.indicators.dictionary import shipped_dictionary
+    from lipgeo.portal.indicators.proposing import propose_rows
     from lipgeo.readers.statcan.members import read_members
 
     if not (census.isdigit() and len(census) == 4):

@@ -6,10 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lipgeo.portal.dictionary import Dictionary, indicators
+    from lipgeo.portal.indicators.dictionary import Dictionary, indicators
     from lipgeo.portal.observations import COLUMNS, make_observations, shown
     from lipgeo.portal.portal import Portal, open_portal
-    from lipgeo.portal.receiving import Receipt
+    from lipgeo.portal.sources.receiving import Receipt
     from lipgeo.portal.update import Update, update_portal
 
 __all__ = [
@@ -28,11 +28,11 @@ __all__ = [
 #: public name -> file: who asks for the dictionary loads no reader of deliveries
 _FILES = {
     "COLUMNS": "observations",
-    "Dictionary": "dictionary",
+    "Dictionary": "indicators.dictionary",
     "Portal": "portal",
-    "Receipt": "receiving",
+    "Receipt": "sources.receiving",
     "Update": "update",
-    "indicators": "dictionary",
+    "indicators": "indicators.dictionary",
     "make_observations": "observations",
     "open_portal": "portal",
     "shown": "observations",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lipgeo.portal.dictionary import Dictionary
+from lipgeo.portal.indicators.dictionary import Dictionary
 from lipgeo.portal.observations import make_observations
 from lipgeo.words import say
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.errors import InputError
-from lipgeo.portal.dictionary import GENDERS, GROUPS, Dictionary
+from lipgeo.portal.indicators.dictionary import GENDERS, GROUPS, Dictionary
 from lipgeo.words import say
 
 __all__ = [

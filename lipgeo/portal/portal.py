@@ -31,16 +31,8 @@ from lipgeo.portal.areas import (
     worse,
 )
 from lipgeo.portal.book import BOOK, OPEN_LICENCE, PortalBook, read_book, write_book
-from lipgeo.portal.dictionary import Dictionary, read_census_rows, shipped_dictionary
 from lipgeo.portal.gate import check_portal, gate
-from lipgeo.portal.intake import (
-    Intake,
-    Known,
-    from_comparison,
-    from_estimates,
-    from_table,
-)
-from lipgeo.portal.local import from_frame
+from lipgeo.portal.indicators.dictionary import Dictionary, read_census_rows, shipped_dictionary
 from lipgeo.portal.observations import (
     KEY,
     check_observations,
@@ -48,8 +40,16 @@ from lipgeo.portal.observations import (
     described,
     shown,
 )
-from lipgeo.portal.receiving import Receipt, receive
 from lipgeo.portal.releases import Release, ReleaseStore
+from lipgeo.portal.sources.intake import (
+    Intake,
+    Known,
+    from_comparison,
+    from_estimates,
+    from_table,
+)
+from lipgeo.portal.sources.local import from_frame
+from lipgeo.portal.sources.receiving import Receipt, receive
 from lipgeo.report import Card, CheckReport, Shown, heads
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.comparison import Comparison
@@ -371,6 +371,7 @@ class Portal(Shown):
         census: Census | None = None,
         level: str | None = None,
         licence: str = OPEN_LICENCE,
+        defined_in: Sequence[Census] = (),
     ) -> list[str]:
         """Take in Census Profile files: published where an area is whole units, else weighted.
 
@@ -387,6 +388,11 @@ class Portal(Shown):
             Level of the rows wanted; the finest in the files by default.
         licence
             As for :meth:`add`.
+        defined_in
+            Opened censuses in which areas' units were listed, where that is another than the
+            files' own. With ``census`` they tell how far an area's units miss its definition, and
+            bring areas over whose codes have gone; without them the first is not known, and the
+            second are left as they are.
 
         Returns
         -------
@@ -400,11 +406,13 @@ class Portal(Shown):
         TableError
             The files are no Census Profiles, or of several censuses.
         """
-        from lipgeo.portal.profiles import from_profile
+        from lipgeo.portal.sources.profiles import from_profile
 
         with self.store.locked():
             made = []
-            for taken in from_profile(path, self.known(), census=census, level=level):
+            for taken in from_profile(
+                path, self.known(), census=census, level=level, defined_in=defined_in
+            ):
                 end = "-estimated" if taken.kind == "estimates" and release else ""
                 name = f"{release}{end}" if release else None
                 made.append(self.write_release(taken, name, licence=licence))
@@ -426,7 +434,7 @@ class Portal(Shown):
         if isinstance(source, pd.DataFrame):
             return from_frame(source, known, name or say("portal.a_frame"))
         require_kind(source, (str, Path), "portal.what_to_add", "source")
-        from lipgeo.portal.recognising import read_source
+        from lipgeo.portal.sources.recognising import read_source
 
         return read_source(Path(source), known)
 

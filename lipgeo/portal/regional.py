@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lipgeo.portal.dictionary import Dictionary
-from lipgeo.portal.local import FEWEST_ANSWERS, local_code
+from lipgeo.portal.indicators.dictionary import Dictionary
 from lipgeo.portal.observations import NUMBERS
+from lipgeo.portal.sources.local import FEWEST_ANSWERS, local_code
 from lipgeo.report import Finding, finding
 
 __all__ = ["Item", "Region", "regions_of", "status_of", "withhold_regions"]

@@ -35,9 +35,9 @@ from lipgeo.geography.hierarchy import vintages
 from lipgeo.maps.preview import preview
 from lipgeo.order.package import write_order
 from lipgeo.portal.book import BOOK, add_rows
-from lipgeo.portal.fast_facts import write_facts
+from lipgeo.portal.pages.fast_facts import write_facts
+from lipgeo.portal.pages.site import build_site
 from lipgeo.portal.portal import Portal, open_portal
-from lipgeo.portal.site import build_site
 from lipgeo.readers.statcan.correspondence import read_correspondence
 from lipgeo.store.add import add_census
 from lipgeo.store.read import open_census

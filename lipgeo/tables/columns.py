@@ -485,7 +485,15 @@ class ColumnReader:
 
     def _base(self, one: Variable, values: Floats) -> Floats:
         base, limit, small = rounding_of(one, self.table.level)
-        return np.where(values <= limit, small, base)
+        parts = self.table.parts_summed(one.name)
+        if not parts:
+            return np.where(values <= limit, small, base)
+        # each part was rounded by itself, and moves by its base less one at most
+        moved = np.zeros(len(values))
+        for name in parts:
+            part = self.table.variables.get(name, one)
+            moved += np.maximum(self._base(part, self.column(name)[0]) - 1, 0)
+        return moved + 1
 
 
 def _below(groups: Sequence[Group], totals: Floats) -> Floats:

@@ -1,0 +1,1 @@
+"""Make pages, documents and files to take away of one portal state."""

@@ -1,0 +1,1 @@
+"""Take in what reaches a portal: deliveries, estimates, profiles, workbooks, local data."""
