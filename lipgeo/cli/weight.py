@@ -210,6 +210,13 @@ class HiddenChoice(StrEnum):
     AS_PUBLISHED = "as_published"
 
 
+class OwnGeographyChoice(StrEnum):
+    """Whether counts follow their own geography inside cut units."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
 @o.with_reading_options
 def weight(
     table: Annotated[list[Path], typer.Argument(metavar="TABLE...", help=say("cli.arg_table"))],
@@ -243,6 +250,9 @@ def weight(
     hidden: Annotated[
         HiddenChoice, typer.Option("--hidden", help=say("cli.opt_hidden"))
     ] = HiddenChoice.IMPUTE,
+    own_geography: Annotated[
+        OwnGeographyChoice, typer.Option("--own-geography", help=say("cli.opt_own_geography"))
+    ] = OwnGeographyChoice.AUTO,
     controls: Annotated[
         Path | None,
         typer.Option("--controls", metavar="FILE", help=say("cli.opt_controls_of_shares")),
@@ -312,6 +322,7 @@ def weight(
                 variables=wanted,
                 min_observed=min_observed,
                 hidden=hidden.value,
+                own_geography=own_geography.value,
                 percent_of=percent_of,
             )
         else:
@@ -336,6 +347,7 @@ def weight(
                 placement=placement.value,
                 hidden=hidden.value,
                 controls=known,
+                own_geography=own_geography.value,
                 percent_of=percent_of,
             )
         show(say("cli.step_weight"), 1.0)

@@ -178,7 +178,7 @@ def describe_columns(sheets: Sequence[Sheet]) -> Sheet:
     rows = [
         {"sheet": sheet.name, "column": str(name), "meaning": say(f"store.column_{name}")}
         for sheet in sheets
-        for name in sheet.frame.columns
+        for name in sheet.frame
     ]
     heads = {name: say(f"store.head_{name}") for name in ("sheet", "column", "meaning")}
     return Sheet(say("store.columns"), pd.DataFrame(rows).rename(columns=heads))
@@ -344,6 +344,8 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
         document["coarse"] = _pack_frame(pd.DataFrame({"share": crosswalk.coarse}))
     if crosswalk.trials is not None:
         document["trials"] = _pack_frame(crosswalk.trials)
+    if crosswalk.surroundings is not None:
+        document["surroundings"] = _pack_frame(crosswalk.surroundings)
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
     with file_in_one_step(path) as temporary:
         write_sealed_parquet(table, temporary, document, compression="zstd")
@@ -373,7 +375,11 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
         coarse = None
         if "coarse" in document:
             coarse = _unpack_frame(document["coarse"])["share"].to_numpy(np.float64)
-        trials = _unpack_frame(document["trials"]) if "trials" in document else None
+        beside = {
+            name: _unpack_frame(document[name])
+            for name in ("trials", "surroundings")
+            if name in document
+        }
         pairs = table.replace_schema_metadata({b"pandas": table.schema.metadata[b"pandas"]})
         return Crosswalk(
             pairs.to_pandas(),
@@ -381,7 +387,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
             meta=document["meta"],
             report=CheckReport.from_records(document["report"]),
             coarse=coarse,
-            trials=trials,
+            **beside,
         )
 
 

@@ -16,7 +16,13 @@ from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import has_trait
 from lipgeo.report import CheckReport
 from lipgeo.tables.census_table import CensusTable
-from lipgeo.tables.columns import ColumnReader, HiddenCells, parts_needed, require_parts
+from lipgeo.tables.columns import (
+    ColumnReader,
+    HiddenCells,
+    OwnShares,
+    parts_needed,
+    require_parts,
+)
 from lipgeo.tables.engine import Cell, Plan, counts_expression, sums_from_engine
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.sums import TableSums, sum_table
@@ -313,6 +319,8 @@ class LongTable:
         pairs: Pairs,
         family: Family | None,
         hidden: HiddenCells | None = None,
+        *,
+        own: OwnShares | None = None,
     ) -> TableSums:
         """Sum the table over the sources of each target: counts by the engine, the rest in memory.
 
@@ -322,8 +330,11 @@ class LongTable:
             A denominator, numerator or group that a variable needs is not in the table.
         """
         require_parts(self.columns, variables)
-        # what zeros hide is put in unit by unit, in memory
-        put_in = {} if hidden is None else hidden.values
+        # what zeros hide is put in, and what has shares of its own moved, unit by unit, in memory
+        put_in = {
+            *(() if hidden is None else hidden.values),
+            *(() if own is None else own.shares),
+        }
         plain = [self._is_plain(one) and one.name not in put_in for one in variables]
         counts = [at for at, yes in enumerate(plain) if yes]
         others = [at for at, yes in enumerate(plain) if not yes]
@@ -335,7 +346,7 @@ class LongTable:
             some = counts[start : start + step]
             parts.append(self._sum_counts([variables[at] for at in some], pairs, family))
         for chosen, piece in self.pieces([variables[at] for at in others]):
-            parts.append(sum_table(piece, chosen, pairs, family, hidden))
+            parts.append(sum_table(piece, chosen, pairs, family, hidden, own=own))
         return TableSums.concat(parts, [*counts, *others])
 
     def _is_plain(self, one: Variable) -> bool:

@@ -52,6 +52,7 @@ _FACTS = (
     "numerator",
     "per",
     "part",
+    "within",
     "basis",
     "universe",
     "rounding",
@@ -136,6 +137,9 @@ class Variable:
         What a rate is per: 100 for ``percent``, else 1.
     part
         Whether N is part of D, so that a rate lies between 0 and ``per``.
+    within
+        Of a count, a smaller count than the denominator that it is part of too (of
+        ``south_asian``, ``visible_minority``), where there is one.
     basis
         What straddling units are best shared out by: ``population``, ``dwellings``,
         ``households`` or ``area``.
@@ -179,6 +183,7 @@ class Variable:
     numerator: str | None = None
     per: float = 0.0
     part: bool = True
+    within: str | None = None
     basis: Measure = "population"
     universe: str = ""
     rounding: float = 5.0
@@ -527,7 +532,8 @@ def missing_symbols() -> Mapping[str, str]:
 
 
 _ENDINGS = re.compile(
-    r"(\s*-\s*\d+\s*%\s*(sample\s+)?data|\s*-\s*données(-échantillon)?.*|\s*\(\d+\)|\s*\[\d+\])+\s*$",
+    r"(?<!\s)(\s*-\s*\d+\s*%\s*(sample\s+)?data|\s*-\s*données(-échantillon)?.*|\s*\(\d+\)"
+    r"|\s*\[\d+\])+\s*$",
     re.IGNORECASE,
 )
 

@@ -28,6 +28,7 @@ from lipgeo.tables.error_model import Spread, learn
 from lipgeo.tables.estimates import Estimates, TableShares, result_frame
 from lipgeo.tables.hidden import Hidden, find_hidden
 from lipgeo.tables.long_table import AnyTable, LongTable
+from lipgeo.tables.own_geography import OwnGeography, find_own_shares
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.results import Outcome, ResultSums, outcome_of, sums_of
 from lipgeo.tables.sums import TableSums
@@ -58,6 +59,7 @@ def weight_table(
     hidden: Hidden = "impute",
     totals: pd.DataFrame | pd.Series | None = None,
     membership: pd.Series | None = None,
+    own_geography: OwnGeography = "auto",
     percent_of: str | None = None,
 ) -> Estimates:
     """Bring a census table to areas: each number with bounds and a likely range.
@@ -94,6 +96,10 @@ def weight_table(
         its own.
     membership
         The larger unit of ``totals`` by unit of the table, where neither says.
+    own_geography
+        ``"auto"``: inside units that an outline cuts, counts that are part of a whole follow their
+        own geography as far as the data prove that it helps (:mod:`lipgeo.tables.own_geography`);
+        ``"off"``: all variables are shared out as people (dwellings, households) are.
     percent_of
         The column of a count that percentages asked for by name (``immigrants_pct``) are to be of,
         instead of their own total.
@@ -149,6 +155,12 @@ def weight_table(
     """
     if hidden not in get_args(Hidden):
         raise TableError("tables.unknown_hidden", given=str(hidden), known=list(get_args(Hidden)))
+    if own_geography not in get_args(OwnGeography):
+        raise TableError(
+            "tables.unknown_own_geography",
+            given=str(own_geography),
+            known=list(get_args(OwnGeography)),
+        )
     table_shares = _pair_tables(table, xw, sliver_share)
     variables = [variables] if isinstance(variables, str) else variables
     if percent_of is not None:
@@ -162,6 +174,9 @@ def weight_table(
             for one in table_shares
         ]
         notes += [note for one in table_shares for note in one.hidden.notes]
+    if own_geography == "auto":
+        table_shares = [_with_own_shares(one, chosen) for one in table_shares]
+        notes += [note for one in table_shares for own in one.own.values() for note in own.notes]
     for shares in table_shares:
         notes += shares.notes
     areas = table_shares[0].areas
@@ -189,6 +204,12 @@ def weight_table(
             "sliver_share": float(sliver_share),
             "likely": 0.9,
             "hidden": str(hidden),
+            "own_geography": {
+                name: round(power, 6)
+                for one in table_shares
+                for own in one.own.values()
+                for name, power in own.strengths.items()
+            },
             "conserved": True,
             "lipgeo": __version__,
         },
@@ -234,6 +255,20 @@ def _pair_tables(
             TableShares(one, pairs, families, _match_units(one, next(iter(pairs.values()))))
         )
     return found
+
+
+def _with_own_shares(shares: TableShares, chosen: Sequence[Variable]) -> TableShares:
+    """Let counts of a table follow their own geography, each by the crosswalk it goes by."""
+    own = {
+        weight: find_own_shares(
+            shares.table,
+            [one for one in chosen if shares.pairs_of(one) is pairs],
+            pairs,
+            shares.hidden,
+        )
+        for weight, pairs in shares.pairs.items()
+    }
+    return replace(shares, own=own)
 
 
 def _with_summed_totals(

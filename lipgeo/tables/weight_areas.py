@@ -20,6 +20,7 @@ from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.hidden import Hidden
 from lipgeo.tables.long_table import AnyTable, LongTable
+from lipgeo.tables.own_geography import OwnGeography
 from lipgeo.tables.totals import variables_as_percent_of
 from lipgeo.tables.variables import Variable, resolve_variables
 from lipgeo.tables.weight import MIN_OBSERVED, weight_table
@@ -41,6 +42,7 @@ def weight_areas(
     hidden: Hidden = "impute",
     totals: pd.DataFrame | pd.Series | None = None,
     controls: pd.DataFrame | None = None,
+    own_geography: OwnGeography = "auto",
     percent_of: str | None = None,
 ) -> Estimates:
     """Bring census tables to service areas, building the crosswalks they need.
@@ -66,7 +68,7 @@ def weight_areas(
     controls
         Known totals of areas, by which their shares are calibrated (:func:`lipgeo.calibrate`):
         index area ids, columns variables of the finest table.
-    percent_of
+    own_geography, percent_of
         As for :func:`weight_table`.
 
     Returns
@@ -112,6 +114,7 @@ def weight_areas(
         official=official,
         hidden=hidden,
         totals=totals,
+        own_geography=own_geography,
     )
     return result.reorder(areas.ids, notes)
 

@@ -50,12 +50,11 @@ class NumberTable:
     def with_notes(self) -> tuple[NumberTable, list[str]]:
         """Return the table with numbers in brackets in its last column, and the texts they mean."""
         last = self.frame.columns[-1]
-        texts = self.frame[last].fillna("").astype(str)
+        texts = self.frame[last].astype("string").fillna("")
         notes = [text for text in dict.fromkeys(texts) if text]
         marks = {text: f"({at})" for at, text in enumerate(notes, 1)}
-        return NumberTable(
-            self.frame.assign(**{last: texts.map(marks).fillna("")}), self.formats
-        ), notes
+        numbered = [marks.get(text, "") for text in texts]
+        return NumberTable(self.frame.assign(**{last: numbered}), self.formats), notes
 
 
 def table_of_numbers(estimates: Estimates, names: pd.Series | None = None) -> NumberTable:
