@@ -17,7 +17,6 @@ import os
 import re
 import string
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -35,7 +34,7 @@ import xlsxwriter.exceptions
 from lipgeo._version import __version__
 from lipgeo.errors import LipgeoError, OutputError
 from lipgeo.report import Faults
-from lipgeo.sealing import NO_SUM, OWN_SUM, has_seal, is_sealed, seal
+from lipgeo.sealing import NO_SUM, OWN_SUM, has_seal, is_sealed, is_stamped, seal, stamp
 from lipgeo.words import say
 from lipgeo.workplace import KEPT, MOVES, NEW, OLD, clear_litter, exchange, roll_back, workplace
 
@@ -53,6 +52,7 @@ __all__ = [
     "file_in_one_step",
     "files_in_one_move",
     "folder_in_one_step",
+    "free_name",
     "is_as_written",
     "is_ours",
     "json_text",
@@ -158,6 +158,7 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
             (place / NEW).mkdir()
             temporary = place / NEW / target.name
             yield temporary
+            stamp(temporary)
             sync(temporary)
             temporary.replace(target)
 
@@ -192,6 +193,7 @@ def files_in_one_move(paths: Sequence[Path]) -> Iterator[list[Path]]:
             yield made
             there = [path for path in made if path.is_file()]
             for path in there:
+                stamp(path)
                 sync(path)
             moves = {path.name: sha256_of(path) if path in there else None for path in made}
             listed = place / NEW / MOVES
@@ -631,7 +633,7 @@ def require_free(
     ------
     OutputError
         Something stands there that lipgeo did not make; or an earlier result, and ``replace`` is
-        false; or an earlier result with files in it that somebody else put there.
+        false; or an earlier result with files in it that somebody else put there or changed.
     """
     target = Path(folder)
     clear_litter(target.parent)
@@ -650,22 +652,29 @@ def require_free(
     if strange:
         rows = [{"file": name} for name in strange]
         raise OutputError("files.strangers", rows, path=target, files=strange)
+    changed = _worked_in(target, manifest)
+    if changed:
+        rows = [{"file": name} for name in changed]
+        raise OutputError("files.worked_in", rows, path=target, files=changed)
     return target
+
+
+def _worked_in(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Return the files of a folder of ours that are there and not as its manifest says."""
+    entries = manifest.get("files", {})
+    # of a build or set from before their second version: sums alone
+    sums = {
+        name: entry.get("sha256") if isinstance(entry, dict) else entry
+        for name, entry in (entries.items() if isinstance(entries, dict) else ())
+    }
+    there = [name for name in sums if _inside(name) and (folder / name).is_file()]
+    changed = [name for name in there if sha256_of(folder / name) != sums[name]]
+    whole = is_as_written((folder / MANIFEST).read_bytes(), manifest)
+    return changed if whole else [MANIFEST, *changed]
 
 
 #: what a file of ours says it was made by
 MAKER = "lipgeo"
-#: columns by which a table of ours is known: of estimates, of a comparison, of its explanation, of
-#: what estimates are made of and what was missing
-_OUR_COLUMNS = (
-    {"area_id", "variable", "value", "flag"},
-    {"area_id", "variable", "year", "baseline", "change"},
-    {"area_id", "variable", "area_share", "rule"},
-    {"area_id", "variable", "source_id", "published", "contribution"},
-    {"area_id", "variable", "source_id", "reason", "held"},
-)
-#: the whole header of the totals of a made census
-_OUR_HEADER = re.compile(r"\w+U?ID,population,dwellings,households")
 
 
 def require_free_file(
@@ -685,8 +694,8 @@ def require_free_file(
     Raises
     ------
     OutputError
-        The ending is another; something stands there that lipgeo did not make, or that somebody
-        worked in since; or an earlier result, and ``replace`` is false.
+        The ending is another; something stands there that is not known to be what lipgeo wrote,
+        byte for byte; or an earlier result, and ``replace`` is false.
     """
     target = Path(path)
     if endings and target.suffix.lower() not in endings:
@@ -695,7 +704,7 @@ def require_free_file(
     try:
         if not os.path.lexists(target):
             return target
-        ours = not target.is_symlink() and target.is_file() and _is_our_file(target)
+        ours = not target.is_symlink() and target.is_file() and _is_as_left(target)
     except OSError as error:
         raise output_error(target, error) from error
     if not ours:
@@ -705,60 +714,35 @@ def require_free_file(
     return target
 
 
-def _is_our_file(path: Path) -> bool:
-    """Whether a file says that lipgeo made it, and for a workbook that nobody saved it since."""
-    ending = path.suffix.lower()
-    if ending == ".xlsx":
-        return _is_our_workbook(path)
-    if ending == ".zip":
-        return _is_our_zip(path)
+def free_name(path: Path) -> Path:
+    """Return a path; where somebody worked in the file there, the first free ``NAME-2``.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from lipgeo.files import free_name
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "findings.csv")
+    ...     _ = path.write_text("signed by me")
+    ...     free_name(path).name
+    'findings-2.csv'
+    """
+    number = 1
+    target = path
+    name, dot, endings = path.name.partition(".")
+    while os.path.lexists(target) and not (target.is_file() and _is_as_left(target)):
+        number += 1
+        target = path.with_name(f"{name}-{number}{dot}{endings}")
+    return target
+
+
+def _is_as_left(path: Path) -> bool:
+    """Whether a file is known to be what lipgeo wrote, byte for byte."""
+    if is_stamped(path):
+        return True
     with path.open("rb") as stream:
-        head = stream.read(4096)
-        if head.startswith(b"PAR1"):
-            return _is_our_parquet(path)
-        stream.seek(-min(path.stat().st_size, 4096), os.SEEK_END)
-        tail = stream.read()
-    marks = {
-        ".html": f'<meta name="generator" content="{MAKER}">',
-        ".htm": f'<meta name="generator" content="{MAKER}">',
-        ".png": f"Software\0{MAKER}",
-        ".pdf": f"/Producer ({MAKER})",
-    }
-    if ending in marks:
-        return marks[ending].encode() in head + tail
-    line = head.decode("utf-8-sig", "replace").partition("\n")[0]
-    named = {name.strip().strip('"') for name in re.split("[,;]", line)}
-    made = _OUR_HEADER.fullmatch(line.strip()) and path.name.startswith("population_dwellings_")
-    return bool(made) or any(columns <= named for columns in _OUR_COLUMNS)
-
-
-def _is_our_workbook(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as book:
-            said = book.read("docProps/core.xml")
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError):
-        return False
-    # whoever saves it again in a spreadsheet leaves another time of change
-    times = re.findall(rb"<dcterms:(?:created|modified)[^>]*>([^<]*)<", said)
-    made = _CREATED.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
-    return f"<dc:description>{MAKER}<".encode() in said and set(times) == {made}
-
-
-def _is_our_zip(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.comment == MAKER.encode()
-    except (zipfile.BadZipFile, ValueError):
-        return False
-
-
-def _is_our_parquet(path: Path) -> bool:
-    try:
-        schema = pq.read_schema(path)
-    except (pa.ArrowException, OSError, ValueError):
-        return False
-    of_ours = MAKER.encode() in (schema.metadata or {})
-    return of_ours or any(columns <= set(schema.names) for columns in _OUR_COLUMNS)
+        # a Parquet file of ours holds its sum itself: it is known when copied, too
+        return stream.read(4) == b"PAR1" and is_sealed(path.read_bytes())
 
 
 def _format_of(manifest: Mapping[str, Any]) -> str | None:
@@ -846,6 +830,23 @@ WORKBOOK_PROPERTIES = {"created": _CREATED, "comments": MAKER}
 
 
 @dataclass(frozen=True)
+class Bars:
+    """What a chart of bars says of itself.
+
+    Attributes
+    ----------
+    title, axis
+        Over it, and along its numbers.
+    alt
+        All of it in words, for who does not see it.
+    """
+
+    title: str
+    axis: str
+    alt: str
+
+
+@dataclass(frozen=True)
 class Sheet:
     """One worksheet.
 
@@ -866,6 +867,9 @@ class Sheet:
     wrap
         Letters a column may be wide, longer text is wrapped; such a sheet prints on its side. 0:
         columns up to 60 letters, nothing wrapped.
+    bars
+        A chart of the program's own under the table, drawn from its columns of numbers: one group
+        of bars a row, named by the first column.
     """
 
     name: str
@@ -874,6 +878,7 @@ class Sheet:
     formats: Mapping[str, str] = field(default_factory=dict)
     row_formats: Sequence[str] = ()
     wrap: int = 0
+    bars: Bars | None = None
 
 
 @dataclass(frozen=True)
@@ -1127,6 +1132,35 @@ def _write_sheet(
         page.repeat_rows(top)
         _set_heights(page, longest, sheet.wrap, top)
     page.autofilter(top, 0, top + rows, max(len(columns) - 1, 0))
+    if sheet.bars is not None:
+        _draw_bars(book, page, columns, sheet.bars, top)
+
+
+def _draw_bars(
+    book: xlsxwriter.Workbook, page: Any, columns: Sequence[_SheetColumn], bars: Bars, top: int
+) -> None:
+    """Draw the numbers of a sheet under it, by reference to its cells."""
+    chart = book.add_chart({"type": "bar"})
+    rows = len(columns[0].cells)
+    first, last = top + 1, top + rows
+    numbers = [at for at, column in enumerate(columns) if column.number]
+    for at in numbers:
+        chart.add_series(
+            {
+                "name": [page.name, top, at],
+                "categories": [page.name, first, 0, last, 0],
+                "values": [page.name, first, at, last, at],
+                "data_labels": {"value": True, "num_format": "0.0"},
+            }
+        )
+    chart.set_title({"name": bars.title, "overlay": False})
+    chart.set_x_axis({"name": bars.axis, "min": 0})
+    # the first row on top, as it stands in the table
+    chart.set_y_axis({"reverse": True, "crossing": "max"})
+    chart.set_legend({"position": "bottom"} if len(numbers) > 1 else {"none": True})
+    room = rows * (len(numbers) + 1)
+    chart.set_size({"width": 600, "height": 160 + 16 * room})
+    page.insert_chart(last + 2, 0, chart, {"description": bars.alt})
 
 
 def close_workbook(book: xlsxwriter.Workbook) -> None:

@@ -60,11 +60,13 @@ VERDICTS = ("yes", "caution", "no")
 #: words of a row that is a rate already; a number before % is a limit ("30% or more of income")
 _RATE = re.compile(
     r"\b(rates?|prevalence|medians?|averages?|percent(age)?|taux|prévalence|médian\w*|moyenn?e?s?)\b"
-    r"|(?<![\d\s])\s*%|(?<!\d)\s+%|^%",
+    r"|(?<![\d\s])\s*%|^\s*%",
     re.IGNORECASE,
 )
-_FOOTNOTES = re.compile(r"(\s*[\(\[]\d+[\)\]])+\s*$")
-_SAMPLE = re.compile(r"\s*[-–]\s*(?:données(?:[- ]échantillon)?\s*\(?)?(\d+)\s*%.*$", re.IGNORECASE)
+_FOOTNOTES = re.compile(r"(?<!\s)(\s*[\(\[]\d+[\)\]])+\s*$")
+_SAMPLE = re.compile(
+    r"(?<!\s)\s*[-–]\s*(?:données(?:[- ]échantillon)?\s*\(?)?(\d+)\s*%.*$", re.IGNORECASE
+)
 _CODE = re.compile(r"[a-z][a-z0-9_-]*")
 
 

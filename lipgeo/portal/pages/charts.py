@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lipgeo.report import fill_template
+from lipgeo.words import say
 
-__all__ = ["Bar", "BarGroup", "Chart", "draw_chart"]
+__all__ = ["Bar", "BarGroup", "Chart", "chart_words", "draw_chart"]
 
 #: letters of a label on a line, and of a place's name after its bar
 _LABEL = 34
@@ -96,6 +97,15 @@ def draw_chart(chart: Chart, *, width: int | None = None, font: str = "sans-seri
         both=[one for one in bars if one.value and one.low],
         bars=bars,
     )  # fmt: skip
+
+
+def chart_words(chart: Chart) -> str:
+    """Return a chart in words: every bar."""
+    told = [
+        f"{group.label}: " + ", ".join(f"{bar.place} {bar.text}" for bar in group.bars)
+        for group in chart.groups
+    ]
+    return say("site.chart_alt", title=chart.title, bars="; ".join(told))
 
 
 @dataclass(frozen=True)

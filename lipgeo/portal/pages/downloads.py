@@ -11,9 +11,18 @@ from typing import Any
 
 import pandas as pd
 
-from lipgeo.files import Sheet, json_text, sha256_of, write_csv, write_csv_rows, write_workbook
+from lipgeo.files import (
+    Bars,
+    Sheet,
+    json_text,
+    sha256_of,
+    write_csv,
+    write_csv_rows,
+    write_workbook,
+)
 from lipgeo.portal.observations import COLUMNS, KEY, NUMBERS
 from lipgeo.portal.pages.blocks import RECORD, AreaBlocks, Topic
+from lipgeo.portal.pages.charts import Chart, chart_words
 from lipgeo.words import LANGUAGES, language, say, speaking
 
 __all__ = ["column_words", "write_area_rows", "write_area_workbook", "write_long_table"]
@@ -120,8 +129,8 @@ def _package(folder: Path, files: Sequence[tuple[str, str, str]], stem: str, tit
 # ---------------------------------------------------------------------- the workbook of an area
 
 
-def write_area_workbook(blocks: AreaBlocks, path: Path) -> None:
-    """Write an area's tables as a workbook.
+def write_area_workbook(blocks: AreaBlocks, path: Path, chart: Chart | None = None) -> None:
+    """Write an area's tables as a workbook, with a chart of its own where one is given.
 
     A sheet that says what it is, and a sheet a topic: indicators down, places and periods across,
     and beside each number a note with its count, its range and where it is from.
@@ -130,7 +139,30 @@ def write_area_workbook(blocks: AreaBlocks, path: Path) -> None:
     lines = [one for one in (*about, blocks.citation) if one]
     sheets = [Sheet(say("site.sheet_about"), {blocks.title: lines}, wrap=100)]
     sheets += [_wide(name, topic) for name, topic in zip(_tabs(blocks), blocks.topics, strict=True)]
+    if chart is not None:
+        sheets.insert(1, _drawn(chart))
     write_workbook(sheets, path)
+
+
+def _drawn(chart: Chart) -> Sheet:
+    """Return a chart as a sheet: what is measured down, places across, and the bars under it."""
+    places = list(dict.fromkeys(bar.place for group in chart.groups for bar in group.bars))
+    held = [{bar.place: bar for bar in group.bars} for group in chart.groups]
+    frame: dict[str, list[Any]] = {
+        say("site.head_indicator"): [group.label for group in chart.groups],
+        **{
+            place: [mine[place].value if place in mine else None for mine in held]
+            for place in places
+        },
+    }
+    # a range has no bar: it stands in words
+    frame[say("site.head_note")] = [
+        "; ".join(say("site.bar_note", place=bar.place, text=bar.text) for bar in group.bars)
+        for group in chart.groups
+    ]
+    bars = Bars(chart.title, say("site.chart_axis"), chart_words(chart))
+    formats = ["0.0"] * len(chart.groups)
+    return Sheet(say("site.sheet_chart"), frame, row_formats=formats, wrap=_WIDEST, bars=bars)
 
 
 def _wide(name: str, topic: Topic) -> Sheet:
@@ -167,7 +199,7 @@ def _wide(name: str, topic: Topic) -> Sheet:
 def _tabs(blocks: AreaBlocks) -> list[str]:
     """Return names of sheets that Excel takes: short, each once, without its own signs."""
     made: list[str] = []
-    used = {say("site.sheet_about").casefold()}
+    used = {say(f"site.sheet_{one}").casefold() for one in ("about", "chart")}
     for at, topic in enumerate(blocks.topics, start=1):
         plain = "".join(" " if one in "[]:*?/\\'" else one for one in topic.title)[:_TAB].strip()
         name = plain if plain and plain.casefold() not in used else f"{plain} {at}".strip()

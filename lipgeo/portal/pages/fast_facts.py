@@ -22,7 +22,7 @@ from lipgeo.errors import InputError, OutputError, require_path
 from lipgeo.files import file_in_one_step, require_free_file
 from lipgeo.portal.areas import resolve_area
 from lipgeo.portal.pages.blocks import AreaBlocks, Line, Material, area_blocks, facts_lines
-from lipgeo.portal.pages.charts import Chart, draw_chart
+from lipgeo.portal.pages.charts import Chart, chart_words, draw_chart
 from lipgeo.portal.pages.downloads import write_area_workbook
 from lipgeo.portal.pages.site import fill_page
 from lipgeo.portal.pages.site_state import SiteState, state_of
@@ -178,11 +178,11 @@ def _write(whole: _Short, ending: str, lang: str, path: Path) -> None:
         drawing = Markup(draw_chart(whole.chart)) if whole.chart else ""
         text = fill_page(
             whole.blocks.title, area=whole.blocks, is_facts=True, drawing=drawing,
-            lines=whole.lines, heads=whole.heads,
+            lines=whole.lines, heads=whole.heads, running=whole.blocks.running,
         )  # fmt: skip
         path.write_text(text, encoding="utf-8", newline="\n")
     elif ending == ".xlsx":
-        write_area_workbook(whole.blocks, path)
+        write_area_workbook(whole.blocks, path, whole.chart)
     else:
         short = _fit(whole, lang, _ROOM_FOR_WORD if ending == ".docx" else 1.0)
         path.write_bytes(_word(short, lang) if ending == ".docx" else _pdf(short, lang))
@@ -287,19 +287,10 @@ def _page(short: _Short, lang: str, *, room: float = 1.0) -> dict[str, Any]:
         ],
         "drawing": draw_chart(short.chart, width=_WIDTH, font="Libertinus Serif")
         if short.chart else "",
-        "alt": _alt(short.chart) if short.chart else "",
+        "alt": chart_words(short.chart) if short.chart else "",
         "chart_note": say("site.chart_note"),
-        "lists": short.sections(),
+        "lists": short.sections(), "running": blocks.running,
     }  # fmt: skip
-
-
-def _alt(chart: Chart) -> str:
-    """Return a chart in words: every bar."""
-    told = [
-        f"{group.label}: " + ", ".join(f"{bar.place} {bar.text}" for bar in group.bars)
-        for group in chart.groups
-    ]
-    return say("site.chart_alt", title=chart.title, bars="; ".join(told))
 
 
 def _pdf(short: _Short, lang: str) -> bytes:
@@ -356,7 +347,7 @@ def _word(short: _Short, lang: str) -> bytes:
     if short.chart is not None:
         picture = book.add_picture(io.BytesIO(_png(short.chart)), width=Cm(11.5))
         described = picture._inline.docPr
-        described.set("descr", _alt(short.chart))
+        described.set("descr", chart_words(short.chart))
         described.set("name", short.chart.title)
         note = book.add_paragraph(say("site.chart_note"))
         note.runs[0].font.size = Pt(8)

@@ -13,10 +13,14 @@ from markupsafe import Markup
 from lipgeo.portal.indicators.dictionary import Dictionary, universe_words
 from lipgeo.portal.pages.blocks import (
     HEADS,
+    Material,
     Row,
     measured,
+    name_order,
     period_text,
     range_text,
+    remark_text,
+    rows_in_order,
     source_text,
     subject_text,
     value_text,
@@ -92,8 +96,9 @@ def _by_code(frame: pd.DataFrame) -> dict[str, list[Row]]:
     return found
 
 
-def indicator_parts(
+def indicator_parts(  # noqa: PLR0917
     state: SiteState,
+    material: Material,
     told: Told,
     code: str,
     areas: list[tuple[str, str, pd.Series]],
@@ -103,8 +108,8 @@ def indicator_parts(
 
     Parameters
     ----------
-    state
-        What the site is made from.
+    state, material
+        What the site is made from, and what its areas are told from.
     told
         The indicators and their numbers.
     code
@@ -127,13 +132,14 @@ def indicator_parts(
         "texts": [one for one in [*texts, note] if one],
         "marks": marks,
         "legend": legend,
-        "tables": [*_all_areas(state, form, mine, areas), *_pairs(told, code)],
+        "tables": [*_all_areas(state, material, form, mine, areas), *_pairs(told, code)],
         "foreign": _rows(told.rows.get(code, [])),
     }
 
 
 def _all_areas(
     state: SiteState,
+    material: Material,
     form: tuple[str, int],
     mine: list[Row],
     areas: list[tuple[str, str, pd.Series]],
@@ -143,8 +149,13 @@ def _all_areas(
     for row in mine:
         by_area.setdefault((row["area_id"], row["definition"]), []).append(row)
     rows = []
-    for slug, name, area in sorted(areas, key=lambda one: (one[1].casefold(), one[0])):
-        for row in by_area.get((area["area_id"], area["definition"]), ()):
+    for slug, name, area in sorted(areas, key=lambda one: (name_order(one[1]), one[0])):
+        newer: dict[tuple[str, ...], Any] = {}
+        for row in rows_in_order(by_area.get((area["area_id"], area["definition"]), ())):
+            part = (row["category"], row["group"], row["gender"])
+            remark = remark_text(material, area, row, newer.get(part))
+            newer[part] = row
+            period = period_text(row)
             out_of = row["denominator_value"]
             # what an estimate is of is an estimate too, and its middle is not told
             shut = row["origin"] == "estimated" or np.isnan(out_of) or np.isnan(row["value"])
@@ -154,7 +165,8 @@ def _all_areas(
                 [
                     (state.name(slug), name),
                     *who,
-                    *(period_text(row), value_text(row, *form)),
+                    say("site.beside", value=period, words=remark) if remark else period,
+                    value_text(row, *form),
                     *(range_text(row, *form), whole),
                     *(say(f"site.origin_{row['origin']}"), source_text(row)),
                 ]

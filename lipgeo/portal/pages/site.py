@@ -29,6 +29,7 @@ from lipgeo.portal.pages.blocks import (
     Material,
     area_blocks,
     area_name,
+    name_order,
     slug_of,
     topic_name,
 )
@@ -144,7 +145,7 @@ def fill_page(title: str, **parts: Any) -> str:
         "links": (), "area": None, "body": "", "is_facts": False, "drawing": "",
         "lines": (), "heads": (),
         "texts": (), "places": (), "lists": (), "tables": (), "paste": (),
-        "footer": say("site.footer"),
+        "footer": say("site.footer"), "running": title,
     }  # fmt: skip
     return fill_template(
         "portal/pages/site_page.html.jinja",
@@ -196,12 +197,15 @@ def _write_language(
     def write(slug: str, title: str, **parts: Any) -> None:
         notice = [] if state.public else [say("site.members_only")]
         parts["texts"] = [*notice, *parts.get("texts", ())]
-        text = fill_page(title, links=_links(state, slug), **parts)
+        running = say("site.running", name=title, of=[state.title])
+        text = fill_page(title, links=_links(state, slug), running=running, **parts)
         (folder / state.name(slug)).write_text(text, encoding="utf-8", newline="\n")
 
     names: list[tuple[str, str, str]] = []
     told: list[tuple[str, str, Any]] = []
-    for area in state.areas.to_dict("records"):
+    for area in sorted(
+        state.areas.to_dict("records"), key=lambda one: name_order(_listed_name(one))
+    ):
         slug = slug_of(area["area_id"], area["definition"])
         names.append((state.name(slug), _listed_name(area), str(area["kind"] or "partnership")))
         told.append((slug, _listed_name(area), area))
@@ -218,7 +222,7 @@ def _write_language(
     lists.append((say("site.get_data"), [(f"{up}downloads/{one}", one) for one in files]))
     places = _places(state)
     at = {one["key"]: (one["x"], one["y"]) for one in places}
-    write_dashboard(state, made, told, at, lambda slug: _links(state, slug))
+    write_dashboard(state, material, made, told, at, lambda slug: _links(state, slug))
     texts = [say("site.home"), *_stamp(state)]
     if not places:
         texts.append(say("site.no_map"))
@@ -257,14 +261,15 @@ def _write_area(
         entries.append((f"{up}downloads/{files[0]}", say("site.delivered_rows", count=count)))
     entries.append((f"{up}share/{alone}", say("site.share")))
     entries.append((f"{up}embed/{alone}", say("site.embed_page")))
+    running = blocks.running
     whole = fill_page(
-        blocks.title, area=blocks, body=body, links=_links(state, slug),
+        blocks.title, area=blocks, body=body, links=_links(state, slug), running=running,
         lists=[*_other_definitions(state, area), (say("site.get_data"), entries)],
         paste=_paste(state, blocks, alone),
     )  # fmt: skip
     texts = {
         page: whole,
-        f"share/{alone}": fill_page(blocks.title, area=blocks, body=body),
+        f"share/{alone}": fill_page(blocks.title, area=blocks, body=body, running=running),
         f"embed/{alone}": framed,
     }
     for name, text in texts.items():
