@@ -124,8 +124,8 @@ DELIVERIES = {
     "another census": (cells(older), 2, ("2016", "2021")),
     "numbers to look at": (
         delivery(numbers_wrong), 1,
-        ("3002, row 2: the file counts 99,000", "3008: numbers came", "3001: the table came suppressed",
-         "3003, row 22", "90,000"),
+        ("3002, row 2: the file counts 99,000", "3008: numbers came", "3003, row 22", "90,000",
+         "3001: the table came suppressed"),
     ),
 }  # fmt: skip
 
