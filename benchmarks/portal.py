@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import csv
 import hashlib
-import re
 import shutil
 import sys
 import tempfile
@@ -96,10 +95,56 @@ def made_portal(folder: Path, areas: int) -> lipgeo.Portal:
         for one, kind in COMPARATORS
     ]  # fmt: skip
     against = [{"area_id": one, "comparator": other} for one in own for other, _ in COMPARATORS]
-    add_rows(folder / BOOK, {"areas": pd.DataFrame(rows), "comparators": pd.DataFrame(against)})
+    members = [
+        {"region": f"region-{at // 19 + 1}", "name_en": f"Region {at // 19 + 1}",
+         "name_fr": f"Région {at // 19 + 1}", "area_id": one}
+        for at, one in enumerate(own)
+    ]  # fmt: skip
+    due = [{"region": "*", "indicator": one, "period": "2025", "due": "2026-06-30"}
+           for one in (QUESTION, SERVED)]  # fmt: skip
+    allowed = [{"licence": "survey", "may_publish": "table", "who": "The regions",
+                "document": "agreement"}]  # fmt: skip
+    sheets = {"areas": rows, "comparators": against, "regions": members, "framework": due,
+              "licences": allowed}  # fmt: skip
+    add_rows(folder / BOOK, {name: pd.DataFrame(of) for name, of in sheets.items()})
     portal = portal.reopen()
     portal.add(numbers(areas), "first", licence="statcan-open")
+    portal.add(write_survey(folder.parent / "survey.xlsx", own), "survey", licence="survey")
     return portal
+
+
+QUESTION, SERVED = "Do newcomers find work?", "Clients served"
+
+
+def write_survey(path: Path, own: list[str]) -> Path:
+    """Write what the members of the regions report: a question of three answers, and a count."""
+    rng = np.random.default_rng(5)
+    answers = rng.integers(0, 40, (len(own), 3))
+    survey = [
+        {"area_id": area, "question": QUESTION, "category": word, "date": "2025",
+         "answers": int(count), "responses": int(told.sum()), "universe": "members",
+         "source": "Annual survey"}
+        for area, told in zip(own, answers, strict=True)
+        for word, count in zip(("yes", "no", "partly"), told, strict=True)
+    ]  # fmt: skip
+    local = [
+        {"area_id": area, "indicator": SERVED, "date": "2025", "value": 100 + at,
+         "unit": "people", "universe": "clients", "source": "Agency"}
+        for at, area in enumerate(own[::2])
+    ]  # fmt: skip
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame(survey).to_excel(book, sheet_name="survey", index=False)
+        pd.DataFrame(local).to_excel(book, sheet_name="local", index=False)
+    return path
+
+
+def kind_of_page(name: str) -> str:
+    """Return what kind of file of a site a name is."""
+    path = Path(name)
+    if path.parent.name in ("downloads", "share", "embed", "data"):
+        return f"{path.parent.name}/"
+    start = path.name.partition("--")[0] if "--" in path.name else ""
+    return start or ("area" if path.name.startswith("lip-") else path.stem)
 
 
 def hashes(site: Path) -> dict[str, str]:
@@ -149,13 +194,11 @@ def goals(work: Path, areas: int) -> None:
     lipgeo.build_site(portal, work / "site", replace=True)
     told("site after one area's update", time.perf_counter() - start, "s", "build")
     after = hashes(site)
-    other = [name for name in before if before[name] != after.get(name) and "lip-001" not in name]
-    same = sum(before[name] == after.get(name) for name in before)
-    kinds = sorted({re.split(r"--|\d|\.", Path(one).name)[0] for one in other})
-    print(
-        f"after one area's update {same} of {len(before)} files keep their bytes; of "
-        f"{len(other)} others of no area: {', '.join(kinds)}"
-    )
+    kept = {name: before[name] == after.get(name) for name in before}
+    print(f"after one area's update {sum(kept.values())} of {len(kept)} files keep their bytes:")
+    for kind in sorted({kind_of_page(name) for name in kept}):
+        mine = [kept[name] for name in kept if kind_of_page(name) == kind]
+        print(f"   {kind:<20}{sum(mine):>6} of {len(mine)}")
 
     for ending in ("docx", "pdf", "html", "xlsx"):
         for at in (0, 1, 2):  # the first loads what the kind needs

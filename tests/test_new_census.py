@@ -121,6 +121,10 @@ def test_a_new_census_goes_through_a_portal_in_two_tranches(journey):
     for area in ("lip-001", "lip-002"):
         hashes = realised.loc[area, "realisation_hash"]
         assert hashes["2021"] != hashes["2026"]
+    # the town of 2021 in the new census: its own list, and a misfit that was measured
+    assert realised.loc[("town", "2021"), "misfit"] == 0.0
+    assert realised.loc[("town", "2026"), "misfit"] >= 0.0
+    assert len(set(realised.loc["town", "realisation_hash"])) == 2
     # nobody has looked at the questions: the series is marked, and says why
     joined = portal.joins("town", "immigrants").iloc[0]
     assert (joined["from_period"], joined["to_period"], joined["verdict"]) == (

@@ -114,14 +114,14 @@ def test_estimates_without_an_indicator_are_refused(portal, fitted):
         portal.add(est)
 
 
-def portal_of(tmp_path, units: dict[str, str]):
+def portal_of(tmp_path, units: dict[str, str], vintage="2021"):
     """Return a portal whose areas are lists of units."""
     portal = lipgeo.open_portal(tmp_path / "units", create=True)
     from lipgeo.portal.book import BOOK, add_areas
 
     frame = pd.DataFrame(
         [
-            {"area_id": area, "definition": "main", "vintage": "2021", "units": listed}
+            {"area_id": area, "definition": "main", "vintage": vintage, "units": listed}
             for area, listed in units.items()
         ]
     )
@@ -398,3 +398,33 @@ def test_a_profile_is_published_where_it_can_be_and_weighted_where_it_must(tmp_p
     assert row["denominator_value"] > 0
     own = portal.reopen().realisations.set_index("area_id")
     assert own.loc["whole", "misfit"] == 0.0
+
+
+def test_a_list_of_another_census_is_realised_with_its_own_hash_and_misfit(tmp_path, profile):
+    """Codes that go on are measured by where people lived; codes that have gone, by the outline."""
+    from lipgeo import synthetic
+    from lipgeo.tables.earlier import misfit_by_points
+
+    census, files = profile
+    older = synthetic.census(600, vintage=2016)
+    da = older.units("DA")
+    lost = da.index.difference(census.units("DA").index)
+    csd = str(da.loc[lost[0], "CSD"])
+    listed = {
+        "kept": f"CSD:{csd}",
+        "gone": ";".join(f"DA:{one}" for one in da.index[da["CSD"].eq(csd)]),
+    }
+    portal = portal_of(tmp_path, listed, vintage="2016")
+    portal.add_profile(files, "bare", level="CSD")
+    # nobody has measured it: that is no misfit of zero
+    assert portal.reopen().realisations["misfit"].isna().all()
+    portal.add_profile(files, "2021", census=census, defined_in=[older])
+    own = portal.reopen().realisations.set_index("area_id")
+    # the subdivision took in a neighbour: its code goes on, its ground does not
+    assert own.loc["kept", "misfit"] == misfit_by_points(older, census, "CSD", [csd]) > 0.03
+    assert own.loc["gone", "misfit"] < 0.01
+    for area, units in listed.items():
+        assert own.loc[area, "vintage"] == "2021"
+        assert own.loc[area, "realisation_hash"] != realisation_hash(units.split(";"), 2016)
+    frame = portal.frame(indicators="immigrants").set_index("area_id")
+    assert frame["origin"].to_dict() == {"gone": "estimated", "kept": "published"}

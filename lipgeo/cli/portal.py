@@ -111,14 +111,27 @@ def add(
     for year, paths in by_census.items():
         census = None if store is None else open_store(store, year, quiet=quiet)
         releases = portal.add_profile(
-            paths, census=census, level=level, licence=OPEN_LICENCE if licence is None else licence
-        )
+            paths, census=census, level=level,
+            licence=OPEN_LICENCE if licence is None else licence,
+            defined_in=_definition_censuses(portal, store, year),
+        )  # fmt: skip
         for release in releases:
             told = _told_by(portal, release)
             print(say("cli.portal_taken_table", year=str(year), release=release, **told))
     if fresh := sorted(_area_names(portal.reopen()) - known):
         print(say("cli.portal_new_areas", count=len(fresh), areas=fresh))
     raise typer.Exit(1 if waits else 0)
+
+
+def _definition_censuses(portal: Portal, store: Path | None, year: int) -> list[Census]:
+    """Open the other censuses of a store in which a portal's areas were listed."""
+    if store is None:
+        return []
+    from lipgeo.store.layout import stored_vintages
+    from lipgeo.store.read import open_census
+
+    listed = set(portal.areas["vintage"]) - {"", str(year)}
+    return [open_census(store, one) for one in stored_vintages(store) if str(one) in listed]
 
 
 def _area_names(portal: Portal) -> set[str]:
@@ -147,6 +160,7 @@ def receive(
     licence: Licence = None,
     lang: o.Lang = o.LangChoice.EN,
 ) -> None:
+    from lipgeo.files import free_name
     from lipgeo.portal.portal import open_portal
 
     receipt = open_portal(folder).receive(
@@ -160,8 +174,9 @@ def receive(
     elif dry_run:
         print(say("cli.portal_trial", file=file, **receipt.counts))
     else:
-        signed = file.with_name(f"{file.stem}.findings.csv")
-        receipt.write(signed)
+        # what somebody signed so far stays
+        signed = free_name(file.with_name(f"{file.stem}.findings.csv"))
+        receipt.write(signed, replace=True)
         print(say("cli.portal_sign", path=signed))
     waits = receipt.release is None and not dry_run
     raise typer.Exit(1 if waits else exit_status(receipt.report))
@@ -273,7 +288,7 @@ def withdraw(
     made = open_portal(folder).withdraw(release, reason=reason)
     print(say("cli.portal_withdrawn", release=release))
     if len(made):
-        print_frame(made, say("cli.portal_made_with"))
+        print_frame(made.rename(columns={"what": "name"}), say("cli.portal_made_with"))
 
 
 @app.command(help=say("cli.help_portal_indicators"))

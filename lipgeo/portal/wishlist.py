@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.errors import InputError, OrderError
-from lipgeo.files import MANIFEST, file_in_one_step, write_csv
+from lipgeo.files import MANIFEST, files_in_one_move, require_free_file, write_csv
 from lipgeo.geography.floors import floor_persons, floors_of_universe
 from lipgeo.geography.hierarchy import vintages
 from lipgeo.order.manifest import read_order
@@ -76,14 +76,41 @@ class Wishlist:
     tables: pd.DataFrame
     places: pd.DataFrame
 
-    def write(self, path: str | Path) -> tuple[Path, Path]:
-        """Write the list of tables, and the places beside it (``NAME-places.csv``)."""
-        target = Path(path)
-        beside = target.with_name(f"{target.stem}-places.csv")
-        for frame, file in ((self.tables, target), (self.places, beside)):
-            with file_in_one_step(file) as temporary:
-                write_csv(frame, temporary)
+    def write(self, path: str | Path, *, replace: bool = False) -> tuple[Path, Path]:
+        """Write the list of tables, and the places beside it (``NAME-places.csv``); both or none.
+
+        Parameters
+        ----------
+        path
+            The CSV file of tables.
+        replace
+            Whether earlier ones give way in which nobody wrote.
+
+        Raises
+        ------
+        OutputError
+            Something stands there, or a file cannot be written.
+        """
+        target, beside = require_free_wishlist(path, replace=replace)
+        with files_in_one_move([target, beside]) as temporary:
+            write_csv(self.tables, temporary[0])
+            write_csv(self.places, temporary[1])
         return target, beside
+
+
+def require_free_wishlist(path: str | Path, *, replace: bool = False) -> tuple[Path, Path]:
+    """Return where a wishlist and its places may be written; look before the work begins.
+
+    Raises
+    ------
+    OutputError
+        Something stands at either.
+    """
+    target = Path(path)
+    beside = target.with_name(f"{target.stem}-places.csv")
+    for file in (target, beside):
+        require_free_file(file, replace=replace)
+    return target, beside
 
 
 def make_wishlist(portal: Portal) -> Wishlist:

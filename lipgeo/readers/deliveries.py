@@ -71,8 +71,8 @@ _INSIDE = {
     gender: re.compile(rf"(?<![\w-])(?:{words})(?![\w-])", re.IGNORECASE)
     for gender, words in _GENDER.items()
 }
-_FOOTNOTES = re.compile(r"(\s*\(\d+\)|\s*\[\d+\])+\s*$")
-_SAMPLE = re.compile(r"(\d+)\s*%\s*(?:sample|data|échantillon|données)", re.IGNORECASE)
+_FOOTNOTES = re.compile(r"(?<!\s)(\s*\(\d+\)|\s*\[\d+\])+\s*$")
+_SAMPLE = re.compile(r"(?<!\d)(\d+)\s*%\s*(?:sample|data|échantillon|données)", re.IGNORECASE)
 _SAMPLE_FR = re.compile(r"(?:échantillon|données)[^\d%]{0,12}(\d+)\s*%", re.IGNORECASE)
 #: "25% Data Below" alone in a row; "Tenure - 25% sample data" is a heading
 _SEPARATOR = re.compile(
@@ -81,9 +81,9 @@ _SEPARATOR = re.compile(
     re.IGNORECASE,
 )
 _NON_RESPONSE = re.compile(r"\(\s*(\d+(?:[.,]\d+)?)\s*%\s*\)\s*$")
-_QUALITY = re.compile(r"\s+\d{5}\s*$")
+_QUALITY = re.compile(r"(?<!\s)\s+\d{5}\s*$")
 #: a dash printed for nothing
-_DASH = re.compile(r"\s*[-–—]\s*")
+_DASH = re.compile(r"(?<!\s)\s*[-–—]\s*")
 #: a total that others stand under ("Total visible minority population" stands under one itself)
 _HEADING = re.compile(r"total\s*(?:[-–]|$)|total\b.*\b(?:by|selon)\b", re.IGNORECASE)
 #: what is told of each row, whatever the layout
@@ -684,7 +684,7 @@ def plain_words(words: str) -> str:
     'citizenshipforthepopulation'
     """
     text = _FOOTNOTES.sub("", words)
-    text = re.sub(r"\s*[-–]\s*\d+\s*%.*$", "", text)
+    text = re.sub(r"(?<!\s)\s*[-–]\s*\d+\s*%.*$", "", text)
     # "the total population" and "the population" are one once men and women are told apart
     return (
         fold(_FOOTNOTES.sub("", text))

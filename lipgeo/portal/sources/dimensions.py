@@ -207,7 +207,7 @@ def roles_of(dimensions: tuple[str, ...]) -> dict[str, str]:
     """Return which dimension plays which part, told by its name."""
     found: dict[str, str] = {}
     for name in dimensions:
-        key = re.sub(r"\d+$", "", plain_words(re.sub(r"\([^)]*\)", "", name)))
+        key = re.sub(r"(?<!\d)\d+$", "", plain_words(re.sub(r"\([^)]*\)", "", name)))
         for role, names in _ROLES.items():
             if key in names:
                 found.setdefault(role, name)

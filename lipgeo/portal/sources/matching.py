@@ -112,7 +112,7 @@ def _match(  # noqa: PLR0917
         ("custom_id", by_id.get(code.casefold(), []) or by_id.get(plain.casefold(), [])),
         ("code", by_custom.get(tail.strip().casefold(), [])),
         ("name", by_name.get(fold(plain), []) or by_name.get(fold(tail), [])),
-        ("name", by_name.get(fold(re.sub(r"\s*\([^)]*\)\s*$", "", tail)), [])),
+        ("name", by_name.get(fold(re.sub(r"(?<!\s)\s*\([^()]*\)\s*$", "", tail)), [])),
     ):
         several = list(dict.fromkeys(ids))
         if len(several) == 1:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lipgeo.errors import OrderError
-from lipgeo.files import MANIFEST, file_in_one_step, sha256_of, write_csv
+from lipgeo.files import MANIFEST, file_in_one_step, require_free_file, sha256_of, write_csv
 from lipgeo.order.manifest import FOR_YOU, OldOrder, read_order
 from lipgeo.order.tables import read_estimates
 from lipgeo.portal.areas import UNIT_COLUMNS, unit_rows
@@ -87,9 +87,22 @@ class Receipt(Shown):
         """How many findings nobody has accepted yet."""
         return int(self.findings["accept"].eq("").sum())
 
-    def write(self, path: str | Path) -> Path:
-        """Write the findings as the file that somebody fills in: ``accept, by, reason``."""
-        with file_in_one_step(path) as temporary:
+    def write(self, path: str | Path, *, replace: bool = False) -> Path:
+        """Write the findings as the file that somebody fills in: ``accept, by, reason``.
+
+        Parameters
+        ----------
+        path
+            The CSV file.
+        replace
+            Whether an earlier one gives way in which nobody wrote.
+
+        Raises
+        ------
+        OutputError
+            Something stands there, or the file cannot be written.
+        """
+        with file_in_one_step(require_free_file(path, replace=replace)) as temporary:
             write_csv(self.findings, temporary)
         return Path(path)
 
