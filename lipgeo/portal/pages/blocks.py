@@ -57,6 +57,7 @@ __all__ = [
     "remark_text",
     "rows_in_order",
     "slug_of",
+    "source_in_force",
     "source_text",
     "subject_text",
     "topic_name",
@@ -409,7 +410,40 @@ def source_text(row: Row) -> str:
 
 @cache
 def _source_words(source: str, release: str, _lang: str) -> str:
-    return say("site.source", source=source or say("site.no_source"), release=release)
+    told = source_in_force(source) or say("site.no_source")
+    return say("site.source", source=told, release=release)
+
+
+@cache
+def _own_sources() -> list[tuple[str, re.Pattern[str]]]:
+    """Return how sources that are named by us read in each language."""
+    named = {
+        key: both
+        for key, both in catalogue().items()
+        if key.startswith("portal.source_") or key == "dashboard.coming"
+    }
+    return [
+        (key, re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(text))))
+        for key, both in named.items()
+        for text in both.values()
+    ]
+
+
+def source_in_force(source: str) -> str:
+    """Return the name of a source; one that we gave it, in the language in force.
+
+    Examples
+    --------
+    >>> from lipgeo.portal.pages.blocks import source_in_force
+    >>> from lipgeo.words import speaking
+    >>> with speaking("fr"):
+    ...     source_in_force("Statistics Canada, Census Profile, 2021"), source_in_force("Agency")
+    ('Statistique Canada, Profil du recensement, 2021', 'Agency')
+    """
+    for key, form in _own_sources():
+        if found := form.fullmatch(source):
+            return say(key, **found.groupdict())
+    return source
 
 
 @cache
@@ -430,7 +464,8 @@ def cell_of(rows: Sequence[Row], rule: str, decimals: int) -> Cell:
     # the word alone: the line under the table says from whom
     origin = _word(f"site.short_origin_{row['origin']}", language())
     ranged = range_text(row, rule, decimals) if is_told(row) else ""
-    details = [count_text(row, rule), ranged, origin]
+    # a place that waits is from nowhere yet
+    details = [count_text(row, rule), ranged, "" if row["symbol"] in EMPTY else origin]
     details += [
         say("site.also", origin=_word(f"site.short_origin_{one['origin']}", language()),
             value=told_text(one, rule, decimals))
@@ -638,6 +673,8 @@ class Material:
 
     def ground(self, area: Any, first: Row, second: Row) -> tuple[str, str]:
         """Return whether two censuses are of the same ground of an area, and why not."""
+        if any(row["symbol"] in EMPTY for row in (first, second)):
+            return "yes", ""
         found = (
             self._realised.get(
                 (area["area_id"], area["definition"], row["period"], row["realisation_hash"])
@@ -806,7 +843,8 @@ def _censuses(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
     """Return a row of each list of units of each census, by its year, oldest first."""
     found: dict[str, dict[str, Row]] = {}
     for row in rows:
-        if row["origin"] != "reported" and _YEAR.fullmatch(row["period"]):
+        waits = row["symbol"] in EMPTY
+        if row["origin"] != "reported" and not waits and _YEAR.fullmatch(row["period"]):
             found.setdefault(row["period"], {}).setdefault(row["realisation_hash"], row)
     return sorted((period, list(lists.values())) for period, lists in found.items())
 
@@ -940,7 +978,7 @@ def _record(row: Row, place: str, subject: str, entry: _Indicator) -> list[Any]:
         *(row["value"] if told else float("nan"), low, high, base),
         origin_text(row),
         "" if told and not row["symbol"] else told_text(row, entry.rule, entry.decimals),
-        *(row["source"], row["release"]),
+        *(source_in_force(str(row["source"])), row["release"]),
     ]
 
 
