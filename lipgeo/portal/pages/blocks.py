@@ -87,6 +87,12 @@ _PAGES = (
 )
 #: periods named on every printed page
 _RUNNING = 3
+#: sources that we name ourselves, in the language in force when they came in
+_NAMED_SOURCES = (
+    *("portal.source_comparison", "portal.source_estimates", "portal.source_file"),
+    *("portal.source_imdb", "portal.source_order", "portal.source_published"),
+    "dashboard.coming",
+)
 #: rules of numbers that are shares of a whole
 _SHARES = ("percent", "rate")
 #: "one in n" is said where the share is as near to it, of itself
@@ -417,15 +423,10 @@ def _source_words(source: str, release: str, _lang: str) -> str:
 @cache
 def _own_sources() -> list[tuple[str, re.Pattern[str]]]:
     """Return how sources that are named by us read in each language."""
-    named = {
-        key: both
-        for key, both in catalogue().items()
-        if key.startswith("portal.source_") or key == "dashboard.coming"
-    }
     return [
         (key, re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(text))))
-        for key, both in named.items()
-        for text in both.values()
+        for key in _NAMED_SOURCES
+        for text in catalogue()[key].values()
     ]
 
 
