@@ -7,18 +7,19 @@ are CSV that Excel opens right, and workbooks whose ids stay text.
 
 from __future__ import annotations
 
+import csv
 import datetime
 import errno
 import hashlib
 import json
+import math
 import os
 import re
+import string
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -32,7 +33,7 @@ import xlsxwriter.exceptions
 from lipgeo._version import __version__
 from lipgeo.errors import LipgeoError, OutputError
 from lipgeo.report import Faults
-from lipgeo.sealing import NO_SUM, OWN_SUM, has_seal, is_sealed, seal
+from lipgeo.sealing import NO_SUM, OWN_SUM, has_seal, is_sealed, is_stamped, seal, stamp
 from lipgeo.words import say
 from lipgeo.workplace import KEPT, MOVES, NEW, OLD, clear_litter, exchange, roll_back, workplace
 
@@ -50,6 +51,7 @@ __all__ = [
     "file_in_one_step",
     "files_in_one_move",
     "folder_in_one_step",
+    "free_name",
     "is_as_written",
     "is_ours",
     "json_text",
@@ -68,6 +70,7 @@ __all__ = [
     "unguard_csv",
     "whole_counts",
     "write_csv",
+    "write_csv_rows",
     "write_manifest",
     "write_sealed_parquet",
     "write_workbook",
@@ -143,6 +146,7 @@ def file_in_one_step(path: str | Path) -> Iterator[Path]:
             (place / NEW).mkdir()
             temporary = place / NEW / target.name
             yield temporary
+            stamp(temporary)
             sync(temporary)
             temporary.replace(target)
 
@@ -177,6 +181,7 @@ def files_in_one_move(paths: Sequence[Path]) -> Iterator[list[Path]]:
             yield made
             there = [path for path in made if path.is_file()]
             for path in there:
+                stamp(path)
                 sync(path)
             moves = {path.name: sha256_of(path) if path in there else None for path in made}
             listed = place / NEW / MOVES
@@ -618,7 +623,7 @@ def require_free(
     ------
     OutputError
         Something stands there that lipgeo did not make; or an earlier result, and ``replace`` is
-        false; or an earlier result with files in it that somebody else put there.
+        false; or an earlier result with files in it that somebody else put there or changed.
     """
     target = Path(folder)
     clear_litter(target.parent)
@@ -637,24 +642,29 @@ def require_free(
     if strange:
         rows = [{"file": name} for name in strange]
         raise OutputError("files.strangers", rows, path=target, files=strange)
+    changed = _worked_in(target, manifest)
+    if changed:
+        rows = [{"file": name} for name in changed]
+        raise OutputError("files.worked_in", rows, path=target, files=changed)
     return target
+
+
+def _worked_in(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Return the files of a folder of ours that are there and not as its manifest says."""
+    entries = manifest.get("files", {})
+    # of a build or set from before their second version: sums alone
+    sums = {
+        name: entry.get("sha256") if isinstance(entry, dict) else entry
+        for name, entry in (entries.items() if isinstance(entries, dict) else ())
+    }
+    there = [name for name in sums if _inside(name) and (folder / name).is_file()]
+    changed = [name for name in there if sha256_of(folder / name) != sums[name]]
+    whole = is_as_written((folder / MANIFEST).read_bytes(), manifest)
+    return changed if whole else [MANIFEST, *changed]
 
 
 #: what a file of ours says it was made by
 MAKER = "lipgeo"
-#: columns by which a table of ours is known: of estimates, of a comparison, of its explanation, of
-#: what estimates are made of and what was missing
-_OUR_COLUMNS = (
-    {"area_id", "variable", "value", "flag"},
-    {"area_id", "variable", "year", "baseline", "change"},
-    {"area_id", "variable", "area_share", "rule"},
-    {"area_id", "variable", "source_id", "published", "contribution"},
-    {"area_id", "variable", "source_id", "reason", "held"},
-)
-#: how a document says so: of a drawing, of a set text
-_PDF_MARKS = (f"/Producer ({MAKER})", f"/Keywords({MAKER})")
-#: the whole header of the totals of a made census
-_OUR_HEADER = re.compile(r"\w+U?ID,population,dwellings,households")
 
 
 def require_free_file(
@@ -674,8 +684,8 @@ def require_free_file(
     Raises
     ------
     OutputError
-        The ending is another; something stands there that lipgeo did not make, or that somebody
-        worked in since; or an earlier result, and ``replace`` is false.
+        The ending is another; something stands there that is not known to be what lipgeo wrote,
+        byte for byte; or an earlier result, and ``replace`` is false.
     """
     target = Path(path)
     if endings and target.suffix.lower() not in endings:
@@ -684,7 +694,7 @@ def require_free_file(
     try:
         if not os.path.lexists(target):
             return target
-        ours = not target.is_symlink() and target.is_file() and _is_our_file(target)
+        ours = not target.is_symlink() and target.is_file() and _is_as_left(target)
     except OSError as error:
         raise output_error(target, error) from error
     if not ours:
@@ -694,63 +704,35 @@ def require_free_file(
     return target
 
 
-def _is_our_file(path: Path) -> bool:
-    """Whether a file says that lipgeo made it, and of an office file that nobody saved it since."""
-    ending = path.suffix.lower()
-    if ending in (".xlsx", ".docx"):
-        return _is_our_office_file(path)
-    if ending == ".pdf":
-        # where it says so depends on who set it, and may lie anywhere in it
-        content = path.read_bytes()
-        return any(mark.encode() in content for mark in _PDF_MARKS)
-    if ending == ".zip":
-        return _is_our_zip(path)
+def free_name(path: Path) -> Path:
+    """Return a path; where somebody worked in the file there, the first free ``NAME-2``.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from lipgeo.files import free_name
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "findings.csv")
+    ...     _ = path.write_text("signed by me")
+    ...     free_name(path).name
+    'findings-2.csv'
+    """
+    number = 1
+    target = path
+    name, dot, endings = path.name.partition(".")
+    while os.path.lexists(target) and not (target.is_file() and _is_as_left(target)):
+        number += 1
+        target = path.with_name(f"{name}-{number}{dot}{endings}")
+    return target
+
+
+def _is_as_left(path: Path) -> bool:
+    """Whether a file is known to be what lipgeo wrote, byte for byte."""
+    if is_stamped(path):
+        return True
     with path.open("rb") as stream:
-        head = stream.read(4096)
-        if head.startswith(b"PAR1"):
-            return _is_our_parquet(path)
-        stream.seek(-min(path.stat().st_size, 4096), os.SEEK_END)
-        tail = stream.read()
-    marks = {
-        ".html": f'<meta name="generator" content="{MAKER}">',
-        ".htm": f'<meta name="generator" content="{MAKER}">',
-        ".png": f"Software\0{MAKER}",
-    }
-    if ending in marks:
-        return marks[ending].encode() in head + tail
-    line = head.decode("utf-8-sig", "replace").partition("\n")[0]
-    named = {name.strip().strip('"') for name in re.split("[,;]", line)}
-    made = _OUR_HEADER.fullmatch(line.strip()) and path.name.startswith("population_dwellings_")
-    return bool(made) or any(columns <= named for columns in _OUR_COLUMNS)
-
-
-def _is_our_office_file(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as book:
-            said = book.read("docProps/core.xml")
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError):
-        return False
-    # whoever saves it again in an office program leaves another time of change
-    times = re.findall(rb"<dcterms:(?:created|modified)[^>]*>([^<]*)<", said)
-    made = _CREATED.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
-    return f"<dc:description>{MAKER}<".encode() in said and set(times) == {made}
-
-
-def _is_our_zip(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.comment == MAKER.encode()
-    except (zipfile.BadZipFile, ValueError):
-        return False
-
-
-def _is_our_parquet(path: Path) -> bool:
-    try:
-        schema = pq.read_schema(path)
-    except (pa.ArrowException, OSError, ValueError):
-        return False
-    of_ours = MAKER.encode() in (schema.metadata or {})
-    return of_ours or any(columns <= set(schema.names) for columns in _OUR_COLUMNS)
+        # a Parquet file of ours holds its sum itself: it is known when copied, too
+        return stream.read(4) == b"PAR1" and is_sealed(path.read_bytes())
 
 
 def _format_of(manifest: Mapping[str, Any]) -> str | None:
@@ -829,6 +811,8 @@ XLSX_TEXT = 32_767
 #: what a spreadsheet would take for the start of a formula (the wide ones in an East Asian Excel),
 #: after apostrophes too: one is put before and one taken away, so that every text comes back
 _FORMULA = r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+_RISKY = re.compile(_FORMULA)
+_PLAIN = frozenset(string.ascii_letters + string.digits)
 #: workbooks carry a creation date; a fixed one keeps equal contents equal bytes
 _CREATED = datetime.datetime(1980, 1, 1)
 #: how a workbook says who made it, and that nobody saved it since
@@ -862,6 +846,8 @@ class Sheet:
         Tab name, at most 31 characters.
     frame
         What it shows; text columns become text cells, numbers number cells, missing empty cells.
+        Where many small sheets are written, plain columns instead: name to cells, each a text, a
+        float or ``None``; a column without texts is one of numbers.
     title
         A line above the header (units, source), or empty.
     formats
@@ -877,12 +863,41 @@ class Sheet:
     """
 
     name: str
-    frame: pd.DataFrame
+    frame: pd.DataFrame | Mapping[str, Sequence[str | float | None]]
     title: str = ""
     formats: Mapping[str, str] = field(default_factory=dict)
     row_formats: Sequence[str] = ()
     wrap: int = 0
     bars: Bars | None = None
+
+
+@dataclass(frozen=True)
+class _SheetColumn:
+    """A column of a worksheet: its cells, ``None`` where missing, and whether it is of numbers."""
+
+    name: str
+    cells: Sequence[Any]
+    number: bool
+
+
+def _sheet_columns(sheet: Sheet) -> list[_SheetColumn]:
+    """Return the columns of a worksheet as plain cells: asking pandas for each takes longer."""
+    if isinstance(sheet.frame, pd.DataFrame):
+        return [
+            _SheetColumn(
+                str(name),
+                [
+                    None if missing else value
+                    for value, missing in zip(column.tolist(), column.isna().tolist(), strict=True)
+                ],
+                _is_number(column),
+            )
+            for name, column in sheet.frame.items()
+        ]
+    return [
+        _SheetColumn(name, cells, not any(isinstance(one, str) for one in cells))
+        for name, cells in sheet.frame.items()
+    ]
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -947,22 +962,56 @@ def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
     A text that a spreadsheet would run as a formula (``=``, ``+``, ``-``, ``@`` first) gets an
     apostrophe before it, as Excel itself writes such text.
     """
+    write_csv_rows(list(frame.columns), _plain_rows(frame), path, style)
+
+
+#: rows of a frame that are turned into plain cells at a time
+_ROWS_AT_A_TIME = 50_000
+
+
+def _plain_rows(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Return the rows of a frame: numbers as numbers, all else as text, ``None`` where missing."""
+    for start in range(0, len(frame), _ROWS_AT_A_TIME):
+        part = frame.iloc[start : start + _ROWS_AT_A_TIME]
+        columns = []
+        for name in part.columns:
+            column = part[name]
+            cells = column if _is_number(column) else column.astype("string")
+            columns.append(
+                [
+                    None if missing else value
+                    for value, missing in zip(cells.tolist(), cells.isna().tolist(), strict=True)
+                ]
+            )
+        yield from zip(*columns, strict=True)
+
+
+def write_csv_rows(
+    heads: Sequence[Any], rows: Iterable[Sequence[Any]], path: Path, style: CsvStyle = "en"
+) -> None:
+    """Write plain rows as :func:`write_csv` writes a frame.
+
+    Parameters
+    ----------
+    heads
+        The name of each column.
+    rows
+        Cells of each row: text, a number, or ``None`` (also NaN) where missing.
+    path, style
+        As for :func:`write_csv`.
+    """
     separator, decimal = _CSV[style]
-    safe = frame.copy()
-    for name in safe.columns:
-        if not _is_number(safe[name]):
-            text = safe[name].astype("string")
-            risky = text.str.match(_FORMULA).fillna(False)
-            safe[name] = text.mask(risky, "'" + text)
-    safe.columns = [f"'{name}" if re.match(_FORMULA, str(name)) else name for name in safe.columns]
-    safe.to_csv(
-        path,
-        sep=separator,
-        float_format=partial(_shortest, decimal=decimal),
-        index=False,
-        encoding="utf-8-sig",
-        lineterminator="\r\n",
-    )
+    with path.open("w", encoding="utf-8-sig", newline="") as stream:
+        out = csv.writer(stream, delimiter=separator, lineterminator="\r\n")
+        out.writerow([_csv_cell(str(name), decimal) for name in heads])
+        out.writerows([_csv_cell(one, decimal) for one in row] for row in rows)
+
+
+def _csv_cell(value: Any, decimal: str) -> str:
+    if isinstance(value, str):
+        # most texts begin with a letter: the pattern is asked about the few others
+        return f"'{value}" if value[:1] not in _PLAIN and _RISKY.match(value) else value
+    return "" if value is None or math.isnan(value) else _shortest(value, decimal)
 
 
 def unguard_csv(texts: pd.Series) -> pd.Series:
@@ -970,24 +1019,20 @@ def unguard_csv(texts: pd.Series) -> pd.Series:
     return texts.str.replace(f"^'(?={_FORMULA})", "", regex=True)
 
 
-def _require_short_texts(sheet: Sheet, path: Path) -> None:
+def _require_short_texts(sheet: Sheet, columns: Sequence[_SheetColumn], path: Path) -> None:
     """Raise where a cell would hold more than the format does: it would stay empty."""
     top = 2 + bool(sheet.title)
     problems = []
-    for name, column in sheet.frame.items():
-        if len(str(name)) > XLSX_TEXT:
-            problems.append({"column": str(name)[:40], "row": top - 1, "letters": len(str(name))})
-        if not pd.api.types.is_numeric_dtype(column.dtype):
-            # a plain list: asking pandas for each text costs more than the workbook
-            sizes = [len(value) if isinstance(value, str) else 0 for value in column.tolist()]
-            problems += [
-                {"column": str(name)[:40], "row": top + at, "letters": int(size)}
-                for at, size in enumerate(sizes)
-                if size > XLSX_TEXT
-            ]
+    for column in columns:
+        cells = () if column.number else column.cells
+        problems += [
+            {"column": column.name[:40], "row": top + at, "letters": len(text)}
+            for at, text in enumerate((column.name, *cells), start=-1)
+            if isinstance(text, str) and len(text) > XLSX_TEXT
+        ]
     if problems:
-        cells = [f"{one['column']} {one['row']} ({one['letters']:,})" for one in problems]
-        raise OutputError("files.long_text", problems, path=path, sheet=sheet.name, cells=cells)
+        told = [f"{one['column']} {one['row']} ({one['letters']:,})" for one in problems]
+        raise OutputError("files.long_text", problems, path=path, sheet=sheet.name, cells=told)
 
 
 def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
@@ -999,10 +1044,12 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
         A sheet has more rows than the format holds (1,048,576 with the header), or texts longer
         than a cell holds (32,767), which would be left out.
     """
-    for sheet in sheets:
-        if len(sheet.frame) + 1 + bool(sheet.title) > XLSX_ROWS:
-            raise OutputError("files.too_long", path=path, sheet=sheet.name, rows=len(sheet.frame))
-        _require_short_texts(sheet, path)
+    whole = [(sheet, _sheet_columns(sheet)) for sheet in sheets]
+    for sheet, columns in whole:
+        rows = max((len(one.cells) for one in columns), default=0)
+        if rows + 1 + bool(sheet.title) > XLSX_ROWS:
+            raise OutputError("files.too_long", path=path, sheet=sheet.name, rows=rows)
+        _require_short_texts(sheet, columns, path)
     book = xlsxwriter.Workbook(
         str(path),
         {
@@ -1025,55 +1072,68 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
         for key in ("head", "text")
         if any(sheet.wrap for sheet in sheets)
     }
-    for sheet in sheets:
-        page = book.add_worksheet(sheet.name[:31])
-        top = 0
-        if sheet.title:
-            page.write_string(0, 0, sheet.title, formats["note"])
-            top = 1
-        texts = wrapped if sheet.wrap else formats
-        widest = sheet.wrap or 60
-        longest = [0] * (len(sheet.frame) + 1)
-        made = {
-            one: book.add_format({"num_format": one, "valign": "top"})
-            for one in sorted({*sheet.row_formats})
-        }
-        for at, (name, column) in enumerate(sheet.frame.items()):
-            page.write_string(top, at, str(name), texts["head"])
-            longest[0] = max(longest[0], len(str(name)))
-            number = _is_number(column)
-            form = sheet.formats.get(str(name))
-            shown = book.add_format({"num_format": form}) if form else None
-            width = len(str(name))
-            told = zip(column.tolist(), column.isna().tolist(), strict=True)
-            for row, (value, missing) in enumerate(told, start=top + 1):
-                if missing:
-                    continue
-                if number or (shown is not None and not isinstance(value, str)):
-                    alike = made[sheet.row_formats[row - top - 1]] if made else shown
-                    page.write_number(row, at, value, alike)
-                else:
-                    text = str(value)
-                    page.write_string(row, at, text, texts["text"])
-                    width = max(width, len(text))
-                    longest[row - top] = max(longest[row - top], len(text))
-            page.set_column(at, at, min(width + 2, widest), None if number else texts["text"])
-        page.freeze_panes(top + 1, 0)
-        if sheet.wrap:
-            page.set_landscape()
-            page.repeat_rows(top)
-            _set_heights(page, longest, sheet.wrap, top)
-        page.autofilter(top, 0, top + len(sheet.frame), max(len(sheet.frame.columns) - 1, 0))
-        if sheet.bars is not None:
-            _draw_bars(book, page, sheet, sheet.bars, top)
+    numbers = {
+        form: book.add_format({"num_format": form, "valign": "top"})
+        for form in sorted({form for sheet in sheets for form in sheet.row_formats})
+    }
+    for sheet, columns in whole:
+        texts = {**formats, **wrapped} if sheet.wrap else formats
+        _write_sheet(book, sheet, columns, texts, numbers)
     close_workbook(book)
 
 
-def _draw_bars(book: xlsxwriter.Workbook, page: Any, sheet: Sheet, bars: Bars, top: int) -> None:
+def _write_sheet(
+    book: xlsxwriter.Workbook,
+    sheet: Sheet,
+    columns: Sequence[_SheetColumn],
+    texts: Mapping[str, xlsxwriter.format.Format],
+    numbers: Mapping[str, xlsxwriter.format.Format],
+) -> None:
+    page = book.add_worksheet(sheet.name[:31])
+    top = 0
+    if sheet.title:
+        page.write_string(0, 0, sheet.title, texts["note"])
+        top = 1
+    widest = sheet.wrap or 60
+    rows = max((len(one.cells) for one in columns), default=0)
+    longest = [0] * (rows + 1)
+    alike = [numbers[form] for form in sheet.row_formats]
+    for at, column in enumerate(columns):
+        page.write_string(top, at, column.name, texts["head"])
+        longest[0] = max(longest[0], len(column.name))
+        form = sheet.formats.get(column.name)
+        shown = book.add_format({"num_format": form}) if form else None
+        width = len(column.name)
+        for row, value in enumerate(column.cells):
+            if value is None:
+                continue
+            if column.number or (shown is not None and not isinstance(value, str)):
+                page.write_number(top + 1 + row, at, value, alike[row] if alike else shown)
+            else:
+                text = str(value)
+                page.write_string(top + 1 + row, at, text, texts["text"])
+                size = len(text)
+                width = max(width, size)
+                longest[row + 1] = max(longest[row + 1], size)
+        page.set_column(at, at, min(width + 2, widest), None if column.number else texts["text"])
+    page.freeze_panes(top + 1, 0)
+    if sheet.wrap:
+        page.set_landscape()
+        page.repeat_rows(top)
+        _set_heights(page, longest, sheet.wrap, top)
+    page.autofilter(top, 0, top + rows, max(len(columns) - 1, 0))
+    if sheet.bars is not None:
+        _draw_bars(book, page, columns, sheet.bars, top)
+
+
+def _draw_bars(
+    book: xlsxwriter.Workbook, page: Any, columns: Sequence[_SheetColumn], bars: Bars, top: int
+) -> None:
     """Draw the numbers of a sheet under it, by reference to its cells."""
     chart = book.add_chart({"type": "bar"})
-    first, last = top + 1, top + len(sheet.frame)
-    numbers = [at for at, name in enumerate(sheet.frame) if _is_number(sheet.frame[name])]
+    rows = len(columns[0].cells)
+    first, last = top + 1, top + rows
+    numbers = [at for at, column in enumerate(columns) if column.number]
     for at in numbers:
         chart.add_series(
             {
@@ -1088,7 +1148,7 @@ def _draw_bars(book: xlsxwriter.Workbook, page: Any, sheet: Sheet, bars: Bars, t
     # the first row on top, as it stands in the table
     chart.set_y_axis({"reverse": True, "crossing": "max"})
     chart.set_legend({"position": "bottom"} if len(numbers) > 1 else {"none": True})
-    room = len(sheet.frame) * (len(numbers) + 1)
+    room = rows * (len(numbers) + 1)
     chart.set_size({"width": 600, "height": 160 + 16 * room})
     page.insert_chart(last + 2, 0, chart, {"description": bars.alt})
 

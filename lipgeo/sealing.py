@@ -2,20 +2,29 @@
 
 JSON and Parquet files alike: the sum stands in JSON under ``own_sha256``, in Parquet that of the
 schema. It is checked with no more than a text editor and ``sha256sum``.
+
+A CSV, a picture or a GeoPackage has no such place. What is written for people is stamped: the
+microseconds of its time of change are told by its bytes. Whoever works in it leaves another time,
+other bytes, or both; one that was copied without its time is no longer known either.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import time
+from pathlib import Path
 
-__all__ = ["NO_SUM", "OWN_SUM", "has_seal", "is_sealed", "seal"]
+__all__ = ["NO_SUM", "OWN_SUM", "has_seal", "is_sealed", "is_stamped", "seal", "stamp"]
 
 #: the key, and what stands there while the sum is taken
 OWN_SUM = "own_sha256"
 NO_SUM = "0" * 64
 _MARK = f'"{OWN_SUM}": "'.encode()
 _SUM = re.compile(rb"[0-9a-f]{64}")
+#: microseconds of a second: file systems and what copies files keep no finer times everywhere
+_SECOND = 1_000_000
 
 
 def _place(raw: bytes) -> int:
@@ -60,3 +69,35 @@ def is_sealed(raw: bytes) -> bool:
     at = _place(raw)
     given = raw[at : at + len(NO_SUM)] if at >= 0 else b""
     return _SUM.fullmatch(given) is not None and given == _digest(raw, at)
+
+
+def _microseconds(path: Path) -> int:
+    """Return the part of a second that the bytes of a file tell."""
+    with path.open("rb") as stream:
+        return int(hashlib.file_digest(stream, "sha256").hexdigest(), 16) % _SECOND
+
+
+def stamp(path: Path) -> None:
+    """Let the time of change of a file say what its bytes are; it is less than a second ago.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from lipgeo.sealing import is_stamped, stamp
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "numbers.csv")
+    ...     _ = path.write_text("area_id,value")
+    ...     stamp(path)
+    ...     as_written = is_stamped(path)
+    ...     _ = path.write_text("area_id,value,notes")
+    ...     as_written, is_stamped(path)
+    (True, False)
+    """
+    now, part = time.time_ns() // 1000, _microseconds(path)
+    when = (now - part) // _SECOND * _SECOND + part
+    os.utime(path, ns=(when * 1000, when * 1000))
+
+
+def is_stamped(path: Path) -> bool:
+    """Whether a file is as it was when it was stamped."""
+    return path.stat().st_mtime_ns // 1000 % _SECOND == _microseconds(path)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import re
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -15,11 +17,12 @@ import toytown
 from commands import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import lipgeo
 from lipgeo import synthetic
 from lipgeo.errors import InputError, OutputError
-from lipgeo.maps import PreviewMap, scene
+from lipgeo.maps import PreviewMap, picture, scene
 from lipgeo.maps.display import TINTS, light, pieces, tints_of
 from lipgeo.maps.preview import _in_order
 from lipgeo.words import speaking
@@ -382,3 +385,33 @@ def test_ottawa_by_dissemination_area(realdata, tmp_path):
     fitted = lipgeo.fit_boundaries(census, areas, unit="DA", by="area")
     assert len(lipgeo.preview(fitted).html.encode()) < 2e6
     assert len(fitted.plot()._bytes("png")) < 1e6
+
+
+def test_names_without_room_are_numbered_and_listed_beside_the_map(town, monkeypatch):
+    """Of many areas close together no words run into others, and none is lost or told twice."""
+    made = scene.scene_of(town)
+    west, south, east, north = made.bounds
+    crowd = tuple(
+        scene.Label(
+            west + (0.1 + 0.8 * k % 6 / 6) * (east - west),
+            south + (0.1 + 0.8 * (k // 6) / 6) * (north - south),
+            (f"Neighbourhood of the long name {k:02}",),
+            "area",
+        )
+        for k in range(36)
+    )
+    monkeypatch.setattr(picture, "scene_of", lambda *_: replace(made, labels=crowd))
+    sheet = picture.figure(town)
+    renderer = FigureCanvasAgg(sheet).get_renderer()
+    on_map = [text for text in sheet.axes[0].texts if text.get_zorder() in (90, 91)]
+    boxes = [text.get_window_extent(renderer) for text in on_map]
+    assert not any(one.overlaps(two) for one, two in itertools.combinations(boxes, 2))
+    numbers = {text.get_text() for text in on_map if text.get_text().isdigit()}
+    named = [" ".join(text.get_text().split()) for text in on_map]
+    listed = [text.get_text() for text in sheet.texts if text.get_text().split()[0].isdigit()]
+    assert numbers == {one.split()[0] for one in listed}
+    told = [name for name in (*named, *listed) if "Neighbourhood" in name]
+    assert len(told) == len(crowd)
+    assert numbers
+    beside = [text for text in sheet.texts if text.get_text() in listed]
+    assert max(text.get_window_extent(renderer).x1 for text in beside) <= sheet.bbox.x1

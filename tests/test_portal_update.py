@@ -8,6 +8,7 @@ import made_deliveries as made_files
 import openpyxl
 import pandas as pd
 import pytest
+from commands import run
 
 import lipgeo
 from lipgeo.portal import update_portal
@@ -72,6 +73,39 @@ def test_findings_wait_in_a_file_and_count_once_signed(portal, made):
     done = update_portal(portal.folder)
     assert len(done.releases) == 1
     assert not any((portal.folder / "incoming").iterdir())
+
+
+def test_what_somebody_began_to_sign_stays(portal, made):
+    """A file half signed is left as it is; where findings came, it is kept beside the new one."""
+    printed = made.printed.copy()
+    printed.loc[made.ids[1], "immigrants"] += 2
+    made_files.write_down(made, portal.folder / "incoming" / "T1.csv", printed)
+    update_portal(portal.folder)
+    signed = portal.folder / "incoming" / "T1.findings.csv"
+    table = pd.read_csv(signed, dtype=str, encoding="utf-8-sig").fillna("")
+    table.assign(accept="yes", notes="asked the clerk").to_csv(signed, index=False)
+    half = signed.read_bytes()
+    update_portal(portal.folder)
+    assert signed.read_bytes() == half
+    table.assign(id="another", notes="asked the clerk").to_csv(signed, index=False)
+    half = signed.read_bytes()
+    done = update_portal(portal.folder)
+    kept = signed.with_name("T1-2.findings.csv")
+    assert kept.read_bytes() == half
+    assert kept.name in done.waiting["T1.csv"]
+    assert list(pd.read_csv(signed, encoding="utf-8-sig")["id"]) == list(table["id"])
+
+
+def test_a_site_that_does_not_give_way_is_told_with_what_was_taken_in(portal):
+    """Somebody worked in a page: the update says so, and what it took in all the same."""
+    edit(portal, "local", LOCAL)
+    (portal.folder / "site").mkdir()
+    (portal.folder / "site" / "mine.html").write_text("mine")
+    ended = run("portal", "update", portal.folder)
+    assert ended.returncode == 1
+    assert "1 release" in ended.stdout
+    assert "never writes over it" in ended.stdout
+    assert (portal.folder / "site" / "mine.html").read_text() == "mine"
 
 
 def test_one_bad_file_does_not_keep_the_others_out(portal, made):

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import shutil
+import sqlite3
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import commands
+import pandas as pd
 import pytest
 
-from lipgeo import preview, read_build, write_build, write_order, write_template
+from lipgeo import (
+    open_census,
+    open_portal,
+    preview,
+    read_build,
+    read_table,
+    weight_areas,
+    write_build,
+    write_crosswalk,
+    write_order,
+    write_template,
+)
 from lipgeo.errors import OutputError
 from lipgeo.files import is_ours
-from lipgeo.store.results import BUILD
+from lipgeo.portal.indicators.proposing import Proposal
+from lipgeo.portal.pages.fast_facts import write_facts
+from lipgeo.portal.sources.receiving import Receipt
+from lipgeo.portal.wishlist import Wishlist
+from lipgeo.report import CheckReport
+from lipgeo.sealing import is_stamped
+from lipgeo.store.results import BUILD, write_estimates
 
 _PARTNERS = "thesis.docx"
 
@@ -112,6 +134,118 @@ def test_results_give_way_only_where_asked_and_never_with_files_of_others(demo, 
             with pytest.raises(OutputError, match="not a result"):
                 write(target, replace=True)
     assert is_ours(tmp_path / "build", BUILD)
+
+
+def edit_text(path):
+    """Correct a number, or a letter, as a text editor does."""
+    raw = path.read_bytes()
+    at = next(k for k in range(len(raw) - 1, 0, -1) if raw[k : k + 1].isdigit())
+    path.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+
+
+def edit_workbook(path):
+    """Add a remark, as a script does that keeps the times a workbook tells."""
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    with zipfile.ZipFile(path, "w") as book:
+        for name, part in parts.items():
+            book.writestr(name, part.replace(b"</t>", b" (see notes)</t>", 1))
+
+
+def edit_geopackage(path):
+    """Add a column of notes, as QGIS does."""
+    with contextlib.closing(sqlite3.connect(path)) as base:
+        base.execute("ALTER TABLE numbers ADD COLUMN notes TEXT")
+        base.commit()
+
+
+def edit_parquet(path):
+    """Add a column of notes."""
+    frame = pd.read_parquet(path)
+    frame.assign(notes="asked again").to_parquet(path)
+
+
+def append(path):
+    """Append, as annotating a picture or a document does."""
+    with path.open("ab") as stream:
+        stream.write(b"% a remark")
+
+
+def test_a_result_that_somebody_worked_in_never_gives_way(demo, tmp_path):
+    """Every kind of file lipgeo writes: edited in the way of its kind it stays, byte by byte."""
+    fitted = read_build(demo / "build")
+    table = read_table(demo / "immigration.csv", vintage=fitted.crosswalk.vintage)
+    numbers = weight_areas(open_census(demo / "store"), fitted.service_areas, table)
+    shapes = fitted.service_areas.frame.geometry.where(
+        fitted.service_areas.frame.geometry.notna(),
+        fitted.areas.set_index("area_id").geometry,
+    )
+    page, sheet = preview(fitted), fitted.plot()
+    empty = pd.DataFrame({"id": ["1"]}, dtype="string")
+    receipt = Receipt(None, empty, empty.assign(accept="1"), CheckReport(), empty)
+    wishes, rows = Wishlist(empty, empty), Proposal(empty, empty, empty)
+    portal = open_portal(tmp_path / "portal", create=True, areas="on-ottawa")
+
+    def estimates(path, **given):
+        write_estimates(numbers, path, shapes=shapes, **given)
+
+    def facts(path, **given):
+        write_facts(portal, "on-ottawa", path, lang="en", **given)
+
+    def propose(path, **given):
+        rows.write(path.parent, 2021)
+
+    kinds = {
+        "numbers.csv": (estimates, edit_text),
+        "numbers_missing.csv": (lambda path, **given: estimates(
+            path.with_name("numbers.csv"), **given), edit_text),
+        "numbers.xlsx": (estimates, edit_workbook),
+        "numbers.gpkg": (estimates, edit_geopackage),
+        "numbers.parquet": (estimates, edit_parquet),
+        "x.parquet": (lambda path, **given: write_crosswalk(
+            fitted.crosswalk, path, **given), edit_parquet),
+        "map.html": (page.save, edit_text),
+        "map.png": (sheet.save, append),
+        "map.pdf": (sheet.save, append),
+        "intake.xlsx": (write_template, edit_workbook),
+        "city-en.html": (facts, edit_text),
+        "city-en.docx": (facts, edit_workbook),
+        "city-en.pdf": (facts, append),
+        "city-en.xlsx": (facts, edit_workbook),
+        "t.findings.csv": (receipt.write, edit_text),
+        "wishes.csv": (wishes.write, edit_text),
+        "wishes-places.csv": (lambda path, **given: wishes.write(
+            path.with_name("wishes.csv"), **given), edit_text),
+        "unsure_2021.csv": (propose, edit_text),
+    }  # fmt: skip
+    for name, (write, edit) in kinds.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        made = demo / "facts" / name if name.startswith("city") else demo / name
+        if made.exists():
+            shutil.copy2(made, folder / name)
+        else:
+            write(folder / name)
+        assert is_stamped(folder / name), name
+        first = state(folder)
+        edit(folder / name)
+        before = state(folder)
+        assert before[name] != first[name]
+        with pytest.raises(OutputError, match="worked in it"):
+            write(folder / name, replace=True)
+        assert state(folder) == before, name
+
+
+@pytest.mark.parametrize("file", ["units.csv", "manifest.json"])
+def test_a_folder_in_which_somebody_changed_a_file_never_gives_way(demo, tmp_path, file):
+    """A table of a build that was corrected by hand is named, and nothing changes."""
+    target = tmp_path / "build"
+    shutil.copytree(demo / "build", target)
+    edit_text(target / file)
+    before = state(target)
+    with pytest.raises(OutputError, match=file):
+        write_build(read_build(demo / "build"), target, replace=True)
+    assert state(target) == before
 
 
 def test_a_template_that_somebody_filled_in_never_gives_way(tmp_path):

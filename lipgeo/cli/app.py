@@ -120,10 +120,8 @@ def find(
     else:
         print(say("cli.found", name=name, count=len(found)))
         if len(found):
-            heads = {column: say(f"cli.head_found_{column}") for column in found}
-            words = {match: say(f"cli.match_{match}") for match in found["match"].unique()}
             more = say("cli.more_found", more=len(found) - SHOWN)
-            print_table(found.replace({"match": words}), heads, more=more)
+            print_table(found, list(found.columns), more=more)
         else:
             print(say("cli.found_nothing"), file=sys.stderr)
     if not len(found):

@@ -156,8 +156,7 @@ def _print_needed(needed: Sequence[NeededFile], nothing: str, *, as_json: bool) 
     table["certainty"] = [
         say(f"store.certainty_{one.file.certainty.replace(' ', '_')}") for one in needed
     ]
-    heads = {name: say(f"cli.head_{name}") for name in table}
-    print_table(table, heads)
+    print_table(table, list(table.columns))
     print(say("cli.needed", files=len(rows)))
 
 

@@ -96,18 +96,16 @@ def wishlist(
     replace: o.Replace = False,
     lang: o.Lang = o.LangChoice.EN,
 ) -> None:
-    from lipgeo.errors import OutputError
     from lipgeo.portal.portal import open_portal
-    from lipgeo.portal.wishlist import make_wishlist
+    from lipgeo.portal.wishlist import make_wishlist, require_free_wishlist
 
-    if out.exists() and not replace:
-        raise OutputError("files.exists", path=out)
+    require_free_wishlist(out, replace=replace)
     made = make_wishlist(open_portal(folder))
     shown = made.tables[["table", "title", "priority", "wanted_by", "places", "suppressed"]]
     heads = {name: say(f"dashboard.head_{name}") for name in shown.columns}
     if len(shown):
         print_frame(shown.rename(columns=heads))
-    for path in made.write(out):
+    for path in made.write(out, replace=replace):
         print(say("cli.portal_built", path=path))
 
 

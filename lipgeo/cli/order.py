@@ -142,10 +142,13 @@ def diff(
         )
         return
     if len(shown):
-        names = ("area_id", "change", "units_kept", "units_added", "units_removed",
-                 "population_before", "population")  # fmt: skip
-        heads = {name: say(f"cli.head_{name}") for name in names}
-        changes = shown.assign(change=[_change_words(one) for one in shown["change"]])
+        changes = shown.assign(
+            change=[_change_words(one) for one in shown["change"]],
+            people_before=shown["population_before"],
+            people_now=shown["population"],
+        )
+        names = ["area_id", "change", "units_kept", "units_added", "units_removed",
+                 "people_before", "people_now"]  # fmt: skip
         more = len(changes) - SHOWN
-        print_table(changes, heads, more=say("cli.more_areas", more=more) if more > 0 else "")
+        print_table(changes, names, more=say("cli.more_areas", more=more) if more > 0 else "")
     print(repr(found))

@@ -95,6 +95,7 @@ def add(
         raise InputError("cli.nothing_to_add")
     by_census = o.files_by_census(tables or [])
     portal = open_portal(folder)
+    known = _area_names(portal)
     waits = False
     for file in files or []:
         try:
@@ -117,6 +118,8 @@ def add(
         for release in releases:
             told = _told_by(portal, release)
             print(say("cli.portal_taken_table", year=str(year), release=release, **told))
+    if fresh := sorted(_area_names(portal.reopen()) - known):
+        print(say("cli.portal_new_areas", count=len(fresh), areas=fresh))
     raise typer.Exit(1 if waits else 0)
 
 
@@ -129,6 +132,10 @@ def _definition_censuses(portal: Portal, store: Path | None, year: int) -> list[
 
     listed = set(portal.areas["vintage"]) - {"", str(year)}
     return [open_census(store, one) for one in stored_vintages(store) if str(one) in listed]
+
+
+def _area_names(portal: Portal) -> set[str]:
+    return {f"{one.area_id}@{one.definition}" for one in portal.areas.itertuples()}
 
 
 def _told_by(portal: Portal, release: str) -> dict[str, Any]:
@@ -153,6 +160,7 @@ def receive(
     licence: Licence = None,
     lang: o.Lang = o.LangChoice.EN,
 ) -> None:
+    from lipgeo.files import free_name
     from lipgeo.portal.portal import open_portal
 
     receipt = open_portal(folder).receive(
@@ -161,9 +169,14 @@ def receive(
     print_findings(receipt.report)
     if receipt.release is not None:
         print(say("cli.portal_taken", file=file, release=receipt.release))
-    elif not dry_run:
-        signed = file.with_name(f"{file.stem}.findings.csv")
-        receipt.write(signed)
+    elif dry_run and receipt.waiting:
+        print(say("cli.portal_trial_waits", file=file, findings=receipt.waiting))
+    elif dry_run:
+        print(say("cli.portal_trial", file=file, **receipt.counts))
+    else:
+        # what somebody signed so far stays
+        signed = free_name(file.with_name(f"{file.stem}.findings.csv"))
+        receipt.write(signed, replace=True)
         print(say("cli.portal_sign", path=signed))
     waits = receipt.release is None and not dry_run
     raise typer.Exit(1 if waits else exit_status(receipt.report))
@@ -275,7 +288,7 @@ def withdraw(
     made = open_portal(folder).withdraw(release, reason=reason)
     print(say("cli.portal_withdrawn", release=release))
     if len(made):
-        print_frame(made, say("cli.portal_made_with"))
+        print_frame(made.rename(columns={"what": "name"}), say("cli.portal_made_with"))
 
 
 @app.command(help=say("cli.help_portal_indicators"))

@@ -381,7 +381,12 @@ def _lone(
         other = "gender" if axis == "group" else "group"
         keys = [*_CELL, "indicator", "category", other, "origin"]
         mine = frame[adds & frame[axis].isin(["total", *parts])]
-        for _, rows in mine.groupby(keys, sort=False):
+        # few wholes have a suppressed part: the others are not looked at one by one
+        closed = mine.loc[mine["symbol"].isin(HIDDEN), keys]
+        if closed.empty:
+            continue
+        near = pd.MultiIndex.from_frame(mine[keys]).isin(pd.MultiIndex.from_frame(closed))
+        for _, rows in mine[near].groupby(keys, sort=False):
             if len(rows) != len(parts) + 1 or rows[axis].nunique() != len(rows):
                 continue
             hidden = rows["symbol"].isin(HIDDEN)

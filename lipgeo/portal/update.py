@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from lipgeo.errors import InputError, LipgeoError, OrderError, OutputError
-from lipgeo.files import MANIFEST, output_error, sha256_of
+from lipgeo.files import MANIFEST, free_name, output_error, sha256_of
 from lipgeo.order.manifest import read_order
 from lipgeo.portal.book import BOOK, add_areas
 from lipgeo.portal.portal import INCOMING, TAKEN, Portal, open_portal
@@ -24,8 +24,10 @@ from lipgeo.portal.sources.intake import Intake
 from lipgeo.portal.sources.legacy import mapping_path
 from lipgeo.portal.sources.local import from_local, from_survey
 from lipgeo.portal.sources.matching import match_labels
+from lipgeo.portal.sources.receiving import Receipt
 from lipgeo.portal.sources.recognising import kind_of
 from lipgeo.readers.deliveries import read_delivery
+from lipgeo.readers.sheets import read_sheet
 from lipgeo.report import CheckReport
 from lipgeo.words import say
 from lipgeo.workplace import clear_litter
@@ -52,17 +54,20 @@ class Update:
         Files of ``incoming/`` that wait for somebody, and why.
     report
         What the check of the public side found.
+    unbuilt
+        Why no site was built; empty where one was, or none was asked for.
     """
 
     lines: list[str] = field(default_factory=list)
     releases: list[str] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
     report: CheckReport = field(default_factory=CheckReport)
+    unbuilt: str = ""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing waits and the check found nothing somebody must see."""
-        return not self.waiting and self.report.ok
+        """Whether nothing waits, a site was built and the check found nothing to be seen."""
+        return not self.waiting and not self.unbuilt and self.report.ok
 
     def __repr__(self) -> str:
         return "\n".join(self.lines)
@@ -106,7 +111,11 @@ def update_portal(
                 done.waiting[path.name] = str(error)
     portal = portal.reopen()
     done.report = portal.check("public")
-    built = build(portal) if build is not None else ""
+    try:
+        built = build(portal) if build is not None else ""
+    except OutputError as error:
+        # what was taken in is told all the same
+        built = done.unbuilt = str(error)
     done.lines = _told(portal, done, new_areas=len(portal.areas) - before, built=built)
     return done
 
@@ -196,18 +205,36 @@ def _is_delivery(portal: Portal, path: Path) -> bool:
     return False
 
 
+def _lay_out(receipt: Receipt, path: Path) -> Path | None:
+    """Write findings to sign; where somebody began to in a file that lacks some, keep it beside."""
+    kept = free_name(path)
+    if kept == path:
+        receipt.write(path, replace=True)
+        return None
+    there = read_sheet(path).frame.rename(columns=str.casefold).reindex(columns=["id"])["id"]
+    if receipt.findings["id"].isin(there).all():
+        return None  # what is to be signed stands in it, half signed as it is
+    path.rename(kept)
+    receipt.write(path)
+    return kept
+
+
 def _take_delivery(portal: Portal, path: Path, row: pd.Series | None, done: Update) -> None:
     order = _order_of(portal, path, row)
     signed = path.with_name(path.stem + _FINDINGS)
-    told: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     if row is not None:
-        told = {"table": row["table"] or None, "licence": row["licence"]}
+        given = {"table": row["table"] or None, "licence": row["licence"]}
         if row["mapping"]:
-            told["mapping"] = _within(portal, row["mapping"])
-    receipt = portal.receive(path, order=order, accept=signed if signed.is_file() else None, **told)
+            given["mapping"] = _within(portal, row["mapping"])
+    accept = signed if signed.is_file() else None
+    receipt = portal.receive(path, order=order, accept=accept, **given)
     if receipt.release is None:
-        receipt.write(signed)
-        done.waiting[path.name] = say("portal.update_sign", count=receipt.waiting, file=signed.name)
+        told = say("portal.update_sign", count=receipt.waiting, file=signed.name)
+        kept = _lay_out(receipt, signed)
+        if kept is not None:
+            told = f"{told}. {say('portal.update_kept', file=signed.name, kept=kept.name)}"
+        done.waiting[path.name] = told
         return
     done.releases.append(receipt.release)
     _move(portal, path, receipt.release)

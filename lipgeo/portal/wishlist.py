@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.errors import InputError, OrderError
-from lipgeo.files import MANIFEST, file_in_one_step, write_csv
+from lipgeo.files import MANIFEST, files_in_one_move, require_free_file, write_csv
 from lipgeo.geography.floors import floor_persons, floors_of_universe
 from lipgeo.geography.hierarchy import vintages
 from lipgeo.order.manifest import read_order
@@ -31,9 +31,10 @@ from lipgeo.registry.coverage import gaps
 from lipgeo.words import language, say
 
 if TYPE_CHECKING:
+    from lipgeo.portal.indicators.dictionary import Dictionary
     from lipgeo.portal.portal import Portal
 
-__all__ = ["STATES", "Wishlist", "make_wishlist"]
+__all__ = ["STATES", "Wishlist", "make_wishlist", "sentences_of_orders"]
 
 #: what a place can be
 STATES = ("have", "suppressed", "ordered", "estimated", "expected", "empty")
@@ -75,14 +76,41 @@ class Wishlist:
     tables: pd.DataFrame
     places: pd.DataFrame
 
-    def write(self, path: str | Path) -> tuple[Path, Path]:
-        """Write the list of tables, and the places beside it (``NAME-places.csv``)."""
-        target = Path(path)
-        beside = target.with_name(f"{target.stem}-places.csv")
-        for frame, file in ((self.tables, target), (self.places, beside)):
-            with file_in_one_step(file) as temporary:
-                write_csv(frame, temporary)
+    def write(self, path: str | Path, *, replace: bool = False) -> tuple[Path, Path]:
+        """Write the list of tables, and the places beside it (``NAME-places.csv``); both or none.
+
+        Parameters
+        ----------
+        path
+            The CSV file of tables.
+        replace
+            Whether earlier ones give way in which nobody wrote.
+
+        Raises
+        ------
+        OutputError
+            Something stands there, or a file cannot be written.
+        """
+        target, beside = require_free_wishlist(path, replace=replace)
+        with files_in_one_move([target, beside]) as temporary:
+            write_csv(self.tables, temporary[0])
+            write_csv(self.places, temporary[1])
         return target, beside
+
+
+def require_free_wishlist(path: str | Path, *, replace: bool = False) -> tuple[Path, Path]:
+    """Return where a wishlist and its places may be written; look before the work begins.
+
+    Raises
+    ------
+    OutputError
+        Something stands at either.
+    """
+    target = Path(path)
+    beside = target.with_name(f"{target.stem}-places.csv")
+    for file in (target, beside):
+        require_free_file(file, replace=replace)
+    return target, beside
 
 
 def make_wishlist(portal: Portal) -> Wishlist:
@@ -110,7 +138,7 @@ def make_wishlist(portal: Portal) -> Wishlist:
     held = _held(frame, newest)
     ordered = _ordered(portal)
     people = _people(portal, frame)
-    coverage = gaps(kind=None).set_index("lip_id")
+    coverage = _coverage()
     tables = {str(code): _table_of(str(code), fact) for code, fact in facts.iterrows()}
     rows = []
     for area in areas.to_dict("records"):
@@ -286,6 +314,42 @@ def _whom(needs: str, named: pd.Series | None) -> str:
         names = str(named["consortia"]).replace(";", ", ")
         return say("dashboard.ask_consortium", consortia=names)
     return say("dashboard.ask_nobody")
+
+
+@cache
+def _coverage() -> pd.DataFrame:
+    return gaps(kind=None).set_index("lip_id")
+
+
+def sentences_of_orders(area_id: str, dictionary: Dictionary) -> list[str]:
+    """Return what to order for an area that has nothing yet, and of whom, in the language in force.
+
+    Parameters
+    ----------
+    area_id
+        The area.
+    dictionary
+        The indicators; tables that bring the core ones are told.
+
+    Returns
+    -------
+    list of str
+        One sentence each of those that can be asked; the published Census Profile is not ordered.
+    """
+    facts = dictionary.frame
+    facts = facts[facts["status"].eq("core")]
+    named = _coverage().loc[area_id] if area_id in _coverage().index else None
+    titles: dict[str, list[str]] = {}
+    for code, fact in facts[
+        facts["needs"].isin([one["needs"] for one in _known_tables()])
+    ].iterrows():
+        table = _table_of(str(code), fact)
+        if table["needs"] != "profile":
+            titles.setdefault(_whom(table["needs"], named), []).append(table[f"title_{language()}"])
+    return [
+        say("dashboard.to_order", tables=list(dict.fromkeys(several)), ask=ask)
+        for ask, several in titles.items()
+    ]
 
 
 # ---------------------------------------------------------------------- the tables

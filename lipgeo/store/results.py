@@ -95,6 +95,8 @@ def write_estimates(
         explain, missing, variables, flags, sources, findings*; ``.gpkg``: the table with the
         areas' shapes and the likely ranges, for a map; ``.csv``: the results, and beside
         them ``NAME_explain.csv`` and ``NAME_missing.csv``; ``.parquet``: the results alone.
+        Results are the columns of ``Estimates.frame``, with ``area_name`` and, where all tables
+        are of one census, its year in ``vintage``.
     names
         What areas are called, by id.
     explain
@@ -119,6 +121,8 @@ def write_estimates(
     """
     target = require_free_estimates(path, replace=replace)
     results = _name_areas(estimates.frame, names)
+    if len(estimates.vintages) == 1:  # a portal asks which census a file is of
+        results = results.assign(vintage=estimates.vintages[0])
     if target.suffix.lower() == ".parquet":
         with file_in_one_step(target) as temporary:
             table = pa.Table.from_pandas(results, preserve_index=False)
@@ -165,7 +169,7 @@ def describe_columns(sheets: Sequence[Sheet]) -> Sheet:
     rows = [
         {"sheet": sheet.name, "column": str(name), "meaning": say(f"store.column_{name}")}
         for sheet in sheets
-        for name in sheet.frame.columns
+        for name in sheet.frame
     ]
     heads = {name: say(f"store.head_{name}") for name in ("sheet", "column", "meaning")}
     return Sheet(say("store.columns"), pd.DataFrame(rows).rename(columns=heads))
@@ -204,6 +208,8 @@ def _write_shapes(
     frame = _name_areas(pd.DataFrame({"area_id": ids}), names)
     basis = estimates.frame.drop_duplicates("area_id").set_index("area_id")["basis"]
     frame["basis"] = basis.loc[ids].to_numpy()
+    if len(estimates.vintages) == 1:
+        frame["vintage"] = estimates.vintages[0]
     parts = {"": "value", "_likely_lower": "likely_lower", "_likely_upper": "likely_upper"}
     numbers = [
         estimates.wide(column).loc[ids].astype(np.float64).add_suffix(ending)
@@ -329,6 +335,8 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
         document["coarse"] = _pack_frame(pd.DataFrame({"share": crosswalk.coarse}))
     if crosswalk.trials is not None:
         document["trials"] = _pack_frame(crosswalk.trials)
+    if crosswalk.surroundings is not None:
+        document["surroundings"] = _pack_frame(crosswalk.surroundings)
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
     with file_in_one_step(path) as temporary:
         write_sealed_parquet(table, temporary, document, compression="zstd")
@@ -358,7 +366,11 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
         coarse = None
         if "coarse" in document:
             coarse = _unpack_frame(document["coarse"])["share"].to_numpy(np.float64)
-        trials = _unpack_frame(document["trials"]) if "trials" in document else None
+        beside = {
+            name: _unpack_frame(document[name])
+            for name in ("trials", "surroundings")
+            if name in document
+        }
         pairs = table.replace_schema_metadata({b"pandas": table.schema.metadata[b"pandas"]})
         return Crosswalk(
             pairs.to_pandas(),
@@ -366,7 +378,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
             meta=document["meta"],
             report=CheckReport.from_records(document["report"]),
             coarse=coarse,
-            trials=trials,
+            **beside,
         )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from lipgeo.arrays import Floats
 from lipgeo.census.census import Census
 from lipgeo.facts import fact_table
-from lipgeo.files import file_in_one_step
+from lipgeo.files import file_in_one_step, require_free_file
 from lipgeo.order.manifest import read_order
 from lipgeo.synthetic.census import country_of
 from lipgeo.synthetic.people import People
@@ -33,6 +33,7 @@ def write_delivery(
     *,
     people: People | None = None,
     seed: int = 1,
+    replace: bool = False,
 ) -> Path:
     """Write a delivery of an order as the Community Data Program sends one (Beyond 20/20 CSV).
 
@@ -52,6 +53,8 @@ def write_delivery(
         Its people, where they are at hand already.
     seed
         Seed of rounding and shares.
+    replace
+        Whether an earlier delivery of lipgeo gives way; nothing else does.
 
     Returns
     -------
@@ -65,8 +68,9 @@ def write_delivery(
     OrderError
         The folder is no order.
     OutputError
-        The file cannot be written.
+        Something stands there, or the file cannot be written.
     """
+    require_free_file(path, replace=replace)
     areas = read_order(order).manifest["areas"]
     rng = np.random.default_rng([seed, 26])
     truth = _truth(census, areas, people_of(census) if people is None else people)

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from lipgeo.errors import InputError
-from lipgeo.files import file_in_one_step, write_csv
+from lipgeo.files import files_in_one_move, require_free_file, write_csv
 from lipgeo.geography.hierarchy import fold
 from lipgeo.portal.indicators.dictionary import (
     COMPARABILITY_COLUMNS,
@@ -65,20 +65,25 @@ class Proposal:
     unsure: pd.DataFrame
 
     def write(self, folder: str | Path, census: int) -> list[Path]:
-        """Write the three tables into a folder, named by the census."""
-        place = Path(folder)
-        place.mkdir(parents=True, exist_ok=True)
-        written = []
-        for name, frame in (
-            ("indicator_rows", self.rows),
-            ("comparability", self.comparability),
-            ("unsure", self.unsure),
-        ):
-            target = place / f"{name}_{census}.csv"
-            with file_in_one_step(target) as temporary:
-                write_csv(frame, temporary)
-            written.append(target)
-        return written
+        """Write the three tables into a folder, named by the census; all or none.
+
+        Raises
+        ------
+        OutputError
+            Earlier ones stand there in which somebody wrote, or a file cannot be written.
+        """
+        tables = {
+            "indicator_rows": self.rows,
+            "comparability": self.comparability,
+            "unsure": self.unsure,
+        }
+        files = [Path(folder) / f"{name}_{census}.csv" for name in tables]
+        for file in files:
+            require_free_file(file, replace=True)
+        with files_in_one_move(files) as temporary:
+            for frame, place in zip(tables.values(), temporary, strict=True):
+                write_csv(frame, place)
+        return files
 
 
 def propose_rows(dictionary: Dictionary, members: pd.DataFrame, census: int) -> Proposal:

@@ -18,6 +18,7 @@ from functools import cache, cached_property
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from lipgeo.portal.areas import UNCONFIRMED, join_between, misfit_reason, worse
 from lipgeo.portal.indicators.dictionary import (
@@ -33,6 +34,7 @@ from lipgeo.portal.pages.certainty import bounds, is_missing, is_told, small_fla
 from lipgeo.portal.pages.charts import Bar, BarGroup, Chart
 from lipgeo.portal.pages.differences import Measured, difference
 from lipgeo.portal.pages.places import in_place, than_in_place
+from lipgeo.portal.wishlist import sentences_of_orders
 from lipgeo.words import catalogue, language, number, say
 
 __all__ = [
@@ -122,6 +124,11 @@ class Cell:
     value: str = ""
     details: Sequence[str] = ()
     number: float | None = None
+
+    @cached_property
+    def html(self) -> Markup:
+        """The cell of a page: a place's numbers stand on its page and on all held against it."""
+        return Markup(" <br>").join([Markup("<b>{}</b>").format(self.value), *self.details])
 
 
 @dataclass(frozen=True)
@@ -323,7 +330,16 @@ def slug_of(area_id: str, definition: str) -> str:
 def written(value: float, rule: str, decimals: int) -> str:
     """Return a value as its rule is written."""
     text = number(value, decimals)
-    return say("site.percent", value=text) if rule in ("percent", "rate", "change") else text
+    if rule not in ("percent", "rate", "change"):
+        return text
+    before, after = _around_percent(language())
+    return f"{before}{text}{after}"
+
+
+@cache
+def _around_percent(_lang: str) -> tuple[str, str]:
+    before, _, after = say("site.percent", value="?").partition("?")
+    return before, after
 
 
 def value_text(row: Row, rule: str, decimals: int) -> str:
@@ -478,8 +494,7 @@ def cell_of(rows: Sequence[Row], rule: str, decimals: int) -> Cell:
 
 def form_of(dictionary: Dictionary, code: str) -> tuple[str, int]:
     """Return the rule and the decimals of an indicator."""
-    entry = dictionary[code]
-    return str(entry["rule"]), int(entry["decimals"])
+    return dictionary.forms[code]
 
 
 # ---------------------------------------------------------------------- what areas are told from
@@ -550,6 +565,8 @@ class Material:
         Whether everybody reads it.
     compared
         Which censuses were found to compare: the same in both languages.
+    held
+        The rows of areas that were asked for already: the same in both languages.
     """
 
     frame: pd.DataFrame
@@ -562,6 +579,7 @@ class Material:
     contact: str
     public: bool
     compared: dict[tuple[str, str, str], tuple[str, str, str]] = field(default_factory=dict)
+    held: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
     _columns: dict[tuple[str, str], _Column] = field(default_factory=dict)
 
     def column(self, area: Any) -> _Column:
@@ -597,15 +615,22 @@ class Material:
         }  # fmt: skip
 
     @cached_property
-    def _rows(self) -> Mapping[tuple[str, str], list[Row]]:
-        found: dict[tuple[str, str], list[Row]] = {}
-        for row in self.frame.to_dict("records"):
-            found.setdefault((row["area_id"], row["definition"]), []).append(row)
-        return found
+    def _places(self) -> Mapping[tuple[str, str], Any]:
+        """Area and definition to the places of its rows."""
+        grouped = self.frame.groupby(["area_id", "definition"], sort=False)
+        return {(str(area), str(of)): at for (area, of), at in grouped.indices.items()}
 
     def rows(self, area: Any) -> list[Row]:
         """Return the rows of an area."""
-        return self._rows.get((area["area_id"], area["definition"]), [])
+        key = (str(area["area_id"]), str(area["definition"]))
+        if key not in self.held:
+            mine = self.frame.take(self._places.get(key, []))
+            cells = (mine[name].tolist() for name in mine.columns)
+            names = list(mine.columns)
+            self.held[key] = [
+                dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)
+            ]
+        return self.held[key]
 
     def others(self, area: Any) -> list[Row]:
         """Return the areas that an area is held against."""
@@ -778,6 +803,7 @@ def area_blocks(material: Material, area: Any) -> AreaBlocks:
     if shut:
         notices.append(say("site.unconfirmed" if material.public else "site.unconfirmed_members"))
         notices += [say("site.contact", contact=material.contact)] if material.contact else []
+        notices += sentences_of_orders(area["area_id"], material.dictionary)
     elif not rows:
         notices.append(say("site.nothing_yet"))
     notices += boundary_notices(material, area)

@@ -6,7 +6,7 @@ in one table. Only numbers that the audience may see are written; an estimate ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,11 +55,11 @@ def _subjects(frame: pd.DataFrame, known: Dictionary) -> list[Row]:
 
 
 def _numbers(
-    mine: pd.DataFrame, at: Mapping[tuple[str, ...], int], dictionary: Dictionary
+    mine: Iterable[Row], at: Mapping[tuple[str, ...], int], dictionary: Dictionary
 ) -> list[Any]:
     """Return a cell for each subject: value, range, origin, what a difference is made of."""
     cells: list[Any] = [None] * len(at)
-    for row in mine.to_dict("records"):
+    for row in mine:
         place = at.get(tuple(row[key] for key in QUANTITY[2:]))
         if place is None:
             continue
@@ -110,10 +110,9 @@ def write_compare_page(
         rule, _ = form_of(known, row["indicator"])
         name = subject_text(row, known.name(row["indicator"]))
         told.append([name, period_text(row), int(rule in _COMPARED)])
-    by_area = dict(list(state.frame.groupby(["area_id", "definition"], sort=False)))
     listed = []
     for slug, name, area in areas:
-        mine = by_area.get((area["area_id"], area["definition"]))
+        mine = state.rows_by_area.get((area["area_id"], area["definition"]))
         if mine is None:
             continue
         listed.append((slug, name))

@@ -14,6 +14,7 @@ from lipgeo.portal.indicators.dictionary import Dictionary, universe_words
 from lipgeo.portal.pages.blocks import (
     HEADS,
     Material,
+    Row,
     measured,
     name_order,
     period_text,
@@ -69,9 +70,9 @@ class Told:
 
     dictionary: Dictionary
     listed: list[str]
-    numbers: Mapping[str, list[dict[str, Any]]]
-    rows: Mapping[str, list[dict[str, Any]]]
-    pairs: Mapping[str, list[dict[str, Any]]]
+    numbers: Mapping[str, list[Row]]
+    rows: Mapping[str, list[Row]]
+    pairs: Mapping[str, list[Row]]
 
 
 def told_indicators(state: SiteState) -> Told:
@@ -82,19 +83,16 @@ def told_indicators(state: SiteState) -> Told:
     return Told(
         known,
         [str(code) for code in frame.index[told & frame["status"].ne("delivered")]],
-        _by_code(state.frame, "indicator"),
-        _by_code(known.rows.sort_values("census", kind="stable"), "code"),
-        _by_code(known.comparability, "code"),
+        state.rows_by_indicator,
+        _by_code(known.rows.sort_values("census", kind="stable")),
+        _by_code(known.comparability),
     )
 
 
-def _by_code(frame: pd.DataFrame, column: str) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    names = list(frame.columns)
-    # plain tuples: a frame an indicator costs more than its page
-    for cells in frame.itertuples(index=False, name=None):
-        row = dict(zip(names, cells, strict=True))
-        found.setdefault(str(row[column]), []).append(row)
+def _by_code(frame: pd.DataFrame) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in frame.to_dict("records"):
+        found.setdefault(str(row["code"]), []).append(row)
     return found
 
 
@@ -143,13 +141,13 @@ def _all_areas(
     state: SiteState,
     material: Material,
     form: tuple[str, int],
-    mine: list[dict[str, Any]],
+    mine: list[Row],
     areas: list[tuple[str, str, pd.Series]],
 ) -> Iterable[tuple[str, list[str], list[Any]]]:
     several = len({(row["category"], row["group"], row["gender"]) for row in mine}) > 1
-    by_area: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for one in mine:
-        by_area.setdefault((one["area_id"], one["definition"]), []).append(one)
+    by_area: dict[tuple[str, str], list[Row]] = {}
+    for row in mine:
+        by_area.setdefault((row["area_id"], row["definition"]), []).append(row)
     rows = []
     for slug, name, area in sorted(areas, key=lambda one: (name_order(one[1]), one[0])):
         newer: dict[tuple[str, ...], Any] = {}
@@ -194,7 +192,7 @@ def _pairs(told: Told, code: str) -> Iterable[tuple[str, list[str], list[Any]]]:
         yield say("dashboard.comparability"), heads, rows
 
 
-def _rows(mine: list[dict[str, Any]]) -> list[tuple[str, list[str], list[Any], str]]:
+def _rows(mine: list[Row]) -> list[tuple[str, list[str], list[Any], str]]:
     """Return where the indicator stands in each census, in the profile's own English words."""
     cells = ("census", "words", "numerator", "denominator_words", "sample", "certainty")
     rows = [[one[name] for name in cells] for one in mine]
@@ -206,7 +204,7 @@ def _rows(mine: list[dict[str, Any]]) -> list[tuple[str, list[str], list[Any], s
 
 def _marks(
     form: tuple[str, int],
-    mine: list[dict[str, Any]],
+    mine: list[Row],
     areas: list[tuple[str, str, pd.Series]],
     places: Mapping[tuple[str, str], tuple[str, str]],
 ) -> tuple[list[tuple[str, str, Markup, str]], list[tuple[Markup, str]], str]:

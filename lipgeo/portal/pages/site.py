@@ -33,7 +33,6 @@ from lipgeo.portal.pages.blocks import (
     slug_of,
     topic_name,
 )
-from lipgeo.portal.pages.certainty import without_middles
 from lipgeo.portal.pages.charts import draw_chart
 from lipgeo.portal.pages.dashboard import DATA, write_dashboard
 from lipgeo.portal.pages.dashboard import PAGES as NETWORK_PAGES
@@ -116,7 +115,7 @@ def build_site(
         for folder in ("fr", "downloads", "share", "embed", DATA):
             (made / folder).mkdir()
         files = write_long_table(
-            without_middles(state.whole), made / "downloads", state.stem("all-numbers"), state.title
+            state.long_table, made / "downloads", state.stem("all-numbers"), state.title
         )
         for lang in LANGUAGES:
             with speaking(lang):
@@ -156,9 +155,9 @@ def fill_page(title: str, **parts: Any) -> str:
     )
 
 
-def drawn_topics(blocks: AreaBlocks) -> list[dict[str, Any]]:
-    """Return the topics of an area as a page needs them: each with its chart drawn."""
-    return [
+def area_body(blocks: AreaBlocks) -> Markup:
+    """Return what the page of an area and its copy for e-mail say alike, filled in."""
+    topics = [
         {
             "title": one.title,
             "places": list(one.places),
@@ -168,6 +167,11 @@ def drawn_topics(blocks: AreaBlocks) -> list[dict[str, Any]]:
         }
         for one in blocks.topics
     ]
+    return Markup(
+        fill_template(
+            "portal/pages/area_body.html.jinja", area=blocks, topics=topics, words=words_of_page()
+        )
+    )
 
 
 def _links(state: SiteState, slug: str) -> list[tuple[str, str, str, bool]]:
@@ -246,12 +250,7 @@ def _write_area(
     if lang != "en":
         page, up = f"{lang}/{page}", "../"
     # what the page and its copy for e-mail say alike is filled in once
-    body = Markup(
-        fill_template(
-            "portal/pages/area_body.html.jinja", area=blocks, topics=drawn_topics(blocks),
-            words=words_of_page(),
-        )
-    )  # fmt: skip
+    body = area_body(blocks)
     framed = fill_template(
         "portal/pages/embed.html.jinja", title=blocks.title, area=blocks, words=words_of_page(),
         address=f"../{page}",
@@ -315,10 +314,9 @@ def _other_definitions(
     state: SiteState, area: Mapping[str, Any]
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the pages of other definitions of the same area."""
-    same = state.areas[state.areas["area_id"].eq(area["area_id"])]
     entries = [
         (state.name(slug_of(one["area_id"], one["definition"])), _listed_name(one))
-        for one in same.to_dict("records")
+        for one in state.definitions[area["area_id"]]
         if one["definition"] != area["definition"]
     ]
     return [(say("site.definitions"), entries)] if entries else []

@@ -247,7 +247,8 @@ def _proposed(table: _Table, dictionary: Dictionary) -> Iterable[dict[str, str]]
 
 def _bare(text: str) -> str:
     """Return a heading without its year, percent sign, brackets and dollars."""
-    return re.sub(r"\(?\s*[%$]\s*\)?|,\s*%|\(\s*\)", " ", _YEAR.sub(" ", text)).strip(" ,-–:()")
+    words = " ".join(_YEAR.sub(" ", text).split())
+    return re.sub(r"\(? ?[%$] ?\)?|, ?%|\( ?\)", " ", words).strip(" ,-–:()")
 
 
 def _words(text: str) -> set[str]:
