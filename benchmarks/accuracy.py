@@ -10,13 +10,14 @@ says nothing. Prints, for Ottawa's 116 neighbourhoods against Statistics Canada'
 people, dwellings, households and people in private households by placement, from blocks, from
 dissemination areas with blocks, and from dissemination areas alone; after calibration; by points as
 blocks; the city's wards against block sums; tracts with the finer level hidden, in both cities;
-what fits hold; what zeros hide; how strongly densities were taken; what Ottawa's blocks teach of
+what fits hold; what zeros hide; what a count's own geography gains inside cut units (``own``); how
+strongly densities were taken; what Ottawa's blocks teach of
 areas other than the neighbourhoods (the constants of the error model for units without blocks); and
 made censuses: errors by placement, and fifty groups by size, of which both ranges are asked, the
 order's against the same sample and the other against all people. Nothing is learned from the truth
 it is judged by: of the made censuses no constant comes, of the neighbourhoods' counts neither.
 
-``python benchmarks/accuracy.py ottawa`` (or ``others``, ``controls``, ``calgary``, ``made``,
+``python benchmarks/accuracy.py ottawa`` (or ``others``, ``calgary``, ``controls``, ``own``, ``made``,
 ``groups``) prints a part.
 """
 
@@ -356,6 +357,7 @@ def own(data: Path, folder: Path) -> None:
         for kind, home_of in homes.items():
             for seed in range(3):
                 found += own_of_pairs(census, profile, home_of, f"{city}, {kind}, {seed}", seed)
+    own_of_halves(data, folder / "blocks")
     for seed in (6, 7):
         own_of_made(seed)
     by = pd.DataFrame(found, columns=["count", "way", "people", "own", "truth"])
@@ -368,6 +370,40 @@ def own(data: Path, folder: Path) -> None:
             f"   worst {change.max():+7.1%} (of all there are {moved.max():+.3%}),"
             f" best {change.min():+7.1%}"
         )
+
+
+def own_of_halves(data: Path, folder: Path) -> None:
+    """Print dwellings and households of real halves of units, shared out as if they were people."""
+    home = data / "ottawa_2021"
+    census = ottawa_census(data, folder)
+    given = pd.read_csv(home / "neighbourhood_counts_2021.csv", dtype={"ONS_ID": str})
+    given = given.set_index("ONS_ID")
+    truth = pd.DataFrame({name: given[TRUTH[name]] for name in PEOPLE})
+    areas = lipgeo.read_service_areas(home / "neighbourhoods.gpkg", id="ONS_ID")
+    rules = {
+        name: Variable(name, "count", denominator="population", universe="population", rounding=0)
+        for name in PEOPLE[1:]
+    }
+    counts = census.units("DA")[PEOPLE]
+    table = CensusTable(
+        counts, rules, level="DA", vintage=2021,
+        parents=profile_of(home / "da_profile_2021.csv").parents,
+    )  # fmt: skip
+    drawn = lipgeo.build_crosswalk(census.zones("DA"), areas, weight="population")
+    met = lipgeo.calibrate(drawn, truth[["population"]], counts[["population"]])
+    print("\nhalves of units: Ottawa's 116 neighbourhoods, truth: custom counts, shared as people")
+    for way, xw in (("estimated", drawn), ("calibrated", met)):
+        both = [
+            weight_table(table, xw, variables=PEOPLE[1:], own_geography=choice)
+            for choice in ("off", "auto")
+        ]
+        for name in PEOPLE[1:]:
+            missed = [error(one.wide()[name], truth[name]) for one in both]
+            strength = both[1].meta["own_geography"].get(name, 0.0)
+            print(
+                f"    {way:11} {name:12} strength {strength:.2f}"
+                f"  {missed[0]:.2%} to {missed[1]:.2%} ({missed[1] / missed[0] - 1:+.1%})"
+            )
 
 
 def own_of_made(seed: int) -> None:

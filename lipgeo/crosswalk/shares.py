@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TypedDict
 
 import numpy as np
@@ -348,20 +349,22 @@ def shares_by_weight(
         )
         for name in CHAINS[weight]
     }
+    # asked for when something is learned, by several: made once
+    ground = cache(lambda: _ground_of(source, area, targets))
     weighted = replace(
         shares_by_people(area, parts, weight, len(source), len(targets)),
-        near=lambda: _ground_of(source, area, targets).look_about(weight),
+        near=lambda: ground().look_about(weight),
     )
     if placement == "density" and isinstance(source, CensusZones) and source.level != blocks.level:
 
         def coarse() -> Floats:
-            return _ground_of(source, area, targets).place(opened, weight).pairs.share
+            return ground().place(opened, weight).pairs.share
 
         weighted = replace(weighted, coarse=coarse)
     if source.level in _UNEVEN and source.level == blocks.level:
 
         def trials() -> Splits:
-            return _ground_of(source, area, targets).try_out(weight, placement)
+            return ground().try_out(weight, placement)
 
         weighted = replace(weighted, trials=trials)
     cut = np.zeros(len(source), dtype=bool)
