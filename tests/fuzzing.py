@@ -388,6 +388,15 @@ def reseal(files: dict[str, bytes]) -> None:
             size = BLOCK_BYTES
             blocks = [data[at : at + size] for at in range(0, len(data), size)]
             files[sums] = b"".join(zlib.crc32(one).to_bytes(4, "little") for one in blocks)
+    for name in [one for one in files if one.endswith("release.json")]:
+        place = name.rpartition("release.json")[0]
+        record = json.loads(files[name])
+        for key, file in (("sha256", "observations"), ("units_sha256", "units")):
+            held = files.get(f"{place}{file}.parquet")
+            if key in record and held is not None:
+                record[key] = hashlib.sha256(held).hexdigest()
+        record[OWN_SUM] = NO_SUM
+        files[name] = seal((json.dumps(record, ensure_ascii=False, indent=1) + "\n").encode())
     for name in [one for one in files if one.endswith("manifest.json")]:
         place = name.rpartition("manifest.json")[0]
         try:
