@@ -309,6 +309,191 @@ def hidden(profile: CensusTable, xw: lipgeo.Crosswalk) -> None:
         )
 
 
+#: counts whose own geography is tried
+OWN = [
+    "age_0_to_4", "english_only", "french_only", "english_and_french", "non_immigrants",
+    "immigrants", "non_permanent_residents",
+]  # fmt: skip
+
+
+def own(data: Path, folder: Path) -> None:
+    """Print what a count's own geography gains inside cut units, where the truth is known."""
+    print(
+        "\nown geography of counts: dissemination areas joined in pairs across outlines, which then"
+        " cut them\n(truth: the two as they are published; error and ranges, shared as people are,"
+        " then by own geography)"
+    )
+    print(
+        f"{'':44} {'count':24} strength  as people   by own     gain"
+        "   held width, as people   held width, by own"
+    )
+    found = []
+    for city in ("ottawa", "calgary"):
+        home = data / f"{city}_2021"
+        names = ["lda_000b21a_e.zip"] if city == "ottawa" else ["da.gpkg"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            add_census(folder / city, [home / one for one in [*names, "da_profile_2021.csv"]],
+                       vintage=2021)  # fmt: skip
+        census = lipgeo.open_census(folder / city)
+        profile = profile_of(home / "da_profile_2021.csv")
+        drawn = {
+            "wards": lipgeo.read_service_areas(
+                next((home / "wards").glob("*.shp")), id="WARD" if city == "ottawa" else "ward_num"
+            )
+        }
+        if city == "ottawa":
+            drawn["neighbourhoods"] = lipgeo.read_service_areas(
+                home / "neighbourhoods.gpkg", id="ONS_ID"
+            )
+        homes = {
+            kind: lipgeo.fit_boundaries(
+                census, areas, unit="DA", rule="largest", exclusive=True
+            ).units.set_index("unit_id")["area_id"]
+            for kind, areas in drawn.items()
+        }
+        homes["tracts"] = profile.parents.str.replace(r"^[A-Z]+:", "", regex=True).dropna()
+        for kind, home_of in homes.items():
+            for seed in range(3):
+                found += own_of_pairs(census, profile, home_of, f"{city}, {kind}, {seed}", seed)
+    for seed in (6, 7):
+        own_of_made(seed)
+    by = pd.DataFrame(found, columns=["count", "way", "people", "own", "truth"])
+    print("\nall of these together, and the worst of them")
+    for (name, way), rows in by.groupby(["count", "way"], sort=False):
+        change = rows["own"] / rows["people"] - 1
+        moved = (rows["own"] - rows["people"]) / rows["truth"]
+        print(
+            f"    {name:26} {way:11} {rows['own'].sum() / rows['people'].sum() - 1:+7.1%}"
+            f"   worst {change.max():+7.1%} (of all there are {moved.max():+.3%}),"
+            f" best {change.min():+7.1%}"
+        )
+
+
+def own_of_made(seed: int) -> None:
+    """Print fifty groups of made people: how many are moved, and what that gains."""
+    census, people, areas, _ = made_country(seed, True, "freehand")
+    areas = without_overlaps(areas)
+    truth = people.truth(areas)
+    areas = areas.select(list(truth.index[truth["population"] > 200]))
+    truth = truth.reindex(list(areas.ids))
+    table, order, _ = made_groups(census, people, areas, seed)
+    drawn = lipgeo.build_crosswalk(census.zones("DA"), areas, weight="population")
+    met = lipgeo.calibrate(drawn, truth[["population"]], table.frame[["population"]].fillna(0.0))
+    for way, xw in (("estimated", drawn), ("calibrated", met)):
+        off, on = (
+            weight_table(table, xw, variables=list(order.columns), own_geography=choice)
+            for choice in ("off", "auto")
+        )
+        miss = pd.DataFrame(
+            {
+                kind: (est.wide() - order).abs().sum() / order.sum()
+                for kind, est in (("people", off), ("own", on))
+            }
+        )
+        moved = pd.Series(on.meta["own_geography"], dtype=float).reindex(order.columns).fillna(0.0)
+        for low, high in SIZES:
+            some = (low < RATES) & (high >= RATES)
+            change = miss["own"][some].sum() / miss["people"][some].sum() - 1
+            each = (miss["own"] / miss["people"] - 1)[some]
+            held = [
+                held_and_width(
+                    rows.set_index(["variable", "area_id"]),
+                    pd.concat({one: order[one] for one in order.columns[some]}).reindex(
+                        pd.MultiIndex.from_frame(rows[["variable", "area_id"]])
+                    ),
+                    "likely",
+                )
+                for rows in (
+                    est.frame[est.frame["variable"].isin(order.columns[some])] for est in (off, on)
+                )
+            ]
+            print(
+                f"made {seed}, {way:11} {some.sum():2} groups of {low:4.0%} to {high:4.0%}:"
+                f" {int((moved[some] > 0).sum())} moved, strength {moved[some].mean():.2f},"
+                f" error {miss['people'][some].mean():.2%} to {miss['own'][some].mean():.2%}"
+                f" ({change:+.1%}; worst {each.max():+.1%}); held and width"
+                + "".join(f" {one:.1%} {two:.1%}" for one, two in held)
+            )
+
+
+def own_of_pairs(
+    census: lipgeo.Census, profile: CensusTable, home_of: pd.Series, label: str, seed: int
+) -> list[tuple[str, str, float, float, float]]:
+    """Print the errors of one way to join, and return them: absolute, by count."""
+    units = census.units("DA")
+    frame = profile.frame.reindex(units.index)
+    frame = frame[frame[OWN].notna().all(axis=1)]
+    ids = frame.index.intersection(home_of.index)
+    shapes = pd.Series(census.data.geometry("DA"), index=units.index).reindex(ids)
+    home_of = home_of.reindex(ids)
+    other = neighbours_across(shapes, home_of, np.random.default_rng([seed, 14]))
+    leader = pd.Series(ids, index=ids).where(~ids.isin(other.index), other.reindex(ids))
+    joined = shapes.groupby(leader).agg(lambda one: shapely.union_all(one.to_numpy()))
+    held = frame.reindex(ids).drop(columns="median_income").groupby(leader).sum()
+    attributes = census.data.attributes("DA")
+    attributes = attributes[attributes["unit_id"].isin(joined.index)].reset_index(drop=True)
+    order = attributes["unit_id"]
+    for name in PEOPLE:
+        attributes[name] = held[name].reindex(order).to_numpy()
+    made = lipgeo.Census(
+        MemoryCensus(
+            census.vintage, {"DA": attributes}, {"DA": joined.reindex(order).to_numpy()},
+            census.data.meta,
+        )
+    )  # fmt: skip
+    outlines = shapes.groupby(home_of).agg(lambda one: shapely.union_all(one.to_numpy()))
+    areas = Zones(outlines.index, outlines.to_numpy(), census.crs)
+    truth = frame.reindex(ids).groupby(home_of).sum()
+    table = CensusTable(held.rename_axis("unit_id"), profile.variables, level="DA", vintage=2021)
+    drawn = lipgeo.build_crosswalk(made.zones("DA"), areas, weight="population")
+    ways = {
+        "estimated": drawn,
+        "calibrated": lipgeo.calibrate(drawn, truth[["population"]], held[["population"]]),
+    }
+    found = []
+    for way, xw in ways.items():
+        both = [
+            weight_table(table, xw, variables=OWN, hidden="as_published", own_geography=choice)
+            for choice in ("off", "auto")
+        ]
+        for name in OWN:
+            rows = [one.frame[one.frame["variable"].eq(name)].set_index("area_id") for one in both]
+            known = truth[name].reindex(rows[0].index)
+            miss = [float((one["value"] - known).abs().sum()) for one in rows]
+            held_by = [held_and_width(one, known, "likely") for one in rows]
+            strength = both[1].meta["own_geography"].get(name, 0.0)
+            print(
+                f"{label + ', ' + way:44} {name:24} {strength:8.2f}"
+                f"  {miss[0] / known.sum():9.2%} {miss[1] / known.sum():8.2%}"
+                f" {miss[1] / miss[0] - 1:+8.1%}"
+                + "".join(f"   {held:13.1%} {width:7.1%}" for held, width in held_by)
+            )
+            found.append((name, way, *miss, float(known.sum())))
+    return found
+
+
+def neighbours_across(shapes: pd.Series, home_of: pd.Series, rng: np.random.Generator) -> pd.Series:
+    """Return, by unit, the unit in another area that it is joined to: half of all there could be.
+
+    Nearest first, each unit once.
+    """
+    middle = shapely.centroid(shapes.to_numpy())
+    place = np.column_stack([shapely.get_x(middle), shapely.get_y(middle)])
+    distance, near = scipy.spatial.cKDTree(place).query(place, k=9)
+    area = pd.factorize(home_of)[0]
+    row, rank = np.nonzero(area[:, None] != area[near])
+    order = np.argsort(distance[row, rank], kind="stable")
+    used = np.zeros(len(place), dtype=bool)
+    found = {}
+    for one, other in zip(row[order], near[row, rank][order], strict=True):
+        if not (used[one] or used[other]):
+            used[[one, other]] = True
+            if rng.random() < 0.5:
+                found[shapes.index[one]] = shapes.index[other]
+    return pd.Series(found, dtype=object)
+
+
 def calgary(data: Path, folder: Path) -> None:
     """Print Calgary: totals conserved, tracts with the DAs hidden, hidden cells."""
     home = data / "calgary_2021"
@@ -452,11 +637,12 @@ def tracts_of(census: lipgeo.Census) -> pd.Series:
 
 #: share of its people that each of fifty groups has
 RATES = np.geomspace(0.003, 0.6, 50)
+#: their sizes
+SIZES = [(0.0, 0.01), (0.01, 0.03), (0.03, 0.1), (0.1, 0.3), (0.3, 1.0)]
 
 
 def groups() -> None:
     """Print fifty groups of made people: a quarter is asked, and small counts are hidden."""
-    sizes = [(0.0, 0.01), (0.01, 0.03), (0.03, 0.1), (0.1, 0.3), (0.3, 1.0)]
     print("\nfifty groups of made people: one in four asked, counts under 10 hidden as 0")
     print("order: against the same sample in the area; true: against everybody")
     print(f"{'':44} error   order: held width   true: held width")
@@ -478,7 +664,7 @@ def groups() -> None:
         )
         for way, xw in ways.items():
             est = weight_table(table, xw, variables=list(order.columns))
-            for low, high in sizes:
+            for low, high in SIZES:
                 names = [
                     name for name, rate in zip(order.columns, RATES, strict=True)
                     if low < rate <= high
@@ -573,7 +759,9 @@ def points_of_blocks(units: pd.DataFrame, columns: list[str], census: lipgeo.Cen
 
 def main() -> None:
     """Print all figures, or those of a part."""
-    parts = {"ottawa": ottawa, "others": others, "calgary": calgary, "made": made, "groups": groups}
+    parts = {"ottawa": ottawa, "others": others,
+             "calgary": calgary, "own": own, "made": made,
+             "groups": groups}  # fmt: skip
     chosen = [one for one in sys.argv[1:] if one in parts] or list(parts)
     rest = [one for one in sys.argv[1:] if one not in parts]
     data = Path(rest[0]) if rest else HERE.parent / "shared" / "data"

@@ -64,7 +64,12 @@ def share_out(store: Path, areas: Path, weight: str, only: str, out: Path) -> No
     """Go from the store to a written crosswalk; ``only`` is one area's id, or empty for all."""
     import lipgeo
 
-    names = (lipgeo.open_census, lipgeo.read_service_areas, lipgeo.build_crosswalk)
+    names = (
+        lipgeo.open_census,
+        lipgeo.read_service_areas,
+        lipgeo.build_crosswalk,
+        lipgeo.write_crosswalk,
+    )
     assert all(map(callable, names))  # loaded
     given = lipgeo.read_service_areas(areas, id="area_id")
     if only:
@@ -239,7 +244,7 @@ def show(folder: Path, store: Path, areas: Path, singles: int) -> None:
     ids = lipgeo.read_service_areas(areas, id="area_id").ids.tolist()
     print(f"the store has {held / 1e6:.0f} MB\n")
     print(f"{'':>12}{'weight':>12}{'seconds':>9}{'most':>7}{'whole':>7}{'peak GB':>9}{'MB read':>9}"
-          f"{'of store':>10}")  # fmt: skip
+          f"{'of store':>10}{'most':>7}")  # fmt: skip
     out = folder / "crosswalk.parquet"
     for weight in WEIGHTS:
         done = [run("share_out", store, areas, weight, "", out) for _ in range(3)]
@@ -249,7 +254,8 @@ def show(folder: Path, store: Path, areas: Path, singles: int) -> None:
         done = [run("share_out", store, areas, weight, one, out) for one in chosen]
         line("one area", weight, done, held)
     print("\nseconds, most: after imports and reading the areas, median and most of the runs;")
-    print("whole: the process from start to end, median; peak: of the process, most\n")
+    print("whole: the process from start to end, median; peak: of the process, most;")
+    print("MB read, of store, most: median of the runs, its share of the store, and the most\n")
     print("the same areas in a larger country: the shares, and the file, which names every source")
     print(f"{'weight':>12}{'nation':>8}{'blocks':>12}{'areas':>8}{'shares s':>9}{'times':>8}"
           f"{'file s':>9}{'times':>8}")  # fmt: skip
@@ -267,7 +273,7 @@ def line(what: str, weight: str, done: list[dict[str, float]], held: int) -> Non
         f"{what:>12}{weight:>12}{statistics.median(seconds):9.3f}{max(seconds):7.2f}"
         f"{statistics.median(one['whole'] for one in done):7.2f}"
         f"{max(one['peak'] for one in done) / 1e9:9.2f}{statistics.median(read) / 1e6:9.2f}"
-        f"{max(read) / held:10.2%}",
+        f"{statistics.median(read) / held:10.2%}{max(read) / held:7.2%}",
         flush=True,
     )
 

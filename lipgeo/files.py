@@ -7,19 +7,22 @@ are CSV that Excel opens right, and workbooks whose ids stay text.
 
 from __future__ import annotations
 
+import csv
 import datetime
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
+import string
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -70,6 +73,7 @@ __all__ = [
     "unguard_csv",
     "whole_counts",
     "write_csv",
+    "write_csv_rows",
     "write_manifest",
     "write_sealed_parquet",
     "write_workbook",
@@ -112,6 +116,17 @@ def sync(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+#: files that are waited for at once
+_WAITING = 8
+
+
+def _sync_all(paths: Sequence[Path]) -> None:
+    """Have files on disk before going on: a disk writes many together nearly as soon as one."""
+    with ThreadPoolExecutor(_WAITING) as waiting:
+        for _ in waiting.map(sync, paths):
+            pass
 
 
 @contextmanager
@@ -256,9 +271,7 @@ def folder_in_one_step(path: str | Path, *, replace: bool = False) -> Iterator[P
             made, old = place / NEW, place / OLD
             made.mkdir()
             yield made
-            for member in made.rglob("*"):
-                if member.is_file():
-                    sync(member)
+            _sync_all([member for member in made.rglob("*") if member.is_file()])
             if not target.exists():
                 made.rename(target)
             elif not exchange(made, target):
@@ -823,10 +836,29 @@ XLSX_TEXT = 32_767
 #: what a spreadsheet would take for the start of a formula (the wide ones in an East Asian Excel),
 #: after apostrophes too: one is put before and one taken away, so that every text comes back
 _FORMULA = r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+_RISKY = re.compile(_FORMULA)
+_PLAIN = frozenset(string.ascii_letters + string.digits)
 #: workbooks carry a creation date; a fixed one keeps equal contents equal bytes
 _CREATED = datetime.datetime(1980, 1, 1)
 #: how a workbook says who made it, and that nobody saved it since
 WORKBOOK_PROPERTIES = {"created": _CREATED, "comments": MAKER}
+
+
+@dataclass(frozen=True)
+class Bars:
+    """What a chart of bars says of itself.
+
+    Attributes
+    ----------
+    title, axis
+        Over it, and along its numbers.
+    alt
+        All of it in words, for who does not see it.
+    """
+
+    title: str
+    axis: str
+    alt: str
 
 
 @dataclass(frozen=True)
@@ -839,6 +871,8 @@ class Sheet:
         Tab name, at most 31 characters.
     frame
         What it shows; text columns become text cells, numbers number cells, missing empty cells.
+        Where many small sheets are written, plain columns instead: name to cells, each a text, a
+        float or ``None``; a column without texts is one of numbers.
     title
         A line above the header (units, source), or empty.
     formats
@@ -848,14 +882,47 @@ class Sheet:
     wrap
         Letters a column may be wide, longer text is wrapped; such a sheet prints on its side. 0:
         columns up to 60 letters, nothing wrapped.
+    bars
+        A chart of the program's own under the table, drawn from its columns of numbers: one group
+        of bars a row, named by the first column.
     """
 
     name: str
-    frame: pd.DataFrame
+    frame: pd.DataFrame | Mapping[str, Sequence[str | float | None]]
     title: str = ""
     formats: Mapping[str, str] = field(default_factory=dict)
     row_formats: Sequence[str] = ()
     wrap: int = 0
+    bars: Bars | None = None
+
+
+@dataclass(frozen=True)
+class _SheetColumn:
+    """A column of a worksheet: its cells, ``None`` where missing, and whether it is of numbers."""
+
+    name: str
+    cells: Sequence[Any]
+    number: bool
+
+
+def _sheet_columns(sheet: Sheet) -> list[_SheetColumn]:
+    """Return the columns of a worksheet as plain cells: asking pandas for each takes longer."""
+    if isinstance(sheet.frame, pd.DataFrame):
+        return [
+            _SheetColumn(
+                str(name),
+                [
+                    None if missing else value
+                    for value, missing in zip(column.tolist(), column.isna().tolist(), strict=True)
+                ],
+                _is_number(column),
+            )
+            for name, column in sheet.frame.items()
+        ]
+    return [
+        _SheetColumn(name, cells, not any(isinstance(one, str) for one in cells))
+        for name, cells in sheet.frame.items()
+    ]
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -920,22 +987,56 @@ def write_csv(frame: pd.DataFrame, path: Path, style: CsvStyle = "en") -> None:
     A text that a spreadsheet would run as a formula (``=``, ``+``, ``-``, ``@`` first) gets an
     apostrophe before it, as Excel itself writes such text.
     """
+    write_csv_rows(list(frame.columns), _plain_rows(frame), path, style)
+
+
+#: rows of a frame that are turned into plain cells at a time
+_ROWS_AT_A_TIME = 50_000
+
+
+def _plain_rows(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Return the rows of a frame: numbers as numbers, all else as text, ``None`` where missing."""
+    for start in range(0, len(frame), _ROWS_AT_A_TIME):
+        part = frame.iloc[start : start + _ROWS_AT_A_TIME]
+        columns = []
+        for name in part.columns:
+            column = part[name]
+            cells = column if _is_number(column) else column.astype("string")
+            columns.append(
+                [
+                    None if missing else value
+                    for value, missing in zip(cells.tolist(), cells.isna().tolist(), strict=True)
+                ]
+            )
+        yield from zip(*columns, strict=True)
+
+
+def write_csv_rows(
+    heads: Sequence[Any], rows: Iterable[Sequence[Any]], path: Path, style: CsvStyle = "en"
+) -> None:
+    """Write plain rows as :func:`write_csv` writes a frame.
+
+    Parameters
+    ----------
+    heads
+        The name of each column.
+    rows
+        Cells of each row: text, a number, or ``None`` (also NaN) where missing.
+    path, style
+        As for :func:`write_csv`.
+    """
     separator, decimal = _CSV[style]
-    safe = frame.copy()
-    for name in safe.columns:
-        if not _is_number(safe[name]):
-            text = safe[name].astype("string")
-            risky = text.str.match(_FORMULA).fillna(False)
-            safe[name] = text.mask(risky, "'" + text)
-    safe.columns = [f"'{name}" if re.match(_FORMULA, str(name)) else name for name in safe.columns]
-    safe.to_csv(
-        path,
-        sep=separator,
-        float_format=partial(_shortest, decimal=decimal),
-        index=False,
-        encoding="utf-8-sig",
-        lineterminator="\r\n",
-    )
+    with path.open("w", encoding="utf-8-sig", newline="") as stream:
+        out = csv.writer(stream, delimiter=separator, lineterminator="\r\n")
+        out.writerow([_csv_cell(str(name), decimal) for name in heads])
+        out.writerows([_csv_cell(one, decimal) for one in row] for row in rows)
+
+
+def _csv_cell(value: Any, decimal: str) -> str:
+    if isinstance(value, str):
+        # most texts begin with a letter: the pattern is asked about the few others
+        return f"'{value}" if value[:1] not in _PLAIN and _RISKY.match(value) else value
+    return "" if value is None or math.isnan(value) else _shortest(value, decimal)
 
 
 def unguard_csv(texts: pd.Series) -> pd.Series:
@@ -943,24 +1044,20 @@ def unguard_csv(texts: pd.Series) -> pd.Series:
     return texts.str.replace(f"^'(?={_FORMULA})", "", regex=True)
 
 
-def _require_short_texts(sheet: Sheet, path: Path) -> None:
+def _require_short_texts(sheet: Sheet, columns: Sequence[_SheetColumn], path: Path) -> None:
     """Raise where a cell would hold more than the format does: it would stay empty."""
     top = 2 + bool(sheet.title)
     problems = []
-    for name, column in sheet.frame.items():
-        if len(str(name)) > XLSX_TEXT:
-            problems.append({"column": str(name)[:40], "row": top - 1, "letters": len(str(name))})
-        if not pd.api.types.is_numeric_dtype(column.dtype):
-            # a plain list: asking pandas for each text costs more than the workbook
-            sizes = [len(value) if isinstance(value, str) else 0 for value in column.tolist()]
-            problems += [
-                {"column": str(name)[:40], "row": top + at, "letters": int(size)}
-                for at, size in enumerate(sizes)
-                if size > XLSX_TEXT
-            ]
+    for column in columns:
+        cells = () if column.number else column.cells
+        problems += [
+            {"column": column.name[:40], "row": top + at, "letters": len(text)}
+            for at, text in enumerate((column.name, *cells), start=-1)
+            if isinstance(text, str) and len(text) > XLSX_TEXT
+        ]
     if problems:
-        cells = [f"{one['column']} {one['row']} ({one['letters']:,})" for one in problems]
-        raise OutputError("files.long_text", problems, path=path, sheet=sheet.name, cells=cells)
+        told = [f"{one['column']} {one['row']} ({one['letters']:,})" for one in problems]
+        raise OutputError("files.long_text", problems, path=path, sheet=sheet.name, cells=told)
 
 
 def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
@@ -972,10 +1069,12 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
         A sheet has more rows than the format holds (1,048,576 with the header), or texts longer
         than a cell holds (32,767), which would be left out.
     """
-    for sheet in sheets:
-        if len(sheet.frame) + 1 + bool(sheet.title) > XLSX_ROWS:
-            raise OutputError("files.too_long", path=path, sheet=sheet.name, rows=len(sheet.frame))
-        _require_short_texts(sheet, path)
+    whole = [(sheet, _sheet_columns(sheet)) for sheet in sheets]
+    for sheet, columns in whole:
+        rows = max((len(one.cells) for one in columns), default=0)
+        if rows + 1 + bool(sheet.title) > XLSX_ROWS:
+            raise OutputError("files.too_long", path=path, sheet=sheet.name, rows=rows)
+        _require_short_texts(sheet, columns, path)
     book = xlsxwriter.Workbook(
         str(path),
         {
@@ -998,46 +1097,85 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
         for key in ("head", "text")
         if any(sheet.wrap for sheet in sheets)
     }
-    for sheet in sheets:
-        page = book.add_worksheet(sheet.name[:31])
-        top = 0
-        if sheet.title:
-            page.write_string(0, 0, sheet.title, formats["note"])
-            top = 1
-        texts = wrapped if sheet.wrap else formats
-        widest = sheet.wrap or 60
-        longest = [0] * (len(sheet.frame) + 1)
-        made = {
-            one: book.add_format({"num_format": one, "valign": "top"})
-            for one in sorted({*sheet.row_formats})
-        }
-        for at, (name, column) in enumerate(sheet.frame.items()):
-            page.write_string(top, at, str(name), texts["head"])
-            longest[0] = max(longest[0], len(str(name)))
-            number = _is_number(column)
-            form = sheet.formats.get(str(name))
-            shown = book.add_format({"num_format": form}) if form else None
-            width = len(str(name))
-            told = zip(column.tolist(), column.isna().tolist(), strict=True)
-            for row, (value, missing) in enumerate(told, start=top + 1):
-                if missing:
-                    continue
-                if number or (shown is not None and not isinstance(value, str)):
-                    alike = made[sheet.row_formats[row - top - 1]] if made else shown
-                    page.write_number(row, at, value, alike)
-                else:
-                    text = str(value)
-                    page.write_string(row, at, text, texts["text"])
-                    width = max(width, len(text))
-                    longest[row - top] = max(longest[row - top], len(text))
-            page.set_column(at, at, min(width + 2, widest), None if number else texts["text"])
-        page.freeze_panes(top + 1, 0)
-        if sheet.wrap:
-            page.set_landscape()
-            page.repeat_rows(top)
-            _set_heights(page, longest, sheet.wrap, top)
-        page.autofilter(top, 0, top + len(sheet.frame), max(len(sheet.frame.columns) - 1, 0))
+    numbers = {
+        form: book.add_format({"num_format": form, "valign": "top"})
+        for form in sorted({form for sheet in sheets for form in sheet.row_formats})
+    }
+    for sheet, columns in whole:
+        texts = {**formats, **wrapped} if sheet.wrap else formats
+        _write_sheet(book, sheet, columns, texts, numbers)
     close_workbook(book)
+
+
+def _write_sheet(
+    book: xlsxwriter.Workbook,
+    sheet: Sheet,
+    columns: Sequence[_SheetColumn],
+    texts: Mapping[str, xlsxwriter.format.Format],
+    numbers: Mapping[str, xlsxwriter.format.Format],
+) -> None:
+    page = book.add_worksheet(sheet.name[:31])
+    top = 0
+    if sheet.title:
+        page.write_string(0, 0, sheet.title, texts["note"])
+        top = 1
+    widest = sheet.wrap or 60
+    rows = max((len(one.cells) for one in columns), default=0)
+    longest = [0] * (rows + 1)
+    alike = [numbers[form] for form in sheet.row_formats]
+    for at, column in enumerate(columns):
+        page.write_string(top, at, column.name, texts["head"])
+        longest[0] = max(longest[0], len(column.name))
+        form = sheet.formats.get(column.name)
+        shown = book.add_format({"num_format": form}) if form else None
+        width = len(column.name)
+        for row, value in enumerate(column.cells):
+            if value is None:
+                continue
+            if column.number or (shown is not None and not isinstance(value, str)):
+                page.write_number(top + 1 + row, at, value, alike[row] if alike else shown)
+            else:
+                text = str(value)
+                page.write_string(top + 1 + row, at, text, texts["text"])
+                size = len(text)
+                width = max(width, size)
+                longest[row + 1] = max(longest[row + 1], size)
+        page.set_column(at, at, min(width + 2, widest), None if column.number else texts["text"])
+    page.freeze_panes(top + 1, 0)
+    if sheet.wrap:
+        page.set_landscape()
+        page.repeat_rows(top)
+        _set_heights(page, longest, sheet.wrap, top)
+    page.autofilter(top, 0, top + rows, max(len(columns) - 1, 0))
+    if sheet.bars is not None:
+        _draw_bars(book, page, columns, sheet.bars, top)
+
+
+def _draw_bars(
+    book: xlsxwriter.Workbook, page: Any, columns: Sequence[_SheetColumn], bars: Bars, top: int
+) -> None:
+    """Draw the numbers of a sheet under it, by reference to its cells."""
+    chart = book.add_chart({"type": "bar"})
+    rows = len(columns[0].cells)
+    first, last = top + 1, top + rows
+    numbers = [at for at, column in enumerate(columns) if column.number]
+    for at in numbers:
+        chart.add_series(
+            {
+                "name": [page.name, top, at],
+                "categories": [page.name, first, 0, last, 0],
+                "values": [page.name, first, at, last, at],
+                "data_labels": {"value": True, "num_format": "0.0"},
+            }
+        )
+    chart.set_title({"name": bars.title, "overlay": False})
+    chart.set_x_axis({"name": bars.axis, "min": 0})
+    # the first row on top, as it stands in the table
+    chart.set_y_axis({"reverse": True, "crossing": "max"})
+    chart.set_legend({"position": "bottom"} if len(numbers) > 1 else {"none": True})
+    room = rows * (len(numbers) + 1)
+    chart.set_size({"width": 600, "height": 160 + 16 * room})
+    page.insert_chart(last + 2, 0, chart, {"description": bars.alt})
 
 
 def close_workbook(book: xlsxwriter.Workbook) -> None:

@@ -58,7 +58,7 @@ _ROWS = 12
 #: widest cell of a table in a terminal
 _WIDE = 40
 #: what rich takes for a style, with the backslashes before it
-_TAG = re.compile(r"(\\*)(\[[a-z#/@][^[]*?])")
+_TAG = re.compile(r"(?<!\\)(\\*)(\[[a-z#/@][^[]*?])")
 
 
 @dataclass(frozen=True)

@@ -319,3 +319,24 @@ def write_long(made: Made, path: Path, *, years=(2019, 2020), newest=2021) -> Pa
                             out.writerow([f"{area['custom_id']} {area['name_en']}", sex, year, tax,
                                           "Total", measure, value])  # fmt: skip
     return path
+
+
+def write_census_long(
+    made: Made, path: Path, printed: pd.DataFrame | None = None, labels: list[str] | None = None
+) -> Path:
+    """Layout 4 of a census: a row a cell, with its characteristic and gender as dimensions."""
+    frame = made.printed if printed is None else printed
+    labels = labels or [f"{one['custom_id']} {one['name_en']}" for one in made.areas]
+    rows = [*ROWS, (BIRTHPLACES, 0, "birthplaces"), *((place, 2, place) for place in PLACES)]
+    genders = [("Total - Gender", "")]
+    genders += [(f"{gender.capitalize()}+", f" {gender}") for gender in BY_GENDER]
+    with path.open("w", encoding="utf-8-sig", newline="") as stream:
+        out = csv.writer(stream)
+        out.writerow(["REF_DATE", "GEO", "Gender", "Characteristic", "VALUE", "STATUS"])
+        for label, (_, row) in zip(labels, frame.iterrows(), strict=True):
+            for said, end in genders:
+                for words, _, column in rows:
+                    value = row[f"{column}{end}"]
+                    cells = ["", "x"] if np.isnan(value) else [_cell(value), ""]
+                    out.writerow(["2021", label, said, words, *cells])
+    return path

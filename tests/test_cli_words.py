@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import storefiles
 import toytown
+from commands import run
 
 from lipgeo import words
 from lipgeo.census.search import MATCHES
@@ -22,6 +23,7 @@ from lipgeo.store.add import add_census
 from lipgeo.store.read import describe_store
 from lipgeo.store.tables.opening import describe_tables
 from lipgeo.tables.wide import NumberTable
+from lipgeo.words import say, speaking
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 #: columns of the registry and of submissions that no table shows
@@ -100,6 +102,16 @@ def test_no_page_of_help_has_words_of_the_other_language():
     assert re.findall(r"<(?:str|int|float|path)>|\{[A-Z]+\}", french + english) == []
 
 
+@pytest.mark.parametrize("group", ["census", "census table", "registry", "portal"])
+def test_a_group_of_commands_takes_a_language(group):
+    """``lipgeo GROUP --lang fr --help`` is French, wherever the option stands."""
+    for order in (["--lang", "fr", "--help"], ["-h", "--lang=fr"]):
+        told = run(*group.split(), *order)
+        assert (told.returncode, told.stderr) == (0, "")
+        assert "Utilisation" in told.stdout
+        assert not BROUGHT.findall(told.stdout)
+
+
 class _Terminal(io.StringIO):
     """A terminal: what is written to it stays."""
 
@@ -146,3 +158,30 @@ def test_columns_without_room_are_counted_not_cut(monkeypatch):
     seen = shown.count("1,234,567")
     assert 1 <= seen < 9
     assert f"{9 - seen} more variables" in shown
+
+
+def test_a_place_that_is_none_hears_which_there_are(tmp_path):
+    """Regions and provinces are listed, and the file nobody meant is not spoken of."""
+    told = run("census", "table", "need", "Narnia", "--lang", "fr", cwd=tmp_path)
+    assert told.returncode == 2
+    for word in ("Québec", "Prairies", "Territoires", "AB", "registry list"):
+        assert word in told.stderr
+    assert "fichier Narnia" not in told.stderr
+
+
+def test_words_of_tables_are_of_the_language():
+    """Kinds, topics and how sure an address is are words, not codes; others' words stay."""
+    with speaking("fr"):
+        assert cell_words("kind", "facts") == "faits en bref"
+        assert cell_words("topic", "immigration") == say("site.topic_immigration")
+        assert cell_words("topic", "our own") == "our own"
+        assert cell_words("status", "not_covered") == "non servi"
+        assert say("store.certainty_verified").endswith("e")
+
+
+def test_a_long_reason_is_a_number_in_the_table_and_a_line_below():
+    """Equal reasons are told once, and what has none has an empty cell."""
+    frame = pd.DataFrame({"Area": ["a", "b", "c"], "Why": ["too long", None, "too long"]})
+    table, reasons = NumberTable(frame, {}).with_notes()
+    assert table.frame["Why"].tolist() == ["(1)", "", "(1)"]
+    assert reasons == ["too long"]

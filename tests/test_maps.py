@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
+import pickle
 import re
+import shutil
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -15,13 +19,16 @@ import toytown
 from commands import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import lipgeo
 from lipgeo import synthetic
+from lipgeo.census import around
 from lipgeo.errors import InputError, OutputError
-from lipgeo.maps import PreviewMap, scene
+from lipgeo.maps import PreviewMap, picture, scene
 from lipgeo.maps.display import TINTS, light, pieces, tints_of
 from lipgeo.maps.preview import _in_order
+from lipgeo.store.results import read_build, write_build
 from lipgeo.words import speaking
 
 
@@ -382,3 +389,60 @@ def test_ottawa_by_dissemination_area(realdata, tmp_path):
     fitted = lipgeo.fit_boundaries(census, areas, unit="DA", by="area")
     assert len(lipgeo.preview(fitted).html.encode()) < 2e6
     assert len(fitted.plot()._bytes("png")) < 1e6
+
+
+def test_names_without_room_are_numbered_and_listed_beside_the_map(town, monkeypatch):
+    """Of many areas close together no words run into others, and none is lost or told twice."""
+    made = scene.scene_of(town)
+    west, south, east, north = made.bounds
+    crowd = tuple(
+        scene.Label(
+            west + (0.1 + 0.8 * k % 6 / 6) * (east - west),
+            south + (0.1 + 0.8 * (k // 6) / 6) * (north - south),
+            (f"Neighbourhood of the long name {k:02}",),
+            "area",
+        )
+        for k in range(36)
+    )
+    monkeypatch.setattr(picture, "scene_of", lambda *_: replace(made, labels=crowd))
+    sheet = picture.figure(town)
+    renderer = FigureCanvasAgg(sheet).get_renderer()
+    on_map = [text for text in sheet.axes[0].texts if text.get_zorder() in (90, 91)]
+    boxes = [text.get_window_extent(renderer) for text in on_map]
+    assert not any(one.overlaps(two) for one, two in itertools.combinations(boxes, 2))
+    numbers = {text.get_text() for text in on_map if text.get_text().isdigit()}
+    named = [" ".join(text.get_text().split()) for text in on_map]
+    listed = [text.get_text() for text in sheet.texts if text.get_text().split()[0].isdigit()]
+    assert numbers == {one.split()[0] for one in listed}
+    told = [name for name in (*named, *listed) if "Neighbourhood" in name]
+    assert len(told) == len(crowd)
+    assert numbers
+    beside = [text for text in sheet.texts if text.get_text() in listed]
+    assert max(text.get_window_extent(renderer).x1 for text in beside) <= sheet.bbox.x1
+
+
+def test_what_is_around_a_country_is_read_when_a_map_first_asks(
+    demonstration, tmp_path, monkeypatch
+):
+    """Writing and reading such a build simplifies no outline; without its census a note says so."""
+    store = shutil.copytree(demonstration["store"], tmp_path / "store")
+    census = lipgeo.open_census(store)
+    municipality = census.units("CSD").index[0]
+    areas = lipgeo.ServiceAreas.from_units({"a": [f"CSD:{municipality}"]}, census)
+    near = write_build(lipgeo.fit_boundaries(census, areas), tmp_path / "near")
+    assert (near / "context.parquet").is_file()  # a few neighbours: the build needs no store
+    monkeypatch.setattr(around, "_MOST", 0)
+
+    def refuse(*_):
+        raise AssertionError("an outline is simplified")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shapely, "coverage_simplify", refuse)
+        build = write_build(lipgeo.fit_boundaries(census, areas), tmp_path / "far")
+        made, other = read_build(build), pickle.loads(pickle.dumps(read_build(build)))
+    assert not (build / "context.parquet").exists()
+    assert len(made.context) == len(lipgeo.fit_boundaries(census, areas).context) > 0
+    shutil.rmtree(store)
+    assert other.context.empty
+    (note,) = scene.scene_of(other).notes
+    assert str(store) in note

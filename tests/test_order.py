@@ -30,7 +30,7 @@ from lipgeo.boundary import Boundaries
 from lipgeo.census import Census, MemoryCensus
 from lipgeo.errors import OrderError, OutputError
 from lipgeo.order import FIELDS, custom_ids, read_order, read_tables, read_template
-from lipgeo.order.manifest import read_checks
+from lipgeo.order.manifest import ORDER, read_checks
 from lipgeo.report import Finding
 from lipgeo.words import speaking
 
@@ -658,6 +658,11 @@ def test_manifests_that_are_refused(order, tmp_path) -> None:
         (copy / "manifest.json").write_text(json.dumps(spoiled))
         with pytest.raises(OrderError, match="leave its folder"):
             verify_order(copy)
+    for key in manifest["areas"][0].keys() & ORDER.needs["areas"][0].keys():
+        areas = [{k: v for k, v in area.items() if k != key} for area in manifest["areas"]]
+        (copy / "manifest.json").write_text(json.dumps({**manifest, "areas": areas}))
+        with pytest.raises(OrderError, match=key):
+            diff_orders(order, copy)
     (copy / "manifest.json").write_text(json.dumps({**manifest, "order_version": 99}))
     with pytest.raises(OrderError, match="newer lipgeo"):
         diff_orders(order, copy)

@@ -40,7 +40,7 @@ def test_a_delivery_goes_in_is_built_told_and_taken_back(place, made):
     assert told.returncode == 0, told.stderr
     assert len(list(place.glob("f-*-??.html"))) == 4
     told = run("portal", "withdraw", "portal", release, "--reason", "recalled", cwd=place)
-    assert "facts" in told.stdout
+    assert "Fast Facts" in told.stdout
     assert lipgeo.open_portal(place / "portal").frame()["value"].isna().all()
 
 

@@ -14,7 +14,7 @@ import toytown
 from browser import browser
 
 import lipgeo
-from lipgeo.portal.areas import UNIT_COLUMNS, new_areas
+from lipgeo.portal.areas import REALISATION_COLUMNS, UNIT_COLUMNS, new_areas
 from lipgeo.portal.observations import make_observations
 from lipgeo.portal.pages.blocks import slug_of
 from lipgeo.portal.pages.differences import Measured, difference
@@ -186,6 +186,52 @@ def test_the_pages_work_in_a_browser(site):
     assert found == {}
     assert wrong == []
     assert all(one.startswith("file:") for one in asked)
+
+
+def test_numbers_of_two_realisations_are_joined_marked_or_parted_by_their_misfit(tmp_path):
+    """Up to 1 % nothing is said, to 3 % a mark, above no series: on pages of each kind."""
+    portal = lipgeo.open_portal(tmp_path / "portal", create=True)
+    misfits = {"joined": 0.01, "marked": 0.03, "parted": 0.031}
+    rows = pd.DataFrame(
+        [
+            (area, period, value, f"{area}-{period}", origin)
+            for area in misfits
+            for period, value, origin in (("2016", 30.0, "published"), ("2021", 33.0, "ordered"))
+        ],
+        columns=["area_id", "period", "value", "realisation_hash", "origin"],
+    ).assign(definition="main", indicator="renters", source="Census")
+    realised = pd.DataFrame(
+        [
+            (area, "main", period, f"{area}-{period}", misfit if period == "2021" else 0.0, 1)
+            for area, misfit in misfits.items()
+            for period in ("2016", "2021")
+        ],
+        columns=list(REALISATION_COLUMNS[:-1]),
+    )
+    taken = Intake(make_observations(rows), "delivery", areas=new_areas(list(misfits)),
+                   realisations=realised)  # fmt: skip
+    with portal.store.locked():
+        portal.write_release(taken, "one", licence="statcan-open")
+    portal = portal.reopen()
+    site = lipgeo.build_site(portal, tmp_path / "site")
+    words = {
+        site: ("compare with 2021 with caution", "not comparable with 2021", "3.1%"),
+        site / "fr": ("à comparer avec prudence à 2021", "non comparable à 2021", "3,1\u00a0%"),
+    }
+    for folder, (caution, no, share) in words.items():
+        lang = "fr" if folder.name == "fr" else "en"
+        pages = {area: (folder / f"{area}.html").read_text("utf-8") for area in misfits}
+        rows_of = (folder / "indicator--renters.html").read_text("utf-8").split("<tr>")
+        loaded = {area: (site / "data" / f"{area}-{lang}.js").read_text("utf-8")
+                  for area in misfits}  # fmt: skip
+        for area, told in (("joined", ""), ("marked", caution), ("parted", no)):
+            row = next(one for one in rows_of if f">{area}<" in one and "2016" in one)
+            for text in (pages[area], row):
+                assert [one in text for one in (caution, no)] == [told == caution, told == no]
+            assert ("notices" in loaded[area]) == bool(told)
+        assert share in html.unescape(pages["parted"]).replace("\u202f", "\u00a0")
+    verdicts = {area: portal.joins(area, "renters")["verdict"].item() for area in misfits}
+    assert verdicts == {"joined": "yes", "marked": "caution", "parted": "no"}
 
 
 def test_no_text_of_a_user_ends_the_script(tmp_path):

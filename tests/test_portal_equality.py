@@ -27,7 +27,7 @@ from lipgeo.portal.pages import fast_facts
 from lipgeo.portal.pages.blocks import Material, area_blocks, facts_lines
 from lipgeo.portal.pages.certainty import is_told, without_middles
 from lipgeo.portal.pages.downloads import write_area_rows
-from lipgeo.portal.pages.site import drawn_topics, fill_page
+from lipgeo.portal.pages.site import area_body, fill_page
 from lipgeo.words import speaking
 
 #: indicators without a number in their names
@@ -165,7 +165,8 @@ def test_no_page_or_file_says_what_the_public_may_not_see(drawn):
             material = material_of(frame, areas)
             for area in areas.to_dict("records"):
                 blocks = area_blocks(material, area)
-                page = plain(fill_page(blocks.title, area=blocks, topics=drawn_topics(blocks)))
+                page = plain(fill_page(blocks.title, area=blocks, body=area_body(blocks)))
+                assert all(one.subject in page for topic in blocks.topics for one in topic.lines)
                 strangers = {one for one in read(page, lang) if one not in allowed}
                 series = read(" ".join(blocks.series), lang)
                 assert strangers <= series
@@ -289,9 +290,9 @@ def test_documents_have_two_pages_and_say_what_they_leave_out(full):
         assert short.lines == whole.lines[:kept]
         assert "deux pages" in " ".join(short.notes)
         room = fast_facts._ROOM_FOR_WORD
-        assert fast_facts._pages(short, "fr", room) == 2
+        assert fast_facts._laid_out(short, "fr", room)[0] == 2
         more = replace(short, lines=whole.lines[: kept + 1])
-        assert fast_facts._pages(more, "fr", room) > 2
+        assert fast_facts._laid_out(more, "fr", room)[0] > 2
         raw = fast_facts._pdf(short, "fr")
     assert len(re.findall(rb"/Type\s*/Page\b", raw)) in (0, 2)
 

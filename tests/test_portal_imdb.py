@@ -12,7 +12,9 @@ import pytest
 import lipgeo
 from lipgeo.errors import InputError
 from lipgeo.portal.changes import page_changes
+from lipgeo.portal.pages.blocks import period_text
 from lipgeo.portal.sources.recognising import kind_of
+from lipgeo.words import speaking
 
 HEADS = ("Geography", "Sex", "Admission year", "Tax year", "Settlement services", "Measure",
          "Value")  # fmt: skip
@@ -90,6 +92,18 @@ def test_a_newer_edition_puts_the_older_aside_whole_and_says_why(portal, tmp_pat
     changed = moved[moved["change"].eq("changed")]
     assert len(changed) == len(wages) - moved["change"].eq("added").sum() > 0
     assert changed["why"].str.contains("dollars of 2020").all()
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [("en", "admitted in 2018, tax year 2019, in dollars of 2020"),
+     ("fr", "admission en 2018, année d'imposition 2019, en dollars de 2020")],
+)  # fmt: skip
+def test_a_page_says_a_period_in_words(lang, words):
+    """Admission and tax year are no codes for who reads."""
+    with speaking(lang):
+        told = period_text({"period": "AY2018-TY2019", "dollars": "2020", "origin": "ordered"})
+    assert told == words
 
 
 def test_an_older_edition_is_refused(portal, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 
 import lipgeo
 from lipgeo.portal.book import BOOK, add_rows
+from lipgeo.portal.sources import families
 from lipgeo.portal.sources.levels import BEFORE, far_off, known_before
 
 
@@ -101,7 +102,8 @@ def test_headings_exchanged_among_periods_are_told(portal, made, tmp_path):
     rows[0][one], rows[0][other] = rows[0][other], rows[0][one]
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows(rows)
-    assert checks(portal, made, path) == {"rows_out_of_order"}
+    # the words are those of other men and women, too
+    assert checks(portal, made, path) == {"rows_out_of_order", "genders_unlike"}
 
 
 def test_numbers_are_held_against_an_earlier_delivery(portal, made, tmp_path):
@@ -146,6 +148,59 @@ def test_numbers_are_held_against_the_places_compared_with(portal, made, tmp_pat
     exchanged = exchange(made.printed, "age_65", "age_15_64")
     path = made_files.write_down(made, tmp_path / "b.csv", exchanged)
     assert "level_unlike_before" in checks(portal, made, path)
+
+
+def noughts(frame, column):
+    """Return a frame with 0 wherever a number stood."""
+    return frame.assign(**{column: frame[column].where(frame[column].isna(), 0.0)})
+
+
+def percentages(frame, column, whole, to):
+    """Return a frame with a column in percentages, rounded to 1 or to 5."""
+    return frame.assign(**{column: (100 * frame[column] / frame[whole] / to).round() * to})
+
+
+def test_a_row_is_held_against_its_own_family(portal, made, tmp_path):
+    """Without estimates or earlier numbers: men and women, parts, noughts, rounding."""
+    frame = made.printed
+    turned = {"from_1980": frame["from_2001"], "from_2001": frame["from_1980"]}
+    frame = percentages(percentages(frame, "Ukraine", "recent", 1), "age_65", "ages", 5)
+    path = made_files.write_down(made, tmp_path / "a.csv", frame.assign(**turned))
+    found = checks(portal, made, path)
+    assert {"genders_unlike", "row_not_rounded", "percentage_of_whole"} <= found
+    frame = percentages(noughts(made.printed, "npr"), "age_65", "ages", 1)
+    path = made_files.write_down(made, tmp_path / "b.csv", frame)
+    assert {"nought_everywhere", "percentage_of_whole"} <= checks(portal, made, path)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("Median income ($000)", True), ("Median income (k$)", True),
+        ("Revenu médian (en milliers de dollars)", True), ("Income in thousands of dollars", True),
+        ("$100,000 and over", False), ("Under $1,000", False), ("Median income ($)", False),
+        ("Thousand Islands", False),
+    ],
+)  # fmt: skip
+def test_amounts_in_thousands_are_told_by_their_heading(words, told):
+    """Nobody guesses the unit of a number whose heading says it is no dollar."""
+    assert bool(families._MULTIPLE.search(words)) is told
+
+
+def test_rows_exchanged_are_held_against_an_earlier_delivery(portal, made, tmp_path):
+    """Two birthplaces of everybody, men and women: only what came before tells."""
+    exchanged = exchange(made.printed, "India", "Eritrea")
+    turned = made_files.write_down(made, tmp_path / "b.csv", exchanged)
+    assert checks(portal, made, turned) == set()
+    path = made_files.write_down(made, tmp_path / "a.csv")
+    portal.receive(path, order=made.order, table="T1", licence="statcan-open")
+    assert checks(portal, made, path) == set()
+    receipt = portal.receive(turned, order=made.order, table="T1", dry_run=True)
+    assert set(receipt.findings["check"]) == {"rows_exchanged"}
+    assert receipt.findings["message"].str.contains("India.*Eritrea|Eritrea.*India").all()
+    # the layouts have the same rows: words, no places
+    coded = made_files.write_census_long(made, tmp_path / "c.csv", exchanged)
+    assert checks(portal, made, coded) == {"rows_exchanged"}
 
 
 def test_what_is_missing_is_never_far():

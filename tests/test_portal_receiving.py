@@ -93,6 +93,31 @@ def test_names_in_either_language_match_and_standard_areas_stand_apart(portal, m
     assert portal.receive(path, order=made.order, dry_run=True).labels["area_id"].ne("").sum() == 24
 
 
+def test_a_long_table_of_a_census_tells_indicators_and_swapped_areas(portal, made, tmp_path):
+    """Its characteristics are matched as rows of the other layouts are, gender by gender."""
+    path = made_files.write_census_long(made, tmp_path / "long.csv")
+    printed = made.printed.copy()
+    printed.iloc[[3, 9]] = printed.iloc[[9, 3]].to_numpy()
+    swapped = made_files.write_census_long(made, tmp_path / "swapped.csv", printed)
+    assert "looks_swapped" in look(portal, made, swapped)
+    receipt = portal.receive(path, order=made.order, table="T1")
+    assert receipt.findings.empty
+    frame = portal.frame(indicators="immigrants")
+    for gender, end in (("total", ""), ("men", " men"), ("women", " women")):
+        own = frame[frame["gender"].eq(gender)].set_index("area_id").loc[made.ids]
+        wanted = 100 * made.printed[f"immigrants{end}"] / made.printed[f"private{end}"]
+        np.testing.assert_allclose(own["value"], wanted)
+
+    def older(rows):
+        for row in rows[1:]:
+            row[3] = row[3].replace("Population, 2021", "Population, 2016")
+
+    path.write_bytes(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    with pytest.raises(OrderError) as refused:
+        portal.receive(rewrite(path, older), order=made.order, table="T1")
+    assert {one["problem"] for one in refused.value.rows} == {"another_census"}
+
+
 AREAS = [
     {"custom_id": "C10", "area_id": "north", "name_en": "North Side", "name_fr": "Nord"},
     {"custom_id": "C101", "area_id": "south", "name_en": "South Side", "name_fr": "Sud"},

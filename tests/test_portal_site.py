@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import html
 import re
 import shutil
@@ -19,9 +20,10 @@ import lipgeo
 from lipgeo.errors import InputError, OutputError
 from lipgeo.portal.areas import UNIT_COLUMNS, new_areas
 from lipgeo.portal.observations import make_observations
-from lipgeo.portal.pages.blocks import slug_of
+from lipgeo.portal.pages.blocks import area_blocks, facts_lines, slug_of
 from lipgeo.portal.pages.certainty import is_trusted
 from lipgeo.portal.pages.outlines import places_of
+from lipgeo.portal.pages.site_state import state_of
 from lipgeo.portal.sources.intake import Intake
 
 EVIL = '<script>alert(1)</script>{{ 6 * 7 }} #strong[a] =1+1 "&'
@@ -68,10 +70,12 @@ def portal(tmp_path_factory):
         {"area_id": ["east"], "definition": "main", "indicator": "recent_immigrants",
          "period": "2021", "value": [7.7], "lower": [6.1], "upper": [9.2], "origin": "estimated"}
     )  # fmt: skip
+    # a median of several units has a range and no middle
+    median = guess.assign(indicator="median_income", value=np.nan, lower=31_000.0, upper=52_400.0)
     secret = frame[frame["area_id"].eq("east")].head(1).assign(indicator="median_age", value=77.7)
     with made.store.locked():
         for name, part, licence in (
-            ("one", pd.concat([frame, guess]), "statcan-open"),
+            ("one", pd.concat([frame, guess, median]), "statcan-open"),
             ("secret", secret, ""),
         ):
             taken = Intake(make_observations(part), "published", areas=new_areas([]))
@@ -95,7 +99,7 @@ def parsed(text, lang):
 def cells_of(text):
     """Return the cells of the tables of numbers: subject, place and period to value and details."""
     found, subject = {}, ""
-    for table in re.findall(r'<table class="numbers".*?</table>', text, re.S):
+    for table in re.findall(r'<table class="numbers.*?</table>', text, re.S):
         head, *rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.S)
         _, _, *places = re.findall(r"<th[^>]*>(.*?)</th>", head)
         for row in rows:
@@ -104,8 +108,8 @@ def cells_of(text):
             subject = html.unescape(own[1]) if own else subject
             period, *cells = re.findall(r"<td[^>]*>(.*?)</td>", row, re.S)
             for place, cell in zip(places, cells, strict=True):
-                value = html.unescape(re.search(r"<strong>(.*?)</strong>", cell)[1])
-                details = [html.unescape(one) for one in re.findall(r"<small>(.*?)</small>", cell)]
+                value = html.unescape(re.search(r"<b>(.*?)</b>", cell)[1])
+                details = [html.unescape(one) for one in cell.split(" <br>")[1:]]
                 key = (subject, html.unescape(place), re.search(r"\d{4}", period)[0])
                 assert key not in found
                 found[key] = (value, details)
@@ -283,14 +287,50 @@ def test_facts_of_each_kind_have_equal_bytes(portal, tmp_path, ending):
         lipgeo.write_facts(portal, "west", tmp_path / f"{n}.{ending}", lang="fr") for n in "ab"
     )
     assert one.read_bytes() == two.read_bytes()
+    # last month's gives way where it is asked to
+    assert lipgeo.write_facts(portal, "west", one, replace=True) == one
+    with pytest.raises(OutputError):
+        lipgeo.write_facts(portal, "west", one)
+    one = two
     if ending == "docx":
         text = zipfile.ZipFile(one).read("word/document.xml").decode()
         assert EVIL in html.unescape(text)
         assert "12\u202f345" in text
         assert text.count("w:tblHeader") == text.count("<w:tbl>") > 0
+        # what somebody worked in since never does
+        book = pytest.importorskip("docx").Document(one)
+        book.core_properties.modified = datetime.datetime(2026, 5, 1)
+        book.save(one)
+        with pytest.raises(OutputError):
+            lipgeo.write_facts(portal, "west", one, replace=True)
     if ending == "xlsx":
         cells = [c.value for s in openpyxl.load_workbook(one) for r in s.iter_rows() for c in r]
         assert {12345, 25.4, 41.3} <= set(cells)
+        # a chart of Excel's own draws the cells, and says itself in words
+        drawn = zipfile.ZipFile(one)
+        assert "$B$2" in drawn.read("xl/charts/chart1.xml").decode()
+        assert "25,4" in drawn.read("xl/drawings/drawing1.xml").decode()
+
+
+def test_a_whole_stands_before_its_parts_and_a_list_by_its_numbers(tmp_path):
+    """Men and women follow their total, the first country is the most frequent; no empty column."""
+    portal = lipgeo.open_portal(tmp_path / "portal", create=True)
+    told = [("immigrants", "", "men", 24.0), ("immigrants", "", "total", 25.0),
+            ("immigrants", "", "women", 26.0), ("top_birthplaces_recent", "Chad", "total", 15.0),
+            ("top_birthplaces_recent", "Peru", "total", 455.0)]  # fmt: skip
+    rows = pd.DataFrame(told, columns=["indicator", "category", "gender", "value"]).assign(
+        area_id="west", definition="main", period="2021", origin="ordered", source="Census"
+    )
+    with portal.store.locked():
+        taken = Intake(make_observations(rows), "delivery", areas=new_areas(["west"]))
+        portal.write_release(taken, "one", licence="statcan-open")
+    state = state_of(portal.reopen(), "public")
+    material, area = state.material(), state.areas.iloc[0].to_dict()
+    lines = [one for topic in area_blocks(material, area).topics for one in topic.lines]
+    assert [one.cells[0].number for one in lines] == [25.0, 24.0, 26.0, 455.0, 15.0]
+    heads, short = facts_lines(material, area)
+    assert len(heads) == 2
+    assert [one.cells[0].number for one in short] == [25.0]
 
 
 def test_facts_are_refused_in_words(portal, tmp_path):

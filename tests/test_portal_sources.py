@@ -114,14 +114,14 @@ def test_estimates_without_an_indicator_are_refused(portal, fitted):
         portal.add(est)
 
 
-def portal_of(tmp_path, units: dict[str, str]):
+def portal_of(tmp_path, units: dict[str, str], vintage="2021"):
     """Return a portal whose areas are lists of units."""
     portal = lipgeo.open_portal(tmp_path / "units", create=True)
     from lipgeo.portal.book import BOOK, add_areas
 
     frame = pd.DataFrame(
         [
-            {"area_id": area, "definition": "main", "vintage": "2021", "units": listed}
+            {"area_id": area, "definition": "main", "vintage": vintage, "units": listed}
             for area, listed in units.items()
         ]
     )
@@ -158,6 +158,38 @@ def test_published_rows_of_whole_units_are_sums_of_numerators_and_denominators(t
     assert frame.loc[("two", "median_age"), "symbol"] == "not_ordered"
     assert set(frame["origin"]) == {"published"}
     assert portal.realisations.set_index("area_id")["misfit"].to_dict() == {"one": 0.0, "two": 0.0}
+
+
+def test_a_region_is_the_sum_of_published_provinces_and_never_of_partnerships(tmp_path):
+    """Prairies and territories: numerators and denominators of five rows, whatever lies inside."""
+    provinces = ["47", "48", "60", "61", "62"]
+    inside = {"one": "CSD:3506008", "two": "CSD:3506012"}
+    whole = ";".join(f"PR:{one}" for one in provinces)
+    portal = portal_of(tmp_path, {"pnt": whole, **inside})
+    made = np.random.default_rng(47)
+    frame = pd.DataFrame(
+        {
+            "population": 5.0 * made.integers(9_000, 900_000, 5),
+            "immigrants": 5.0 * made.integers(100, 9_000, 5),
+            "immigrant_status_total": 5.0 * made.integers(9_000, 90_000, 5),
+            "median_age": made.uniform(25, 45, 5).round(1),
+        },
+        index=provinces,
+    )
+    portal.add(CensusTable(frame, level="PR", vintage=2021), release="provinces")
+    portal.add(csd_table(), release="partnerships")
+    told = portal.shown(audience="public").set_index(["area_id", "indicator"])
+    sums = frame.sum()
+    assert told.loc[("pnt", "population"), "value"] == sums["population"]
+    row = told.loc[("pnt", "immigrants")]
+    share = 100 * sums["immigrants"] / sums["immigrant_status_total"]
+    assert row["value"] == pytest.approx(share)
+    assert row["denominator_value"] == sums["immigrant_status_total"]
+    assert row["value"] != pytest.approx((100 * frame["immigrants"] / frame.iloc[:, 2]).mean())
+    assert told.loc[("pnt", "median_age"), "symbol"] == "not_ordered"
+    parts = [told.loc[(one, "population"), "value"] for one in inside]
+    assert told.loc[("pnt", "population"), "value"] != sum(parts)
+    assert set(told.loc["pnt", "release"]) == {"provinces"}
 
 
 def test_one_suppressed_unit_leaves_the_sum_suppressed(tmp_path):
@@ -398,3 +430,33 @@ def test_a_profile_is_published_where_it_can_be_and_weighted_where_it_must(tmp_p
     assert row["denominator_value"] > 0
     own = portal.reopen().realisations.set_index("area_id")
     assert own.loc["whole", "misfit"] == 0.0
+
+
+def test_a_list_of_another_census_is_realised_with_its_own_hash_and_misfit(tmp_path, profile):
+    """Codes that go on are measured by where people lived; codes that have gone, by the outline."""
+    from lipgeo import synthetic
+    from lipgeo.tables.earlier import misfit_by_points
+
+    census, files = profile
+    older = synthetic.census(600, vintage=2016)
+    da = older.units("DA")
+    lost = da.index.difference(census.units("DA").index)
+    csd = str(da.loc[lost[0], "CSD"])
+    listed = {
+        "kept": f"CSD:{csd}",
+        "gone": ";".join(f"DA:{one}" for one in da.index[da["CSD"].eq(csd)]),
+    }
+    portal = portal_of(tmp_path, listed, vintage="2016")
+    portal.add_profile(files, "bare", level="CSD")
+    # nobody has measured it: that is no misfit of zero
+    assert portal.reopen().realisations["misfit"].isna().all()
+    portal.add_profile(files, "2021", census=census, defined_in=[older])
+    own = portal.reopen().realisations.set_index("area_id")
+    # the subdivision took in a neighbour: its code goes on, its ground does not
+    assert own.loc["kept", "misfit"] == misfit_by_points(older, census, "CSD", [csd]) > 0.03
+    assert own.loc["gone", "misfit"] < 0.01
+    for area, units in listed.items():
+        assert own.loc[area, "vintage"] == "2021"
+        assert own.loc[area, "realisation_hash"] != realisation_hash(units.split(";"), 2016)
+    frame = portal.frame(indicators="immigrants").set_index("area_id")
+    assert frame["origin"].to_dict() == {"gone": "estimated", "kept": "published"}

@@ -12,8 +12,11 @@ import lipgeo
 from lipgeo.errors import InputError
 from lipgeo.order.tables import read_tables
 from lipgeo.portal.observations import make_observations
+from lipgeo.portal.pages.blocks import area_blocks
+from lipgeo.portal.pages.site_state import state_of
 from lipgeo.portal.sources.intake import Intake
 from lipgeo.portal.wishlist import make_wishlist
+from lipgeo.words import speaking
 
 
 def _write(folder, sheet, rows):
@@ -103,6 +106,21 @@ def test_whom_to_ask_is_said(portal):
     assert "calgary" in places.loc[("ab-calgary", "overqualified"), "ask"]
     assert "not known" in places.loc[("village", "overqualified"), "ask"]
     assert "T1 and T2" in places.loc[("on-ottawa", "imdb_retention_5y"), "ask"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [("en", ("confirmed: Education and work", "calgary", "T1 and T2")),
+     ("fr", ("confirmé : Scolarité et travail", "calgary", "T1 et T2"))],
+)  # fmt: skip
+def test_the_page_of_an_unconfirmed_area_says_what_to_order_and_of_whom(portal, lang, words):
+    """No number is shown; what will bring one is, and who can be asked."""
+    areas = portal.areas
+    area = areas[areas["area_id"].eq("ab-calgary")].iloc[0]
+    area = area.to_dict() | {"extent_status": "assumed", "confirmed_by": ""}
+    with speaking(lang):
+        notices = " ".join(area_blocks(state_of(portal, "public").material(), area).notices)
+    assert all(one in notices for one in words)
 
 
 def test_the_list_is_what_an_order_takes(portal, tmp_path):

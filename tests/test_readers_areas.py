@@ -446,6 +446,17 @@ def test_formulas_and_error_cells(tmp_path):
 # ------------------------------------------------------------------------------- files at fault
 
 
+@pytest.mark.parametrize(
+    "headers",
+    ["area_id,unit", "area_id,level,unit_id,mode", "area_id,DAUID,include",
+     "area_id,level,unit_name,province,exclude", 'area_id,level,unit_id,name_en,"'],
+)  # fmt: skip
+def test_a_list_of_headers_alone_says_that_no_area_came(tmp_path, headers):
+    """A quote that is never closed swallows the rows: they are missing, nothing else is."""
+    with pytest.raises(AreaError, match="there are no rows"):
+        take(text(tmp_path / "list.csv", f"{headers}\n" + f"x,{P}\n" * headers.endswith('"')))
+
+
 def test_files_that_are_none(tmp_path):
     """Missing, a folder, empty, old, cut off, or not what the name says."""
     with pytest.raises(FileError, match=r"nothing is there"):

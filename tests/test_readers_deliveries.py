@@ -41,6 +41,50 @@ def test_the_same_numbers_come_out_of_every_layout(made, tmp_path, write, layout
     assert found.rows["words"].tolist()[1] == made_files.AGES
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("Geography,Immigrants,Others\n\n,1,2\n", "headers in line 1 and below them no area"),
+        ("Geography,Immigrants,Others\nNorth,,\n", "no area with a cell"),
+        ('GEO,Measure,VALUE,"\nNorth,Wages,1\n', None),
+        ("GEO,Measure,VALUE\n,Wages,1\n", "no area with a cell"),
+        ("GEO,VALUE\nNorth,1\nSouth,2\n", "no column that says what they count"),
+    ],
+)
+def test_a_table_without_areas_or_words_is_refused_in_every_layout(tmp_path, content, told):
+    """Nothing below the headers, or values of nothing."""
+    path = tmp_path / "file.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(TableError, match=told):
+        read_delivery(path)
+
+
+def test_headers_of_a_long_table_may_stand_twice_or_be_called_as_rows_are(tmp_path):
+    """No dimension is lost for its name: two of one name, or one that is called ``gender``."""
+    path = tmp_path / "long.csv"
+    path.write_text(
+        "GEO,gender,place,Age,Age,VALUE\nNorth,Men+,Home,0,1,5\nNorth,Women+,Home,0,1,6\n",
+        encoding="utf-8",
+    )
+    found = read_delivery(path)
+    assert found.dimensions == ("Gender", "Place", "Age", "Age (2)")
+    assert found.values.tolist() == [[5.0, 6.0]]
+    assert found.rows["place"].tolist() == [2, 3]
+
+
+def test_numbers_of_a_long_table_are_in_what_its_scalar_factor_says(tmp_path):
+    """Thousands are read as such; a factor nobody knows leaves its cell unread."""
+    path = tmp_path / "long.csv"
+    path.write_text(
+        "REF_DATE,GEO,Measure,SCALAR_FACTOR,VALUE\n2021,North,Wages,thousands,45.2\n"
+        "2021,North,People,units ,120\n2021,South,Wages,milliers,x\n2021,South,People,dozens,9\n",
+        encoding="utf-8",
+    )
+    found = read_delivery(path)
+    np.testing.assert_allclose(found.values[0], [45_200, 120])
+    assert [(one["label"], one["given"]) for one in found.unread] == [("South", "9")]
+
+
 def test_words_that_come_again_for_men_and_women_are_a_dimension(made, tmp_path):
     """A row deeper under Men+ has the same key as everybody's, and another gender."""
     rows = read_delivery(made_files.write_down(made, tmp_path / "file.csv")).rows
@@ -158,11 +202,13 @@ def test_labels_lose_non_response_and_quality():
 )
 def test_parents_follow_from_depth(depths, step):
     """A slow look upwards for the first shallower row finds the same whole."""
-    from lipgeo.readers.deliveries import _structure
+    from lipgeo.readers.deliveries import structure_of_rows
 
     words = [f"Row {at}" for at in range(len(depths))]
     depth = [step * d for d in depths]
-    rows = _structure(words, depth, list(range(len(words))), [""] * len(words), [""] * len(words))
+    rows = structure_of_rows(
+        words, depth, list(range(len(words))), [""] * len(words), [""] * len(words)
+    )
     for at in range(len(words)):
         above = next((b for b in range(at - 1, -1, -1) if depth[b] < depth[at]), -1)
         assert rows["whole"].iloc[at] == above

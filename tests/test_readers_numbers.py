@@ -56,6 +56,13 @@ def test_numbers_come_back_from_every_file(made, tmp_path, ending, lang):
     assert list(frame["basis"]) == list(wanted["basis"])
     assert list(frame["rule"]) == list(wanted["rule"])
     assert set(back.variables) == set(VARIABLES)
+    assert back.vintage == 2021
+    portal = lipgeo.open_portal(tmp_path / "portal", create=True)
+    release = portal.add(path)  # the file says its census: nobody is asked
+    rows = portal.store.rows(portal.store.named(release))
+    assert set(rows["period"]) == {"2021"}
+    share = frame["value"].xs("immigrants_pct", level="variable").sum()
+    assert rows.loc[rows["indicator"].eq("immigrants"), "value"].sum() == pytest.approx(share)
     page = lipgeo.preview(build, estimates=back, variable="immigrants_pct")
     assert page.html.count("%") > 3
 

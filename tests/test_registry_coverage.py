@@ -110,9 +110,9 @@ def test_the_command_shows_the_worst_and_writes_all(tmp_path):
     table, totals = shown.stdout.split("... and 74 more")
     rows = [line for line in table.splitlines() if line.startswith("|")][1:]
     assert len(rows) == 20
-    assert all("| no " in row for row in rows)
+    assert all("| not served " in row for row in rows)
     assert max(len(line) for line in shown.stdout.splitlines() if "|" in line) < 110
-    assert "not known" in totals
+    assert "not served" in totals
     written = pd.read_csv(tmp_path / "gaps.csv")
     assert len(written) == 94
     assert written["reason"].notna().all()

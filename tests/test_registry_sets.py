@@ -21,6 +21,7 @@ import lipgeo
 from lipgeo import compile_set, diff_sets, read_set, synthetic, write_set, write_template
 from lipgeo.errors import AreaError, FileError, OutputError, RegistryError
 from lipgeo.readers import read_service_areas
+from lipgeo.registry.intake import question_for
 from lipgeo.registry.overlaps import AreaIndex
 from lipgeo.registry.template import read_template
 from lipgeo.words import speaking
@@ -60,6 +61,15 @@ def test_every_good_submission_is_in_the_set(compiled):
     assert len(good) == len(ids)
     assert good["sha256"].str.len().eq(64).all()
     assert good["received"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
+
+
+def test_a_question_leaves_out_advice_for_us_however_long_a_word_is():
+    """What the partner cannot do is not asked of it; a word of 140,000 letters takes no time."""
+    word = "x" * 140_000
+    asked = question_for("no_such", f"There is no unit {word}. Use --id {word}. Or as_one={word}.")
+    assert f"There is no unit {word}." in asked
+    assert "--id" not in asked
+    assert "as_one" not in asked
 
 
 @pytest.mark.parametrize(("file", "fault"), made.BROKEN.items())

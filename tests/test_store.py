@@ -287,6 +287,20 @@ def test_a_few_polygons_cost_a_few_bytes(county: Path):
     assert data.bytes_read - before <= 2 * BLOCK_BYTES
 
 
+def test_who_looks_a_little_further_reads_only_what_is_new(county: Path):
+    """Groups of rows that were read before are not read again, whichever others come with them."""
+    first, both = np.array([5]), np.array([5, 1030, 2100])
+    alone, together = StoreData(county / "2021"), StoreData(county / "2021")
+    alone.attributes("DB", ["population"], first)
+    before = alone.bytes_read
+    asked = alone.attributes("DB", ["population"], both)
+    further = alone.bytes_read
+    assert asked.equals(together.attributes("DB", ["population"], both))
+    assert further <= together.bytes_read
+    assert alone.attributes("DB", ["population"], np.array([2101, 6])).to_numpy().shape == (2, 1)
+    assert before < further == alone.bytes_read
+
+
 def test_ranges_need_no_look_at_the_children(county: Path):
     """Children along the chain come from the parent's file."""
     data = StoreData(county / "2021")

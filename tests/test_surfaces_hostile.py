@@ -139,12 +139,11 @@ def test_no_cell_of_any_table_is_a_formula(order):
                 assert all(cell.data_type != "f" and cell.hyperlink is None for cell in row)
 
 
-def test_every_text_comes_back_from_a_csv():
+def test_every_text_comes_back_from_a_csv(tmp_path):
     """The apostrophe put before a formula is told from an apostrophe of the text's own."""
     texts = pd.Series([*HOSTILE, *ESCAPES, "'x", "'", "''", "-", "=", "'-1"], dtype="string")
-    held = io.BytesIO()
-    write_csv(pd.DataFrame({"=head": texts}), held)  # type: ignore[arg-type]
-    held.seek(0)
+    held = tmp_path / "texts.csv"
+    write_csv(pd.DataFrame({"=head": texts}), held)
     back = pd.read_csv(held, dtype="string", encoding="utf-8-sig", keep_default_na=False)
     assert list(back.columns) == ["'=head"]
     assert [t.replace("\r\n", "\n") for t in unguard_csv(back["'=head"])] == list(texts)

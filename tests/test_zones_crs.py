@@ -193,6 +193,17 @@ def departure(
     return float(shapely.distance(to_grid(walked, crs), result).max())
 
 
+def test_an_edge_that_leaves_the_projection_is_refused():
+    """An edge past the pole of Lambert's cone jumps: no number of points makes it a line."""
+    whole = shapely.box(7_400_000, 1_190_000, 7_410_000, 1_200_000)
+    torn = shapely.Polygon([(0, 1_197_414), (7_445_789, 1_197_418), (7_445_245, 34_119_755)])
+    for shapes, rows in (([whole, torn], [2]), ([torn, whole, torn], [1, 3])):
+        with pytest.raises(CRSError) as caught:
+            area_km2(shapes, 3347)
+        assert caught.value.key == "zones.torn"
+        assert caught.value.problems["row"].tolist() == rows
+
+
 @pytest.mark.parametrize("sagitta_m", [0.1, 1.0, 50.0])
 def test_a_parallel_of_500_km_stays_within_the_sagitta(sagitta_m):
     """The chord of the 49th parallel departs by kilometres; the points added bring it to 1 m."""

@@ -35,7 +35,7 @@ _KINDS = re.compile(
     r"\s+(de\s+la\s+|de\s+|du\s+|des\s+|d['’]\s*)",
     re.IGNORECASE,
 )
-_REMARK = re.compile(r"\s*\([^()]*\)$")
+_REMARK = re.compile(r"(?<!\s)\s*\([^()]*\)$")
 #: shorter words are in every other name
 _SHORTEST = 3
 #: likeness of a close spelling (difflib's ratio), and how many are shown

@@ -100,11 +100,9 @@ def demo(
 
 @app.command(help=say("cli.help_find"))
 def find(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=say("cli.arg_name"))],
+    name: o.Name,
     level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_level"))] = None,
-    province: Annotated[
-        str | None, typer.Option("--province", help=say("cli.opt_province"))
-    ] = None,
+    province: o.Province = None,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,
@@ -120,10 +118,8 @@ def find(
     else:
         print(say("cli.found", name=name, count=len(found)))
         if len(found):
-            heads = {column: say(f"cli.head_found_{column}") for column in found}
-            words = {match: say(f"cli.match_{match}") for match in found["match"].unique()}
             more = say("cli.more_found", more=len(found) - SHOWN)
-            print_table(found.replace({"match": words}), heads, more=more)
+            print_table(found, list(found.columns), more=more)
         else:
             print(say("cli.found_nothing"), file=sys.stderr)
     if not len(found):
@@ -166,7 +162,7 @@ def build(
     threshold: Annotated[
         float, typer.Option("--threshold", min=0.0, max=1.0, help=say("cli.opt_threshold"))
     ] = 0.5,
-    exclusive: Annotated[bool, typer.Option("--exclusive", help=say("cli.opt_exclusive"))] = False,
+    exclusive: o.Exclusive = False,
     contiguous: o.Contiguous = False,
     controls: o.Controls = None,
     controls_column: o.ControlsColumn = None,
@@ -246,7 +242,7 @@ def build(
 
 @app.command(help=say("cli.help_preview"))
 def preview(
-    build_dir: Annotated[Path, typer.Argument(metavar="BUILD_DIR", help=say("cli.arg_build"))],
+    build_dir: o.BuildDir,
     out: o.Out = Path("map.html"),
     replace: o.Replace = False,
     png: Annotated[

@@ -177,7 +177,7 @@ def regions_of(places: list[str], store: Path, vintage: int | None) -> list[str]
     Raises
     ------
     InputError
-        A province of some AREAS cannot be told.
+        A place is none, or a province of some AREAS cannot be told.
     """
     from lipgeo.geography.hierarchy import fold, province
     from lipgeo.store.catalogue import profile_regions
@@ -187,6 +187,7 @@ def regions_of(places: list[str], store: Path, vintage: int | None) -> list[str]
     spoken = {
         fold(name): region for region in regions for name in (region, say(f"store.region_{region}"))
     }
+    names = ", ".join(say(f"store.region_{region}") for region in regions)
     found: list[str] = []
     for place in places:
         if fold(place) in spoken:
@@ -195,11 +196,15 @@ def regions_of(places: list[str], store: Path, vintage: int | None) -> list[str]
         try:
             provinces = {province(place)}
         except InputError:
-            provinces = look_at(place, year).provinces(census, year)
+            try:
+                wanted = look_at(place, year)
+            except FileError as error:
+                if is_there(place):
+                    raise
+                raise InputError("cli.no_such_place", place=place, regions=names) from error
+            provinces = wanted.provinces(census, year)
         if not provinces:
-            raise InputError(
-                "cli.which_region", place=place, regions=[say(f"store.region_{r}") for r in regions]
-            )
+            raise InputError("cli.which_region", place=place, regions=names)
         found += [region for region, of in regions.items() if provinces & set(of)]
     return [region for region in regions if region in found]
 

@@ -25,28 +25,20 @@ _OrderDir = Annotated[Path, typer.Argument(metavar="DIR", help=say("cli.arg_orde
 
 
 def order(
-    build_dir: Annotated[Path, typer.Argument(metavar="BUILD_DIR", help=say("cli.arg_build"))],
+    build_dir: o.BuildDir,
     out: o.Out,
     replace: o.Replace = False,
-    since: Annotated[
-        Path | None, typer.Option("--since", metavar="OLD", help=say("cli.opt_since"))
-    ] = None,
-    template: Annotated[
-        Path | None, typer.Option("--template", metavar="FILE", help=say("cli.opt_template"))
-    ] = None,
-    tables: Annotated[
-        Path | None, typer.Option("--tables", metavar="FILE", help=say("cli.opt_tables"))
-    ] = None,
+    since: o.Since = None,
+    template: o.Template = None,
+    tables: o.OrderTables = None,
     estimates: Annotated[
         Path | None, typer.Option("--estimates", metavar="FILE", help=say("cli.opt_estimates"))
     ] = None,
-    contact: Annotated[str | None, typer.Option("--contact", help=say("cli.opt_contact"))] = None,
+    contact: o.Contact = None,
     leave_out_empty: Annotated[
         bool, typer.Option("--leave-out-empty", help=say("cli.opt_leave_out_empty"))
     ] = False,
-    keep: Annotated[
-        str | None, typer.Option("--keep", metavar="AREA,...", help=say("cli.opt_keep"))
-    ] = None,
+    keep: o.Keep = None,
     lang: o.Lang = o.LangChoice.EN,
     csv: o.Csv = o.CsvStyleChoice.EN,
     as_json: o.Json = False,
@@ -142,10 +134,13 @@ def diff(
         )
         return
     if len(shown):
-        names = ("area_id", "change", "units_kept", "units_added", "units_removed",
-                 "population_before", "population")  # fmt: skip
-        heads = {name: say(f"cli.head_{name}") for name in names}
-        changes = shown.assign(change=[_change_words(one) for one in shown["change"]])
+        changes = shown.assign(
+            change=[_change_words(one) for one in shown["change"]],
+            people_before=shown["population_before"],
+            people_now=shown["population"],
+        )
+        names = ["area_id", "change", "units_kept", "units_added", "units_removed",
+                 "people_before", "people_now"]  # fmt: skip
         more = len(changes) - SHOWN
-        print_table(changes, heads, more=say("cli.more_areas", more=more) if more > 0 else "")
+        print_table(changes, names, more=say("cli.more_areas", more=more) if more > 0 else "")
     print(repr(found))

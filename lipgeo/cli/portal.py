@@ -10,7 +10,7 @@ import typer
 
 from lipgeo.cli import network
 from lipgeo.cli import options as o
-from lipgeo.cli.groups import WholeSummaries
+from lipgeo.cli.network import Audience, AudienceChoice, Folder
 from lipgeo.cli.reporting import (
     exit_status,
     open_store,
@@ -27,16 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    help=say("cli.portal"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
-)
-
-
-class AudienceChoice(StrEnum):
-    """Who reads it."""
-
-    PUBLIC = "public"
-    MEMBERS = "members"
+app = o.new_group(say("cli.portal"))
 
 
 class FactsLang(StrEnum):
@@ -47,8 +38,6 @@ class FactsLang(StrEnum):
     BOTH = "both"
 
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help=say("cli.arg_portal"))]
-Audience = Annotated[AudienceChoice, typer.Option("--audience", help=say("cli.opt_audience"))]
 Licence = Annotated[str | None, typer.Option("--licence", help=say("cli.opt_licence"))]
 Store = Annotated[
     Path | None, typer.Option("--store", metavar="DIR", help=say("cli.opt_portal_store"))
@@ -82,19 +71,21 @@ def add(
     ] = None,
     tables: o.Tables = None,
     store: Store = None,
-    level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
+    level: o.TableLevel = None,
     licence: Licence = None,
     lang: o.Lang = o.LangChoice.EN,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.errors import InputError
+    from lipgeo.errors import InputError, OutputError
     from lipgeo.portal.book import OPEN_LICENCE
     from lipgeo.portal.portal import open_portal
+    from lipgeo.portal.update import list_new_areas
 
     if not files and not tables:
         raise InputError("cli.nothing_to_add")
     by_census = o.files_by_census(tables or [])
     portal = open_portal(folder)
+    known = _area_names(portal)
     waits = False
     for file in files or []:
         try:
@@ -107,15 +98,40 @@ def add(
             waits = True
             continue
         print(say("cli.portal_taken", file=file, release=release))
+        if portal.store.rows(portal.store.named(release))["licence"].eq("").any():
+            print(say("cli.portal_no_licence", release=release))
     for year, paths in by_census.items():
         census = None if store is None else open_store(store, year, quiet=quiet)
         releases = portal.add_profile(
-            paths, census=census, level=level, licence=OPEN_LICENCE if licence is None else licence
-        )
+            paths, census=census, level=level,
+            licence=OPEN_LICENCE if licence is None else licence,
+            defined_in=_definition_censuses(portal, store, year),
+        )  # fmt: skip
         for release in releases:
             told = _told_by(portal, release)
             print(say("cli.portal_taken_table", year=str(year), release=release, **told))
+    if fresh := sorted(_area_names(portal.reopen()) - known):
+        print(say("cli.portal_new_areas", count=len(fresh), areas=fresh))
+        try:
+            list_new_areas(portal.reopen())
+        except OutputError as error:
+            print(error)  # Excel holds the workbook: the areas are in their releases all the same
     raise typer.Exit(1 if waits else 0)
+
+
+def _definition_censuses(portal: Portal, store: Path | None, year: int) -> list[Census]:
+    """Open the other censuses of a store in which a portal's areas were listed."""
+    if store is None:
+        return []
+    from lipgeo.store.layout import stored_vintages
+    from lipgeo.store.read import open_census
+
+    listed = set(portal.areas["vintage"]) - {"", str(year)}
+    return [open_census(store, one) for one in stored_vintages(store) if str(one) in listed]
+
+
+def _area_names(portal: Portal) -> set[str]:
+    return {f"{one.area_id}@{one.definition}" for one in portal.areas.itertuples()}
 
 
 def _told_by(portal: Portal, release: str) -> dict[str, Any]:
@@ -149,7 +165,11 @@ def receive(
     print_findings(receipt.report)
     if receipt.release is not None:
         print(say("cli.portal_taken", file=file, release=receipt.release))
-    elif not dry_run:
+    elif dry_run and receipt.waiting:
+        print(say("cli.portal_trial_waits", file=file, findings=receipt.waiting))
+    elif dry_run:
+        print(say("cli.portal_trial", file=file, **receipt.counts))
+    else:
         # what somebody signed so far stays
         signed = free_name(file.with_name(f"{file.stem}.findings.csv"))
         receipt.write(signed, replace=True)
@@ -264,7 +284,7 @@ def withdraw(
     made = open_portal(folder).withdraw(release, reason=reason)
     print(say("cli.portal_withdrawn", release=release))
     if len(made):
-        print_frame(made, say("cli.portal_made_with"))
+        print_frame(made.rename(columns={"what": "name"}), say("cli.portal_made_with"))
 
 
 @app.command(help=say("cli.help_portal_indicators"))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lipgeo.cli import options as o
-from lipgeo.cli.groups import WholeSummaries
 from lipgeo.cli.options import is_there
 from lipgeo.cli.reporting import (
     SHOWN,
@@ -43,10 +42,9 @@ __all__ = [
     "template",
 ]
 
-app = typer.Typer(
-    help=say("cli.help_registry"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
-)
+app = o.new_group(say("cli.help_registry"))
 
+_KIND = typer.Option("--kind", help=say("cli.opt_kind"))
 #: characters of a submission's area ids that a table shows
 _IDS_SHOWN = 40
 
@@ -150,10 +148,8 @@ def _check_ids(ids: str, store: Path, vintage: int | None, *, draft: bool) -> Ch
 
 @app.command("list", help=say("cli.help_registry_list"))
 def list_(
-    kind: Annotated[str | None, typer.Option("--kind", help=say("cli.opt_kind"))] = None,
-    province: Annotated[
-        str | None, typer.Option("--province", help=say("cli.opt_province"))
-    ] = None,
+    kind: Annotated[str | None, _KIND] = None,
+    province: o.Province = None,
     status: Annotated[str | None, typer.Option("--status", help=say("cli.opt_status"))] = None,
     folder: _Folder = None,
     lang: o.Lang = o.LangChoice.EN,
@@ -165,13 +161,13 @@ def list_(
     if as_json:
         print_json(found.to_dict("records"))
     else:
-        columns = ["lip_id", "kind", "name_en", "units", "alternatives", "units_status"]
+        columns = ["lip_id", "kind", f"name_{lang.value}", "units", "alternatives", "units_status"]
         print_frame(found[columns], say("cli.registry_found", count=len(found)))
 
 
 @app.command(help=say("cli.help_registry_search"))
 def search(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=say("cli.arg_name"))],
+    name: o.Name,
     folder: _Folder = None,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
@@ -182,7 +178,15 @@ def search(
     if as_json:
         print_json(found.to_dict("records"))
     else:
-        columns = ["lip_id", "kind", "name_en", "units", "alternatives", "units_status", "match"]
+        columns = [
+            "lip_id",
+            "kind",
+            f"name_{lang.value}",
+            "units",
+            "alternatives",
+            "units_status",
+            "match",
+        ]
         title = say("cli.registry_found", count=len(found))
         if len(found):
             print_frame(found[columns], title)
@@ -237,7 +241,7 @@ def _write_gaps(found: Any, out: Path) -> Path:
 
 
 def gaps(
-    kind: Annotated[str, typer.Option("--kind", help=say("cli.opt_kind"))] = "LIP",
+    kind: Annotated[str, _KIND] = "LIP",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help=say("cli.opt_gaps_out"))
     ] = None,
@@ -252,7 +256,6 @@ def gaps(
     import pandas as pd
 
     from lipgeo.files import require_free_file
-    from lipgeo.registry.coverage import VERDICTS
     from lipgeo.registry.coverage import gaps as find_gaps
 
     if out is not None:
@@ -272,15 +275,9 @@ def gaps(
     grave = {status: at for at, status in enumerate(("not_covered", "unknown", "partly"))}
     rank = found["status"].map(grave).fillna(len(grave))
     worst = found.iloc[np.lexsort([-found["population"].fillna(0), rank])]
-    said = {status: say(f"cli.gap_{status}") for status in VERDICTS}
-    more = say("cli.more_gaps", more=len(found) - SHOWN)
-    heads = {name: say(f"cli.head_gap_{name}") for name in names}
-    print_table(worst.replace({"status": said}), heads, more=more)
-    names = ["status", "partnerships", *(["people_counted", "people"] if counted else [])]
-    said["all"] = say("cli.gap_all")
-    print_table(
-        totals.replace({"status": said}), {name: say(f"cli.head_gap_{name}") for name in names}
-    )
+    print_table(worst, names, more=say("cli.more_gaps", more=len(found) - SHOWN))
+    sums = ["people_counted", "people"] if counted else []
+    print_table(totals, ["status", "partnerships", *sums])
     if out is not None:
         print(say("cli.gaps_written", path=_write_gaps(found, out)))
     else:
@@ -392,13 +389,9 @@ def _print_set(made: CompiledSet, written: Path, *, as_json: bool, quiet: bool) 
     _print_intake(made, written)
     if len(made.overlaps):
         worst = made.overlaps.sort_values("people", ascending=False, kind="stable")
-        worst = worst.assign(
-            intended=[say("report.yes" if one else "report.no") for one in worst["intended"]]
-        )
-        names = ("one", "other", "intended", "people", "share_of_smaller")
         print_table(
             worst,
-            {name: say(f"cli.head_overlap_{name}") for name in names},
+            ["one", "other", "intended", "people", "share_of_smaller"],
             percent=["share_of_smaller"],
             more=say("cli.more_in", more=len(worst) - SHOWN, path=written / "overlaps.csv"),
         )
@@ -406,7 +399,7 @@ def _print_set(made: CompiledSet, written: Path, *, as_json: bool, quiet: bool) 
         print(say("cli.set_changes", count=len(made.changes)))
         print_table(
             made.changes,
-            {name: column_head(name) for name in made.changes},
+            list(made.changes.columns),
             more=say("cli.more_in", more=len(made.changes) - SHOWN, path=written / "changes.csv"),
         )
     print(say("cli.compiled", folder=written, areas=len(made.areas)))
@@ -417,14 +410,10 @@ def _print_intake(made: CompiledSet, written: Path) -> None:
     grave = {status: at for at, status in enumerate(("refused", "question", "ignored"))}
     rank = made.intake["status"].map(grave).fillna(len(grave))
     worst = made.intake.iloc[rank.argsort(kind="stable")]
-    statuses = {one: say(f"cli.intake_{one}") for one in worst["status"].unique()}
-    table = worst.assign(
-        area_ids=worst["area_ids"].str.replace(";", ", ").str.slice(0, _IDS_SHOWN),
-        status=worst["status"].map(statuses),
-    )
+    table = worst.assign(area_ids=worst["area_ids"].str.replace(";", ", ").str.slice(0, _IDS_SHOWN))
     print_table(
         table,
-        {name: say(f"cli.head_intake_{name}") for name in ("file", "area_ids", "kind", "status")},
+        ["file", "area_ids", "kind", "status"],
         more=say("cli.more_in", more=len(table) - SHOWN, path=written / "intake.xlsx"),
     )
     if rank.lt(2).any():

@@ -64,7 +64,7 @@ def print_json(result: Any) -> None:
 
 
 def print_frame(frame: Any, title: str = "") -> None:
-    """Print a table for a person, its columns and their words in plain ones; missing is empty."""
+    """Print all of a table, its columns and their words in plain ones; missing is empty."""
     columns = [
         [column_head(str(name)), *(cell_words(name, value) for value in frame[name])]
         for name in frame.columns
@@ -75,7 +75,10 @@ def print_frame(frame: Any, title: str = "") -> None:
 
 #: columns whose cells are words of lipgeo, not of a census
 _WORDED = frozenset(
-    {"boundary_type", "change", "extent_status", "match", "state", "status", "units_status"}
+    {
+        *("boundary_type", "change", "extent_status", "kind", "match", "part", "state", "status"),
+        "units_status",
+    }
 )
 
 
@@ -92,8 +95,9 @@ def cell_words(column: str, value: Any) -> str:
         return ";".join(map(_cell, value))
     if isinstance(_plain(value), bool):
         return say("report.yes") if value else say("report.no")
-    key = f"heads.{column}_{value}"
-    return say(key) if column in _WORDED and key in catalogue() else _cell(value)
+    key = f"site.topic_{value}" if column == "topic" else f"heads.{column}_{value}"
+    worded = column == "topic" or column in _WORDED
+    return say(key) if worded and key in catalogue() else _cell(value)
 
 
 def _cell(value: Any) -> str:
@@ -108,7 +112,7 @@ def _cell(value: Any) -> str:
 
 def print_table(
     frame: Any,
-    heads: Mapping[str, str],
+    heads: Mapping[str, str] | Sequence[str],
     *,
     percent: Sequence[str] = (),
     total: Mapping[str, Any] | None = None,
@@ -121,7 +125,8 @@ def print_table(
     frame
         The rows, worst first.
     heads
-        Heading of each column shown, in order.
+        Columns shown, in order; or the heading of each, where it is not that of every table
+        (:func:`column_head`).
     percent
         Columns of shares.
     total
@@ -138,8 +143,11 @@ def print_table(
             return ""
         if name in percent:
             return say("report.percent", share=float(value))
-        return _cell(value) if isinstance(value, str) else number(float(value), 0)
+        worded = isinstance(value, str | bool)
+        return cell_words(name, value) if worded else number(float(value), 0)
 
+    if not isinstance(heads, Mapping):
+        heads = {name: column_head(name) for name in heads}
     first = frame.head(SHOWN)
     rows = [[shown(name, value) for name, value in zip(heads, row, strict=True)]
             for row in first[list(heads)].itertuples(index=False)]  # fmt: skip

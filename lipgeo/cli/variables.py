@@ -40,8 +40,7 @@ def variables(
     if as_json:
         print_json(rows)
     elif rows:
-        heads = {name: say(f"cli.head_{name}") for name in rows[0]}
-        print_frame(pd.DataFrame(rows).rename(columns=heads))
+        print_frame(pd.DataFrame(rows))
         print(say("cli.variables_found", count=len(rows)))
     else:
         print(say("cli.variables_nothing", word=asked), file=sys.stderr)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lipgeo.tables.comparison import Comparison
     from lipgeo.tables.estimates import Estimates
     from lipgeo.tables.long_table import AnyTable
+    from lipgeo.tables.variables import Variable
 
 __all__ = ["compare", "weight"]
 
@@ -54,10 +55,8 @@ def compare(
         list[Path] | None,
         typer.Option("--correspondence", metavar="FILE", help=say("tables.opt_links")),
     ] = None,
-    variables: Annotated[
-        str | None, typer.Option("--variables", metavar="NAME,...", help=say("cli.opt_variables"))
-    ] = None,
-    level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
+    variables: o.Variables = None,
+    level: o.TableLevel = None,
     placement: o.Placement = o.PlacementChoice.AUTO,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="PATH", help=say("tables.opt_out"))
@@ -116,7 +115,10 @@ def compare(
     else:
         from lipgeo.tables.wide import table_of_changes
 
-        print_numbers(table_of_changes(found, given.labels))
+        table, reasons = table_of_changes(found, given.labels).with_notes()
+        print_numbers(table)
+        for at, reason in enumerate(reasons, 1):
+            print(say("cli.why_below", number=str(at), reason=reason))
         print(repr(found).strip("<>"))
         if out is not None:
             print(say("cli.weighted", files=[str(out)]), flush=True)
@@ -208,6 +210,13 @@ class HiddenChoice(StrEnum):
     AS_PUBLISHED = "as_published"
 
 
+class OwnGeographyChoice(StrEnum):
+    """Whether counts follow their own geography inside cut units."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
 @o.with_reading_options
 def weight(
     table: Annotated[list[Path], typer.Argument(metavar="TABLE...", help=say("cli.arg_table"))],
@@ -222,8 +231,13 @@ def weight(
     basis: Annotated[
         BasisChoice, typer.Option("--basis", help=say("cli.opt_basis"))
     ] = BasisChoice.DRAWN,
-    variables: Annotated[
-        str | None, typer.Option("--variables", metavar="NAME,...", help=say("cli.opt_variables"))
+    variables: o.Variables = None,
+    percent_of: Annotated[
+        str | None, typer.Option("--percent-of", metavar="COLUMN", help=say("cli.opt_percent_of"))
+    ] = None,
+    rule_of: Annotated[
+        list[str] | None,
+        typer.Option("--rule-of", metavar="COLUMN=RULE", help=say("cli.opt_rule_of")),
     ] = None,
     explain: Annotated[
         str | None, typer.Option("--explain", metavar="NAME,...", help=say("cli.opt_explain"))
@@ -236,9 +250,15 @@ def weight(
     hidden: Annotated[
         HiddenChoice, typer.Option("--hidden", help=say("cli.opt_hidden"))
     ] = HiddenChoice.IMPUTE,
-    controls: o.Controls = None,
+    own_geography: Annotated[
+        OwnGeographyChoice, typer.Option("--own-geography", help=say("cli.opt_own_geography"))
+    ] = OwnGeographyChoice.AUTO,
+    controls: Annotated[
+        Path | None,
+        typer.Option("--controls", metavar="FILE", help=say("cli.opt_controls_of_shares")),
+    ] = None,
     controls_column: o.ControlsColumn = None,
-    level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
+    level: o.TableLevel = None,
     table_id: Annotated[
         str | None, typer.Option("--table-id", metavar="COLUMN", help=say("cli.opt_table_id"))
     ] = None,
@@ -274,7 +294,8 @@ def weight(
     if areas is not None and basis is BasisChoice.UNION:
         raise InputError("cli.union_needs_build")
     require_free_estimates(out, replace=replace)
-    wanted, chosen = _names(variables), _members(where)
+    wanted, rules = _names(variables), _rules(rule_of)
+    from_file = _Reading(table_id, _members(where), sheet, decimal)
     known = None
     if controls is not None:
         known = read_controls(controls, id=reading["id"], column=controls_column)
@@ -284,10 +305,8 @@ def weight(
         if build is not None:
             fitted = read_build(build)
             xw = fitted.membership if basis is BasisChoice.UNION else fitted.crosswalk
-            tables = _open_stored_tables(
-                table, store, level or xw.source_level, xw.vintage, ()
-            ) or _tables(
-                table, level or xw.source_level, xw.vintage, (), table_id, chosen, sheet, decimal
+            tables = _read_tables(
+                table, store, level or xw.source_level, xw.vintage, (), from_file, rules
             )
             labels = fitted.service_areas.labels
             shapes = fitted.areas.set_index("area_id").geometry
@@ -298,7 +317,13 @@ def weight(
             if known is not None:
                 xw = calibrate(xw, known, values_of_controls(tables[0], known))
             found = weight_table(
-                tables[0], xw, variables=wanted, min_observed=min_observed, hidden=hidden.value
+                tables[0],
+                xw,
+                variables=wanted,
+                min_observed=min_observed,
+                hidden=hidden.value,
+                own_geography=own_geography.value,
+                percent_of=percent_of,
             )
         else:
             census = open_store(store, vintage, quiet=quiet)
@@ -309,9 +334,7 @@ def weight(
                 draft=draft,
             )
             listed = [one for one in given.units["level"].unique() if one in census.levels]
-            tables = _open_stored_tables(table, store, level, census.vintage, listed) or _tables(
-                table, level, census.vintage, listed, table_id, chosen, sheet, decimal
-            )
+            tables = _read_tables(table, store, level, census.vintage, listed, from_file, rules)
             shapes = given.frame.geometry
             labels, drafted = given.labels, given.report.only("draft")
             show(say("cli.step_weight"), 0.0)
@@ -324,6 +347,8 @@ def weight(
                 placement=placement.value,
                 hidden=hidden.value,
                 controls=known,
+                own_geography=own_geography.value,
+                percent_of=percent_of,
             )
         show(say("cli.step_weight"), 1.0)
         written = write_estimates(
@@ -340,6 +365,22 @@ def _names(given: str | None) -> list[str] | None:
     return [name.strip() for name in given.split(",") if name.strip()]
 
 
+def _rules(given: Sequence[str] | None) -> dict[str, Variable]:
+    """Return columns and what each is: a rule, and after a stroke the column it is over."""
+    from lipgeo.errors import InputError
+    from lipgeo.tables.variables import Variable
+
+    parts = {text: text.partition("=") for text in given or ()}
+    wrong = [text for text, (name, _, rule) in parts.items() if not name.strip() or not rule]
+    if wrong:
+        raise InputError("cli.bad_rule_of", given=wrong)
+    found = {}
+    for name, _, text in parts.values():
+        rule, _, whole = (part.strip() for part in text.partition("/"))
+        found[name.strip()] = Variable(name.strip(), rule, denominator=whole or None)  # type: ignore[arg-type]
+    return found
+
+
 def _members(given: Sequence[str] | None) -> dict[str, str]:
     """Return dimensions and the member of each that is wanted."""
     from lipgeo.errors import InputError
@@ -349,6 +390,30 @@ def _members(given: Sequence[str] | None) -> dict[str, str]:
     if wrong:
         raise InputError("cli.bad_where", given=wrong)
     return {dimension.strip(): member.strip() for dimension, _, member in pairs}
+
+
+class _Reading(NamedTuple):
+    """How a table in a file is read."""
+
+    id: str | None
+    where: Mapping[str, str]
+    sheet: str | None
+    decimal: str | None
+
+
+def _read_tables(
+    paths: Sequence[Path],
+    store: Path,
+    level: str | None,
+    vintage: int | None,
+    listed: Sequence[str],
+    reading: _Reading,
+    rules: Mapping[str, Variable],
+) -> list[AnyTable]:
+    """Open the table of the store that is named, else read it from its file; at all its levels."""
+    found = _open_stored_tables(paths, store, level, vintage, listed)
+    found = found or _tables(paths, level, vintage, listed, reading)
+    return [one.with_variables(rules) for one in found] if rules else found
 
 
 def _open_stored_tables(
@@ -381,10 +446,7 @@ def _tables(
     level: str | None,
     vintage: int | None,
     listed: Sequence[str],
-    id: str | None,
-    where: Mapping[str, str],
-    sheet: str | None,
-    decimal: str | None,
+    reading: _Reading,
 ) -> list[AnyTable]:
     """Read the table, and its rows of the levels that areas list where it has them."""
     from lipgeo.errors import TableError
@@ -393,8 +455,7 @@ def _tables(
     from lipgeo.readers.tables import read_table
 
     if len(paths) == 1 and not is_profile(paths[0]):
-        given = {"sheet": sheet, "decimal": decimal}
-        return [read_table(paths[0], id=id, level=level, vintage=vintage, where=where, **given)]
+        return [read_table(paths[0], level=level, vintage=vintage, **reading._asdict())]
     first = read_profile(list(paths), level=level)
     tables: list[AnyTable] = [first]
     for other in listed:

@@ -21,6 +21,7 @@ from lipgeo.census.census import CensusZones
 from lipgeo.census.data import Measure
 from lipgeo.crosswalk.crosswalk import (
     QUALITY,
+    SURROUNDINGS,
     TRIALS,
     Crosswalk,
     Placement,
@@ -30,7 +31,7 @@ from lipgeo.crosswalk.crosswalk import (
     require_sums,
     target_coverage,
 )
-from lipgeo.crosswalk.density import STRENGTH
+from lipgeo.crosswalk.density import STRENGTH, Near
 from lipgeo.crosswalk.inputs import Targets, bring_to_one_grid, targets_of
 from lipgeo.crosswalk.overlay.kernel import Overlay, overlay
 from lipgeo.crosswalk.overlay.measure import DUST
@@ -301,7 +302,7 @@ def assemble_crosswalk(
     amount, basis = amounts_of(met)
     code, bases = pd.factorize(basis)
     targeted, based = _texts(targets.ids), _texts(bases).take(code)
-    coarse_of, trials_of = weighted.coarse, weighted.trials
+    coarse_of, trials_of, near_of = weighted.coarse, weighted.trials, weighted.near
     # the pairs, ordered by source, then target
     at = np.searchsorted(met, pairs.unit)
     by_ids = place = np.lexsort((pairs.area, rank[at]))
@@ -350,6 +351,9 @@ def assemble_crosswalk(
         splits = trials_of() if trials_of is not None else None
         return _name_trials(source, targeted, splits)
 
+    def surroundings() -> pd.DataFrame:
+        return _name_near(source, targets.ids, near_of() if near_of is not None else None)
+
     # how well the sources fit each target
     coverage = target_coverage(source, targets, area)
     fit = fit_of(
@@ -385,6 +389,7 @@ def assemble_crosswalk(
         report=CheckReport(findings),
         coarse=None if coarse_of is None else lambda: coarse_of()[by_ids],
         trials=None if trials_of is None else trials,
+        surroundings=None if near_of is None else surroundings,
     )
 
 
@@ -399,6 +404,24 @@ def _name_trials(source: Zones, targeted: Any, splits: Splits | None) -> pd.Data
             "target_id": targeted.take(splits.area),
             "share": splits.share,
             "area_share": splits.surface,
+        }
+    )
+
+
+def _name_near(source: Zones, areas: Any, near: Near | None) -> pd.DataFrame:
+    """Return the neighbours of cut sources with ids; a part in no target has an empty one."""
+    if near is None:
+        return pd.DataFrame(columns=list(SURROUNDINGS))
+    # each source once: naming a census is the dear part
+    named = distinct(np.concatenate([near.unit, near.near]))
+    ids = _texts(_source_ids(source, named))
+    sides = _texts(np.append(np.asarray(areas, dtype=object), ""))
+    return pd.DataFrame(
+        {
+            "source_id": ids.take(np.searchsorted(named, near.unit)),
+            "target_id": sides.take(np.where(near.area < 0, len(areas), near.area)),
+            "near_id": ids.take(np.searchsorted(named, near.near)),
+            "distance": near.distance,
         }
     )
 

@@ -35,6 +35,7 @@ __all__ = [
     "REMAINDER",
     "SOURCES",
     "SUM_TOLERANCE",
+    "SURROUNDINGS",
     "TRIALS",
     "Crosswalk",
     "Placement",
@@ -52,6 +53,8 @@ REMAINDER = ("source_id", "share")
 OVERLAPS = ("target_id", "other_id", "source_id", "share", "area_share")
 #: columns of the splits of joined neighbours
 TRIALS = ("source_id", "other_id", "target_id", "share", "area_share")
+#: columns of the whole sources near cut ones
+SURROUNDINGS = ("source_id", "target_id", "near_id", "distance")
 QUALITY = ("target_id", "quality_index", "best_fit_pct", "coverage", "straddling_share")
 SOURCES = ("weight", "share_basis")
 _TEXTS = {"source_id", "target_id", "other_id", "share_basis"}
@@ -119,8 +122,9 @@ class Crosswalk(Shown):
         report: CheckReport | None = None,
         coarse: Floats | Callable[[], Floats] | None = None,
         trials: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
+        surroundings: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
     ) -> None:
-        self._coarse, self._trials = coarse, trials
+        self._coarse, self._trials, self._surroundings = coarse, trials, surroundings
         self._frame, self._overlaps, self._quality = frame, overlaps, quality
         self._every = (remainder, sources)
         self.meta: Mapping[str, Any] = MappingProxyType(dict(meta))
@@ -142,6 +146,7 @@ class Crosswalk(Shown):
         report: CheckReport,
         coarse: Callable[[], Floats] | None = None,
         trials: Callable[[], pd.DataFrame] | None = None,
+        surroundings: Callable[[], pd.DataFrame] | None = None,
     ) -> Crosswalk:
         """Make a crosswalk of which only the sources that targets meet are known yet.
 
@@ -151,13 +156,14 @@ class Crosswalk(Shown):
         made = object.__new__(cls)
         made._frame, made._overlaps, made._quality = frame, overlaps, quality
         made._make = every
-        made._coarse, made._trials = coarse, trials
+        made._coarse, made._trials, made._surroundings = coarse, trials, surroundings
         made.meta, made.report = MappingProxyType(dict(meta)), report
         return made
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**self.__dict__, "_every": self._every, "meta": dict(self.meta)}
         state |= {"_coarse": self.coarse, "_trials": self.trials}
+        state["_surroundings"] = self.surroundings
         state.pop("_make", None)
         return state
 
@@ -227,6 +233,19 @@ class Crosswalk(Shown):
         if callable(self._trials):
             self._trials = self._trials()
         return self._trials
+
+    @property
+    def surroundings(self) -> pd.DataFrame | None:
+        """Whole sources near those that outlines cut, each on the side of its part of them.
+
+        ``source_id`` is cut and has a part in ``target_id`` (empty: in none); ``near_id`` lies
+        wholly there; ``distance`` from the middle of the cut one, in distances to its eighth
+        neighbour. What they hold says how the parts may differ. ``None`` where nobody is counted,
+        or the crosswalk was composed.
+        """
+        if callable(self._surroundings):
+            self._surroundings = self._surroundings()
+        return self._surroundings
 
     @property
     def weight(self) -> str:
@@ -433,6 +452,7 @@ class Crosswalk(Shown):
             report=self.report + report,
             coarse=self._coarse,
             trials=self._trials,
+            surroundings=self._surroundings,
         )
 
     def check(self) -> CheckReport:

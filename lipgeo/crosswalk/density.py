@@ -59,6 +59,7 @@ __all__ = [
     "STRENGTH_ELSEWHERE",
     "STRENGTH_OF_CELLS",
     "Ground",
+    "Near",
     "Placed",
     "Settlement",
     "place_by_density",
@@ -189,12 +190,40 @@ class Settlement:
         lying = self.ground.unit[self.ground.member[held]], self.ground.area[held]
         return splits_of(done.trials, done.strength, placement, lying)
 
+    def look_about(self, measure: str) -> Near:
+        """Name the whole units of each side's own ground near the parts of cut units."""
+        at = np.searchsorted(self.ground.unit, self.faces.unit)
+        counts = self.counts[measure]
+        return _near_of(_look_around(self.faces, self.ground, at, counts[at] > 0, counts), self)
+
     @cached_property
     def faces(self) -> Faces:
         """The parts of the cut units."""
         at = np.searchsorted(self.ground.unit, distinct(self.pairs.unit[self.pairs.share < 1]))
         at = at[self.ground.surface[at] > 0]
         return faces_of(self.pairs, self.ground.unit[at], self.areas, self.polygons)
+
+
+@dataclass(frozen=True)
+class Near:
+    """Whole units near parts of cut ones, each on the same side of all outlines as its part.
+
+    Ordered by unit, area and distance. Parts that lie in two areas at once are left out.
+
+    Attributes
+    ----------
+    unit, area
+        The part: its unit, and the area it lies in, -1 where in none.
+    near
+        A whole unit of its ground.
+    distance
+        From the middle of the unit, in bandwidths.
+    """
+
+    unit: Ints
+    area: Ints
+    near: Ints
+    distance: Floats
 
 
 @dataclass(frozen=True)
@@ -619,6 +648,24 @@ def _look_around(faces: Faces, ground: Ground, at: Ints, wanted: Flags, counts: 
     asked = np.flatnonzero(wanted[faces.owner])
     near, kernel = _neighbours(code, asked, unit, ground)
     return _Around(unit, surface, np.nan_to_num(counts[unit]), asked, near, kernel)
+
+
+def _near_of(around: _Around, of: Settlement) -> Near:
+    """Return the whole neighbours within reach of each part that lies in one area, or in none."""
+    faces, ground, asked = of.faces, of.ground, around.asked
+    parts = len(faces.owner)
+    holders = np.bincount(faces.member, minlength=parts)
+    area = np.full(parts, -1, dtype=np.int64)
+    area[faces.member] = faces.area
+    # what parts of cut units hold is yet to be found, but of those that are all but a sliver of it
+    whole = np.append(faces.share >= 1 - SLIVER_SHARE, np.ones(len(around.unit) - parts, bool))
+    there = (around.kernel > 0) & whole[around.near] & (holders[asked] < 2)[:, None]
+    row, rank = np.nonzero(there)
+    unit, side = faces.unit[faces.owner[asked[row]]], area[asked[row]]
+    near = ground.unit[around.unit[around.near[row, rank]]]
+    distance = np.sqrt(-2 * np.log(around.kernel[row, rank]))
+    order = np.lexsort((rank, side, unit))
+    return Near(unit[order], side[order], near[order], distance[order])
 
 
 def _trials(around: _Around, faces: Faces, ground: Ground) -> Trials:

@@ -20,6 +20,7 @@ from lipgeo.crosswalk.density import (
     STRENGTH,
     STRENGTH_ELSEWHERE,
     STRENGTH_OF_CELLS,
+    Near,
     Settlement,
     settlement_of_census,
     settlement_of_pieces,
@@ -100,6 +101,8 @@ class Shares:
     trials
         Gives neighbours across the outlines, joined and split as cut units are: what is known of
         how far shares miss where sources have no parts. ``None`` where blocks were placed.
+    near
+        Gives the whole sources near cut ones, on either side; ``None`` where nobody is counted.
     blocks
         Where the particles lie among the targets, by surface (or point) and as they were placed:
         the same pairs; ``None`` where people were not asked for.
@@ -114,6 +117,7 @@ class Shares:
     placed: Mapping[str, float] = field(default_factory=dict)
     strength: Strength | None = None
     trials: Callable[[], Splits] | None = None
+    near: Callable[[], Near] | None = None
     blocks: tuple[Overlay, Overlay] | None = None
 
 
@@ -344,16 +348,22 @@ def shares_by_weight(
         )
         for name in CHAINS[weight]
     }
-    weighted = shares_by_people(area, parts, weight, len(source), len(targets))
+    weighted = replace(
+        shares_by_people(area, parts, weight, len(source), len(targets)),
+        near=lambda: _ground_of(source, area, targets).look_about(weight),
+    )
     if placement == "density" and isinstance(source, CensusZones) and source.level != blocks.level:
 
         def coarse() -> Floats:
-            own = settlement_of_census(source, area.pairs, opened, targets.outlines.areas)
-            return own.place(opened, weight).pairs.share
+            return _ground_of(source, area, targets).place(opened, weight).pairs.share
 
         weighted = replace(weighted, coarse=coarse)
     if source.level in _UNEVEN and source.level == blocks.level:
-        weighted = replace(weighted, trials=_trials_of(source, area, targets, weight, placement))
+
+        def trials() -> Splits:
+            return _ground_of(source, area, targets).try_out(weight, placement)
+
+        weighted = replace(weighted, trials=trials)
     cut = np.zeros(len(source), dtype=bool)
     cut[opened] = True
 
@@ -383,24 +393,15 @@ def shares_by_weight(
     return weighted, amounts_of, notes
 
 
-def _trials_of(
-    source: Zones, area: Shares, targets: Targets, weight: str, placement: str
-) -> Callable[[], Splits]:
-    """Return what tries a placement out on the sources themselves, when it is asked for."""
-
-    def trials() -> Splits:
-        areas = targets.outlines.areas
-        if isinstance(source, CensusZones):
-            cut = np.unique(area.pairs.unit[area.pairs.share < 1])
-            ground = settlement_of_census(source, area.pairs, cut, areas)
-        else:
-            counts = counts_of(source)
-            ground = settlement_of_pieces(
-                source.geometry, counts, area.pairs, areas, STRENGTH_ELSEWHERE
-            )
-        return ground.try_out(weight, placement)
-
-    return trials
+def _ground_of(source: Zones, area: Shares, targets: Targets) -> Settlement:
+    """Return what says how densely the ground around cut sources is settled, by the sources."""
+    areas = targets.outlines.areas
+    if isinstance(source, CensusZones):
+        cut = distinct(area.pairs.unit[area.pairs.share < 1])
+        return settlement_of_census(source, area.pairs, cut, areas)
+    return settlement_of_pieces(
+        source.geometry, counts_of(source), area.pairs, areas, STRENGTH_ELSEWHERE
+    )
 
 
 # ---------------------------------------------------------------- particles

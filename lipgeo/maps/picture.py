@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import geopandas as gpd
 import matplotlib as mpl
@@ -22,7 +22,7 @@ from matplotlib.patches import Patch
 from matplotlib.path import Path as Line
 from matplotlib.ticker import FuncFormatter
 
-from lipgeo.arrays import Shapes
+from lipgeo.arrays import Floats, Shapes
 from lipgeo.errors import OutputError
 from lipgeo.files import MAKER, file_in_one_step, require_free_file
 from lipgeo.maps.scene import Layer, Scene, scene_of
@@ -39,6 +39,9 @@ _PAPER = (11.0, 8.5)
 _DPI = 150
 #: left, bottom, width and height of the map on the sheet
 _MAP = (0.02, 0.11, 0.71, 0.77)
+#: points of the numbers of areas and of the list of their names: the first with room for it
+_KEY_SIZES = (7.5, 5.5)
+_KEY_LEFT = _MAP[0] + _MAP[2] + 0.01
 _KINDS = ("png", "pdf")
 
 
@@ -124,9 +127,10 @@ def figure(
         if layer.shown:
             _draw(axes, layer, gpd.GeoSeries(layer.shapes, crs=scene.crs).to_crs(crs), place + 1)
     sheet.draw_without_rendering()
-    _label(sheet, axes, scene, crs)
+    nameless = _label(sheet, axes, scene, crs)
     _scale(axes)
-    _legend(sheet, scene)
+    bottom = _legend(sheet, scene)
+    _number(sheet, axes, nameless, bottom)
     _words(sheet, scene, title=title, date=date, vintage=boundaries.vintage)
     return sheet
 
@@ -175,17 +179,33 @@ def _draw(axes: Axes, layer: Layer, shapes: gpd.GeoSeries, order: int) -> None:
             axes.add_collection(PathCollection(paths, zorder=order, **style.paper()), autolim=False)
 
 
-def _label(sheet: Sheet, axes: Axes, scene: Scene, crs: str) -> None:
-    """Write the labels that have room; those first in the scene go first."""
+class _Nameless(NamedTuple):
+    """Areas whose names have no room, north to south: what is said of each, and where it lies."""
+
+    lines: list[str]
+    x: Floats
+    y: Floats
+    taken: list[Any]
+
+
+def _label(sheet: Sheet, axes: Axes, scene: Scene, crs: str) -> _Nameless:
+    """Write the labels that have room; those first in the scene go first.
+
+    A name stands where it covers no other name and no other area's middle: over its neighbours it
+    would be read as theirs.
+    """
     if not scene.labels:
-        return
+        return _Nameless([], np.empty(0), np.empty(0), [])
     points = shapely.points([(label.x, label.y) for label in scene.labels])
     places = gpd.GeoSeries(points, crs=scene.crs).to_crs(crs)
     renderer = FigureCanvasAgg(sheet).get_renderer()  # type: ignore[no-untyped-call]
     inside = axes.get_window_extent(renderer)
     kept: list[Any] = []
-    for label, x, y in zip(scene.labels, places.x, places.y, strict=True):
-        if not (inside.x0 < axes.transData.transform((x, y))[0] < inside.x1):
+    pixels = axes.transData.transform(np.column_stack([places.x, places.y]))
+    is_area = np.array([label.kind == "area" for label in scene.labels])
+    nameless: list[int] = []
+    for at, (label, x, y) in enumerate(zip(scene.labels, places.x, places.y, strict=True)):
+        if not (inside.x0 < pixels[at, 0] < inside.x1):
             continue
         text = axes.text(
             x, y, "\n".join(textwrap.fill(line, 20) for line in label.lines),
@@ -195,10 +215,66 @@ def _label(sheet: Sheet, axes: Axes, scene: Scene, crs: str) -> None:
         )  # fmt: skip
         box = text.get_window_extent(renderer)
         free = inside.contains(box.x0, box.y0) and inside.contains(box.x1, box.y1)
-        if free and not any(box.overlaps(other) for other in kept):
+        under = (pixels >= [box.x0, box.y0]).all(axis=1) & (pixels <= [box.x1, box.y1]).all(axis=1)
+        alone = np.flatnonzero(under & is_area).tolist() in ([], [at])
+        if free and alone and not any(box.overlaps(other) for other in kept):
             kept.append(box)
-        else:
+            continue
+        text.remove()
+        if is_area[at]:
+            nameless.append(at)
+    order = sorted(nameless, key=lambda at: (-places.y.iloc[at], places.x.iloc[at]))
+    return _Nameless(
+        [", ".join(scene.labels[at].lines) for at in order],
+        places.x.to_numpy()[order],
+        places.y.to_numpy()[order],
+        kept,
+    )
+
+
+def _number(sheet: Sheet, axes: Axes, nameless: _Nameless, top: float) -> None:
+    """Write numbers where names have no room, and the names in two columns under the legend.
+
+    Parameters
+    ----------
+    top
+        Where the list may begin, as a part of the sheet's height.
+    """
+    renderer = FigureCanvasAgg(sheet).get_renderer()  # type: ignore[no-untyped-call]
+    for size in _KEY_SIZES:
+        line = 1.3 * size / 72 / _PAPER[1]
+        below = top - 3 * line
+        rows = max(int((below - _MAP[1]) / line), 0)
+        if len(nameless.lines) <= rows:
+            break
+    taken, key = list(nameless.taken), list[str]()
+    for name, x, y in zip(nameless.lines, nameless.x, nameless.y, strict=True):
+        if len(key) == 2 * rows:
+            break
+        text = axes.text(
+            x, y, str(len(key) + 1), ha="center", va="center", fontsize=size, zorder=91,
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.2},
+        )  # fmt: skip
+        box = text.get_window_extent(renderer)
+        if any(box.overlaps(other) for other in taken):
             text.remove()
+            continue
+        taken.append(box)
+        key.append(f"{len(key) + 1}  {name}")
+    if not key:
+        return
+    sheet.text(_KEY_LEFT, below + line, say("maps.numbered"), fontsize=8, va="bottom")
+    each = -(-len(key) // 2) if len(key) > rows else len(key)
+    width = (1 - _KEY_LEFT) / 2 if len(key) > rows else 1 - _KEY_LEFT
+    room = 0.96 * width * _PAPER[0] * sheet.dpi
+    for at, words in enumerate(key):
+        text = sheet.text(
+            _KEY_LEFT + width * (at // each), below - line * (at % each), words,
+            fontsize=size, va="top", parse_math=False,
+        )  # fmt: skip
+        wide = text.get_window_extent(renderer).width
+        if wide > room:  # letters differ in width: a few less than their share
+            text.set_text(words[: int(len(words) * room / wide) - 3].rstrip() + " …")
 
 
 def _scale(axes: Axes) -> None:
@@ -216,7 +292,8 @@ def _scale(axes: Axes) -> None:
     axes.text(x, y + 0.014 * (north - south), words, fontsize=8, zorder=95, va="bottom", bbox=paper)
 
 
-def _legend(sheet: Sheet, scene: Scene) -> None:
+def _legend(sheet: Sheet, scene: Scene) -> float:
+    """Draw the legend; return where it ends, as a part of the sheet's height."""
     hidden = {layer.title for layer in scene.layers if not layer.shown}
     entries = [(style, meaning) for style, meaning in scene.legend if meaning not in hidden]
     made = sheet.legend(
@@ -228,6 +305,8 @@ def _legend(sheet: Sheet, scene: Scene) -> None:
     )  # fmt: skip
     for text in made.get_texts():
         text.set_parse_math(False)
+    renderer = FigureCanvasAgg(sheet).get_renderer()  # type: ignore[no-untyped-call]
+    return float(made.get_window_extent(renderer).y0 / (_PAPER[1] * sheet.dpi))
 
 
 def _words(

@@ -141,6 +141,8 @@ ORDER = FolderFormat(
                 "name_en": (str, type(None)),
                 "name_fr": (str, type(None)),
                 "definition": str,
+                "valid_from": (str, type(None)),
+                "valid_to": (str, type(None)),
                 "vintage": int,
                 "population": _COUNT,
                 "dwellings": _COUNT,

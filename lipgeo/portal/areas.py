@@ -256,9 +256,15 @@ def join_of(misfit: float | None) -> str:
 
 
 def join_between(first: pd.Series | None, second: pd.Series | None) -> tuple[str, dict[str, Any]]:
-    """Return the verdict on two realisations of one definition, and what fills its reason."""
-    if first is None or second is None:
+    """Return the verdict on two realisations of one definition, and what fills its reason.
+
+    Two numbers without a list of units go by the definition alone; where one of them has a list,
+    nobody has measured what lies between them.
+    """
+    if first is None and second is None:
         return "yes", {}
+    if first is None or second is None:
+        return join_of(None), {"misfit": None}
     if first["realisation_hash"] == second["realisation_hash"]:
         return "yes", {}
     misfits = [float(one["misfit"]) for one in (first, second)]

@@ -371,6 +371,7 @@ class Portal(Shown):
         census: Census | None = None,
         level: str | None = None,
         licence: str = OPEN_LICENCE,
+        defined_in: Sequence[Census] = (),
     ) -> list[str]:
         """Take in Census Profile files: published where an area is whole units, else weighted.
 
@@ -387,6 +388,11 @@ class Portal(Shown):
             Level of the rows wanted; the finest in the files by default.
         licence
             As for :meth:`add`.
+        defined_in
+            Opened censuses in which areas' units were listed, where that is another than the
+            files' own. With ``census`` they tell how far an area's units miss its definition, and
+            bring areas over whose codes have gone; without them the first is not known, and the
+            second are left as they are.
 
         Returns
         -------
@@ -404,7 +410,9 @@ class Portal(Shown):
 
         with self.store.locked():
             made = []
-            for taken in from_profile(path, self.known(), census=census, level=level):
+            for taken in from_profile(
+                path, self.known(), census=census, level=level, defined_in=defined_in
+            ):
                 end = "-estimated" if taken.kind == "estimates" and release else ""
                 name = f"{release}{end}" if release else None
                 made.append(self.write_release(taken, name, licence=licence))

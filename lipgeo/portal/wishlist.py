@@ -31,9 +31,10 @@ from lipgeo.registry.coverage import gaps
 from lipgeo.words import language, say
 
 if TYPE_CHECKING:
+    from lipgeo.portal.indicators.dictionary import Dictionary
     from lipgeo.portal.portal import Portal
 
-__all__ = ["STATES", "Wishlist", "make_wishlist"]
+__all__ = ["STATES", "Wishlist", "make_wishlist", "sentences_of_orders"]
 
 #: what a place can be
 STATES = ("have", "suppressed", "ordered", "estimated", "expected", "empty")
@@ -137,7 +138,7 @@ def make_wishlist(portal: Portal) -> Wishlist:
     held = _held(frame, newest)
     ordered = _ordered(portal)
     people = _people(portal, frame)
-    coverage = gaps(kind=None).set_index("lip_id")
+    coverage = _coverage()
     tables = {str(code): _table_of(str(code), fact) for code, fact in facts.iterrows()}
     rows = []
     for area in areas.to_dict("records"):
@@ -313,6 +314,42 @@ def _whom(needs: str, named: pd.Series | None) -> str:
         names = str(named["consortia"]).replace(";", ", ")
         return say("dashboard.ask_consortium", consortia=names)
     return say("dashboard.ask_nobody")
+
+
+@cache
+def _coverage() -> pd.DataFrame:
+    return gaps(kind=None).set_index("lip_id")
+
+
+def sentences_of_orders(area_id: str, dictionary: Dictionary) -> list[str]:
+    """Return what to order for an area that has nothing yet, and of whom, in the language in force.
+
+    Parameters
+    ----------
+    area_id
+        The area.
+    dictionary
+        The indicators; tables that bring the core ones are told.
+
+    Returns
+    -------
+    list of str
+        One sentence each of those that can be asked; the published Census Profile is not ordered.
+    """
+    facts = dictionary.frame
+    facts = facts[facts["status"].eq("core")]
+    named = _coverage().loc[area_id] if area_id in _coverage().index else None
+    titles: dict[str, list[str]] = {}
+    for code, fact in facts[
+        facts["needs"].isin([one["needs"] for one in _known_tables()])
+    ].iterrows():
+        table = _table_of(str(code), fact)
+        if table["needs"] != "profile":
+            titles.setdefault(_whom(table["needs"], named), []).append(table[f"title_{language()}"])
+    return [
+        say("dashboard.to_order", tables=list(dict.fromkeys(several)), ask=ask)
+        for ask, several in titles.items()
+    ]
 
 
 # ---------------------------------------------------------------------- the tables

@@ -206,9 +206,10 @@ def _total_rows(units: pd.DataFrame, named: list[str]) -> pd.Index:
     """Return the rows that sum the list up: called a total, and without a unit."""
     if "area_id" not in units or not named:
         return units.index[:0]
-    called = units["area_id"].astype("string").fillna("").map(fold).isin(_TOTALS)
-    blank = units[named].astype("string").fillna("").apply(lambda cells: cells.str.strip().eq(""))
-    return units.index[(called & blank.all(axis=1)).to_numpy(dtype=bool)]
+    summed = units["area_id"].astype("string").fillna("").map(fold).isin(_TOTALS)
+    for column in named:
+        summed &= units[column].astype("string").fillna("").str.strip().eq("")
+    return units.index[summed.to_numpy(dtype=bool)]
 
 
 def _modes(frame: pd.DataFrame, found: dict[str, str]) -> npt.NDArray[np.object_]:

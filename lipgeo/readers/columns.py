@@ -35,9 +35,10 @@ __all__ = [
 #: a census vector before the words of a column: "v_CA21_4410: Immigrants, - Total"
 _VECTOR = re.compile(r"^\s*v_(CA\d{2}[A-Z]?|CA\d{2}[A-Z]{1,2})_[\w]+\s*:\s*")
 #: what says that the column is everybody, or one sex
-_EVERYBODY = re.compile(r"[\s,]*[-–]\s*total\s*$", re.IGNORECASE)
+_EVERYBODY = re.compile(r"(?<![\s,])[\s,]*[-–]\s*total\s*$", re.IGNORECASE)
 _ONE_SEX = re.compile(
-    r"[\s,]*[-–]\s*(male|female|men|women|men\+|women\+|hommes\+?|femmes\+?)\s*$", re.IGNORECASE
+    r"(?<![\s,])[\s,]*[-–]\s*(male|female|men|women|men\+|women\+|hommes\+?|femmes\+?)\s*$",
+    re.IGNORECASE,
 )
 _TOTAL = re.compile(r"^\s*total\s*[-–]\s*", re.IGNORECASE)
 #: other words for what every file has

@@ -25,12 +25,12 @@ import pandas as pd
 from lipgeo.errors import FileError, TableError
 from lipgeo.geography import id_column as geography_column
 from lipgeo.geography.hierarchy import fold
-from lipgeo.readers.sheets import choose_page, text_of_cell
+from lipgeo.readers.sheets import choose_page, refuse_bare_formulas, text_of_cell
 from lipgeo.readers.sniff import sniff
 from lipgeo.readers.statcan.cells import read_cells
 from lipgeo.readers.workbooks import cells_of, open_workbook
 
-__all__ = ["Delivery", "Layout", "plain_label", "plain_words", "read_delivery"]
+__all__ = ["Delivery", "Layout", "plain_label", "plain_words", "read_delivery", "structure_of_rows"]
 
 Layout = Literal["down", "across", "long"]
 
@@ -46,6 +46,18 @@ _ASIDE = {
 }
 #: ... and the one that says in what
 _UNIT = {"uom", "unitedemesure"}
+#: ... and the one that says how many of them a number is
+_SCALE = {"scalarfactor", "facteurscalaire"}
+_FACTORS = {
+    **dict.fromkeys(("", "units", "unites"), 1.0),
+    **dict.fromkeys(("tens", "dizaines"), 10.0),
+    **dict.fromkeys(("hundreds", "centaines"), 100.0),
+    **dict.fromkeys(("thousands", "milliers"), 1e3),
+    **dict.fromkeys(("tensofthousands", "dizainesdemilliers"), 1e4),
+    **dict.fromkeys(("hundredsofthousands", "centainesdemilliers"), 1e5),
+    **dict.fromkeys(("millions",), 1e6),
+    **dict.fromkeys(("billions", "milliards"), 1e9),
+}
 #: words that stand for men and women: sex up to 2016, gender from 2021
 _GENDER = {
     "men": r"males?|men\+?|hommes\+?|masculin|boys",
@@ -59,8 +71,8 @@ _INSIDE = {
     gender: re.compile(rf"(?<![\w-])(?:{words})(?![\w-])", re.IGNORECASE)
     for gender, words in _GENDER.items()
 }
-_FOOTNOTES = re.compile(r"(\s*\(\d+\)|\s*\[\d+\])+\s*$")
-_SAMPLE = re.compile(r"(\d+)\s*%\s*(?:sample|data|échantillon|données)", re.IGNORECASE)
+_FOOTNOTES = re.compile(r"(?<!\s)(\s*\(\d+\)|\s*\[\d+\])+\s*$")
+_SAMPLE = re.compile(r"(?<!\d)(\d+)\s*%\s*(?:sample|data|échantillon|données)", re.IGNORECASE)
 _SAMPLE_FR = re.compile(r"(?:échantillon|données)[^\d%]{0,12}(\d+)\s*%", re.IGNORECASE)
 #: "25% Data Below" alone in a row; "Tenure - 25% sample data" is a heading
 _SEPARATOR = re.compile(
@@ -69,11 +81,14 @@ _SEPARATOR = re.compile(
     re.IGNORECASE,
 )
 _NON_RESPONSE = re.compile(r"\(\s*(\d+(?:[.,]\d+)?)\s*%\s*\)\s*$")
-_QUALITY = re.compile(r"\s+\d{5}\s*$")
+_QUALITY = re.compile(r"(?<!\s)\s+\d{5}\s*$")
 #: a dash printed for nothing
-_DASH = re.compile(r"\s*[-–—]\s*")
+_DASH = re.compile(r"(?<!\s)\s*[-–—]\s*")
 #: a total that others stand under ("Total visible minority population" stands under one itself)
 _HEADING = re.compile(r"total\s*(?:[-–]|$)|total\b.*\b(?:by|selon)\b", re.IGNORECASE)
+#: what is told of each row, whatever the layout
+_OF_ROWS = ("place", "words", "depth", "heading", "parent", "gender", "sample", "unit", "key",
+            "whole")  # fmt: skip
 #: rows looked at to tell what a column holds
 _LOOKED_AT = 400
 #: rows looked at before the table
@@ -162,9 +177,9 @@ def read_delivery(path: str | Path) -> Delivery:
     geography = [at for at, name in enumerate(folded) if name in _GEOGRAPHY]
     value = [at for at, name in enumerate(folded) if name in _VALUE]
     if geography and value:
-        found = _long(grid, lines, head, folded, geography[0], value[-1], decimal)
+        found = _long(grid, lines, head, folded, geography[0], value[-1], decimal, place)
     elif (geography and geography[0] == 0) or geography_column(grid[head][0]):
-        found = _down(grid, lines, head, decimal)
+        found = _down(grid, lines, head, decimal, place)
     else:
         found = _across(grid, indents, lines, head, decimal, place)
     return Delivery(path=place, sha256=digest, **found)
@@ -221,6 +236,8 @@ def _workbook(path: Path) -> tuple[list[list[str]], list[list[int]], list[int]]:
     book = open_workbook(path)
     page, _ = choose_page(book.values, None, path)
     held = list(cells_of(page))
+    places = {(cell.row, cell.column): cell for cell in held}
+    refuse_bare_formulas(book.formulas[page.title], places, path)
     width = max(cell.column for cell in held)
     rows: dict[int, list[str]] = {}
     indents: dict[int, list[int]] = {}
@@ -322,17 +339,21 @@ def plain_label(label: str) -> str:
 # ---------------------------------------------------------------------- layouts
 
 
-def _down(grid: list[list[str]], lines: list[int], head: int, decimal: str) -> dict[str, Any]:
+def _down(
+    grid: list[list[str]], lines: list[int], head: int, decimal: str, path: Path
+) -> dict[str, Any]:
     """Areas down, a column a characteristic."""
     headers = grid[head][1:]
     keep = [at for at, name in enumerate(headers) if name.strip()]
     body = [row for row in grid[head + 1 :] if row[0].strip() and any(c.strip() for c in row[1:])]
+    if not body or not keep:
+        raise TableError("readers.delivery_no_rows", name=path.name, line=lines[head])
     labels = [row[0] for row in body]
     cells = [[row[at + 1] for at in keep] for row in body]
     values, symbols, unread, unit = _cells(cells, decimal)
     words = [headers[at] for at in keep]
     depth = [len(one) - len(one.lstrip()) for one in words]
-    rows = _structure(words, depth, [at + 2 for at in keep], [""] * len(words), _units(unit))
+    rows = structure_of_rows(words, depth, [at + 2 for at in keep], [""] * len(words), _units(unit))
     return {
         "layout": "down",
         "labels": _labels(labels),
@@ -390,6 +411,8 @@ def _across(  # noqa: PLR0917
             continue
         kept.append(at)
         samples.append(note)
+    if not kept:
+        raise TableError("readers.delivery_no_rows", name=path.name, line=lines[head])
     chosen = [body[at] for at in kept]
     cells_by_row = [[row[one] for one in areas] for row in chosen]
     values, symbols, unread, unit = _cells(cells_by_row, decimal)
@@ -400,7 +423,9 @@ def _across(  # noqa: PLR0917
             blanks + 2 * indents[head + 1 + at][words_at]
             for blanks, at in zip(depth, kept, strict=True)
         ]
-    rows = _structure(words, depth, [lines[head + 1 + at] for at in kept], samples, _units(unit.T))
+    rows = structure_of_rows(
+        words, depth, [lines[head + 1 + at] for at in kept], samples, _units(unit.T)
+    )
     for column in map(int, texts):
         name = fold(grid[head][column])
         if column != words_at and name:
@@ -438,11 +463,14 @@ def _long(  # noqa: PLR0917
     geography: int,
     value: int,
     decimal: str,
+    path: Path,
 ) -> dict[str, Any]:
     """One row a cell: a column of areas, a column a dimension, one of values."""
     body = grid[head + 1 :]
     body = [row for row in body if row[geography].strip()]
-    names = [cell.strip() for cell in grid[head]]
+    if not body:
+        raise TableError("readers.delivery_no_rows", name=path.name, line=lines[head])
+    names = _distinct(grid[head])
     symbol = next((at for at, name in enumerate(folded) if name in _SYMBOL), None)
     dguid = next((at for at, name in enumerate(folded) if name in ("dguid", "idugd")), None)
     measured = next((at for at, name in enumerate(folded) if name in _UNIT), None)
@@ -452,8 +480,17 @@ def _long(  # noqa: PLR0917
         for at, name in enumerate(folded)
         if at not in said and name and name not in _ASIDE and name not in _SYMBOL
     ]
+    if not dimensions:
+        raise TableError("readers.delivery_no_dimensions", name=path.name,
+                         headers=_shown(grid[head]))  # fmt: skip
     numbers, marks, unread, unit = _cells([[row[value]] for row in body], decimal)
     numbers, marks = numbers[:, 0], marks[:, 0]
+    scaled = next((at for at, name in enumerate(folded) if name in _SCALE), None)
+    if scaled is not None:
+        # numbers are printed in units, thousands, millions: as the column beside them says
+        factor = np.array([_FACTORS.get(fold(row[scaled]), np.nan) for row in body])
+        unread[:, 0] |= np.isnan(factor) & ~np.isnan(numbers)
+        numbers *= factor
     if symbol is not None:
         _, beside, _, _ = _cells([[row[symbol]] for row in body], decimal)
         marks = np.where(beside[:, 0] != "", beside[:, 0], marks)
@@ -483,8 +520,9 @@ def _long(  # noqa: PLR0917
         for at, word in zip(first, told, strict=True)
     ]
     rows = rows.assign(
-        depth=0, heading="", parent="", gender="total", sample="", unit=units, whole=-1
-    )
+        depth=[_blanks(body[int(at)], dimensions) for at in first],
+        heading="", parent="", gender="total", sample="", unit=units, whole=-1,
+    )  # fmt: skip
     faults = [
         {
             "label": str(labels.iloc[at]),
@@ -508,17 +546,45 @@ def _long(  # noqa: PLR0917
     }
 
 
+def _blanks(row: Sequence[str], dimensions: Sequence[int]) -> int:
+    """Return the leading blanks of the dimension that has any: the others are flat."""
+    return max(len(row[at]) - len(row[at].lstrip()) for at in dimensions)
+
+
+def _distinct(headers: Sequence[str]) -> list[str]:
+    """Return names for the columns of a long table: none twice, none that rows have themselves."""
+    names: list[str] = []
+    for header in headers:
+        name = " ".join(header.split())
+        name = name.capitalize() if name in _OF_ROWS else name
+        tries = [name, *(f"{name} ({number})" for number in range(2, len(headers) + 2))]
+        names.append(next(one for one in tries if one not in names))
+    return names
+
+
 # ---------------------------------------------------------------------- what a row is
 
 
-def _structure(
+def structure_of_rows(
     words: Sequence[str],
     depth: Sequence[int],
     places: Sequence[int],
     notes: Sequence[str],
     units: Sequence[str],
 ) -> pd.DataFrame:
-    """Tell the heading, the parent, the gender and the sample of each characteristic."""
+    """Tell the heading, the parent, the gender and the sample of each characteristic.
+
+    Parameters
+    ----------
+    words, depth, places, notes, units
+        Of each row, in the order of the file: its words, its leading blanks, its line or column,
+        the sample a separator above it says, the unit of its cells.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :attr:`Delivery.rows`.
+    """
     stack: list[dict[str, Any]] = []
     heading: dict[str, Any] = {"words": "", "sample": ""}
     made = []
@@ -571,11 +637,7 @@ def _structure(
                 "whole": whole if whole >= 0 and depth[whole] < blanks else -1,
             }
         )
-    columns = (
-        *("place", "words", "depth", "heading", "parent", "gender", "sample", "unit", "key"),
-        "whole",
-    )
-    frame = pd.DataFrame(made, columns=list(columns))
+    frame = pd.DataFrame(made, columns=list(_OF_ROWS))
     frame["key"] = _numbered(frame["key"], frame["gender"])
     return frame
 
@@ -622,7 +684,7 @@ def plain_words(words: str) -> str:
     'citizenshipforthepopulation'
     """
     text = _FOOTNOTES.sub("", words)
-    text = re.sub(r"\s*[-–]\s*\d+\s*%.*$", "", text)
+    text = re.sub(r"(?<!\s)\s*[-–]\s*\d+\s*%.*$", "", text)
     # "the total population" and "the population" are one once men and women are told apart
     return (
         fold(_FOOTNOTES.sub("", text))

@@ -95,11 +95,11 @@ class LongForm:
 def _plain(name: str) -> str:
     """Return how a dimension is called: no "DIM:", no number of members."""
     bare = re.sub(r"^dim\s*:\s*", "", name.strip(), flags=re.IGNORECASE)
-    return re.sub(r"\s*\(\d+\w?\)\s*$", "", bare)
+    return re.sub(r"(?<!\s)\s*\(\d+\w?\)\s*$", "", bare)
 
 
 def _key(name: str) -> str:
-    return fold(re.sub(r"\s*\((?:\d+|POR|LDR|S|s)\)\s*$", lambda m: m[0].strip(" ()"), name))
+    return fold(re.sub(r"(?<!\s)\s*\((?:\d+|POR|LDR|S|s)\)\s*$", lambda m: m[0].strip(" ()"), name))
 
 
 def long_form(columns: Sequence[str]) -> LongForm | None:
@@ -113,7 +113,7 @@ def long_form(columns: Sequence[str]) -> LongForm | None:
     ('DGUID', {'REF_DATE': 'REF_DATE', 'Sex': 'Sex'}, {'VALUE': 'STATUS'})
     >>> long_form(["DAUID", "Immigrants"])
     """
-    keys = {name: re.sub(r"\d+$", "", _key(name)) for name in columns}
+    keys = {name: re.sub(r"(?<!\d)\d+$", "", _key(name)) for name in columns}
     first: dict[str, str] = {}
     for name, key in keys.items():
         first.setdefault(key, name)

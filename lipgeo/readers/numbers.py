@@ -11,12 +11,12 @@ import pandas as pd
 
 from lipgeo.errors import FileError, TableError, require_path, tell_damage
 from lipgeo.files import read_sealed_parquet, unguard_csv
-from lipgeo.readers.vector_files import Dataset, read_vector
+from lipgeo.readers.vector_files import Dataset, list_layers, read_vector
 from lipgeo.readers.workbooks import open_workbook
 from lipgeo.tables.estimates import COLUMNS
 from lipgeo.tables.variables import Variable, look_up_variable
 
-__all__ = ["WrittenNumbers", "read_numbers"]
+__all__ = ["WrittenNumbers", "holds_numbers", "read_numbers"]
 
 #: columns of text; the others are numbers
 _TEXTS = ("area_id", "variable", "flag", "rule", "basis")
@@ -39,11 +39,14 @@ class WrittenNumbers:
         Name to variable, of those that lipgeo's dictionary has.
     sources
         ``file``: the files the numbers were made from where the file says so, else the file itself.
+    vintage
+        The census they are of, ``None`` where the file does not say one.
     """
 
     frame: pd.DataFrame
     variables: dict[str, Variable]
     sources: pd.DataFrame
+    vintage: int | None = None
 
 
 def read_numbers(path: str | Path, *, vintage: int | None = None) -> WrittenNumbers:
@@ -83,7 +86,41 @@ def read_numbers(path: str | Path, *, vintage: int | None = None) -> WrittenNumb
     rules = frame["variable"].map({name: one.rule for name, one in known.items() if one})
     frame["rule"] = frame["rule"].mask(frame["rule"].eq(""), rules).fillna("")
     sources = pd.DataFrame({"file": pd.array(files or [place.name], dtype="string")})
-    return WrittenNumbers(frame, {name: one for name, one in known.items() if one}, sources)
+    return WrittenNumbers(
+        frame,
+        {name: one for name, one in known.items() if one},
+        sources,
+        _one_vintage(given),
+    )
+
+
+def _one_vintage(given: pd.DataFrame) -> int | None:
+    """Return the census that every row names, if they do and it is one."""
+    if "vintage" not in given or given["vintage"].isna().any():
+        return None
+    years = pd.to_numeric(given["vintage"], errors="coerce").unique()
+    return int(years[0]) if len(years) == 1 and not np.isnan(years[0]) else None
+
+
+def holds_numbers(path: str | Path) -> bool:
+    """Say whether a workbook or GeoPackage is one that ``lipgeo weight --out`` writes.
+
+    Examples
+    --------
+    >>> holds_numbers("numbers.csv")
+    False
+    """
+    place = Path(path)
+    ending = place.suffix.lower()
+    if ending == ".gpkg":
+        return "numbers" in [name for name, _ in list_layers(Dataset(place.name, place))]
+    if ending != ".xlsx":
+        return False
+    sheets = open_workbook(place).values
+    return any(
+        _under(list(sheet.iter_rows(max_row=5, values_only=True)), _NEEDED) is not None
+        for sheet in sheets
+    )
 
 
 def _typed(given: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -165,7 +202,7 @@ def _layer(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """Read the areas of a GeoPackage of numbers: a column a variable, made one row each."""
     wide = read_vector(Dataset(path.name, path), layer="numbers", read_geometry=False)
     ends = tuple(_ENDINGS)
-    aside = {"area_id", "area_name", "basis"}
+    aside = {"area_id", "area_name", "basis", "vintage"}
     names = [name for name in wide.columns if name not in aside and not name.endswith(ends)]
     parts = []
     for name in names:
@@ -173,7 +210,8 @@ def _layer(path: Path) -> tuple[pd.DataFrame, list[str]]:
         for ending, column in _ENDINGS.items():
             if name + ending in wide:
                 part[column] = wide[name + ending]
-        if "basis" in wide:
-            part["basis"] = wide["basis"]
+        for fact in ("basis", "vintage"):
+            if fact in wide:
+                part[fact] = wide[fact]
         parts.append(part)
     return pd.concat(parts, ignore_index=True) if parts else wide, []

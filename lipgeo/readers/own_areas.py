@@ -18,8 +18,8 @@ from lipgeo.tables.variables import find_variables
 __all__ = ["is_table_of_areas", "table_of_areas"]
 
 #: the code an order gives an area, at the end of its label
-_CODE = re.compile(r"^(?P<name>.*?)\s*\((?P<code>[A-Za-z0-9._-]*\d[A-Za-z0-9._-]*)\)(?:\s+T)?$")
-_FOOTNOTES = re.compile(r"(\s*\(\d+\)|\s*\[\d+\])+\s*$")
+_CODE = re.compile(r"^(?P<name>.*?)(?<!\s)\s*\((?P<code>(?=[^()]*\d)[A-Za-z0-9._-]+)\)(?:\s+T)?$")
+_FOOTNOTES = re.compile(r"(?<!\s)(\s*\(\d+\)|\s*\[\d+\])+\s*$")
 _VARIABLE = {"variable", "variables", "characteristic", "characteristics", "caracteristique"}
 _VARIABLE |= {"caracteristiques", "indicator", "indicateur", "title", "description"}
 #: "Age (33P)", "Profile (2247)": a dimension of a table, with how many members it has

@@ -8,7 +8,7 @@ import datetime
 import io
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -351,16 +351,7 @@ def _cells(
     held = {(cell.row, cell.column): cell for cell in cells_of(sheet)}
     shown = {place: text_of_cell(cell) for place, cell in held.items()}
     shown = {place: text for place, text in shown.items() if text}
-    bare = [
-        cell.coordinate
-        for cell in cells_of(formulas)
-        if cell.data_type == "f"
-        and (cell.row, cell.column) not in shown
-        and ((cell.row, cell.column) not in held or held[cell.row, cell.column].value is None)
-    ]
-    if bare:
-        problems = [{"cell": cell} for cell in bare]
-        raise FileError("readers.no_values", problems, path=path, cells=bare)
+    refuse_bare_formulas(formulas, held, path)
     numbers = sorted({row for row, _ in shown})
     width = max((column for _, column in shown), default=0)
     rows = {number: [""] * width for number in numbers}
@@ -389,6 +380,34 @@ def _cells(
         notes.append(finding("readers.error_cells", "warning", sheet.title, rows=errors))
         rows = {n: ["" if c in _ERRORS else c for c in cells] for n, cells in rows.items()}
     return [(number, cells) for number, cells in rows.items() if any(cells)], figures
+
+
+def refuse_bare_formulas(formulas: Any, held: Mapping[tuple[int, int], Any], path: Path) -> None:
+    """Raise where a sheet has formulas whose values were never stored.
+
+    Parameters
+    ----------
+    formulas
+        The sheet as it was typed.
+    held
+        Its cells with their values, by row and column.
+    path
+        The file.
+
+    Raises
+    ------
+    FileError
+        There are such; all their cells are named.
+    """
+    bare = [
+        cell.coordinate
+        for cell in cells_of(formulas)
+        if cell.data_type == "f"
+        and ((cell.row, cell.column) not in held or held[cell.row, cell.column].value is None)
+    ]
+    if bare:
+        problems = [{"cell": cell} for cell in bare]
+        raise FileError("readers.no_values", problems, path=path, cells=bare)
 
 
 def text_of_cell(cell: Any) -> str:

@@ -253,7 +253,7 @@ def read_table(
     first, found = _once(numbers, symbols, frame.index[there], path)
     findings += found
     if not len(numbers):
-        raise TableError("readers.no_rows", name=path.name)
+        raise _without_rows(places, path)
     findings += _implausible(numbers[first], places.vintage, path.name)
     return CensusTable(
         numbers[first],
@@ -390,6 +390,15 @@ def sources_of(paths: list[Path]) -> pd.DataFrame:
     """Return ``file, sha256`` of files read."""
     hashes = [sha256_of(path) for path in paths]
     return pd.DataFrame({"file": [path.name for path in paths], "sha256": hashes})
+
+
+def _without_rows(places: Places, path: Path) -> TableError:
+    """Return the error that says what the column of units has instead of units of the level."""
+    there = list(dict.fromkeys(places.ids.dropna().astype(str)))
+    key = "readers.no_rows_of_level" if there and places.level else "readers.no_rows"
+    return TableError(
+        key, name=path.name, column=places.column, level=places.level or "", places=there
+    )
 
 
 def _rows(places: Places, kept: pd.Series) -> Places:

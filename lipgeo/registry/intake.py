@@ -365,7 +365,7 @@ def _codes_of(error: LipgeoError, earlier: Census | None) -> list[str]:
 
 
 #: what only somebody at the command line can do: no partnership has lipgeo
-_OURS = re.compile(r"--\w|\blipgeo\b|\w+=\S|\(\)")
+_OURS = re.compile(r"--\w|\blipgeo\b|\w=\S|\(\)")
 
 
 def question_for(fault: str, problem: str) -> str:

@@ -75,6 +75,8 @@ class CheckedFile(io.RawIOBase):
         self._size = os.fstat(self._file.fileno()).st_size
         self._sums = sums
         self._place = 0
+        #: the block read last: the next column often begins in it
+        self._last: tuple[int, bytes] = (-1, b"")
         self.bytes_read = 0
 
     def readable(self) -> bool:
@@ -116,7 +118,9 @@ class CheckedFile(io.RawIOBase):
             return self._read(offset, end)
         first, last = offset // BLOCK_BYTES, -(-end // BLOCK_BYTES)
         begin = first * BLOCK_BYTES
-        data = self._read(begin, min(last * BLOCK_BYTES, self._size))
+        held, block = self._last
+        known = block if held == first else b""
+        data = known + self._read(begin + len(known), min(last * BLOCK_BYTES, self._size))
         wanted = self._sums[first:last].tolist()
         found = _sums_of(data)
         if found != wanted:
@@ -124,6 +128,7 @@ class CheckedFile(io.RawIOBase):
                 at for at in range(last - first) if found[at : at + 1] != wanted[at : at + 1]
             )
             raise ValueError(say("store.bad_block", at=begin + place * BLOCK_BYTES))
+        self._last = (last - 1, data[(last - 1) * BLOCK_BYTES - begin :])
         return data[offset - begin : end - begin]
 
     def _read(self, begin: int, end: int) -> bytes:

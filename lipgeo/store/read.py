@@ -75,7 +75,7 @@ __all__ = [
 SIZES = "geometry_bytes"
 _PREFIX = 4
 #: bytes between two polygons that are cheaper read than skipped
-_GAP = 16_384
+_GAP = 4_096
 
 
 class ReadAt(Protocol):
@@ -161,6 +161,8 @@ _KEPT_BYTES = 32_000_000
 _DECODED = 16 * GROUP_ROWS
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _POLYGONS = ("geometry",)
+#: stands for all row groups, where a column is read whole
+_WHOLE = -1
 
 
 def open_census(path: str | Path, vintage: int | None = None) -> Census:
@@ -476,7 +478,8 @@ class _LevelFile:
         self._addressable = bool(entry["addressable"])
         self._refusal = refusal
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[Any, ...], pa.Table] = OrderedDict()
+        self._kept: OrderedDict[tuple[tuple[str, ...], int], pa.Table] = OrderedDict()
+        self._kept_bytes = 0
         _require_size(path, int(entry["bytes"]))
         with self._explain_damage():
             self._raw = CheckedFile(path, sums)
@@ -535,20 +538,40 @@ class _LevelFile:
 
     def _groups(self, columns: tuple[str, ...], groups: Rows | None) -> pa.Table:
         """Read whole row groups; what was read last is kept, up to a limit, but polygons."""
-        key = (columns, None if groups is None else groups.tobytes())
         with self._lock, self._explain_damage():
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
             if groups is None:
-                table = self._parquet.read(list(columns))
-            else:
-                table = self._parquet.read_row_groups(groups.tolist(), list(columns))
-            if table.nbytes <= _KEPT_BYTES and columns != _POLYGONS:
-                self._kept[key] = table
-                while sum(kept.nbytes for kept in self._kept.values()) > _KEPT_BYTES:
-                    self._kept.popitem(last=False)
-            return table
+                return self._kept_or_read(columns, [_WHOLE])[_WHOLE]
+            # each group is kept for itself: who looks a little further reads only what is new
+            parts = self._kept_or_read(columns, groups.tolist())
+            if not parts:
+                return self._parquet.read_row_groups([], list(columns))
+            return pa.concat_tables([parts[group] for group in groups.tolist()])
+
+    def _kept_or_read(self, columns: tuple[str, ...], groups: list[int]) -> dict[int, pa.Table]:
+        """Return the columns of each group; :data:`_WHOLE` is all groups in one."""
+        parts = {}
+        for group in groups:
+            if (columns, group) in self._kept:
+                self._kept.move_to_end((columns, group))
+                parts[group] = self._kept[columns, group]
+        new = [group for group in groups if group not in parts]
+        if not new:
+            return parts
+        if new == [_WHOLE]:
+            table = self._parquet.read(list(columns))
+            read = {_WHOLE: table}
+        else:
+            table = self._parquet.read_row_groups(new, list(columns))
+            read = {
+                group: table.slice(place * GROUP_ROWS, GROUP_ROWS)
+                for place, group in enumerate(new)
+            }
+        if table.nbytes <= _KEPT_BYTES and columns != _POLYGONS:
+            self._kept |= {(columns, group): part for group, part in read.items()}
+            self._kept_bytes += table.nbytes
+            while self._kept_bytes > _KEPT_BYTES:
+                self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
+        return parts | read
 
     def polygons(self, rows: Rows) -> Any:
         """Read the WKB of rows; little else is read where they are few of their groups."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lipgeo.arrays import Floats
 from lipgeo.crosswalk.crosswalk import Crosswalk
-from lipgeo.errors import FileError, OutputError, require_kind, require_path, tell_damage
+from lipgeo.errors import (
+    FileError,
+    LipgeoError,
+    OutputError,
+    require_kind,
+    require_path,
+    tell_damage,
+)
 from lipgeo.files import (
     XLSX_ROWS,
     CsvStyle,
@@ -94,6 +103,8 @@ def write_estimates(
         explain, missing, variables, flags, sources, findings*; ``.gpkg``: the table with the
         areas' shapes and the likely ranges, for a map; ``.csv``: the results, and beside
         them ``NAME_explain.csv`` and ``NAME_missing.csv``; ``.parquet``: the results alone.
+        Results are the columns of ``Estimates.frame``, with ``area_name`` and, where all tables
+        are of one census, its year in ``vintage``.
     names
         What areas are called, by id.
     explain
@@ -118,6 +129,8 @@ def write_estimates(
     """
     target = require_free_estimates(path, replace=replace)
     results = _name_areas(estimates.frame, names)
+    if len(estimates.vintages) == 1:  # a portal asks which census a file is of
+        results = results.assign(vintage=estimates.vintages[0])
     if target.suffix.lower() == ".parquet":
         with file_in_one_step(target) as temporary:
             table = pa.Table.from_pandas(results, preserve_index=False)
@@ -164,7 +177,7 @@ def describe_columns(sheets: Sequence[Sheet]) -> Sheet:
     rows = [
         {"sheet": sheet.name, "column": str(name), "meaning": say(f"store.column_{name}")}
         for sheet in sheets
-        for name in sheet.frame.columns
+        for name in sheet.frame
     ]
     heads = {name: say(f"store.head_{name}") for name in ("sheet", "column", "meaning")}
     return Sheet(say("store.columns"), pd.DataFrame(rows).rename(columns=heads))
@@ -203,6 +216,8 @@ def _write_shapes(
     frame = _name_areas(pd.DataFrame({"area_id": ids}), names)
     basis = estimates.frame.drop_duplicates("area_id").set_index("area_id")["basis"]
     frame["basis"] = basis.loc[ids].to_numpy()
+    if len(estimates.vintages) == 1:
+        frame["vintage"] = estimates.vintages[0]
     parts = {"": "value", "_likely_lower": "likely_lower", "_likely_upper": "likely_upper"}
     numbers = [
         estimates.wide(column).loc[ids].astype(np.float64).add_suffix(ending)
@@ -343,6 +358,8 @@ def write_crosswalk(crosswalk: Crosswalk, path: str | Path, *, replace: bool = F
         document["coarse"] = _pack_frame(pd.DataFrame({"share": crosswalk.coarse}))
     if crosswalk.trials is not None:
         document["trials"] = _pack_frame(crosswalk.trials)
+    if crosswalk.surroundings is not None:
+        document["surroundings"] = _pack_frame(crosswalk.surroundings)
     table = pa.Table.from_pandas(crosswalk.frame, preserve_index=False, nthreads=1)
     with file_in_one_step(path) as temporary:
         write_sealed_parquet(table, temporary, document, compression="zstd")
@@ -372,7 +389,11 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
         coarse = None
         if "coarse" in document:
             coarse = _unpack_frame(document["coarse"])["share"].to_numpy(np.float64)
-        trials = _unpack_frame(document["trials"]) if "trials" in document else None
+        beside = {
+            name: _unpack_frame(document[name])
+            for name in ("trials", "surroundings")
+            if name in document
+        }
         pairs = table.replace_schema_metadata({b"pandas": table.schema.metadata[b"pandas"]})
         return Crosswalk(
             pairs.to_pandas(),
@@ -380,7 +401,7 @@ def read_crosswalk(path: str | Path) -> Crosswalk:
             meta=document["meta"],
             report=CheckReport.from_records(document["report"]),
             coarse=coarse,
-            trials=trials,
+            **beside,
         )
 
 
@@ -430,12 +451,13 @@ _FILES = (
     "crosswalk.parquet",
     "membership.parquet",
     "shapes.parquet",
-    "context.parquet",
     "land.parquet",
     "service_areas.parquet",
     "service_area_units.parquet",
     "checks.json",
 )
+#: not of areas as wide as a country: their surroundings are made from the store when first drawn
+_CONTEXT = "context.parquet"
 
 
 def _write_geo(frame: gpd.GeoDataFrame, path: Path) -> None:
@@ -475,7 +497,9 @@ def write_build(
         ``crosswalk.parquet``           shares of the units in the areas as drawn
         ``membership.parquet``          0 or 1 for the units of the union
         ``shapes.parquet``              units chosen and units cut but left out, with polygons
-        ``context.parquet``             census subdivisions around, simplified, for maps only
+        ``context.parquet``             census subdivisions around, simplified, for maps only; not
+                                        around areas as wide as a country: a map of those reads
+                                        them from the store named in the manifest
         ``land.parquet``                the census around in pieces, to subtract areas by
         ``service_areas.parquet``       the areas as they came, in EPSG:3347
         ``service_area_units.parquet``  the unit lists as they came, exclusions applied
@@ -501,7 +525,9 @@ def write_build(
         write_crosswalk(boundaries.crosswalk, made / "crosswalk.parquet")
         write_crosswalk(boundaries.membership, made / "membership.parquet")
         _write_geo(boundaries.shapes, made / "shapes.parquet")
-        _write_geo(boundaries.context, made / "context.parquet")
+        store = _store_of(boundaries)
+        if store is None:
+            _write_geo(boundaries.context, made / _CONTEXT)
         whole_counts(boundaries.land).to_parquet(made / "land.parquet", index=False)
         drawn = given.frame.assign(as_drawn=given.as_drawn.reindex(given.frame.index).to_wkb())
         _write_geo(drawn.reset_index(), made / "service_areas.parquet")
@@ -511,9 +537,43 @@ def write_build(
             "service_areas": given.report.to_records(),
         }
         (made / "checks.json").write_text(json_text(checks), encoding="utf-8", newline="\n")
-        content = {"csv": csv, "parameters": dict(boundaries.meta)}
-        write_manifest(made, BUILD, content, file_entries(made, _FILES))
+        content: dict[str, Any] = {"csv": csv, "parameters": dict(boundaries.meta)}
+        names = [*_FILES, *([_CONTEXT] if store is None else [])]
+        if store is not None:
+            content["census"] = str(store)
+        write_manifest(made, BUILD, content, file_entries(made, names))
     return Path(folder)
+
+
+def _store_of(boundaries: Boundaries) -> Path | None:
+    """Return the folder of the census from which a map can make what is around; else ``None``.
+
+    What is around a few municipalities is made at once: the build then needs no store.
+    """
+    from lipgeo.boundary.boundaries import outer_box
+    from lipgeo.census.around import is_crowded
+    from lipgeo.store.read import StoreData
+
+    census, box = boundaries.census, outer_box(boundaries.areas, boundaries.service_areas)
+    if boundaries.has_context or census is None or box is None:
+        return None
+    if not isinstance(census.data, StoreData) or not is_crowded(census, box):
+        return None
+    return census.data.folder.resolve()
+
+
+def _context_from(folder: Path, box: Floats, crs: Any) -> gpd.GeoDataFrame:
+    """Return what is around areas, from a census on disk; nothing, with ``gone``, without it."""
+    from lipgeo.census.around import no_surroundings, surroundings
+    from lipgeo.census.census import Census
+    from lipgeo.store.read import StoreData
+
+    try:
+        return surroundings(Census(StoreData(folder)), box)
+    except LipgeoError:
+        nothing = no_surroundings(crs)
+        nothing.attrs["gone"] = str(folder)
+        return nothing
 
 
 def _read_csv(path: Path, csv: CsvStyle) -> pd.DataFrame:
@@ -546,12 +606,13 @@ def read_build(folder: str | Path) -> Boundaries:
         The folder is no build directory, lacks files, is of a newer lipgeo, or a file was
         changed since it was written (``problems`` lists which).
     """
-    from lipgeo.boundary.boundaries import Boundaries
+    from lipgeo.boundary.boundaries import Boundaries, outer_box
 
     place = require_path(folder, "folder")
     manifest = read_manifest(place, BUILD)
     files = manifest["files"]
-    missing = [name for name in _FILES if name not in files or not (place / name).is_file()]
+    needed = _FILES if "census" in manifest else (*_FILES, _CONTEXT)
+    missing = [name for name in needed if name not in files or not (place / name).is_file()]
     if missing:
         raise FileError("store.missing_files", folder=place, files=missing)
     changed = changed_files(place, files)
@@ -562,15 +623,21 @@ def read_build(folder: str | Path) -> Boundaries:
     with tell_damage(FileError, "store.build.damaged", folder=place):
         checks = load_json((place / "checks.json").read_bytes())
         shapes = _read_geo(place / "shapes.parquet")
+        areas = _read_geo(place / "areas.parquet")
+        given = _service_areas(place, manifest, checks)
+        context: Any = _read_geo(place / _CONTEXT) if _CONTEXT in files else None
+        box = outer_box(areas, given)
+        if context is None and box is not None:
+            context = partial(_context_from, Path(str(manifest["census"])), box, areas.crs)
         return Boundaries(
-            areas=_read_geo(place / "areas.parquet"),
+            areas=areas,
             units=_units_of(shapes),
             cover=_read_csv(place / "cover.csv", manifest["csv"]),
             crosswalk=read_crosswalk(place / "crosswalk.parquet"),
             membership=read_crosswalk(place / "membership.parquet"),
-            service_areas=_service_areas(place, manifest, checks),
+            service_areas=given,
             shapes=shapes,
-            context=_read_geo(place / "context.parquet"),
+            context=context,
             land=as_numbers(pq.read_table(place / "land.parquet").to_pandas()),
             meta=manifest["parameters"],
             report=CheckReport.from_records(checks["findings"]),

@@ -117,6 +117,7 @@ class CensusTable(Shown):
         )
         self._parents = _align(parents, index, "string")
         self.notes = CheckReport() if notes is None else notes
+        self._summed: Mapping[str, tuple[str, ...]] = {}
 
     def __getstate__(self) -> dict[str, Any]:  # a read-only view of a dict cannot be pickled
         return {**self.__dict__, "variables": dict(self.variables)}
@@ -186,6 +187,29 @@ class CensusTable(Shown):
         """Return the table with rules for some of its columns, the others as they are."""
         return self._again(variables={**self.variables, **rules_for(self.columns, variables)})
 
+    def with_totals(self, totals: Mapping[str, Sequence[str]]) -> CensusTable:
+        """Return the table with columns more: totals, each the sum of columns that partition it.
+
+        A unit has no total where one of the parts is not known; the symbol of that part stands
+        there.
+        """
+        frame, symbols = self._frame.copy(), self._symbols.copy()
+        for total, parts in totals.items():
+            known = np.logical_and.reduce([self.is_observed(name) for name in parts])
+            frame[total] = self._frame[list(parts)].sum(axis=1).where(known)
+            marks = [self._symbols[name] for name in parts if name in self._symbols]
+            if marks:
+                first = pd.concat([one.where(one.isin(MISSING)) for one in marks], axis=1)
+                symbols[total] = first.bfill(axis=1).iloc[:, 0].fillna("")
+        given = {name: list(parts) for name, parts in totals.items()}
+        again = self._again(frame=frame, symbols=symbols)
+        again._summed = {**self._summed, **{name: tuple(of) for name, of in given.items()}}
+        return again
+
+    def parts_summed(self, name: str) -> tuple[str, ...]:
+        """Return the columns that a column was summed of; none where it is the table's own."""
+        return self._summed.get(name, ())
+
     def only(self, keep: npt.ArrayLike | Callable[[pd.Index], Any]) -> CensusTable:
         """Return the table with some of its units: a mask, or a function of the ids giving one."""
         mask = np.asarray(keep(self.unit_ids) if callable(keep) else keep, dtype=bool)
@@ -205,7 +229,9 @@ class CensusTable(Shown):
             "notes": self.notes,
             **changed,
         }
-        return CensusTable(given.pop("frame"), given.pop("variables"), **given)
+        again = CensusTable(given.pop("frame"), given.pop("variables"), **given)
+        again._summed = self._summed
+        return again
 
     def greatest(self, name: str) -> float:
         """Return the greatest value of a column, 0 where it has none."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lipgeo.arrays import Flags, Floats
+from lipgeo.arrays import Flags, Floats, Ints
 from lipgeo.census.data import COUNTS
 from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import has_trait
@@ -30,6 +30,7 @@ __all__ = [
     "ColumnReader",
     "Columns",
     "HiddenCells",
+    "OwnShares",
     "Range",
     "Rounding",
     "classes_of",
@@ -67,6 +68,60 @@ class HiddenCells:
 
 
 @dataclass(frozen=True)
+class OwnShares:
+    """Shares of counts that follow their own geography, by one crosswalk.
+
+    Attributes
+    ----------
+    rows
+        Positions of the pairs that have other shares.
+    source, target
+        Their source and target.
+    shares
+        By count: what stands instead of the crosswalk's share; one a row.
+    strengths
+        By count: how far local rates are taken at their word, above 0 and at most 1.
+    left
+        By count: variance of what is missed, over what was missed without.
+    notes
+        What was found.
+    """
+
+    rows: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    source: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    target: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    shares: Mapping[str, Floats] = field(default_factory=dict)
+    strengths: Mapping[str, float] = field(default_factory=dict)
+    left: Mapping[str, float] = field(default_factory=dict)
+    notes: Sequence[Finding] = ()
+
+    def share_of(self, name: str, pairs: Pairs) -> Floats:
+        """Return the shares of a count; one a pair."""
+        if name not in self.shares:
+            return pairs.share
+        share = pairs.share.copy()
+        share[self.rows] = self.shares[name]
+        return share
+
+    def moved(self, name: str, held: Floats, pairs: Pairs) -> Floats:
+        """Return what targets hold more of a count than by the crosswalk's shares.
+
+        Parameters
+        ----------
+        name
+            The count.
+        held
+            What sources hold of it, or of what stands for it.
+        pairs
+            The crosswalk.
+        """
+        if name not in self.shares:
+            return np.zeros(len(pairs.targets))
+        more = (self.shares[name] - pairs.share[self.rows]) * held[self.source]
+        return np.bincount(self.target, more, minlength=len(pairs.targets)).astype(np.float64)
+
+
+@dataclass(frozen=True)
 class Columns:
     """Numerators, denominators and what is known of them; arrays are sources by variables.
 
@@ -99,6 +154,9 @@ class Columns:
         The part of the numerator that was published as 0.
     hidden_variance
         Variance of it, and of what the denominator has of the kind at the rate of all.
+    numerator_moved, denominator_moved, hidden_moved
+        What targets hold more of them than by the crosswalk's shares, where counts follow their own
+        geography; targets by variables.
     """
 
     variables: tuple[Variable, ...]
@@ -115,6 +173,9 @@ class Columns:
     scaled: Flags
     hidden: Floats
     hidden_variance: Floats
+    numerator_moved: Floats
+    denominator_moved: Floats
+    hidden_moved: Floats
 
 
 def columns_of(
@@ -122,6 +183,7 @@ def columns_of(
     variables: Sequence[Variable],
     pairs: Pairs,
     hidden: HiddenCells | None = None,
+    own: OwnShares | None = None,
 ) -> Columns:
     """Bring a table to the order of a crosswalk's sources.
 
@@ -134,12 +196,13 @@ def columns_of(
         A denominator, numerator or group that a variable needs is not in the table.
     """
     require_parts(table.columns, variables)
-    reader = ColumnReader(table, pairs, hidden)
+    reader = ColumnReader(table, pairs, hidden, own)
     shape = (len(pairs.sources), len(variables))
     # written column by column
     n, d, ceiling, numerator_base, denominator_base, held, put_in, put_in_variance = (
         np.zeros(shape, order="F") for _ in range(8)
     )
+    moved = np.zeros((3, len(pairs.targets), len(variables)))
     scaled = np.ones(len(variables), dtype=bool)
     reason = np.zeros(shape, dtype=np.int8, order="F")
     for at, one in enumerate(variables):
@@ -152,6 +215,7 @@ def columns_of(
         numerator_base[:, at], denominator_base[:, at] = reader.bases(one, n[:, at])
         for values in (n, d, numerator_base, denominator_base, put_in, put_in_variance):
             values[~seen, at] = 0.0
+        moved[:, :, at] = reader.moved_of(one, seen)
     observed = reason == 0
     return Columns(
         variables=tuple(variables),
@@ -170,6 +234,9 @@ def columns_of(
         scaled=scaled,
         hidden=put_in,
         hidden_variance=put_in_variance,
+        numerator_moved=moved[0],
+        denominator_moved=moved[1],
+        hidden_moved=moved[2],
     )
 
 
@@ -221,9 +288,16 @@ def rounding_of(one: Variable, level: str | None) -> Rounding:
 class ColumnReader:
     """Reads columns of a table in the order of a crosswalk's sources."""
 
-    def __init__(self, table: CensusTable, pairs: Pairs, hidden: HiddenCells | None = None) -> None:
+    def __init__(
+        self,
+        table: CensusTable,
+        pairs: Pairs,
+        hidden: HiddenCells | None = None,
+        own: OwnShares | None = None,
+    ) -> None:
         self.table, self.pairs = table, pairs
         self.hidden = HiddenCells() if hidden is None else hidden
+        self.own = OwnShares() if own is None else own
         self.at = table.unit_ids.get_indexer(pairs.sources)
         self.known = self.at >= 0
         self._read: dict[str, tuple[Floats, npt.NDArray[np.int8]]] = {}
@@ -270,6 +344,29 @@ class ColumnReader:
                 self.hidden.variances, str(one.denominator)
             )
         return mean, variance
+
+    def moved_of(self, one: Variable, seen: Flags) -> tuple[Floats, Floats, Floats]:
+        """Return what targets hold more of numerator, denominator and what the numerator hides.
+
+        Beside the crosswalk's shares, of the sources that were ``seen``.
+        """
+
+        def moved(name: str) -> Floats:
+            if name not in self.own.shares:
+                return np.zeros(len(self.pairs.targets))
+            return self.own.moved(name, np.where(seen, self.column(name)[0], 0.0), self.pairs)
+
+        if one.groups:
+            columns = [self.column(group.variable)[0] for group in one.groups]
+            below = _below(one.groups, np.sum(columns, axis=1))
+            each = np.stack([moved(group.variable) for group in one.groups], axis=1)
+            return each @ below, each.sum(axis=1), np.zeros(len(each))
+        name = one.numerator or one.name
+        put_in = self.own.moved(name, self._hidden(self.hidden.values, name) * seen, self.pairs)
+        n = moved(name) if one.rule == "count" or one.numerator else np.zeros(len(put_in))
+        # a rate that is published without its numerator goes by the crosswalk's shares
+        d = moved(str(one.denominator)) if one.numerator else np.zeros(len(put_in))
+        return n, d, put_in
 
     def parts(self, one: Variable) -> tuple[Floats, Floats, npt.NDArray[np.int8]]:
         """Return numerator, denominator and reason of a variable."""
@@ -388,7 +485,15 @@ class ColumnReader:
 
     def _base(self, one: Variable, values: Floats) -> Floats:
         base, limit, small = rounding_of(one, self.table.level)
-        return np.where(values <= limit, small, base)
+        parts = self.table.parts_summed(one.name)
+        if not parts:
+            return np.where(values <= limit, small, base)
+        # each part was rounded by itself, and moves by its base less one at most
+        moved = np.zeros(len(values))
+        for name in parts:
+            part = self.table.variables.get(name, one)
+            moved += np.maximum(self._base(part, self.column(name)[0]) - 1, 0)
+        return moved + 1
 
 
 def _below(groups: Sequence[Group], totals: Floats) -> Floats:
@@ -490,13 +595,19 @@ def classes_of(
     pairs: Pairs,
     observed: Flags,
     hidden: HiddenCells | None = None,
+    *,
+    own: OwnShares | None = None,
 ) -> Classes:
     """Sum the classes of a median over units where all of them are observed."""
-    reader = ColumnReader(table, pairs, hidden)
+    reader = ColumnReader(table, pairs, hidden, own)
     values = np.stack([reader.column(group.variable)[0] for group in one.groups], axis=1)
     counts = np.where(observed[:, None], values, 0.0)
+    moved = [
+        reader.own.moved(group.variable, counts[:, at], pairs)
+        for at, group in enumerate(one.groups)
+    ]
     return Classes(
-        np.asarray(pairs.by_share @ counts),
+        np.asarray(pairs.by_share @ counts + np.stack(moved, axis=1)),
         np.asarray(pairs.by_inside @ counts),
         np.asarray(pairs.by_straddling @ counts),
     )

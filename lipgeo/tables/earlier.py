@@ -40,6 +40,7 @@ __all__ = [
     "crosswalks_of_own_rows",
     "editions_of",
     "follow_back",
+    "misfit_by_points",
     "share_moved_by_links",
     "share_moved_by_points",
     "variables_to_compare",
@@ -357,10 +358,7 @@ def share_moved_by_points(
     older: Census, newest: Census, level: str, unit_ids: Sequence[str]
 ) -> float:
     """Return the largest share of a unit's people that changed sides, by the older block points."""
-    shapes = newest.data.geometry(level, newest.rows(level, list(unit_ids)))
-    zones = Zones(list(unit_ids), shapes, newest.crs)
-    xw = build_crosswalk(older.zones(level), zones, weight="population", placement="point")
-    frame = xw.frame.assign(weight=xw.frame["weight"].fillna(0.0))
+    frame = _by_points(older, newest, level, unit_ids)
     came = frame[frame["source_id"] != frame["target_id"]].groupby("target_id")["weight"].sum()
     stayed = frame[frame["source_id"] == frame["target_id"]].set_index("target_id")["weight"]
     held = older.counts(level)["population"].reindex(list(unit_ids)).fillna(0.0)
@@ -368,6 +366,37 @@ def share_moved_by_points(
     crossed = came + (held - stayed).clip(lower=0.0)
     share = crossed / held.where(held > 0)
     return float(share.fillna(1.0).max())
+
+
+def misfit_by_points(older: Census, newest: Census, level: str, unit_ids: Sequence[str]) -> float:
+    """Return how far equal codes of two censuses are other ground: as a whole, by block points.
+
+    Parameters
+    ----------
+    older, newest
+        Two censuses, either may be the one in which the units were listed.
+    level, unit_ids
+        The units; their codes are in both.
+
+    Returns
+    -------
+    float
+        People of the older census that are in the units of one and not in those of the other, over
+        the people of the older units; 1 where nobody lived there.
+    """
+    frame = _by_points(older, newest, level, unit_ids)
+    own = frame["source_id"].isin(list(unit_ids))
+    held = float(older.counts(level)["population"].reindex(list(unit_ids)).fillna(0.0).sum())
+    came, stayed = (float(frame.loc[one, "weight"].sum()) for one in (~own, own))
+    return (came + max(held - stayed, 0.0)) / held if held > 0 else 1.0
+
+
+def _by_points(older: Census, newest: Census, level: str, unit_ids: Sequence[str]) -> pd.DataFrame:
+    """Return who of the older census's units lives in units of the newest, by block points."""
+    shapes = newest.data.geometry(level, newest.rows(level, list(unit_ids)))
+    zones = Zones(list(unit_ids), shapes, newest.crs)
+    xw = build_crosswalk(older.zones(level), zones, weight="population", placement="point")
+    return xw.frame.assign(weight=xw.frame["weight"].fillna(0.0))
 
 
 def crosswalks_of_own_rows(

@@ -655,6 +655,7 @@ def sums_from_engine(result: pa.Table, plan: Plan) -> TableSums:
         ratio=np.zeros(count, dtype=bool),
         sampling=np.array(sampled),
         scaled=plan.scaled,
+        left=np.ones(count),
         totals=_totals(got, absent, plan),
         overall=_overall(got, absent, plan),
         parents=_parents(got, plan),

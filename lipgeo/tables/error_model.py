@@ -157,8 +157,8 @@ def learn(sums: TableSums, pairs: Pairs, family: Family | None) -> Spread:
     if alone and dense:  # nothing one level up is like them
         width = np.full(count, least)
     return Spread(
-        phi=phi * scale * more,
-        tau2=tau2 * scale * more,
+        phi=phi * scale * more * sums.left,
+        tau2=tau2 * scale * more * sums.left,
         width=width,
         missing=np.where(ratio, variance, sums.overall.variance),
         splits=splits,

@@ -17,7 +17,7 @@ import pandas as pd
 from lipgeo.errors import TableError
 from lipgeo.report import Card, CheckReport, Finding, Shown, flag_words, heads
 from lipgeo.tables.census_table import CensusTable
-from lipgeo.tables.columns import REASONS, HiddenCells, classes_of, columns_of
+from lipgeo.tables.columns import REASONS, HiddenCells, OwnShares, classes_of, columns_of
 from lipgeo.tables.long_table import AnyTable, LongTable
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.results import FLAGS, Outcome
@@ -96,6 +96,8 @@ class TableShares:
         What was met when they were matched.
     hidden
         What the zeros of the table stand for.
+    own
+        By the weight of the crosswalk, the shares of counts that follow their own geography.
     """
 
     table: AnyTable
@@ -103,6 +105,7 @@ class TableShares:
     families: dict[str, Family | None]
     notes: list[Finding] = field(default_factory=list)
     hidden: HiddenCells = field(default_factory=HiddenCells)
+    own: Mapping[str, OwnShares] = field(default_factory=dict)
 
     @property
     def areas(self) -> pd.Index:
@@ -113,13 +116,17 @@ class TableShares:
         """Return the pairs a variable goes by: its own basis, else the first."""
         return self.pairs.get(one.basis, next(iter(self.pairs.values())))
 
+    def own_of(self, one: Variable) -> OwnShares:
+        """Return the shares of counts by the pairs a variable goes by."""
+        return self.own.get(self.pairs_of(one).crosswalk.weight, OwnShares())
+
     def sums(self, variables: Sequence[Variable]) -> TableSums:
         """Sum variables that go by the same pairs: in memory, or by the engine of a long table."""
         pairs = self.pairs_of(variables[0])
-        family = self.families[pairs.crosswalk.weight]
+        family, own = self.families[pairs.crosswalk.weight], self.own_of(variables[0])
         if isinstance(self.table, LongTable):
-            return self.table.sums(variables, pairs, family, self.hidden)
-        return sum_table(self.table, variables, pairs, family, self.hidden)
+            return self.table.sums(variables, pairs, family, self.hidden, own=own)
+        return sum_table(self.table, variables, pairs, family, self.hidden, own=own)
 
 
 class Estimates(Shown):
@@ -355,7 +362,12 @@ class Estimates(Shown):
             units = pd.concat(
                 [
                     units_of(
-                        shares.table, one, shares.pairs_of(one), rows["area_id"], shares.hidden
+                        shares.table,
+                        one,
+                        shares.pairs_of(one),
+                        rows["area_id"],
+                        shares.hidden,
+                        own=shares.own_of(one),
                     )
                     for shares in self._table_shares
                 ],
@@ -457,13 +469,18 @@ def units_of(
     pairs: Pairs,
     areas: Iterable[str],
     hidden: HiddenCells | None = None,
+    *,
+    own: OwnShares | None = None,
 ) -> pd.DataFrame:
     """Return what each unit gives to a variable in some areas: ``area_id`` and ``EXPLAIN``."""
     _, table = next(iter(given.pieces([one])))
     wanted = np.flatnonzero(pairs.targets.isin(list(areas)))
     met = (pairs.share > 0) | (pairs.area_share > pairs.sliver)
     rows = np.flatnonzero(np.isin(pairs.target, wanted) & met)
-    source, share = pairs.source[rows], pairs.share[rows]
+    own = OwnShares() if own is None else own
+    name = one.numerator or one.name
+    source, share = pairs.source[rows], own.share_of(name, pairs)[rows]
+    below = own.share_of(str(one.denominator) if one.numerator else "", pairs)[rows]
     ids = pairs.sources[source]
     columns = columns_of(table, [one], pairs, hidden)
     put_in = columns.hidden[source, 0] > 0
@@ -472,7 +489,6 @@ def units_of(
         columns.denominator[source, 0],
         columns.observed[source, 0],
     )
-    name = one.numerator or one.name
     nothing = np.full(len(ids), np.nan)
     over = one.is_ratio or bool(one.groups)
     files = table.sources.reindex(table.origin.reindex(ids).fillna(-1).astype("int64"))
@@ -488,7 +504,7 @@ def units_of(
             "share": share,
             "contribution": np.where(seen, share * n, np.nan) if one.rule != "median" else nothing,
             "denominator": np.where(seen, d, np.nan) if over else nothing,
-            "denominator_contribution": np.where(seen, share * d, np.nan) if over else nothing,
+            "denominator_contribution": np.where(seen, below * d, np.nan) if over else nothing,
             "status": np.select([inside, straddling], ["inside", "straddling"], "sliver"),
             "reason": np.where(
                 put_in, "hidden", np.array(REASONS, dtype=object)[columns.reason[source, 0]]
@@ -498,7 +514,9 @@ def units_of(
         }
     )
     if one.groups:
-        frame = pd.concat([frame, _classes(table, one, pairs, wanted, hidden)], ignore_index=True)
+        frame = pd.concat(
+            [frame, _classes(table, one, pairs, wanted, hidden, own=own)], ignore_index=True
+        )
     return frame.astype(dict.fromkeys(_TEXTS, "string"))
 
 
@@ -524,10 +542,12 @@ def _classes(
     pairs: Pairs,
     wanted: npt.NDArray[np.intp],
     hidden: HiddenCells | None,
+    *,
+    own: OwnShares,
 ) -> pd.DataFrame:
     """Return the people of each class of a median in some areas."""
     columns = columns_of(table, [one], pairs, hidden)
-    counts = classes_of(table, one, pairs, columns.observed[:, 0], hidden).by_share[wanted]
+    counts = classes_of(table, one, pairs, columns.observed[:, 0], hidden, own=own).by_share[wanted]
     names = [group.variable for group in one.groups]
     labels = [table.variables[name].label if name in table.variables else name for name in names]
     frame = pd.DataFrame(

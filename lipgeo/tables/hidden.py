@@ -116,6 +116,7 @@ def find_hidden(
         if (one := _cells_of(table, name, universe)) is not None
     }
     known = _known_to_hide(table.vintage)
+    sums = {name: table.parts_summed(name) for name in table.columns}
     proof = evidence_of_hiding(cells)
     if not cells or not (proof > -_PROOF if known else proof > _PROOF):
         notes = []
@@ -140,6 +141,11 @@ def find_hidden(
             mean, variance = np.minimum(mean * factor, most), variance * np.minimum(factor, 1) ** 2
         values[name], variances[name] = mean, variance
     hidden = {name: float(one.sum()) for name, one in values.items()}
+    for total, parts in sums.items():
+        put_in = [name for name in parts if name in values]
+        if put_in:  # what its parts hide a total that was summed of them hides
+            values[total] = np.sum([values[name] for name in put_in], axis=0)
+            variances[total] = np.sum([variances[name] for name in put_in], axis=0)
     note = finding(
         "tables.hidden_imputed" if known else "tables.hidden_imputed_here",
         "note",
@@ -160,7 +166,9 @@ def _sampled_counts(table: AnyTable, variables: Sequence[Variable]) -> dict[str,
     found: dict[str, str | None] = {}
     for one in variables:
         names = [one.name, one.numerator, one.denominator, *(g.variable for g in one.groups)]
-        for name in names:
+        # a total that was summed hides what its parts hide
+        parts = [part for name in names for part in table.parts_summed(str(name)) or [name]]
+        for name in parts:
             known = table.variables.get(str(name))
             if known is None and name == one.name and name in table.columns:
                 known = one

@@ -16,11 +16,17 @@ from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import has_trait
 from lipgeo.report import CheckReport
 from lipgeo.tables.census_table import CensusTable
-from lipgeo.tables.columns import ColumnReader, HiddenCells, parts_needed, require_parts
+from lipgeo.tables.columns import (
+    ColumnReader,
+    HiddenCells,
+    OwnShares,
+    parts_needed,
+    require_parts,
+)
 from lipgeo.tables.engine import Cell, Plan, counts_expression, sums_from_engine
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.sums import TableSums, sum_table
-from lipgeo.tables.variables import Variable, rules_for
+from lipgeo.tables.variables import Variable, known_variables, rules_for
 from lipgeo.words import say
 
 if TYPE_CHECKING:
@@ -153,6 +159,7 @@ class LongTable:
     ) -> None:
         self._engine = _Engine(cells, guard, reopen)
         self._columns = dict(columns)
+        self._summed: dict[str, tuple[str, ...]] = {}
         self._ranges = ranges
         self.units = units
         self.variables: Mapping[str, Variable] = MappingProxyType(dict(variables))
@@ -175,7 +182,7 @@ class LongTable:
     @property
     def columns(self) -> pd.Index:
         """Names of the columns."""
-        return pd.Index(list(self._columns), dtype=object)
+        return pd.Index([*self._columns, *self._summed], dtype=object)
 
     def greatest(self, name: str) -> float:
         """Return the greatest value of a column, 0 where it has none."""
@@ -189,6 +196,20 @@ class LongTable:
         """Return the table with rules for some of its columns, the others as they are."""
         given = rules_for(self.columns, variables)
         return self._again(variables={**self.variables, **given})
+
+    def with_totals(self, totals: Mapping[str, Sequence[str]]) -> LongTable:
+        """Return the table with columns more, as :meth:`CensusTable.with_totals` does.
+
+        They are summed whenever they are read.
+        """
+        known = known_variables(self.vintage)
+        again = self._again(variables={**self.variables, **{name: known[name] for name in totals}})
+        again._summed |= {name: tuple(parts) for name, parts in totals.items()}
+        return again
+
+    def parts_summed(self, name: str) -> tuple[str, ...]:
+        """Return the columns that a column is summed of; none where it is the table's own."""
+        return self._summed.get(name, ())
 
     def _again(self, **changed: Any) -> LongTable:
         given: dict[str, Any] = {
@@ -204,6 +225,7 @@ class LongTable:
             **changed,
         }
         again = LongTable(None, **given)
+        again._summed = dict(self._summed)
         again._engine = self._engine  # one engine answers one question at a time
         return again
 
@@ -214,7 +236,12 @@ class LongTable:
         return self._again()
 
     def __reduce__(self) -> tuple[Any, ...]:  # a worker process opens the files anew
-        return _open_again, (self._engine.reopening, dict(self.variables), self.parents)
+        return _open_again, (
+            self._engine.reopening,
+            dict(self.variables),
+            self.parents,
+            self._summed,
+        )
 
     def part(self, names: Sequence[str]) -> CensusTable:
         """Read some columns into memory.
@@ -224,7 +251,10 @@ class LongTable:
         TableError
             There is no such column.
         """
-        wanted = list(dict.fromkeys([names] if isinstance(names, str) else names))
+        named = list(dict.fromkeys([names] if isinstance(names, str) else names))
+        totals = {name: self._summed[name] for name in named if name in self._summed}
+        own = [name for name in named if name not in totals]
+        wanted = list(dict.fromkeys([*own, *(part for of in totals.values() for part in of)]))
         lost = [name for name in wanted if name not in self._columns]
         if lost:
             raise TableError(
@@ -234,7 +264,7 @@ class LongTable:
                 columns=list(self._columns),
             )
         values, symbols = self._read(wanted)
-        return CensusTable(
+        held = CensusTable(
             values,
             {name: self.variables[name] for name in wanted if name in self.variables},
             level=self.level,
@@ -246,6 +276,7 @@ class LongTable:
             parents=self.parents,
             notes=self.notes,
         )
+        return held.with_totals(totals) if totals else held
 
     def _read(self, names: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return values and symbols of columns, units in order."""
@@ -288,6 +319,8 @@ class LongTable:
         pairs: Pairs,
         family: Family | None,
         hidden: HiddenCells | None = None,
+        *,
+        own: OwnShares | None = None,
     ) -> TableSums:
         """Sum the table over the sources of each target: counts by the engine, the rest in memory.
 
@@ -297,8 +330,11 @@ class LongTable:
             A denominator, numerator or group that a variable needs is not in the table.
         """
         require_parts(self.columns, variables)
-        # what zeros hide is put in unit by unit, in memory
-        put_in = {} if hidden is None else hidden.values
+        # what zeros hide is put in, and what has shares of its own moved, unit by unit, in memory
+        put_in = {
+            *(() if hidden is None else hidden.values),
+            *(() if own is None else own.shares),
+        }
         plain = [self._is_plain(one) and one.name not in put_in for one in variables]
         counts = [at for at, yes in enumerate(plain) if yes]
         others = [at for at, yes in enumerate(plain) if not yes]
@@ -310,16 +346,18 @@ class LongTable:
             some = counts[start : start + step]
             parts.append(self._sum_counts([variables[at] for at in some], pairs, family))
         for chosen, piece in self.pieces([variables[at] for at in others]):
-            parts.append(sum_table(piece, chosen, pairs, family, hidden))
+            parts.append(sum_table(piece, chosen, pairs, family, hidden, own=own))
         return TableSums.concat(parts, [*counts, *others])
 
     def _is_plain(self, one: Variable) -> bool:
         """Return whether a variable is a count that the statement knows how to sum.
 
-        Zeros of 2006 may stand for suppression, a ceiling may be of another column of values, and
-        a row that is not there is no zero.
+        Zeros of 2006 may stand for suppression, a ceiling may be of another column of values or
+        summed of several, and a row that is not there is no zero.
         """
         if one.rule != "count" or has_trait(self.vintage, "zeros_may_be_suppressed"):
+            return False
+        if one.name in self._summed or (one.part and one.denominator in self._summed):
             return False
         parts = [one.name, *([str(one.denominator)] if one.part else [])]
         if any(self._ranges["cells"].get(name, len(self)) < len(self) for name in parts):
@@ -357,7 +395,8 @@ class LongTable:
         """Return the columns that variables, their ceilings and their measures are made from."""
         wanted = [part for one in variables for part in parts_needed(one)]
         wanted += [str(one.denominator) for one in variables if one.denominator]
-        return [name for name in dict.fromkeys([*wanted, *COUNTS]) if name in self._columns]
+        held = set(self.columns)
+        return [name for name in dict.fromkeys([*wanted, *COUNTS]) if name in held]
 
     def pieces(
         self, variables: Sequence[Variable]
@@ -383,9 +422,14 @@ class LongTable:
 
 
 def _open_again(
-    reopen: Callable[[], LongTable], variables: Mapping[str, Variable], parents: pd.Series
+    reopen: Callable[[], LongTable],
+    variables: Mapping[str, Variable],
+    parents: pd.Series,
+    summed: Mapping[str, tuple[str, ...]],
 ) -> LongTable:
-    return reopen()._again(variables=variables, parents=parents)
+    again = reopen()._again(variables=variables, parents=parents)
+    again._summed = dict(summed)
+    return again
 
 
 #: what can be weighted

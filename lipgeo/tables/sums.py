@@ -22,6 +22,7 @@ from lipgeo.tables.columns import (
     ColumnReader,
     Columns,
     HiddenCells,
+    OwnShares,
     Range,
     classes_of,
     columns_of,
@@ -187,6 +188,9 @@ class TableSums:
         Variance of ``n`` over ``n``; 0 where not sampled; one a variable.
     scaled
         Which may be scaled to what was not observed (:attr:`Columns.scaled`); one a variable.
+    left
+        Variance of what splits miss over what they missed by the crosswalk's shares, where a count
+        follows its own geography, else 1; one a variable.
     totals, overall
         By target, and of all.
     parents
@@ -199,6 +203,7 @@ class TableSums:
     ratio: Flags
     sampling: Floats
     scaled: Flags
+    left: Floats
     totals: Totals
     overall: Overall
     parents: Parents | None
@@ -217,6 +222,7 @@ class TableSums:
             ratio=self.ratio[which],
             sampling=self.sampling[which],
             scaled=self.scaled[which],
+            left=self.left[which],
             totals=part(self.totals),
             overall=part(self.overall),
             parents=part(self.parents),
@@ -251,6 +257,7 @@ class TableSums:
             ratio=np.concatenate([part.ratio for part in parts])[back],
             sampling=np.concatenate([part.sampling for part in parts])[back],
             scaled=np.concatenate([part.scaled for part in parts])[back],
+            left=np.concatenate([part.left for part in parts])[back],
             totals=whole([part.totals for part in parts]),
             overall=whole([part.overall for part in parts]),
             parents=whole([part.parents for part in parts]),
@@ -279,6 +286,8 @@ def sum_table(
     pairs: Pairs,
     family: Family | None,
     hidden: HiddenCells | None = None,
+    *,
+    own: OwnShares | None = None,
 ) -> TableSums:
     """Sum a table in memory over the sources of each target, as sparse products.
 
@@ -288,14 +297,15 @@ def sum_table(
         A denominator, numerator or group that a variable needs is not in the table.
     """
     # columns in the order of the crosswalk's sources, 0 where not observed
-    columns = columns_of(table, variables, pairs, hidden)
+    own = OwnShares() if own is None else own
+    columns = columns_of(table, variables, pairs, hidden, own)
     n, d = columns.numerator, columns.denominator
     # medians are no sums: their classes are, or else their range is kept
     classes: dict[int, Classes] = {}
     ranges: dict[int, Range] = {}
     for at, one in enumerate(variables):
         if one.groups:
-            classes[at] = classes_of(table, one, pairs, columns.observed[:, at], hidden)
+            classes[at] = classes_of(table, one, pairs, columns.observed[:, at], hidden, own=own)
             if one.name in table.columns:
                 # where the middle lies in a class without an end
                 values, reason = ColumnReader(table, pairs).column(one.name)
@@ -308,10 +318,11 @@ def sum_table(
         ratio=columns.ratio,
         sampling=columns.sampling,
         scaled=columns.scaled,
+        left=np.array([own.left.get(one.numerator or one.name, 1.0) for one in variables]),
         totals=_totals(pairs, columns, table.vintage),
         overall=Overall(
             total=n.sum(axis=0),
-            outside=pairs.shares_outside @ n,
+            outside=pairs.shares_outside @ n - columns.numerator_moved.sum(axis=0),
             rate_sd=rate_sd,
             rate_range=rate_range,
             variance=_variance_of_value(columns),
@@ -339,8 +350,8 @@ def _totals(pairs: Pairs, columns: Columns, vintage: int | None) -> Totals:
     # zeros of a sample that may stand for suppression
     zero = seen & (n == 0) & (columns.sampling > 0)
     return Totals(
-        numerator=by_share @ n,
-        denominator=by_share @ d,
+        numerator=_without_dust(by_share @ n, columns.numerator_moved),
+        denominator=_without_dust(by_share @ d, columns.denominator_moved),
         numerator_inside=inside @ n,
         numerator_straddling=straddling @ n,
         denominator_inside=inside @ d,
@@ -366,13 +377,18 @@ def _totals(pairs: Pairs, columns: Columns, vintage: int | None) -> Totals:
         shared_by_area_count=straddling @ (ones * pairs.is_shared_by_area[:, None]),
         not_applicable=touching @ (columns.reason == REASONS.index("...")).astype(np.float64),
         zeros=touching @ (zero * has_trait(vintage, "zeros_may_be_suppressed")),
-        hidden=by_share @ columns.hidden,
+        hidden=_without_dust(by_share @ columns.hidden, columns.hidden_moved),
         hidden_variance=by_square @ columns.hidden_variance,
         rounded_down=inside @ rounded_down(n, columns.numerator_base),
         rounded_up=touching @ (np.maximum(columns.numerator_base - 1, 0) - columns.hidden),
         denominator_rounded_down=inside @ rounded_down(d, columns.denominator_base),
         denominator_rounded_up=touching @ np.maximum(columns.denominator_base - 1, 0),
     )
+
+
+def _without_dust(held: Floats, more: Floats) -> Floats:
+    """Add what was moved; nothing is below 0 but by the rounding of such a sum."""
+    return np.asarray(np.maximum(held + more, 0.0))
 
 
 def _parents(columns: Columns, family: Family) -> Parents:

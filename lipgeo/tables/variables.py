@@ -22,7 +22,7 @@ from lipgeo.census.data import COUNTS, Measure
 from lipgeo.errors import TableError
 from lipgeo.facts import fact_table
 from lipgeo.geography.hierarchy import fold, vintages
-from lipgeo.words import language
+from lipgeo.words import Language, language, say, speaking
 
 __all__ = [
     "MISSING",
@@ -30,6 +30,7 @@ __all__ = [
     "Group",
     "Rule",
     "Variable",
+    "as_percent_of",
     "find_variables",
     "known_variables",
     "missing_symbols",
@@ -51,6 +52,7 @@ _FACTS = (
     "numerator",
     "per",
     "part",
+    "within",
     "basis",
     "universe",
     "rounding",
@@ -135,6 +137,9 @@ class Variable:
         What a rate is per: 100 for ``percent``, else 1.
     part
         Whether N is part of D, so that a rate lies between 0 and ``per``.
+    within
+        Of a count, a smaller count than the denominator that it is part of too (of
+        ``south_asian``, ``visible_minority``), where there is one.
     basis
         What straddling units are best shared out by: ``population``, ``dwellings``,
         ``households`` or ``area``.
@@ -150,6 +155,9 @@ class Variable:
         Classes of a median, in order; empty where none are known.
     symbols
         Symbols that may stand instead of a value.
+    parts
+        Names of the counts that add up to this one, nobody left out and nobody in two; empty where
+        none are known.
     name_en, name_fr
         What people call it.
     characteristics
@@ -175,12 +183,14 @@ class Variable:
     numerator: str | None = None
     per: float = 0.0
     part: bool = True
+    within: str | None = None
     basis: Measure = "population"
     universe: str = ""
     rounding: float = 5.0
     sampled: bool = False
     groups: tuple[Group, ...] = ()
     symbols: tuple[str, ...] = MISSING
+    parts: tuple[str, ...] = ()
     name_en: str = ""
     name_fr: str = ""
     characteristics: tuple[Characteristic, ...] = field(default=(), compare=False)
@@ -290,6 +300,7 @@ def known_variables(vintage: int | None = None) -> Mapping[str, Variable]:
             found[name] = Variable(
                 name=name,
                 groups=groups,
+                parts=tuple(facts.get("parts", ())),
                 characteristics=_characteristics(name, entry, group),
                 **names,
                 **kept,
@@ -471,9 +482,37 @@ def percentage(count: Variable) -> Variable:
         per=100.0,
         numerator=count.name,
         groups=(),
+        parts=(),
         name_en=f"{count.name_en} (%)" if count.name_en else "",
         name_fr=f"{count.name_fr} (%)" if count.name_fr else "",
         characteristics=(),
+    )
+
+
+def as_percent_of(one: Variable, whole: Variable) -> Variable:
+    """Return a count, or a percentage of one, as a percentage of another count.
+
+    Its label says of what: ``Immigrants (% of Population)``.
+    """
+    count = one.numerator or one.name
+
+    def label(lang: Language, part: str, of: str) -> str:
+        with speaking(lang):
+            part = part.removesuffix(" (%)") or count
+            return say("tables.percent_of", part=part, whole=of or whole.name)
+
+    return replace(
+        one,
+        name=count + PERCENT,
+        rule="percent",
+        per=100.0,
+        numerator=count,
+        denominator=whole.name,
+        groups=(),
+        parts=(),
+        characteristics=(),
+        name_en=label("en", one.name_en, whole.name_en),
+        name_fr=label("fr", one.name_fr, whole.name_fr),
     )
 
 
@@ -493,7 +532,8 @@ def missing_symbols() -> Mapping[str, str]:
 
 
 _ENDINGS = re.compile(
-    r"(\s*-\s*\d+\s*%\s*(sample\s+)?data|\s*-\s*données(-échantillon)?.*|\s*\(\d+\)|\s*\[\d+\])+\s*$",
+    r"(?<!\s)(\s*-\s*\d+\s*%\s*(sample\s+)?data|\s*-\s*données(-échantillon)?.*|\s*\(\d+\)"
+    r"|\s*\[\d+\])+\s*$",
     re.IGNORECASE,
 )
 

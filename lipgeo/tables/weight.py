@@ -28,9 +28,11 @@ from lipgeo.tables.error_model import Spread, learn
 from lipgeo.tables.estimates import Estimates, TableShares, result_frame
 from lipgeo.tables.hidden import Hidden, find_hidden
 from lipgeo.tables.long_table import AnyTable, LongTable
+from lipgeo.tables.own_geography import OwnGeography, find_own_shares
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.results import Outcome, ResultSums, outcome_of, sums_of
 from lipgeo.tables.sums import TableSums
+from lipgeo.tables.totals import sum_totals, variables_as_percent_of
 from lipgeo.tables.variables import Variable, resolve_variables
 from lipgeo.zones.validity import SLIVER_SHARE
 
@@ -57,6 +59,8 @@ def weight_table(
     hidden: Hidden = "impute",
     totals: pd.DataFrame | pd.Series | None = None,
     membership: pd.Series | None = None,
+    own_geography: OwnGeography = "auto",
+    percent_of: str | None = None,
 ) -> Estimates:
     """Bring a census table to areas: each number with bounds and a likely range.
 
@@ -92,6 +96,13 @@ def weight_table(
         its own.
     membership
         The larger unit of ``totals`` by unit of the table, where neither says.
+    own_geography
+        ``"auto"``: inside units that an outline cuts, counts that are part of a whole follow their
+        own geography as far as the data prove that it helps (:mod:`lipgeo.tables.own_geography`);
+        ``"off"``: all variables are shared out as people (dwellings, households) are.
+    percent_of
+        The column of a count that percentages asked for by name (``immigrants_pct``) are to be of,
+        instead of their own total.
 
     Returns
     -------
@@ -101,15 +112,17 @@ def weight_table(
     ------
     TableError
         Table and crosswalk are of different levels or censuses, or share no unit; a variable asked
-        for has no rule, is an index, or lacks its denominator; nothing can be weighted.
+        for has no rule, is an index, or lacks its denominator and what adds up to it; nothing can
+        be weighted.
 
     Notes
     -----
     *Counts* add: the sum of share times value. Where units were not observed, what the others hold
     is scaled to what the area holds; ``observed_share`` says how much of it was seen.
     *Rates, percentages and averages* are weighted by their own denominators, masked where numerator
-    or denominator is missing. *Medians* are interpolated from grouped counts, else only the range
-    of the units' own medians is given. An *index* is refused.
+    or denominator is missing. A denominator that is not in the table is the sum of its parts where
+    the dictionary knows them and the table has them all. *Medians* are interpolated from grouped
+    counts, else only the range of the units' own medians is given. An *index* is refused.
 
     *Certain bounds* hold however straddling units split and whatever was rounded or hidden. Counts:
     the units wholly inside, each less what rounding can have added; all units touched, each with
@@ -142,15 +155,28 @@ def weight_table(
     """
     if hidden not in get_args(Hidden):
         raise TableError("tables.unknown_hidden", given=str(hidden), known=list(get_args(Hidden)))
+    if own_geography not in get_args(OwnGeography):
+        raise TableError(
+            "tables.unknown_own_geography",
+            given=str(own_geography),
+            known=list(get_args(OwnGeography)),
+        )
     table_shares = _pair_tables(table, xw, sliver_share)
     variables = [variables] if isinstance(variables, str) else variables
+    if percent_of is not None:
+        variables = variables_as_percent_of(table_shares[0].table, variables, percent_of)
+    table_shares, summed = _with_summed_totals(table_shares, variables)
     chosen, notes = _choose_variables(table_shares[0].table, variables)
+    notes = [*summed, *notes]
     if hidden == "impute":
         table_shares = [
             replace(one, hidden=find_hidden(one.table, chosen, totals, membership))
             for one in table_shares
         ]
         notes += [note for one in table_shares for note in one.hidden.notes]
+    if own_geography == "auto":
+        table_shares = [_with_own_shares(one, chosen) for one in table_shares]
+        notes += [note for one in table_shares for own in one.own.values() for note in own.notes]
     for shares in table_shares:
         notes += shares.notes
     areas = table_shares[0].areas
@@ -178,6 +204,12 @@ def weight_table(
             "sliver_share": float(sliver_share),
             "likely": 0.9,
             "hidden": str(hidden),
+            "own_geography": {
+                name: round(power, 6)
+                for one in table_shares
+                for own in one.own.values()
+                for name, power in own.strengths.items()
+            },
             "conserved": True,
             "lipgeo": __version__,
         },
@@ -223,6 +255,32 @@ def _pair_tables(
             TableShares(one, pairs, families, _match_units(one, next(iter(pairs.values()))))
         )
     return found
+
+
+def _with_own_shares(shares: TableShares, chosen: Sequence[Variable]) -> TableShares:
+    """Let counts of a table follow their own geography, each by the crosswalk it goes by."""
+    own = {
+        weight: find_own_shares(
+            shares.table,
+            [one for one in chosen if shares.pairs_of(one) is pairs],
+            pairs,
+            shares.hidden,
+        )
+        for weight, pairs in shares.pairs.items()
+    }
+    return replace(shares, own=own)
+
+
+def _with_summed_totals(
+    table_shares: Sequence[TableShares], asked: Sequence[str | Variable] | None
+) -> tuple[list[TableShares], list[Finding]]:
+    """Return tables with the totals they lack, and a note on each total that was summed."""
+    found, notes = [], []
+    for one in table_shares:
+        table, told = sum_totals(one.table, asked)
+        found.append(replace(one, table=table))
+        notes += [note for note in told if note not in notes]
+    return found, notes
 
 
 def _known_amounts(table: AnyTable, pairs: Pairs) -> Floats | None:

@@ -20,6 +20,8 @@ from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.hidden import Hidden
 from lipgeo.tables.long_table import AnyTable, LongTable
+from lipgeo.tables.own_geography import OwnGeography
+from lipgeo.tables.totals import variables_as_percent_of
 from lipgeo.tables.variables import Variable, resolve_variables
 from lipgeo.tables.weight import MIN_OBSERVED, weight_table
 from lipgeo.zones.validity import SLIVER_SHARE
@@ -40,6 +42,8 @@ def weight_areas(
     hidden: Hidden = "impute",
     totals: pd.DataFrame | pd.Series | None = None,
     controls: pd.DataFrame | None = None,
+    own_geography: OwnGeography = "auto",
+    percent_of: str | None = None,
 ) -> Estimates:
     """Bring census tables to service areas, building the crosswalks they need.
 
@@ -64,6 +68,8 @@ def weight_areas(
     controls
         Known totals of areas, by which their shares are calibrated (:func:`lipgeo.calibrate`):
         index area ids, columns variables of the finest table.
+    own_geography, percent_of
+        As for :func:`weight_table`.
 
     Returns
     -------
@@ -79,6 +85,8 @@ def weight_areas(
         census, [tables] if isinstance(tables, CensusTable | LongTable) else list(tables)
     )
     base = next(level for level in census.levels if level in given)
+    if percent_of is not None:
+        variables = variables_as_percent_of(given[base], variables, percent_of)
     common = _common(list(given.values()), variables)
     weights = _weights(given[base], common)
     own, rest = _part_lists(census, areas, given, base)
@@ -106,6 +114,7 @@ def weight_areas(
         official=official,
         hidden=hidden,
         totals=totals,
+        own_geography=own_geography,
     )
     return result.reorder(areas.ids, notes)
 
@@ -135,10 +144,12 @@ def _by_level(census: Census, tables: Sequence[AnyTable]) -> dict[str, AnyTable]
     """Return the tables by level; refuse those that are of no level or census of these."""
     found: dict[str, AnyTable] = {}
     for one in tables:
-        if one.level is None or one.vintage != census.vintage:
+        if one.level is None:
+            raise TableError("tables.of_no_units", ids=one.unit_ids[:5], count=len(one))
+        if one.vintage != census.vintage:
             raise TableError(
                 "tables.not_of_census",
-                level=str(one.level),
+                level=one.level,
                 table=str(one.vintage),
                 census=str(census.vintage),
             )

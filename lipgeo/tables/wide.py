@@ -47,6 +47,15 @@ class NumberTable:
             ]
         return shown
 
+    def with_notes(self) -> tuple[NumberTable, list[str]]:
+        """Return the table with numbers in brackets in its last column, and the texts they mean."""
+        last = self.frame.columns[-1]
+        texts = self.frame[last].astype("string").fillna("")
+        notes = [text for text in dict.fromkeys(texts) if text]
+        marks = {text: f"({at})" for at, text in enumerate(notes, 1)}
+        numbered = [marks.get(text, "") for text in texts]
+        return NumberTable(self.frame.assign(**{last: numbered}), self.formats), notes
+
 
 def table_of_numbers(estimates: Estimates, names: pd.Series | None = None) -> NumberTable:
     """Lay estimates out as areas by variables, areas in the order of their ids.

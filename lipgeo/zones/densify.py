@@ -21,6 +21,9 @@ _MARGIN = 0.9
 _PROBES = np.array([0.25, 0.5, 0.75])
 #: no straight edge of an accepted CRS bends on the grid tighter than this within Canada
 _MIN_RADIUS_M = 125_000.0
+#: pieces that no edge needs: one across Canada, bent that tight and kept to a millimetre, takes as
+#: many; where a projection is torn no number is enough
+_MOST_PIECES = 200_000
 
 
 def project_edges(shapes: Shapes, project: Projector, sagitta_m: float, name: str) -> Shapes:
@@ -45,7 +48,8 @@ def project_edges(shapes: Shapes, project: Projector, sagitta_m: float, name: st
     Raises
     ------
     CRSError
-        Some coordinates are not finite, before or after; ``problems`` lists the rows.
+        Some coordinates are not finite, before or after, or an edge runs where one of the systems
+        is torn, so that no points along it make it whole; ``problems`` lists the rows.
     """
     coordinates, owner = shapely.get_coordinates(shapes, return_index=True)
     projected = project(coordinates)
@@ -59,8 +63,27 @@ def project_edges(shapes: Shapes, project: Projector, sagitta_m: float, name: st
     long = (steps > _safe_length(sagitta_m)) & (owner[1:] == owner[:-1])
     candidates = np.unique(owner[1:][long])
     if len(candidates):
-        result[candidates] = _bend(shapes[candidates], project, sagitta_m)
+        try:
+            result[candidates] = _bend(shapes[candidates], project, sagitta_m)
+        except _TornEdgeError as error:
+            torn = np.array(
+                [row for row in candidates if _is_torn(shapes[row], project, sagitta_m)]
+            )
+            problems = [{"row": int(row) + 1, "problem": "torn"} for row in torn]
+            raise CRSError("zones.torn", problems, rows=torn + 1, name=name) from error
     return np.asarray(result, dtype=object)
+
+
+class _TornEdgeError(Exception):
+    """An edge is longer on the grid than any sum of pieces of it."""
+
+
+def _is_torn(shape: shapely.Geometry, project: Projector, sagitta_m: float) -> bool:
+    try:
+        _bend(np.array([shape], dtype=object), project, sagitta_m)
+    except _TornEdgeError:
+        return True
+    return False
 
 
 def _safe_length(sagitta_m: float) -> float:
@@ -148,6 +171,8 @@ def _insert_points(
             pieces[open_],
         ).astype(np.int64)
         open_ = open_[depth > 1.0]
+        if (pieces[open_] > _MOST_PIECES).any():
+            raise _TornEdgeError
     # the points between the pieces, put where their edge starts
     added = pieces - 1
     owner = np.repeat(np.arange(len(pieces)), added)

@@ -66,7 +66,9 @@ def through_a_portal(folder, censuses, tables, links):
     )
     for name, files in (("first", first), ("second", whole)):
         portal = portal.reopen()
-        portal.add_profile(files, f"profile-2026-{name}", level="CSD")
+        portal.add_profile(
+            files, f"profile-2026-{name}", level="CSD", census=censuses[0], defined_in=[older]
+        )
         if name == "first":
             run("portal", "build", place, "--out", folder / "site", "--audience", "members")
 

@@ -9,7 +9,7 @@ portal adds indicators of its own and hides others in its workbook.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import resources
@@ -60,11 +60,13 @@ VERDICTS = ("yes", "caution", "no")
 #: words of a row that is a rate already; a number before % is a limit ("30% or more of income")
 _RATE = re.compile(
     r"\b(rates?|prevalence|medians?|averages?|percent(age)?|taux|prévalence|médian\w*|moyenn?e?s?)\b"
-    r"|(?<![\d\s])\s*%|(?<!\d)\s+%|^%",
+    r"|(?<![\d\s])\s*%|^\s*%",
     re.IGNORECASE,
 )
-_FOOTNOTES = re.compile(r"(\s*[\(\[]\d+[\)\]])+\s*$")
-_SAMPLE = re.compile(r"\s*[-–]\s*(?:données(?:[- ]échantillon)?\s*\(?)?(\d+)\s*%.*$", re.IGNORECASE)
+_FOOTNOTES = re.compile(r"(?<!\s)(\s*[\(\[]\d+[\)\]])+\s*$")
+_SAMPLE = re.compile(
+    r"(?<!\s)\s*[-–]\s*(?:données(?:[- ]échantillon)?\s*\(?)?(\d+)\s*%.*$", re.IGNORECASE
+)
 _CODE = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -183,32 +185,45 @@ class Dictionary:
     def _compared(self) -> dict[tuple[str, str, str], tuple[str, str, str]]:
         return {}
 
+    @cached_property
+    def forms(self) -> dict[str, tuple[str, int]]:
+        """Code to rule and decimals: asked of every number of every page."""
+        columns = (self.frame.index, self.frame["rule"], self.frame["decimals"])
+        return {str(code): (str(rule), int(of)) for code, rule, of in zip(*columns, strict=True)}
+
+    @cached_property
+    def _pairs(self) -> list[dict[str, Any]]:
+        return [
+            {str(key): of for key, of in row.items()}
+            for row in self.comparability.to_dict("records")
+        ]
+
     def _compare(self, code: str, one: str, other: str) -> tuple[str, str, str]:
-        rows = self.comparability
-        rows = rows[rows["code"].isin([code, "*"])]
-        direct = rows[rows["from_census"].eq(one) & rows["to_census"].eq(other)]
-        if len(direct):
+        rows = [row for row in self._pairs if row["code"] in (code, "*")]
+        direct = [row for row in rows if (row["from_census"], row["to_census"]) == (one, other)]
+        if direct:
             return self._worst(direct)
         # a way over the censuses between, by the indicator's own pairs
-        own = rows[rows["code"].eq(code)]
-        steps, at = [], one
+        own = [row for row in rows if row["code"] == code]
+        steps: list[dict[str, Any]] = []
+        at = one
         while at != other:
-            step = own[own["from_census"].eq(at) & own["to_census"].le(other)]
-            if step.empty:
+            step = [row for row in own if row["from_census"] == at and row["to_census"] <= other]
+            if not step:
                 return "no", _in("en", "portal.not_looked_at"), _in("fr", "portal.not_looked_at")
-            steps.append(step)
-            at = str(step["to_census"].max())
-        return self._worst(pd.concat(steps))
+            steps += step
+            at = max(str(row["to_census"]) for row in step)
+        return self._worst(steps)
 
     @staticmethod
-    def _worst(rows: pd.DataFrame) -> tuple[str, str, str]:
-        verdict = max(rows["verdict"], key=VERDICTS.index)
-        told = rows[rows["verdict"].eq(verdict)]
-        return (
-            verdict,
-            " ".join(dict.fromkeys(told["reason_en"])).strip(),
-            " ".join(dict.fromkeys(told["reason_fr"])).strip(),
+    def _worst(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
+        verdict = max((str(row["verdict"]) for row in rows), key=VERDICTS.index)
+        told = [row for row in rows if row["verdict"] == verdict]
+        english, french = (
+            " ".join(dict.fromkeys(str(row[f"reason_{lang}"]) for row in told)).strip()
+            for lang in ("en", "fr")
         )
+        return verdict, english, french
 
     # ------------------------------------------------------------------ a portal's own
 

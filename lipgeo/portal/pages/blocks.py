@@ -11,21 +11,30 @@ import itertools
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from lipgeo.portal.areas import UNCONFIRMED, join_between, misfit_reason, worse
-from lipgeo.portal.indicators.dictionary import Dictionary, universe_words
+from lipgeo.portal.indicators.dictionary import (
+    GENDERS,
+    GROUPS,
+    VERDICTS,
+    Dictionary,
+    universe_words,
+)
 from lipgeo.portal.observations import EMPTY, ORIGINS, QUANTITY
 from lipgeo.portal.pages.alike import alike_count, alike_in_size
 from lipgeo.portal.pages.certainty import bounds, is_missing, is_told, small_flag
 from lipgeo.portal.pages.charts import Bar, BarGroup, Chart
 from lipgeo.portal.pages.differences import Measured, difference
 from lipgeo.portal.pages.places import in_place, than_in_place
+from lipgeo.portal.wishlist import sentences_of_orders
 from lipgeo.words import catalogue, language, number, say
 
 __all__ = [
@@ -38,13 +47,19 @@ __all__ = [
     "Topic",
     "area_blocks",
     "area_name",
+    "boundary_notices",
     "cell_of",
     "facts_lines",
     "form_of",
     "measured",
+    "name_order",
+    "part_order",
     "period_text",
     "range_text",
+    "remark_text",
+    "rows_in_order",
     "slug_of",
+    "source_in_force",
     "source_text",
     "subject_text",
     "topic_name",
@@ -72,12 +87,22 @@ _PAGES = (
     *("index", "gaps", "releases", "methods", "glossary", "indicators", "compare", "changes"),
     "search",
 )
+#: periods named on every printed page
+_RUNNING = 3
+#: sources that we name ourselves, in the language in force when they came in
+_NAMED_SOURCES = (
+    *("portal.source_comparison", "portal.source_estimates", "portal.source_file"),
+    *("portal.source_imdb", "portal.source_order", "portal.source_published"),
+    "dashboard.coming",
+)
 #: rules of numbers that are shares of a whole
 _SHARES = ("percent", "rate")
 #: "one in n" is said where the share is as near to it, of itself
 _NEAR_ONE_IN = 0.05
 _ONE_IN = range(2, 11)
 _YEAR = re.compile(r"\d{4}")
+#: a period of the longitudinal database: admission year and tax year
+_ADMITTED = re.compile(r"AY(\d{4})-TY(\d{4})")
 
 Row = Mapping[str, Any]
 
@@ -99,6 +124,11 @@ class Cell:
     value: str = ""
     details: Sequence[str] = ()
     number: float | None = None
+
+    @cached_property
+    def html(self) -> Markup:
+        """The cell of a page: a place's numbers stand on its page and on all held against it."""
+        return Markup(" <br>").join([Markup("<b>{}</b>").format(self.value), *self.details])
 
 
 @dataclass(frozen=True)
@@ -197,6 +227,13 @@ class AreaBlocks:
     citation: str = ""
 
     @property
+    def running(self) -> str:
+        """What stands on every printed page: the name and the periods of most of the numbers."""
+        lines = Counter(line.period for topic in self.topics for line in topic.lines)
+        told = [period for period, _ in lines.most_common(_RUNNING)]
+        return say("site.running", name=self.title, of=told) if told else self.title
+
+    @property
     def codes(self) -> set[str]:
         """The indicators of which something is told."""
         return {line.code for topic in self.topics for line in topic.lines}
@@ -207,6 +244,49 @@ def area_name(area: Any) -> str:
     other = "fr" if language() == "en" else "en"
     named = area[f"name_{language()}"] or area[f"name_{other}"]
     return str(named or area["area_id"])
+
+
+def name_order(name: str) -> tuple[Any, ...]:
+    """Return what sorts names as people look them up: without accents, ward 2 before ward 10.
+
+    Examples
+    --------
+    >>> from lipgeo.portal.pages.blocks import name_order
+    >>> sorted(["Ward 10", "Zone", "Élan", "Ward 2"], key=name_order)
+    ['Élan', 'Ward 2', 'Ward 10', 'Zone']
+    """
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    parts = [
+        # digits go by how many there are, then by themselves: no number is too long
+        (0, len(part.lstrip("0")), part.lstrip("0")) if part.isdecimal() else (1, 0, part)
+        for part in re.split(r"(\d+)", bare)
+        if part
+    ]
+    return (*parts, (-1, 0, name))
+
+
+def part_order(group: str, gender: str) -> tuple[int, int]:
+    """Return what sorts the parts of a whole after it: groups, then genders, as they are listed."""
+    return GROUPS.index(group), GENDERS.index(gender)
+
+
+def rows_in_order(rows: Iterable[Row]) -> list[Row]:
+    """Return rows of an indicator: the whole before its parts, each with its newest period first.
+
+    Examples
+    --------
+    >>> from lipgeo.portal.pages.blocks import rows_in_order
+    >>> parts = [("men", "2021"), ("total", "2016"), ("women", "2021"), ("total", "2021")]
+    >>> rows = [{"category": "", "group": "total", "gender": gender, "period": period,
+    ...          "dollars": ""} for gender, period in parts]
+    >>> [(row["gender"], row["period"]) for row in rows_in_order(rows)]
+    [('total', '2021'), ('total', '2016'), ('men', '2021'), ('women', '2021')]
+    """
+    ordered = sorted(rows, key=lambda row: str(row["dollars"]))
+    ordered.sort(key=lambda row: str(row["period"]), reverse=True)
+    ordered.sort(key=lambda row: (row["category"], part_order(row["group"], row["gender"])))
+    return ordered
 
 
 def topic_name(topic: str) -> str:
@@ -250,7 +330,16 @@ def slug_of(area_id: str, definition: str) -> str:
 def written(value: float, rule: str, decimals: int) -> str:
     """Return a value as its rule is written."""
     text = number(value, decimals)
-    return say("site.percent", value=text) if rule in ("percent", "rate", "change") else text
+    if rule not in ("percent", "rate", "change"):
+        return text
+    before, after = _around_percent(language())
+    return f"{before}{text}{after}"
+
+
+@cache
+def _around_percent(_lang: str) -> tuple[str, str]:
+    before, _, after = say("site.percent", value="?").partition("?")
+    return before, after
 
 
 def value_text(row: Row, rule: str, decimals: int) -> str:
@@ -260,7 +349,7 @@ def value_text(row: Row, rule: str, decimals: int) -> str:
         return say(f"site.{small}")
     symbol = str(row["symbol"])
     words = say(f"site.symbol_{_SYMBOL_KEYS.get(symbol, symbol)}") if symbol else ""
-    if is_missing(row["value"]):
+    if _no_number(row):
         return words or say("site.no_number")
     if not is_told(row):
         return say("site.only_range" if range_text(row, rule, decimals) else "site.no_range")
@@ -271,7 +360,7 @@ def value_text(row: Row, rule: str, decimals: int) -> str:
 def range_text(row: Row, rule: str, decimals: int) -> str:
     """Return the range of a number in words, empty where it has none."""
     low, high, likely = bounds(row)
-    if is_missing(low) or is_missing(high) or is_missing(row["value"]) or small_flag(row):
+    if is_missing(low) or is_missing(high) or _no_number(row):
         return ""
     texts = {"low": written(low, rule, decimals), "high": written(high, rule, decimals)}
     return say("site.range_likely", **texts) if likely else say("site.range", **texts)
@@ -279,8 +368,14 @@ def range_text(row: Row, rule: str, decimals: int) -> str:
 
 def told_text(row: Row, rule: str, decimals: int) -> str:
     """Return a number in words, its range where that is all there is, or why there is none."""
-    only = not is_missing(row["value"]) and not is_told(row)
+    only = not _no_number(row) and not is_told(row)
     return (only and range_text(row, rule, decimals)) or value_text(row, rule, decimals)
+
+
+def _no_number(row: Row) -> bool:
+    """Whether a row has neither number nor range; a median of several units has a range alone."""
+    bare = row["origin"] != "estimated" or row["symbol"] or is_missing(bounds(row)[0])
+    return bool(small_flag(row) or (is_missing(row["value"]) and bare))
 
 
 def measured(row: Row) -> Measured:
@@ -312,6 +407,8 @@ def period_text(row: Row) -> str:
 @cache
 def _period_words(period: str, dollars: str, _lang: str, *, reported: bool) -> str:
     text = say("site.census", year=period) if not reported and _YEAR.fullmatch(period) else period
+    if years := _ADMITTED.fullmatch(period):
+        text = say("site.admitted_and_taxed", admitted=years[1], tax=years[2])
     if dollars and dollars != "current":
         text = say("site.in_dollars", period=text, year=dollars)
     return text
@@ -335,7 +432,35 @@ def source_text(row: Row) -> str:
 
 @cache
 def _source_words(source: str, release: str, _lang: str) -> str:
-    return say("site.source", source=source or say("site.no_source"), release=release)
+    told = source_in_force(source) or say("site.no_source")
+    return say("site.source", source=told, release=release)
+
+
+@cache
+def _own_sources() -> list[tuple[str, re.Pattern[str]]]:
+    """Return how sources that are named by us read in each language."""
+    return [
+        (key, re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(text))))
+        for key in _NAMED_SOURCES
+        for text in catalogue()[key].values()
+    ]
+
+
+def source_in_force(source: str) -> str:
+    """Return the name of a source; one that we gave it, in the language in force.
+
+    Examples
+    --------
+    >>> from lipgeo.portal.pages.blocks import source_in_force
+    >>> from lipgeo.words import speaking
+    >>> with speaking("fr"):
+    ...     source_in_force("Statistics Canada, Census Profile, 2021"), source_in_force("Agency")
+    ('Statistique Canada, Profil du recensement, 2021', 'Agency')
+    """
+    for key, form in _own_sources():
+        if found := form.fullmatch(source):
+            return say(key, **found.groupdict())
+    return source
 
 
 @cache
@@ -356,7 +481,8 @@ def cell_of(rows: Sequence[Row], rule: str, decimals: int) -> Cell:
     # the word alone: the line under the table says from whom
     origin = _word(f"site.short_origin_{row['origin']}", language())
     ranged = range_text(row, rule, decimals) if is_told(row) else ""
-    details = [count_text(row, rule), ranged, origin]
+    # a place that waits is from nowhere yet
+    details = [count_text(row, rule), ranged, "" if row["symbol"] in EMPTY else origin]
     details += [
         say("site.also", origin=_word(f"site.short_origin_{one['origin']}", language()),
             value=told_text(one, rule, decimals))
@@ -368,8 +494,7 @@ def cell_of(rows: Sequence[Row], rule: str, decimals: int) -> Cell:
 
 def form_of(dictionary: Dictionary, code: str) -> tuple[str, int]:
     """Return the rule and the decimals of an indicator."""
-    entry = dictionary[code]
-    return str(entry["rule"]), int(entry["decimals"])
+    return dictionary.forms[code]
 
 
 # ---------------------------------------------------------------------- what areas are told from
@@ -440,6 +565,8 @@ class Material:
         Whether everybody reads it.
     compared
         Which censuses were found to compare: the same in both languages.
+    held
+        The rows of areas that were asked for already: the same in both languages.
     """
 
     frame: pd.DataFrame
@@ -452,6 +579,7 @@ class Material:
     contact: str
     public: bool
     compared: dict[tuple[str, str, str], tuple[str, str, str]] = field(default_factory=dict)
+    held: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
     _columns: dict[tuple[str, str], _Column] = field(default_factory=dict)
 
     def column(self, area: Any) -> _Column:
@@ -487,15 +615,22 @@ class Material:
         }  # fmt: skip
 
     @cached_property
-    def _rows(self) -> Mapping[tuple[str, str], list[Row]]:
-        found: dict[tuple[str, str], list[Row]] = {}
-        for row in self.frame.to_dict("records"):
-            found.setdefault((row["area_id"], row["definition"]), []).append(row)
-        return found
+    def _places(self) -> Mapping[tuple[str, str], Any]:
+        """Area and definition to the places of its rows."""
+        grouped = self.frame.groupby(["area_id", "definition"], sort=False)
+        return {(str(area), str(of)): at for (area, of), at in grouped.indices.items()}
 
     def rows(self, area: Any) -> list[Row]:
         """Return the rows of an area."""
-        return self._rows.get((area["area_id"], area["definition"]), [])
+        key = (str(area["area_id"]), str(area["definition"]))
+        if key not in self.held:
+            mine = self.frame.take(self._places.get(key, []))
+            cells = (mine[name].tolist() for name in mine.columns)
+            names = list(mine.columns)
+            self.held[key] = [
+                dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)
+            ]
+        return self.held[key]
 
     def others(self, area: Any) -> list[Row]:
         """Return the areas that an area is held against."""
@@ -564,6 +699,8 @@ class Material:
 
     def ground(self, area: Any, first: Row, second: Row) -> tuple[str, str]:
         """Return whether two censuses are of the same ground of an area, and why not."""
+        if any(row["symbol"] in EMPTY for row in (first, second)):
+            return "yes", ""
         found = (
             self._realised.get(
                 (area["area_id"], area["definition"], row["period"], row["realisation_hash"])
@@ -666,9 +803,10 @@ def area_blocks(material: Material, area: Any) -> AreaBlocks:
     if shut:
         notices.append(say("site.unconfirmed" if material.public else "site.unconfirmed_members"))
         notices += [say("site.contact", contact=material.contact)] if material.contact else []
+        notices += sentences_of_orders(area["area_id"], material.dictionary)
     elif not rows:
         notices.append(say("site.nothing_yet"))
-    notices += _boundary_notices(material, area, rows)
+    notices += boundary_notices(material, area)
     others = [(one.area, one.first) for _, one in columns[1:]]
     told, large = _sentences(material, columns[0][1].first, others)
     topics = _topics(material, area, columns, missing=_missing_words(shut=shut))
@@ -728,21 +866,23 @@ def _lead(area: Any, name: str) -> str:
     return f"{lead} {made}".strip()
 
 
-def _censuses(rows: Iterable[Row]) -> dict[str, Row]:
-    """Return a row of each census, by its year, oldest first."""
-    found = {
-        row["period"]: row
-        for row in rows
-        if row["origin"] != "reported" and _YEAR.fullmatch(row["period"])
-    }
-    return dict(sorted(found.items()))
+def _censuses(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
+    """Return a row of each list of units of each census, by its year, oldest first."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        waits = row["symbol"] in EMPTY
+        if row["origin"] != "reported" and not waits and _YEAR.fullmatch(row["period"]):
+            found.setdefault(row["period"], {}).setdefault(row["realisation_hash"], row)
+    return sorted((period, list(lists.values())) for period, lists in found.items())
 
 
-def _boundary_notices(material: Material, area: Any, rows: Iterable[Row]) -> list[str]:
+def boundary_notices(material: Material, area: Any) -> list[str]:
     """Say where the units of an area in two censuses are not the same ground."""
     notices = []
-    for (first, one), (second, other) in itertools.pairwise(_censuses(rows).items()):
-        told, why = material.ground(area, one, other)
+    shown = material.column(area).first
+    for (first, ones), (second, others) in itertools.pairwise(_censuses(shown)):
+        pairs = [material.ground(area, one, other) for one in ones for other in others]
+        told, why = max(pairs, key=lambda pair: VERDICTS.index(pair[0]))
         if told != "yes":
             notices.append(say(f"site.boundary_{told}", first=first, second=second, reason=why))
     return notices
@@ -779,7 +919,8 @@ def _pair(material: Material, area: Any, older: Row, newer: Row) -> str:
     return worse(told, ground)
 
 
-def _remark(material: Material, area: Any, row: Row, newer: Row | None) -> str:
+def remark_text(material: Material, area: Any, row: Row, newer: Row | None) -> str:
+    """Return what is said of a number beside the one of a newer census, empty where it is well."""
     worst = "yes" if newer is None else _pair(material, area, row, newer)
     if newer is None or worst == "yes":
         return ""
@@ -793,7 +934,7 @@ def _topics(material: Material, area: Any, columns: Columns, *, missing: str) ->
     known = material.indicators
     keys = sorted(
         {key for _, one in columns for key in one.held},
-        key=lambda key: (known[key[0]].order, *key[1:4], _backwards(key[4]), key[5]),
+        key=lambda key: _line_order(key, known[key[0]], columns[0][1].held.get(key)),
     )
     made = []
     for topic in dict.fromkeys(known[key[0]].topic for key in keys):
@@ -807,7 +948,7 @@ def _topics(material: Material, area: Any, columns: Columns, *, missing: str) ->
             several = [one.held.get(key, ()) for _, one in columns]
             row = next(one[0] for one in several if one)
             own = several[0][0] if several[0] else None
-            remark = _remark(material, area, own, newer.get(key[:4])) if own else ""
+            remark = remark_text(material, area, own, newer.get(key[:4])) if own else ""
             if own:
                 newer[key[:4]] = own
             cells = [
@@ -828,6 +969,17 @@ def _topics(material: Material, area: Any, columns: Columns, *, missing: str) ->
     return made
 
 
+def _line_order(key: Key, entry: _Indicator, own: Sequence[Row] | None) -> tuple[Any, ...]:
+    """Return what sorts the lines of a table: the whole before its parts, the newest first.
+
+    A list is told as one: in each period the greatest number of the area first.
+    """
+    ranked: tuple[Any, ...] = ((), 0.0)
+    if entry.rule == "list":
+        ranked = (_backwards(key[4]), -float(own[0]["value"]) if own and is_told(own[0]) else 0.0)
+    return (entry.order, *ranked, key[1], part_order(key[2], key[3]), _backwards(key[4]), key[5])
+
+
 def _backwards(period: str) -> tuple[int, ...]:
     """Return what sorts the newest period first."""
     return tuple(-ord(letter) for letter in period)
@@ -846,15 +998,14 @@ def _line_words(origin: str, source: str, release: str, lang: str) -> str:
 
 def _record(row: Row, place: str, subject: str, entry: _Indicator) -> list[Any]:
     told = is_told(row)
-    plain = not is_missing(row["value"]) and not small_flag(row)
-    low, high, _ = bounds(row) if plain else (float("nan"), float("nan"), False)
+    low, high, _ = bounds(row) if not _no_number(row) else (float("nan"), float("nan"), False)
     base = row["denominator_value"] if told and row["origin"] != "estimated" else float("nan")
     return [
         *(row["indicator"], subject, place, row["period"]),
         *(row["value"] if told else float("nan"), low, high, base),
         origin_text(row),
         "" if told and not row["symbol"] else told_text(row, entry.rule, entry.decimals),
-        *(row["source"], row["release"]),
+        *(source_in_force(str(row["source"])), row["release"]),
     ]
 
 
@@ -887,7 +1038,7 @@ def _chart(material: Material, keys: Iterable[Key], columns: Columns) -> Chart |
 
 
 def _bar(row: Row, entry: _Indicator, place: str = "") -> Bar | None:
-    if is_missing(row["value"]) or small_flag(row):
+    if _no_number(row):
         return None
     low, high, _ = bounds(row)
     value = float(row["value"]) if is_told(row) else None
@@ -927,12 +1078,16 @@ def facts_lines(material: Material, area: Any) -> tuple[list[str], list[Line]]:
             next((one.held[at][0] for at in keys if at in one.held), None) for one, keys in wanted
         ]
         grid.append((code, rows))
+    # a census or place without any number has no column
+    kept = [at for at in range(len(places)) if at == 0 or any(rows[at] for _, rows in grid)]
+    places = [places[at] for at in kept]
+    grid = [(code, [rows[at] for at in kept]) for code, rows in grid]
     usual = [_usual(rows[at] for _, rows in grid) for at in range(len(places))]
     lines = []
     for code, rows in grid:
         entry = material.indicators[code]
         cells = [_short_cell(row, of, entry) for row, of in zip(rows, usual, strict=True)]
-        newest, before = rows[0], rows[1]
+        newest, before = rows[0], rows[1] if 1 in kept else None
         if newest is not None and before is not None:
             worst = _pair(material, area, before, newest)
             mark = [] if worst == "yes" else [say(f"site.short_{worst}")]

@@ -87,7 +87,9 @@ def is_trusted(row: Any) -> bool:
 
 def small_flag(row: Any) -> str:
     """Return the flag of a number that is kept small on purpose, else nothing."""
-    return next((one for one in str(row["flags"]).split(";") if one in WITHHELD), "")
+    flags = row["flags"]
+    # most numbers have no flag, and each is asked many times
+    return next((one for one in str(flags).split(";") if one in WITHHELD), "") if flags else ""
 
 
 def is_told(row: Any) -> bool:
@@ -117,7 +119,7 @@ def without_middles(frame: pd.DataFrame) -> pd.DataFrame:
     trusted = [is_trusted(row) for row in frame[guess].to_dict("records")]
     only = guess.copy()
     only[guess] = ~np.array(trusted, dtype=bool)
-    small = frame["flags"].map(lambda cell: any(one in WITHHELD for one in str(cell).split(";")))
+    small = frame["flags"].map(lambda cell: bool(small_flag({"flags": cell}))).astype(bool)
     if not only.any() and not small.any():
         return frame
     frame = frame.copy()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lipgeo.report import fill_template
+from lipgeo.words import say
 
-__all__ = ["Bar", "BarGroup", "Chart", "draw_chart"]
+__all__ = ["Bar", "BarGroup", "Chart", "chart_words", "draw_chart"]
 
 #: letters of a label on a line, and of a place's name after its bar
 _LABEL = 34
@@ -87,38 +87,69 @@ def draw_chart(chart: Chart, *, width: int | None = None, font: str = "sans-seri
     font
         Of its text.
     """
-    marks = list(_marks(chart))
-    height = max((mark["bottom"] for mark in marks), default=0) + 4
+    labels, bars, height = _laid(chart)
     return fill_template(
-        "portal/pages/chart.svg.jinja", title=chart.title, marks=marks, height=height, width=width,
-        font=font,
+        "portal/pages/chart.svg.jinja", title=chart.title, labels=labels, height=height + 4,
+        width=width, font=font,
+        own=[one for one in bars if one.own and one.value],
+        beside=[one for one in bars if not one.own and one.value],
+        ranges=[one for one in bars if not one.value],
+        both=[one for one in bars if one.value and one.low],
+        bars=bars,
     )  # fmt: skip
 
 
-def _marks(chart: Chart) -> Iterator[dict[str, Any]]:
+def chart_words(chart: Chart) -> str:
+    """Return a chart in words: every bar."""
+    told = [
+        f"{group.label}: " + ", ".join(f"{bar.place} {bar.text}" for bar in group.bars)
+        for group in chart.groups
+    ]
+    return say("site.chart_alt", title=chart.title, bars="; ".join(told))
+
+
+@dataclass(frozen=True)
+class _BarMark:
+    """Where a bar lies: from above in points, across in percent, empty where there is none."""
+
+    own: bool
+    y: int
+    value: str
+    low: str
+    wide: str
+    high: str
+    end: str
+    text: str
+
+
+def _laid(chart: Chart) -> tuple[list[tuple[int, str]], list[_BarMark], int]:
+    """Return labels with where they stand, bars, and how high all of it is."""
     at = 0
     scale = _WIDE / chart.top
+    labels, bars, bottom = [], [], 0
     for group in chart.groups:
         for text in textwrap.wrap(group.label, _LABEL):
             at += _LINE
-            yield {"kind": "label", "y": at - 4, "text": text, "bottom": at}
+            labels.append((at - 4, text))
+            bottom = at
         for nth, bar in enumerate(group.bars):
-            ends = [0.0 if bar.value is None else bar.value, *(bar.ranged or ())]
             long = len(bar.place) > _PLACE
             place = bar.place[: _PLACE - 1].rstrip() + "…" if long else bar.place
-            yield {
-                "kind": "bar",
-                "own": nth == 0,
-                "y": at + 3,
-                "value": None if bar.value is None else f"{bar.value * scale:.1f}",
-                "low": None if bar.ranged is None else f"{bar.ranged[0] * scale:.1f}",
-                "wide": None
-                if bar.ranged is None
-                else f"{(bar.ranged[1] - bar.ranged[0]) * scale:.1f}",
-                "high": None if bar.ranged is None else f"{bar.ranged[1] * scale:.1f}",
-                "end": f"{max(ends) * scale + 2:.1f}",
-                "text": f"{bar.text} {place}",
-                "bottom": at + _BAR,
-            }
+            ends = [0.0 if bar.value is None else bar.value, *(bar.ranged or ())]
+            low, high = bar.ranged or (0.0, 0.0)
+            bars.append(
+                _BarMark(
+                    own=nth == 0,
+                    y=at + 3,
+                    value="" if bar.value is None else f"{bar.value * scale:.1f}",
+                    low=f"{low * scale:.1f}" if bar.ranged else "",
+                    wide=f"{(high - low) * scale:.1f}" if bar.ranged else "",
+                    high=f"{high * scale:.1f}" if bar.ranged else "",
+                    end=f"{max(ends) * scale + 2:.1f}",
+                    text=f"{bar.text} {place}",
+                )
+            )
             at += _BAR
+            bottom = at
         at += 6
+    return labels, bars, bottom

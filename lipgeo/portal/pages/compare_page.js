@@ -64,6 +64,11 @@ var lipgeoCompare = (function () {
     var place = document.getElementById("side-by-side");
     place.textContent = "";
     if (!slugs.length) { return; }
+    slugs.forEach(function (slug) {
+      (areas[slug].notices || []).forEach(function (text) {
+        place.appendChild(node("p", text, { "class": "notice" }));
+      });
+    });
     var table = node("table", "", { "class": "stack", role: "table" });
     var head = node("thead", "", { role: "rowgroup" }), top = node("tr", "", { role: "row" });
     var heads = [page.words.indicator, page.words.period];

@@ -6,7 +6,7 @@ in one table. Only numbers that the audience may see are written; an estimate ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,14 @@ from markupsafe import Markup
 from lipgeo.portal.indicators.dictionary import Dictionary
 from lipgeo.portal.observations import QUANTITY
 from lipgeo.portal.pages.blocks import (
+    Material,
+    Row,
+    boundary_notices,
     form_of,
     measured,
     period_text,
     range_text,
+    rows_in_order,
     subject_text,
     value_text,
 )
@@ -41,22 +45,21 @@ _PLACES = 4
 _COMPARED = ("percent", "rate")
 
 
-def _subjects(frame: pd.DataFrame, known: Dictionary) -> pd.DataFrame:
+def _subjects(frame: pd.DataFrame, known: Dictionary) -> list[Row]:
     """Return the numbers there are to compare, one row each, in the order of the dictionary."""
     told = frame[frame["indicator"].map(known.frame["status"]).ne("delivered")]
     order = {code: at for at, code in enumerate(known.frame.index)}
     keys = list(QUANTITY[2:])
     rows = told.drop_duplicates([*keys, "origin"]).drop_duplicates(keys)
-    rows = rows.assign(_order=rows["indicator"].map(order))
-    return rows.sort_values(["_order", *keys[1:]], kind="stable").reset_index(drop=True)
+    return sorted(rows_in_order(rows.to_dict("records")), key=lambda row: order[row["indicator"]])
 
 
 def _numbers(
-    mine: pd.DataFrame, at: Mapping[tuple[str, ...], int], dictionary: Dictionary
+    mine: Iterable[Row], at: Mapping[tuple[str, ...], int], dictionary: Dictionary
 ) -> list[Any]:
     """Return a cell for each subject: value, range, origin, what a difference is made of."""
     cells: list[Any] = [None] * len(at)
-    for row in mine.to_dict("records"):
+    for row in mine:
         place = at.get(tuple(row[key] for key in QUANTITY[2:]))
         if place is None:
             continue
@@ -80,6 +83,7 @@ def _held(one: Measured, *, guess: bool) -> list[float | None] | None:
 
 def write_compare_page(
     state: SiteState,
+    material: Material,
     made: Path,
     areas: list[tuple[str, str, pd.Series]],
     **parts: Any,
@@ -88,8 +92,8 @@ def write_compare_page(
 
     Parameters
     ----------
-    state
-        What the site is made from.
+    state, material
+        What the site is made from, and what its areas are told from in the language in force.
     made
         The site's folder.
     areas
@@ -100,23 +104,24 @@ def write_compare_page(
     lang = language()
     known = state.portal.dictionary
     subjects = _subjects(state.frame, known)
-    at = {
-        tuple(row[key] for key in QUANTITY[2:]): place
-        for place, row in enumerate(subjects.to_dict("records"))
-    }
+    at = {tuple(row[key] for key in QUANTITY[2:]): place for place, row in enumerate(subjects)}
     told = []
-    for row in subjects.to_dict("records"):
+    for row in subjects:
         rule, _ = form_of(known, row["indicator"])
         name = subject_text(row, known.name(row["indicator"]))
         told.append([name, period_text(row), int(rule in _COMPARED)])
-    by_area = dict(list(state.frame.groupby(["area_id", "definition"], sort=False)))
     listed = []
     for slug, name, area in areas:
-        mine = by_area.get((area["area_id"], area["definition"]))
+        mine = state.rows_by_area.get((area["area_id"], area["definition"]))
         if mine is None:
             continue
         listed.append((slug, name))
-        text = script_json({"name": name, "numbers": _numbers(mine, at, known)})
+        said = {"name": name, "numbers": _numbers(mine, at, known)}
+        if notices := boundary_notices(material, area):
+            said["notices"] = [
+                say("dashboard.compare_notice", place=name, notice=one) for one in notices
+            ]
+        text = script_json(said)
         file = made / DATA / state.name(f"{slug}-{lang}", "js")
         file.write_text(
             f"lipgeoCompare.area({script_json(slug)},{text});\n", encoding="utf-8", newline="\n"
@@ -145,6 +150,7 @@ def write_compare_page(
         areas=listed,
         start=Markup(script_json(start)),
         footer=say("dashboard.footer"),
+        running=say("site.running", name=say("dashboard.page_compare"), of=[state.title]),
         **parts,
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
-from lipgeo.portal.pages.blocks import topic_name
+from lipgeo.portal.pages.blocks import Material, topic_name
 from lipgeo.portal.pages.changes_page import changes_parts
 from lipgeo.portal.pages.compare_page import DATA, write_compare_page
 from lipgeo.portal.pages.indicator_pages import indicator_parts, indicator_slug, told_indicators
@@ -30,8 +30,9 @@ __all__ = ["DATA", "PAGES", "write_dashboard"]
 PAGES = ("indicators", "compare", "changes", "search")
 
 
-def write_dashboard(
+def write_dashboard(  # noqa: PLR0917
     state: SiteState,
+    material: Material,
     made: Path,
     areas: list[tuple[str, str, pd.Series]],
     places: Mapping[tuple[str, str], tuple[str, str]],
@@ -41,8 +42,8 @@ def write_dashboard(
 
     Parameters
     ----------
-    state
-        What the site is made from.
+    state, material
+        What the site is made from, and what its areas are told from in the language in force.
     made
         The site's folder; it has the folder :data:`DATA`.
     areas
@@ -66,7 +67,7 @@ def write_dashboard(
             waiting.append(("", name))
             continue
         slug = indicator_slug(code)
-        parts = indicator_parts(state, told, code, areas, places)
+        parts = indicator_parts(state, material, told, code, areas, places)
         write(slug, _page(state, name, links=links(slug), **parts))
         topic = topic_name(str(told.dictionary[code]["topic"]))
         by_topic.setdefault(topic, []).append((state.name(slug), name))
@@ -83,7 +84,7 @@ def write_dashboard(
     said = [say(f"dashboard.compare_{one}") for one in ("how", "address", "without")]
     notice = [] if state.public else [say("site.members_only")]
     page = write_compare_page(
-        state, made, areas, links=links("compare"), lists=lists, texts=[*notice, *said]
+        state, material, made, areas, links=links("compare"), lists=lists, texts=[*notice, *said]
     )
     write("compare", page)
     regions = []
@@ -129,5 +130,6 @@ def _page(
         "search": say("dashboard.page_search"),
     }
     return fill_template(
-        template, title=title, words=words, footer=say("dashboard.footer"), **whole
-    )
+        template, title=title, words=words, footer=say("dashboard.footer"),
+        running=say("site.running", name=title, of=[state.title]), **whole,
+    )  # fmt: skip

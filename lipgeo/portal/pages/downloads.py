@@ -9,12 +9,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from lipgeo.files import Sheet, json_text, sha256_of, write_csv, write_workbook
+from lipgeo.files import (
+    Bars,
+    Sheet,
+    json_text,
+    sha256_of,
+    write_csv,
+    write_csv_rows,
+    write_workbook,
+)
 from lipgeo.portal.observations import COLUMNS, KEY, NUMBERS
 from lipgeo.portal.pages.blocks import RECORD, AreaBlocks, Topic
+from lipgeo.portal.pages.charts import Chart, chart_words
 from lipgeo.words import LANGUAGES, language, say, speaking
 
 __all__ = ["column_words", "write_area_rows", "write_area_workbook", "write_long_table"]
@@ -121,60 +129,77 @@ def _package(folder: Path, files: Sequence[tuple[str, str, str]], stem: str, tit
 # ---------------------------------------------------------------------- the workbook of an area
 
 
-def write_area_workbook(blocks: AreaBlocks, path: Path) -> None:
-    """Write an area's tables as a workbook.
+def write_area_workbook(blocks: AreaBlocks, path: Path, chart: Chart | None = None) -> None:
+    """Write an area's tables as a workbook, with a chart of its own where one is given.
 
     A sheet that says what it is, and a sheet a topic: indicators down, places and periods across,
     and beside each number a note with its count, its range and where it is from.
     """
     about = [*blocks.notices, blocks.lead, *blocks.sentences, *blocks.series, *blocks.sources]
     lines = [one for one in (*about, blocks.citation) if one]
-    text = pd.DataFrame({blocks.title: lines}, dtype="string")
-    sheets = [Sheet(say("site.sheet_about"), text, wrap=100)]
+    sheets = [Sheet(say("site.sheet_about"), {blocks.title: lines}, wrap=100)]
     sheets += [_wide(name, topic) for name, topic in zip(_tabs(blocks), blocks.topics, strict=True)]
+    if chart is not None:
+        sheets.insert(1, _drawn(chart))
     write_workbook(sheets, path)
+
+
+def _drawn(chart: Chart) -> Sheet:
+    """Return a chart as a sheet: what is measured down, places across, and the bars under it."""
+    places = list(dict.fromkeys(bar.place for group in chart.groups for bar in group.bars))
+    held = [{bar.place: bar for bar in group.bars} for group in chart.groups]
+    frame: dict[str, list[Any]] = {
+        say("site.head_indicator"): [group.label for group in chart.groups],
+        **{
+            place: [mine[place].value if place in mine else None for mine in held]
+            for place in places
+        },
+    }
+    # a range has no bar: it stands in words
+    frame[say("site.head_note")] = [
+        "; ".join(say("site.bar_note", place=bar.place, text=bar.text) for bar in group.bars)
+        for group in chart.groups
+    ]
+    bars = Bars(chart.title, say("site.chart_axis"), chart_words(chart))
+    formats = ["0.0"] * len(chart.groups)
+    return Sheet(say("site.sheet_chart"), frame, row_formats=formats, wrap=_WIDEST, bars=bars)
 
 
 def _wide(name: str, topic: Topic) -> Sheet:
     """Return a topic with indicators down, places and periods across, a note beside each."""
-    heads = {key: say(f"site.head_{key}") for key in ("code", "indicator", "universe")}
-    columns: dict[str, list[Any]] = {key: [] for key in ("code", "indicator", "universe")}
+    named: dict[str, list[Any]] = {key: [] for key in ("code", "indicator", "universe")}
     rows: dict[tuple[str, str], int] = {}
-    cells: dict[str, dict[int, Any]] = {}
+    cells: dict[tuple[str, str], tuple[list[Any], list[Any]]] = {}
     formats: list[str] = []
-    told: dict[tuple[str, str], tuple[str, str]] = {}
+    count = len({(line.code, line.subject) for line in topic.lines})
     for line in topic.lines:
         key = (line.code, line.subject)
         if key not in rows:
             rows[key] = len(rows)
-            columns["code"].append(line.code)
-            columns["indicator"].append(line.subject)
-            columns["universe"].append(line.universe)
+            named["code"].append(line.code)
+            named["indicator"].append(line.subject)
+            named["universe"].append(line.universe)
             formats.append("#,##0.0" if line.decimals else "#,##0")
+        at = rows[key]
         for place, cell in zip(topic.places, line.cells, strict=True):
-            if (place, line.period) not in told:
-                head = say("site.place_and_period", place=place, period=line.period)
-                told[place, line.period] = (head, say("site.note_of", column=head))
-            head, note = told[place, line.period]
-            cells.setdefault(head, {})[rows[key]] = cell.number
-            words = [*([] if cell.number is not None else [cell.value]), *cell.details]
-            cells.setdefault(note, {})[rows[key]] = "; ".join(words)
-    whole: dict[str, Any] = {heads[key]: np.array(of, dtype=object) for key, of in columns.items()}
-    for head, mine in cells.items():
-        values = [mine.get(at) for at in range(len(rows))]
-        if all(one is None or isinstance(one, float) for one in values):
-            whole[head] = np.array([np.nan if one is None else one for one in values])
-        else:
-            # plain texts: nothing is asked of them but to be written
-            whole[head] = np.array([one or "" for one in values], dtype=object)
-    frame = pd.DataFrame(whole)
-    return Sheet(name, frame, title=topic.title, row_formats=formats, wrap=_WIDEST)
+            if (place, line.period) not in cells:
+                cells[place, line.period] = ([None] * count, [None] * count)
+            values, notes = cells[place, line.period]
+            values[at] = cell.number
+            words = [cell.value, *cell.details] if cell.number is None else cell.details
+            notes[at] = "; ".join(words) or None
+    columns = {say(f"site.head_{key}"): of for key, of in named.items()}
+    for (place, period), (values, notes) in cells.items():
+        head = say("site.place_and_period", place=place, period=period)
+        columns[head] = values
+        columns[say("site.note_of", column=head)] = notes
+    return Sheet(name, columns, title=topic.title, row_formats=formats, wrap=_WIDEST)
 
 
 def _tabs(blocks: AreaBlocks) -> list[str]:
     """Return names of sheets that Excel takes: short, each once, without its own signs."""
     made: list[str] = []
-    used = {say("site.sheet_about").casefold()}
+    used = {say(f"site.sheet_{one}").casefold() for one in ("about", "chart")}
     for at, topic in enumerate(blocks.topics, start=1):
         plain = "".join(" " if one in "[]:*?/\\'" else one for one in topic.title)[:_TAB].strip()
         name = plain if plain and plain.casefold() not in used else f"{plain} {at}".strip()
@@ -188,6 +213,6 @@ def write_area_rows(blocks: AreaBlocks, path: Path) -> None:
 
     What the area is held against has a file of its own.
     """
-    records = [one for topic in blocks.topics for one in topic.records]
-    frame = pd.DataFrame(records, columns=[say(f"site.head_{one}") for one in RECORD])
-    write_csv(frame, path, language())
+    heads = [say(f"site.head_{one}") for one in RECORD]
+    records = (one for topic in blocks.topics for one in topic.records)
+    write_csv_rows(heads, records, path, language())

@@ -11,6 +11,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from lipgeo.errors import InputError, OutputError, require_path
 from lipgeo.files import file_in_one_step, require_free_file
 from lipgeo.portal.areas import resolve_area
 from lipgeo.portal.pages.blocks import AreaBlocks, Line, Material, area_blocks, facts_lines
-from lipgeo.portal.pages.charts import Chart, draw_chart
+from lipgeo.portal.pages.charts import Chart, chart_words, draw_chart
 from lipgeo.portal.pages.downloads import write_area_workbook
 from lipgeo.portal.pages.site import fill_page
 from lipgeo.portal.pages.site_state import SiteState, state_of
@@ -42,6 +43,8 @@ _GROUPS = 3
 _WIDE = 18.39
 #: width of a drawing in a document, in points
 _WIDTH = 500
+#: rows that what follows the table takes the place of, as a rule
+_FOLLOWING = 3
 #: part of a page that is counted as its room: Word sets lines a little wider than Typst
 _ROOM_FOR_WORD = 0.8
 
@@ -132,6 +135,7 @@ def write_each_facts(
     rows = {area: _area_row(portal, state, area) for area, _, _ in files}
     materials: dict[Language, Material] = {}
     made: dict[tuple[str, Language], _Short] = {}
+    recorded: set[frozenset[str]] = set()
     for area, lang, target in files:
         with speaking(lang):
             if lang not in materials:
@@ -144,8 +148,11 @@ def write_each_facts(
             with file_in_one_step(target) as temporary:
                 _write(whole, target.suffix.lower(), lang, temporary)
         # comparators stand in the document too: all that could be in it counts as seen
-        seen = state.whole[state.whole["indicator"].isin(whole.blocks.codes)]
-        portal.record_build("facts", target, audience, seen)
+        codes = frozenset(whole.blocks.codes)
+        # what an earlier file of this call told is written down already
+        new = state.whole["indicator"].isin(codes if codes not in recorded else ())
+        portal.record_build("facts", target, audience, state.whole[new])
+        recorded.add(codes)
         yield target
 
 
@@ -171,11 +178,11 @@ def _write(whole: _Short, ending: str, lang: str, path: Path) -> None:
         drawing = Markup(draw_chart(whole.chart)) if whole.chart else ""
         text = fill_page(
             whole.blocks.title, area=whole.blocks, is_facts=True, drawing=drawing,
-            lines=whole.lines, heads=whole.heads,
+            lines=whole.lines, heads=whole.heads, running=whole.blocks.running,
         )  # fmt: skip
         path.write_text(text, encoding="utf-8", newline="\n")
     elif ending == ".xlsx":
-        write_area_workbook(whole.blocks, path)
+        write_area_workbook(whole.blocks, path, whole.chart)
     else:
         short = _fit(whole, lang, _ROOM_FOR_WORD if ending == ".docx" else 1.0)
         path.write_bytes(_word(short, lang) if ending == ".docx" else _pdf(short, lang))
@@ -216,31 +223,44 @@ class _Short:
 
 def _fit(whole: _Short, lang: str, room: float) -> _Short:
     """Return as much as two pages hold; that something is left out is said."""
-    if _pages(whole, lang, room) <= _PAGES:
+    pages, most = _laid_out(whole, lang, room)
+    if pages <= _PAGES:
         return whole
     # remarks on pairs of censuses go first: the pages of the site have them
-    note = [say("site.more_rows")]
-    short = replace(whole, notes=note)
-    low, high = 0, len(whole.lines)
-    # the most rows that fit, by halves
+    short = replace(whole, notes=[say("site.more_rows")])
+
+    # the most rows that fit: as a rule a few less than stand there now, for what follows the
+    # table has to stand there too; each look at it is a document laid out
+    low, high = 0, most
+    guess, step = most - _FOLLOWING, 1
     while low < high:
-        middle = (low + high + 1) // 2
-        if _pages(replace(short, lines=whole.lines[:middle]), lang, room) <= _PAGES:
-            low = middle
+        at = guess if low < guess <= high else (low + high + 1) // 2
+        cut = replace(short, lines=whole.lines[:at])
+        if _laid_out(cut, lang, room)[0] <= _PAGES:
+            low, guess = at, at + step
         else:
-            high = middle - 1
+            high, guess = at - 1, at - step
+        step *= 2
     short = replace(short, lines=whole.lines[:low])
     return short if low or short.chart is None else replace(short, chart=None)
 
 
-def _pages(short: _Short, lang: str, room: float) -> int:
-    typst = _typst()
+def _laid_out(short: _Short, lang: str, room: float) -> tuple[int, int]:
+    """Return on how many pages all stands, and how many rows begin on those there may be."""
     source = text_of("portal/pages/facts.typ").encode("utf-8")
     page = _page(short, lang, room=room)
-    told = typst.query(
-        source, "<pages>", field="value", one=True, sys_inputs={"page": json.dumps(page)}
-    )
-    return int(json.loads(told))
+    told = _typst().query(
+        source, "<laid>", field="value", one=True, sys_inputs={"page": json.dumps(page)},
+        font_paths=_fonts(),
+    )  # fmt: skip
+    laid = json.loads(told)
+    return int(laid["pages"]), sum(page <= _PAGES for page in laid["rows"])
+
+
+@cache
+def _fonts() -> Any:
+    """Return the fonts there are: looked for once, and not once a document."""
+    return _typst().Fonts()
 
 
 def _typst() -> Any:
@@ -267,25 +287,16 @@ def _page(short: _Short, lang: str, *, room: float = 1.0) -> dict[str, Any]:
         ],
         "drawing": draw_chart(short.chart, width=_WIDTH, font="Libertinus Serif")
         if short.chart else "",
-        "alt": _alt(short.chart) if short.chart else "",
+        "alt": chart_words(short.chart) if short.chart else "",
         "chart_note": say("site.chart_note"),
-        "lists": short.sections(),
+        "lists": short.sections(), "running": blocks.running,
     }  # fmt: skip
-
-
-def _alt(chart: Chart) -> str:
-    """Return a chart in words: every bar."""
-    told = [
-        f"{group.label}: " + ", ".join(f"{bar.place} {bar.text}" for bar in group.bars)
-        for group in chart.groups
-    ]
-    return say("site.chart_alt", title=chart.title, bars="; ".join(told))
 
 
 def _pdf(short: _Short, lang: str) -> bytes:
     made: bytes = _typst().compile(
         text_of("portal/pages/facts.typ").encode("utf-8"), format="pdf", pdf_standards="ua-1",
-        sys_inputs={"page": json.dumps(_page(short, lang))},
+        sys_inputs={"page": json.dumps(_page(short, lang))}, font_paths=_fonts(),
     )  # fmt: skip
     return made
 
@@ -298,8 +309,9 @@ def _png(chart: Chart) -> bytes:
         '#image(bytes(sys.inputs.drawing), format: "svg")'
     )
     made = _typst().compile(
-        source.encode("utf-8"), format="png", ppi=200.0, sys_inputs={"drawing": drawing}
-    )
+        source.encode("utf-8"), format="png", ppi=200.0, sys_inputs={"drawing": drawing},
+        font_paths=_fonts(),
+    )  # fmt: skip
     return bytes(made[0] if isinstance(made, list) else made)
 
 
@@ -335,7 +347,7 @@ def _word(short: _Short, lang: str) -> bytes:
     if short.chart is not None:
         picture = book.add_picture(io.BytesIO(_png(short.chart)), width=Cm(11.5))
         described = picture._inline.docPr
-        described.set("descr", _alt(short.chart))
+        described.set("descr", chart_words(short.chart))
         described.set("name", short.chart.title)
         note = book.add_paragraph(say("site.chart_note"))
         note.runs[0].font.size = Pt(8)

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from lipgeo.portal.observations import HIDDEN
-from lipgeo.portal.pages.blocks import Material, Row, area_name, topic_name
+from lipgeo.portal.pages.blocks import Material, Row, area_name, name_order, topic_name
 from lipgeo.portal.pages.certainty import small_flag
 from lipgeo.registry.coverage import gaps as consortium_gaps
 from lipgeo.registry.table import open_registry
@@ -38,6 +38,7 @@ def gap_tables(material: Material, consortia: Mapping[str, str]) -> list[Table]:
         Of areas that are in the registry: whether a data consortium is known to cover them.
     """
     areas = [one for one in material.areas.to_dict("records") if one["kind"] in _OWN]
+    areas.sort(key=lambda one: name_order(_named(one)))
     core = {code: one for code, one in material.indicators.items() if one.core}
     if not areas or not core:
         return []

@@ -13,9 +13,14 @@ from markupsafe import Markup
 from lipgeo.portal.indicators.dictionary import Dictionary, universe_words
 from lipgeo.portal.pages.blocks import (
     HEADS,
+    Material,
+    Row,
     measured,
+    name_order,
     period_text,
     range_text,
+    remark_text,
+    rows_in_order,
     source_text,
     subject_text,
     value_text,
@@ -65,9 +70,9 @@ class Told:
 
     dictionary: Dictionary
     listed: list[str]
-    numbers: Mapping[str, list[dict[str, Any]]]
-    rows: Mapping[str, list[dict[str, Any]]]
-    pairs: Mapping[str, list[dict[str, Any]]]
+    numbers: Mapping[str, list[Row]]
+    rows: Mapping[str, list[Row]]
+    pairs: Mapping[str, list[Row]]
 
 
 def told_indicators(state: SiteState) -> Told:
@@ -75,28 +80,25 @@ def told_indicators(state: SiteState) -> Told:
     known = state.portal.dictionary
     frame = known.frame
     told = frame["status"].isin(["core", "extended"]) | frame.index.isin(state.frame["indicator"])
-    keys = ["category", "group", "gender", "period"]
     return Told(
         known,
         [str(code) for code in frame.index[told & frame["status"].ne("delivered")]],
-        _by_code(state.frame.sort_values(keys, kind="stable"), "indicator"),
-        _by_code(known.rows.sort_values("census", kind="stable"), "code"),
-        _by_code(known.comparability, "code"),
+        state.rows_by_indicator,
+        _by_code(known.rows.sort_values("census", kind="stable")),
+        _by_code(known.comparability),
     )
 
 
-def _by_code(frame: pd.DataFrame, column: str) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    names = list(frame.columns)
-    # plain tuples: a frame an indicator costs more than its page
-    for cells in frame.itertuples(index=False, name=None):
-        row = dict(zip(names, cells, strict=True))
-        found.setdefault(str(row[column]), []).append(row)
+def _by_code(frame: pd.DataFrame) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in frame.to_dict("records"):
+        found.setdefault(str(row["code"]), []).append(row)
     return found
 
 
-def indicator_parts(
+def indicator_parts(  # noqa: PLR0917
     state: SiteState,
+    material: Material,
     told: Told,
     code: str,
     areas: list[tuple[str, str, pd.Series]],
@@ -106,8 +108,8 @@ def indicator_parts(
 
     Parameters
     ----------
-    state
-        What the site is made from.
+    state, material
+        What the site is made from, and what its areas are told from.
     told
         The indicators and their numbers.
     code
@@ -130,24 +132,30 @@ def indicator_parts(
         "texts": [one for one in [*texts, note] if one],
         "marks": marks,
         "legend": legend,
-        "tables": [*_all_areas(state, form, mine, areas), *_pairs(told, code)],
+        "tables": [*_all_areas(state, material, form, mine, areas), *_pairs(told, code)],
         "foreign": _rows(told.rows.get(code, [])),
     }
 
 
 def _all_areas(
     state: SiteState,
+    material: Material,
     form: tuple[str, int],
-    mine: list[dict[str, Any]],
+    mine: list[Row],
     areas: list[tuple[str, str, pd.Series]],
 ) -> Iterable[tuple[str, list[str], list[Any]]]:
     several = len({(row["category"], row["group"], row["gender"]) for row in mine}) > 1
-    by_area: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    by_area: dict[tuple[str, str], list[Row]] = {}
     for row in mine:
         by_area.setdefault((row["area_id"], row["definition"]), []).append(row)
     rows = []
-    for slug, name, area in sorted(areas, key=lambda one: (one[1].casefold(), one[0])):
-        for row in by_area.get((area["area_id"], area["definition"]), ()):
+    for slug, name, area in sorted(areas, key=lambda one: (name_order(one[1]), one[0])):
+        newer: dict[tuple[str, ...], Any] = {}
+        for row in rows_in_order(by_area.get((area["area_id"], area["definition"]), ())):
+            part = (row["category"], row["group"], row["gender"])
+            remark = remark_text(material, area, row, newer.get(part))
+            newer[part] = row
+            period = period_text(row)
             out_of = row["denominator_value"]
             # what an estimate is of is an estimate too, and its middle is not told
             shut = row["origin"] == "estimated" or np.isnan(out_of) or np.isnan(row["value"])
@@ -157,7 +165,8 @@ def _all_areas(
                 [
                     (state.name(slug), name),
                     *who,
-                    *(period_text(row), value_text(row, *form)),
+                    say("site.beside", value=period, words=remark) if remark else period,
+                    value_text(row, *form),
                     *(range_text(row, *form), whole),
                     *(say(f"site.origin_{row['origin']}"), source_text(row)),
                 ]
@@ -183,7 +192,7 @@ def _pairs(told: Told, code: str) -> Iterable[tuple[str, list[str], list[Any]]]:
         yield say("dashboard.comparability"), heads, rows
 
 
-def _rows(mine: list[dict[str, Any]]) -> list[tuple[str, list[str], list[Any], str]]:
+def _rows(mine: list[Row]) -> list[tuple[str, list[str], list[Any], str]]:
     """Return where the indicator stands in each census, in the profile's own English words."""
     cells = ("census", "words", "numerator", "denominator_words", "sample", "certainty")
     rows = [[one[name] for name in cells] for one in mine]
@@ -195,7 +204,7 @@ def _rows(mine: list[dict[str, Any]]) -> list[tuple[str, list[str], list[Any], s
 
 def _marks(
     form: tuple[str, int],
-    mine: list[dict[str, Any]],
+    mine: list[Row],
     areas: list[tuple[str, str, pd.Series]],
     places: Mapping[tuple[str, str], tuple[str, str]],
 ) -> tuple[list[tuple[str, str, Markup, str]], list[tuple[Markup, str]], str]:

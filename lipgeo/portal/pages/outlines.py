@@ -17,7 +17,6 @@ import shapely
 
 from lipgeo.census.census import Census
 from lipgeo.geography.hierarchy import levels
-from lipgeo.maps.display import has_shape, light
 
 __all__ = ["ALLOWED", "Place", "places_of"]
 
@@ -112,6 +111,9 @@ def _shapes(census: Census, shown: Mapping[Key, pd.DataFrame]) -> dict[Key, Any]
     """Return the outline of each area, with as many points as the drawing can show."""
     if not shown:
         return {}
+    # a site without a map does not wait for what draws maps
+    from lipgeo.maps.display import has_shape, light
+
     whole = pd.concat([own[["level", "unit_id"]] for own in shown.values()]).drop_duplicates()
     found: dict[tuple[str, str], Any] = {}
     for level, of in whole.groupby("level"):

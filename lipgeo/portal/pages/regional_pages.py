@@ -9,6 +9,7 @@ import pandas as pd
 
 from lipgeo.portal.pages.blocks import (
     form_of,
+    name_order,
     period_text,
     slug_of,
     source_text,
@@ -52,7 +53,7 @@ def region_parts(
         Slug, name and row of each area.
     """
     members = [one for one in areas if one[2]["area_id"] in region.members]
-    members.sort(key=lambda one: (one[1].casefold(), one[0]))
+    members.sort(key=lambda one: (name_order(one[1]), one[0]))
     texts = [
         say("dashboard.region_what", count=len(region.members)),
         say("dashboard.region_rules"),

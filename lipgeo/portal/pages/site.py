@@ -29,10 +29,10 @@ from lipgeo.portal.pages.blocks import (
     Material,
     area_blocks,
     area_name,
+    name_order,
     slug_of,
     topic_name,
 )
-from lipgeo.portal.pages.certainty import without_middles
 from lipgeo.portal.pages.charts import draw_chart
 from lipgeo.portal.pages.dashboard import DATA, write_dashboard
 from lipgeo.portal.pages.dashboard import PAGES as NETWORK_PAGES
@@ -115,7 +115,7 @@ def build_site(
         for folder in ("fr", "downloads", "share", "embed", DATA):
             (made / folder).mkdir()
         files = write_long_table(
-            without_middles(state.whole), made / "downloads", state.stem("all-numbers"), state.title
+            state.long_table, made / "downloads", state.stem("all-numbers"), state.title
         )
         for lang in LANGUAGES:
             with speaking(lang):
@@ -145,7 +145,7 @@ def fill_page(title: str, **parts: Any) -> str:
         "links": (), "area": None, "body": "", "is_facts": False, "drawing": "",
         "lines": (), "heads": (),
         "texts": (), "places": (), "lists": (), "tables": (), "paste": (),
-        "footer": say("site.footer"),
+        "footer": say("site.footer"), "running": title,
     }  # fmt: skip
     return fill_template(
         "portal/pages/site_page.html.jinja",
@@ -155,9 +155,9 @@ def fill_page(title: str, **parts: Any) -> str:
     )
 
 
-def drawn_topics(blocks: AreaBlocks) -> list[dict[str, Any]]:
-    """Return the topics of an area as a page needs them: each with its chart drawn."""
-    return [
+def area_body(blocks: AreaBlocks) -> Markup:
+    """Return what the page of an area and its copy for e-mail say alike, filled in."""
+    topics = [
         {
             "title": one.title,
             "places": list(one.places),
@@ -167,6 +167,11 @@ def drawn_topics(blocks: AreaBlocks) -> list[dict[str, Any]]:
         }
         for one in blocks.topics
     ]
+    return Markup(
+        fill_template(
+            "portal/pages/area_body.html.jinja", area=blocks, topics=topics, words=words_of_page()
+        )
+    )
 
 
 def _links(state: SiteState, slug: str) -> list[tuple[str, str, str, bool]]:
@@ -192,12 +197,15 @@ def _write_language(
     def write(slug: str, title: str, **parts: Any) -> None:
         notice = [] if state.public else [say("site.members_only")]
         parts["texts"] = [*notice, *parts.get("texts", ())]
-        text = fill_page(title, links=_links(state, slug), **parts)
+        running = say("site.running", name=title, of=[state.title])
+        text = fill_page(title, links=_links(state, slug), running=running, **parts)
         (folder / state.name(slug)).write_text(text, encoding="utf-8", newline="\n")
 
     names: list[tuple[str, str, str]] = []
     told: list[tuple[str, str, Any]] = []
-    for area in state.areas.to_dict("records"):
+    for area in sorted(
+        state.areas.to_dict("records"), key=lambda one: name_order(_listed_name(one))
+    ):
         slug = slug_of(area["area_id"], area["definition"])
         names.append((state.name(slug), _listed_name(area), str(area["kind"] or "partnership")))
         told.append((slug, _listed_name(area), area))
@@ -214,7 +222,7 @@ def _write_language(
     lists.append((say("site.get_data"), [(f"{up}downloads/{one}", one) for one in files]))
     places = _places(state)
     at = {one["key"]: (one["x"], one["y"]) for one in places}
-    write_dashboard(state, made, told, at, lambda slug: _links(state, slug))
+    write_dashboard(state, material, made, told, at, lambda slug: _links(state, slug))
     texts = [say("site.home"), *_stamp(state)]
     if not places:
         texts.append(say("site.no_map"))
@@ -242,12 +250,7 @@ def _write_area(
     if lang != "en":
         page, up = f"{lang}/{page}", "../"
     # what the page and its copy for e-mail say alike is filled in once
-    body = Markup(
-        fill_template(
-            "portal/pages/area_body.html.jinja", area=blocks, topics=drawn_topics(blocks),
-            words=words_of_page(),
-        )
-    )  # fmt: skip
+    body = area_body(blocks)
     framed = fill_template(
         "portal/pages/embed.html.jinja", title=blocks.title, area=blocks, words=words_of_page(),
         address=f"../{page}",
@@ -258,14 +261,15 @@ def _write_area(
         entries.append((f"{up}downloads/{files[0]}", say("site.delivered_rows", count=count)))
     entries.append((f"{up}share/{alone}", say("site.share")))
     entries.append((f"{up}embed/{alone}", say("site.embed_page")))
+    running = blocks.running
     whole = fill_page(
-        blocks.title, area=blocks, body=body, links=_links(state, slug),
+        blocks.title, area=blocks, body=body, links=_links(state, slug), running=running,
         lists=[*_other_definitions(state, area), (say("site.get_data"), entries)],
         paste=_paste(state, blocks, alone),
     )  # fmt: skip
     texts = {
         page: whole,
-        f"share/{alone}": fill_page(blocks.title, area=blocks, body=body),
+        f"share/{alone}": fill_page(blocks.title, area=blocks, body=body, running=running),
         f"embed/{alone}": framed,
     }
     for name, text in texts.items():
@@ -310,10 +314,9 @@ def _other_definitions(
     state: SiteState, area: Mapping[str, Any]
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the pages of other definitions of the same area."""
-    same = state.areas[state.areas["area_id"].eq(area["area_id"])]
     entries = [
         (state.name(slug_of(one["area_id"], one["definition"])), _listed_name(one))
-        for one in same.to_dict("records")
+        for one in state.definitions[area["area_id"]]
         if one["definition"] != area["definition"]
     ]
     return [(say("site.definitions"), entries)] if entries else []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ from lipgeo.census.census import Census
 from lipgeo.portal.changes import states_between
 from lipgeo.portal.coming import add_expected
 from lipgeo.portal.observations import shown
-from lipgeo.portal.pages.blocks import Material
+from lipgeo.portal.pages.blocks import Material, Row
 from lipgeo.portal.pages.certainty import without_middles
 from lipgeo.portal.pages.gap_page import consortia_of
 from lipgeo.portal.pages.unchanged import mark_of
@@ -46,6 +47,8 @@ class SiteState:
         Where areas lie.
     compared
         What was asked of the dictionary already: which censuses compare.
+    held
+        The rows of areas that were asked for already.
     """
 
     portal: Portal
@@ -56,6 +59,7 @@ class SiteState:
     audience: Audience
     census: Census | None
     compared: dict[tuple[str, str, str], tuple[str, str, str]] = field(default_factory=dict)
+    held: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
     _states: dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame]] = field(default_factory=dict)
 
     @cached_property
@@ -66,8 +70,36 @@ class SiteState:
     @cached_property
     def row_marks(self) -> Mapping[tuple[str, str], str]:
         """What the numbers of each area are, in short; of an estimate's untold middle nothing."""
-        frame = without_middles(self.whole[~_is_delivered(self.portal, self.whole)])
-        return _marks_by_area(frame)
+        return _marks_by_area(self.long_table[~_is_delivered(self.portal, self.whole)])
+
+    @cached_property
+    def long_table(self) -> pd.DataFrame:
+        """All that the audience may see, without the middle of an estimate that is not told."""
+        return without_middles(self.whole)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The rows of ``frame`` as plain values, in its order; the same in both languages."""
+        cells = (self.frame[name].tolist() for name in self.frame.columns)
+        names = list(self.frame.columns)
+        return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
+
+    @cached_property
+    def rows_by_area(self) -> Mapping[tuple[str, str], list[Row]]:
+        """Area and definition to its rows."""
+        return _grouped(self.rows, lambda row: (row["area_id"], row["definition"]))
+
+    @cached_property
+    def rows_by_indicator(self) -> Mapping[str, list[Row]]:
+        """Code to its rows, by category, group, gender and period."""
+        keys = ("category", "group", "gender", "period")
+        in_order = sorted(self.rows, key=lambda row: [row[key] for key in keys])
+        return _grouped(in_order, lambda row: row["indicator"])
+
+    @cached_property
+    def definitions(self) -> Mapping[str, list[Row]]:
+        """Id to all areas of that id: one a definition."""
+        return _grouped(self.areas.to_dict("records"), lambda area: area["area_id"])
 
     @cached_property
     def realised(self) -> Mapping[tuple[str, str], str]:
@@ -96,11 +128,16 @@ class SiteState:
 
     def setting(self, name: str) -> str:
         """Return what the workbook says in the language in force, else in the other."""
-        sheet = self.portal.book["settings"]
-        mine = sheet[sheet["setting"].eq(name)]
+        mine = self._settings.get(name, {})
         other = "fr" if language() == "en" else "en"
-        texts = [str(mine[f"value_{one}"].iloc[0]) for one in (language(), other) if len(mine)]
+        texts = [str(mine[f"value_{one}"]) for one in (language(), other) if mine]
         return next((one for one in texts if one), "")
+
+    @cached_property
+    def _settings(self) -> Mapping[str, Row]:
+        """Each setting's row of the workbook, the first of its name."""
+        sheet = self.portal.book["settings"].drop_duplicates("setting")
+        return {str(one["setting"]): one for one in sheet.to_dict("records")}
 
     @property
     def title(self) -> str:
@@ -128,6 +165,7 @@ class SiteState:
             contact=self.setting("contact"),
             public=self.public,
             compared=self.compared,
+            held=self.held,
         )
 
 
@@ -149,14 +187,21 @@ def state_of(portal: Portal, audience: Audience, census: Census | None = None) -
     return SiteState(portal, whole, shown(whole[~extra]), delivered, areas, audience, census)
 
 
+def _grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
+    found: dict[Any, list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
+
+
 def _marks_by_area(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
-    rows: dict[tuple[str, str], list[Any]] = {}
-    # plain values: equal where the cells are
-    cells = frame.astype(object).itertuples(index=False, name=None)
-    for key, row in zip(zip(frame["area_id"], frame["definition"], strict=True), cells,
-                        strict=True):  # fmt: skip
-        rows.setdefault((str(key[0]), str(key[1])), []).append(row)
-    return {key: mark_of(mine) for key, mine in rows.items()}
+    # a sum of each row, and of these one an area: rows are equal where their cells are
+    sums = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    places = frame.groupby(["area_id", "definition"], sort=False).indices
+    return {
+        (str(area), str(of)): hashlib.sha256(sums[at].tobytes()).hexdigest()
+        for (area, of), at in places.items()
+    }
 
 
 def _is_delivered(portal: Portal, frame: pd.DataFrame) -> pd.Series:

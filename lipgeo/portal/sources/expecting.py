@@ -18,12 +18,31 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lipgeo.portal.indicators.dictionary import Dictionary, is_rate
-from lipgeo.portal.sources.levels import find_rows_out_of_order, find_same_everywhere, hold_levels
+from lipgeo.portal.indicators.dictionary import Dictionary
+from lipgeo.portal.sources.families import (
+    SLACK,
+    find_other_amounts,
+    hold_genders,
+    hold_parts,
+    hold_rounding,
+)
+from lipgeo.portal.sources.levels import (
+    find_exchanged_rows,
+    find_rows_out_of_order,
+    find_same_everywhere,
+    hold_levels,
+)
 from lipgeo.readers.deliveries import Delivery, plain_words
 from lipgeo.report import Finding, Severity, finding
 
-__all__ = ["Expected", "look_at", "look_at_units", "other_census", "swapped_rows"]
+__all__ = [
+    "Expected",
+    "look_at",
+    "look_at_exchanges",
+    "look_at_units",
+    "other_census",
+    "swapped_rows",
+]
 
 #: long-form total over population of real custom areas lies within (5th to 95th percentile)
 LONG_FORM = (0.90, 1.03)
@@ -34,10 +53,6 @@ _POPULATION_SHARE = 0.02
 _POPULATION_PEOPLE = 15.0
 #: standard error of the long-form total over the population, and its middle
 _LONG_FORM_MIDDLE, _LONG_FORM_SD = 0.975, 0.035
-#: counts are rounded at random to the next 5 up or down
-_BASE = 5
-#: a count may lie as far from the sum of its parts for each part rounded
-_SLACK = 5.0
 #: 90 % range in standard errors
 _NORMAL = 1.6449
 #: squared error beyond which a variable tells no more (heavy tails are no swaps)
@@ -198,8 +213,30 @@ def look_at(  # noqa: PLR0917
     find_same_everywhere(delivery, areas, values, note)
     find_rows_out_of_order(delivery, note)
     _suppression(areas, values, symbols, expected, note)
-    _parts(delivery, areas, values, note)
-    _rounding(delivery, areas, values, note)
+    hold_parts(delivery, areas, values, note)
+    hold_genders(delivery, areas, values, note)
+    hold_rounding(delivery, areas, values, note)
+    find_other_amounts(delivery, values, matched, note)
+    return found
+
+
+def look_at_exchanges(
+    delivery: Delivery,
+    areas: Sequence[str],
+    at: npt.NDArray[np.intp],
+    earlier: pd.DataFrame,
+) -> list[dict[str, Any]]:
+    """Find pairs of rows of one family that look exchanged beside what the portal has of them.
+
+    Takes and returns what :func:`look_at` does; ``earlier`` is of
+    :func:`~lipgeo.portal.sources.levels.rows_before`.
+    """
+    found: list[dict[str, Any]] = []
+
+    def note(key: str, area: str, row: int = 0, **values: Any) -> None:
+        found.append(_to_sign(key, area, row, **values))
+
+    find_exchanged_rows(delivery, areas, delivery.values[at], earlier, note)
     return found
 
 
@@ -260,14 +297,18 @@ def _totals(  # noqa: PLR0917
                  known=float(people[one]), share=float(share[one]))  # fmt: skip
 
 
-def _evidence(
+def evidence_of(
     areas: Sequence[str],
     values: Any,
     matched: pd.DataFrame,
     expected: Expected,
     names: Mapping[str, str],
 ) -> tuple[Any, Any, Any]:
-    """Return what came, what was known and its standard error; areas by variables."""
+    """Return what came, what was known and its standard error; areas by variables.
+
+    The first variable is the population, or the total of the long form; then those the order has
+    estimates of. Parameters as of :func:`look_at`.
+    """
     came, known, error = [], [], []
 
     def put(one: Any, other: Any, sd: Any) -> None:
@@ -278,12 +319,12 @@ def _evidence(
     people = expected.population.reindex(areas).to_numpy(dtype=float)
     row = _row_of(matched, "population")
     if row is not None:
-        put(values[:, row], people, np.maximum(0.01 * people, _SLACK))
+        put(values[:, row], people, np.maximum(0.01 * people, SLACK))
     else:
         row = _row_of(matched, "immigrants", "denominator")
         if row is not None:
             middle = _LONG_FORM_MIDDLE * people
-            put(values[:, row], middle, np.maximum(_LONG_FORM_SD * people, 2 * _SLACK))
+            put(values[:, row], middle, np.maximum(_LONG_FORM_SD * people, 2 * SLACK))
     for variable, code in names.items():
         found = expected.of(variable)
         own = matched[matched["indicator"].eq(code) & matched["gender"].eq("total")]
@@ -305,6 +346,24 @@ def _evidence(
         empty = np.zeros((len(areas), 0))
         return empty, empty, empty
     return np.column_stack(came), np.column_stack(known), np.column_stack(error)
+
+
+def swap_gains(
+    came: npt.NDArray[np.float64], known: npt.NDArray[np.float64], error: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return how much better each pair of areas fits swapped than as it stands.
+
+    Parameters as of :func:`swapped_rows`; areas by areas, symmetric, in squared standard errors.
+    """
+    count = len(came)
+    cost = np.zeros((count, count))
+    for at in range(came.shape[1]):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            squared = ((came[:, None, at] - known[None, :, at]) / error[None, :, at]) ** 2
+        cost += np.minimum(np.nan_to_num(squared, nan=0.0), _CAP)
+    own = np.diag(cost)
+    gains: npt.NDArray[np.float64] = own[:, None] + own[None, :] - cost - cost.T
+    return gains
 
 
 def swapped_rows(
@@ -334,17 +393,10 @@ def swapped_rows(
     error in standard errors of ``j``, each cut at 16: one variable that is far off in both is no
     evidence of a swap. All pairs are looked at.
     """
-    count = len(came)
-    if count < 2 or not came.shape[1]:
+    better = swap_gains(came, known, error)
+    if len(better) < 2:
         return []
-    cost = np.zeros((count, count))
-    for at in range(came.shape[1]):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            squared = ((came[:, None, at] - known[None, :, at]) / error[None, :, at]) ** 2
-        cost += np.minimum(np.nan_to_num(squared, nan=0.0), _CAP)
-    own = np.diag(cost)
-    better = own[:, None] + own[None, :] - cost - cost.T
-    better[np.tril_indices(count)] = -np.inf
+    better[np.tril_indices(len(better))] = -np.inf
     pairs, taken = [], set()
     for flat in np.argsort(-better, axis=None):
         one, other = np.unravel_index(flat, better.shape)
@@ -364,7 +416,7 @@ def _swaps(  # noqa: PLR0917
     names: Mapping[str, str],
     note: Any,
 ) -> None:
-    came, known, error = _evidence(areas, values, matched, expected, names)
+    came, known, error = evidence_of(areas, values, matched, expected, names)
     for one, other in swapped_rows(came, known, error):
         note("portal.looks_swapped", areas[int(one)], other=areas[int(other)])
 
@@ -384,82 +436,6 @@ def _suppression(
             note("portal.should_be_suppressed", area)
         elif told == "released" and gone[at]:
             note("portal.suppressed_unlike", area)
-
-
-def _parts(delivery: Delivery, areas: Sequence[str], values: Any, note: Any) -> None:
-    """Hold parts against their wholes: none is greater, and those that add up elsewhere add up."""
-    rows = delivery.rows
-    counts = ~np.array(
-        [
-            bool(unit) or is_rate(words)
-            for unit, words in zip(rows["unit"], rows["words"], strict=True)
-        ]
-    )
-    whole = rows["whole"].to_numpy()
-    same = rows["gender"].to_numpy()
-    parts = np.flatnonzero((whole >= 0) & counts)
-    parts = parts[counts[whole[parts]]]
-    over = values[:, parts] - values[:, whole[parts]] > 2 * _SLACK
-    # a row that is no part where it stands (a sum over others) is above its parent in most areas
-    real = np.nan_to_num(over).mean(axis=0) < 0.5 if len(areas) > 2 else np.ones(len(parts), bool)
-    wrong: dict[int, list[int]] = {}
-    for area, part in zip(*np.nonzero(over & real[None, :]), strict=True):
-        wrong.setdefault(int(area), []).append(int(parts[part]))
-    for area, several in wrong.items():
-        for row in several[:_TOLD]:
-            note("portal.part_above_whole", areas[int(area)], int(rows["place"].iloc[row]),
-                 words=rows["words"].iloc[row], came=float(values[area, row]),
-                 whole=float(values[area, whole[row]]))  # fmt: skip
-    for parent in np.unique(whole[parts]):
-        own = [p for p in parts[whole[parts] == parent] if same[p] == same[parent]]
-        if len(own) < 2:
-            continue
-        rest = values[:, parent] - values[:, own].sum(axis=1)
-        slack = _SLACK * (1 + np.sqrt(len(own)))
-        fits = np.abs(rest) <= slack
-        seen = ~np.isnan(rest)
-        if seen.sum() >= 5 and fits[seen].mean() >= 0.9:
-            for area in np.flatnonzero(seen & ~fits & (np.abs(rest) > _SLACK * (1 + len(own)))):
-                note("portal.parts_unlike", areas[int(area)], int(rows["place"].iloc[parent]),
-                     words=rows["words"].iloc[parent], came=float(values[area, parent]),
-                     rest=float(rest[area]))  # fmt: skip
-
-
-#: findings of one kind told for one area
-_TOLD = 20
-
-
-def _rounding(delivery: Delivery, areas: Sequence[str], values: Any, note: Any) -> None:
-    """Find counts that are not rounded as the others are, or are no whole numbers."""
-    rows = delivery.rows
-    counts = ~np.array(
-        [
-            bool(unit) or is_rate(words)
-            for unit, words in zip(rows["unit"], rows["words"], strict=True)
-        ]
-    )
-    seen = ~np.isnan(values)
-    broken = seen & (np.abs(values - np.round(values)) > 1e-9) & counts[None, :]
-    for row in np.flatnonzero(broken.sum(axis=0)):
-        share = broken[:, row].sum() / max(seen[:, row].sum(), 1)
-        if share > 0.5 and len(areas) > 1:
-            note("portal.not_counts", "", int(rows["place"].iloc[row]),
-                 words=rows["words"].iloc[row])  # fmt: skip
-            continue
-        for area in np.flatnonzero(broken[:, row])[:_TOLD]:
-            note("portal.not_whole", areas[int(area)], int(rows["place"].iloc[row]),
-                 words=rows["words"].iloc[row], came=float(values[area, row]))  # fmt: skip
-    odd = seen & counts[None, :] & ~broken & (np.mod(values, _BASE) != 0)
-    rounded = 1 - odd.sum() / max((seen & counts[None, :]).sum(), 1)
-    by_row = odd.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-    if rounded < 0.5:
-        # nothing here is rounded: said once
-        note("portal.not_rounded", "", 0)
-        return
-    for row in np.flatnonzero((odd.sum(axis=0) > 0) & (by_row < 0.5)):
-        for area in np.flatnonzero(odd[:, row])[:_TOLD]:
-            note("portal.rounding_broken", areas[int(area)], int(rows["place"].iloc[row]),
-                 words=rows["words"].iloc[row], came=float(values[area, row]))  # fmt: skip
 
 
 def signed(

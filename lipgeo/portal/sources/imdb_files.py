@@ -15,8 +15,8 @@ import numpy as np
 
 from lipgeo.errors import InputError, LipgeoError
 from lipgeo.geography.hierarchy import fold
+from lipgeo.portal.sources.dimensions import of_dimensions, roles_of
 from lipgeo.portal.sources.intake import Intake, Known
-from lipgeo.portal.sources.receiving import of_dimensions, roles_of
 from lipgeo.readers.deliveries import Delivery, plain_label, read_delivery
 from lipgeo.report import CheckReport, finding
 from lipgeo.words import say

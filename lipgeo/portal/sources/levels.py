@@ -16,9 +16,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from lipgeo.portal.indicators.dictionary import Dictionary, is_rate
+from lipgeo.portal.sources.matching import row_code
 from lipgeo.readers.deliveries import Delivery, plain_words
 
-__all__ = ["BEFORE", "Margin", "far_off", "hold_levels", "known_before", "most_are_far"]
+__all__ = ["BEFORE", "Margin", "far_off", "find_exchanged_rows", "find_rows_out_of_order",
+           "find_same_everywhere", "hold_levels", "known_before", "most_are_far",
+           "rows_before"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 Note = Callable[..., None]
@@ -57,6 +60,11 @@ BEFORE = {
 _COUNT_FACTOR, _COUNT_POINTS = 15.0, 1.5
 #: areas there must be, and the share of them that must be far
 _AREAS, _MOST = 3, 0.5
+#: how many times one row is another at least, before and turned round now, for them to be
+#: exchanged; of numbers of the same census, of others
+_TURNED_SAME, _TURNED = 1.3, 3.0
+#: people of both rows from which their ratio says something
+_BOTH = 40.0
 #: areas from which numbers that are the same everywhere are told, and the least such number
 _SAME_AREAS, _SAME_COUNT, _SAME_RATE = 5, 50.0, 20.0
 
@@ -161,6 +169,60 @@ def known_before(portal: Holder, ids: Sequence[str], vintage: int) -> pd.DataFra
     whole["rank"] = whole["kind"].map({name: at for at, name in enumerate(BEFORE)})
     whole = whole.sort_values(["rank", "period"], ascending=[True, False], kind="stable")
     return whole.drop_duplicates(["id", "indicator"])[columns].reset_index(drop=True)
+
+
+def rows_before(
+    portal: Holder, delivery: Delivery, ids: Sequence[str], vintage: int
+) -> pd.DataFrame:
+    """Return what a portal has of the rows of a delivery: delivered before, or in a list.
+
+    Parameters
+    ----------
+    portal, ids, vintage
+        As in :func:`known_before`.
+    delivery
+        The delivery; rows are known by their words.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``id, at`` (position of the row), ``kind`` (``same``: of the same census, ``other``: of
+        another, or of the places an area is compared with), ``value``.
+    """
+    columns = ["id", "at", "kind", "value"]
+    frame, wanted = portal.frame(), _rows_known(portal.dictionary, delivery)
+    plain = frame["gender"].eq("total") & frame["group"].eq("total") & frame["value"].ge(0)
+    frame = frame[plain & frame["indicator"].isin({code for code, _ in wanted})]
+    if frame.empty:
+        return pd.DataFrame(columns=columns)
+    words = frame["category"].map(plain_words)
+    frame = frame.assign(
+        at=[wanted.get(one, -1) for one in zip(frame["indicator"], words, strict=True)]
+    )
+    frame = frame[frame["at"].ge(0) & frame["period"].le(str(vintage))]
+    places = _places(portal, ids)
+    own = places.merge(frame, on=["area_id", "definition"])
+    # places alike come last, and of several censuses the newest first
+    own["kind"] = np.where(own["period"].eq(str(vintage)), "same", "other")
+    own = own.sort_values("period", ascending=False, kind="stable")
+    pairs = places[["id", "area_id"]].merge(portal.book["comparators"][["area_id", "comparator"]])
+    beside = pairs.merge(frame, left_on="comparator", right_on="area_id", suffixes=("", "_of"))
+    beside = beside.assign(kind="other").sort_values("period", ascending=False, kind="stable")
+    whole = pd.concat([own[columns], beside[columns]], ignore_index=True)
+    return whole.drop_duplicates(["id", "at"]).reset_index(drop=True)
+
+
+def _rows_known(dictionary: Dictionary, delivery: Delivery) -> dict[tuple[str, str], int]:
+    """Return the position of each row by its own code, and by list and category."""
+    rows = delivery.rows[delivery.rows["gender"].eq("total") & delivery.rows["unit"].eq("")]
+    known = {(row_code(key), ""): int(at) for at, key in rows["key"].items()}
+    lists = dictionary.rows[dictionary.rows["code"].isin(
+        dictionary.frame.index[dictionary.frame["rule"].eq("list")])]  # fmt: skip
+    headings = rows["heading"].map(plain_words)
+    for one in lists.itertuples():
+        under = rows[headings.eq(plain_words(one.words)) & headings.ne("")]
+        known |= {(one.code, plain_words(words)): int(at) for at, words in under["words"].items()}
+    return known
 
 
 def _coded(portal: Holder) -> list[str]:
@@ -329,3 +391,72 @@ def find_rows_out_of_order(delivery: Delivery, note: Note) -> None:
         if mixed or turned:
             shown = [words[at] for at, _ in classes] if mixed else words
             note("portal.rows_out_of_order", "", int(own["place"].iloc[0]), rows=shown)
+
+
+def find_exchanged_rows(
+    delivery: Delivery,
+    areas: Sequence[str],
+    values: Floats,
+    earlier: pd.DataFrame,
+    note: Note,
+) -> None:
+    """Find pairs of siblings that stand to each other the other way round than they did.
+
+    Parameters
+    ----------
+    delivery, areas, values
+        As in :func:`lipgeo.portal.sources.expecting.look_at`.
+    earlier
+        Of :func:`rows_before`.
+    note
+        Takes a finding.
+
+    Notes
+    -----
+    Two rows are told where, in most areas that both are known of, one was at least so many times
+    the other and is as many times smaller now, and exchanging them brings the ratio back.
+    """
+    if earlier.empty:
+        return
+    rows = delivery.rows
+    known = np.full(values.shape, np.nan)
+    limit = np.full(len(areas), np.log(_TURNED))
+    place = {area: at for at, area in enumerate(areas)}
+    where = earlier["id"].map(place).to_numpy(dtype=int)
+    known[where, earlier["at"].to_numpy(dtype=int)] = earlier["value"].to_numpy(dtype=float)
+    same = earlier.groupby("id")["kind"].agg(lambda one: one.eq("same").all())
+    limit[[place[one] for one in same.index[same]]] = np.log(_TURNED_SAME)
+    family = rows.groupby(["heading", "parent", "depth", "gender"], sort=False).indices
+    for own in family.values():
+        told = own[(~np.isnan(known[:, own])).sum(axis=0) >= _AREAS]
+        for one, other in _turned_in_all(values, known, told):
+            both = values[:, one] + values[:, other] >= _BOTH
+            now, before = _times(values, one, other), _times(known, one, other)
+            seen = both & ~np.isnan(now) & ~np.isnan(before) & (np.abs(before) > limit)
+            turned = seen & (now * before < 0) & (np.abs(now) > limit)
+            turned &= np.abs(now + before) < np.minimum(limit, np.abs(now))
+            if most_are_far(turned, seen):
+                first = int(np.flatnonzero(turned)[0])
+                note("portal.rows_exchanged", "", int(rows["place"].iloc[one]),
+                     other=int(rows["place"].iloc[other]),
+                     words=str(rows["words"].iloc[one]).strip(),
+                     beside=str(rows["words"].iloc[other]).strip(),
+                     count=int(turned.sum()), example=areas[first],
+                     came=float(values[first, one]),
+                     known=float(known[first, one]))  # fmt: skip
+
+
+def _times(numbers: Floats, one: int, other: int) -> Floats:
+    """Return the logarithm of how many times a row is another; of nought, half a person."""
+    return np.log(np.maximum(numbers[:, one], 0.5) / np.maximum(numbers[:, other], 0.5))
+
+
+def _turned_in_all(
+    values: Floats, known: Floats, rows: npt.NDArray[np.intp]
+) -> list[tuple[int, int]]:
+    """Return the pairs of rows whose sums over all areas stand the other way round now."""
+    there = ~np.isnan(known[:, rows])
+    now = np.nansum(np.where(there, values[:, rows], np.nan), axis=0)
+    before = np.nansum(known[:, rows], axis=0)
+    turned = np.triu(np.sign(now[:, None] - now) * np.sign(before[:, None] - before) < 0)
+    return [(int(rows[one]), int(rows[other])) for one, other in np.argwhere(turned)]

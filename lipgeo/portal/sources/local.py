@@ -330,13 +330,14 @@ def from_frame(frame: pd.DataFrame, known: Known, name: str) -> Intake:
     lacking = [one for one in ("area_id", "indicator", "period", "value") if one not in frame]
     if strange or lacking:
         raise InputError("portal.frame_columns", name=name, missing=lacking, strange=strange)
-    frame = frame.reset_index(drop=True)
+    # rows of a file are told by their line
+    lines, frame = frame.index, frame.reset_index(drop=True)
     origin = frame["origin"] if "origin" in frame else pd.Series("reported", index=frame.index)
     reported = origin.fillna("reported").eq("reported")
     told = {one: frame[one] if one in frame else pd.Series("", index=frame.index)
             for one in ("universe", "source")}  # fmt: skip
     bare = pd.DataFrame({"area_id": frame["area_id"], **told})[reported]
-    _require(bare, ("area_id", "universe", "source"), name)
+    _require(bare.set_index(lines[reported]), ("area_id", "universe", "source"), name)
     given = frame["indicator"].astype(str)
     unknown = [one for one in dict.fromkeys(given) if one not in known.dictionary]
     names = frame["name_en"] if "name_en" in frame else pd.Series("", index=frame.index)
@@ -356,7 +357,7 @@ def from_frame(frame: pd.DataFrame, known: Known, name: str) -> Intake:
     for one in NUMBERS:
         # cells of a file are text: what is neither number nor symbol is refused, never left out
         if one in columns and not pd.api.types.is_numeric_dtype(columns[one]):
-            columns[one], symbols = numbers_of(columns[one], name)
+            columns[one], symbols = numbers_of(columns[one].set_axis(lines), name)
             if one == "value" and "symbol" not in columns:
                 columns["symbol"] = symbols
     columns |= {"area_id": place["area_id"].to_numpy(), "origin": origin.fillna("reported")}

@@ -16,7 +16,7 @@ from lipgeo.portal.indicators.dictionary import Dictionary
 from lipgeo.readers.deliveries import Delivery, plain_label, plain_words
 from lipgeo.readers.sheets import read_sheet
 
-__all__ = ["MATCHED", "match_labels", "match_rows", "read_mapping"]
+__all__ = ["MATCHED", "match_labels", "match_rows", "read_mapping", "row_code"]
 
 #: labels that name a standard area, kept apart from those of the order
 _STANDARD = re.compile(
@@ -112,7 +112,7 @@ def _match(  # noqa: PLR0917
         ("custom_id", by_id.get(code.casefold(), []) or by_id.get(plain.casefold(), [])),
         ("code", by_custom.get(tail.strip().casefold(), [])),
         ("name", by_name.get(fold(plain), []) or by_name.get(fold(tail), [])),
-        ("name", by_name.get(fold(re.sub(r"\s*\([^)]*\)\s*$", "", tail)), [])),
+        ("name", by_name.get(fold(re.sub(r"(?<!\s)\s*\([^()]*\)\s*$", "", tail)), [])),
     ):
         several = list(dict.fromkeys(ids))
         if len(several) == 1:
@@ -263,3 +263,8 @@ class _Finder:
 _PLAIN = 18
 #: letters of a heading that tell which it is
 _SHORTEST = 12
+
+
+def row_code(key: str) -> str:
+    """Return the code of a delivered row."""
+    return f"row-{key}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -25,6 +27,7 @@ from lipgeo.portal.sources.intake import (
 from lipgeo.readers.statcan.profile import read_profile
 from lipgeo.readers.statcan.profile_files import find_layouts
 from lipgeo.tables.census_table import CensusTable
+from lipgeo.tables.earlier import misfit_by_points
 from lipgeo.tables.weight import weight_table
 
 __all__ = ["from_profile", "read_indicators"]
@@ -63,8 +66,12 @@ def from_profile(
     *,
     census: Census | None,
     level: str | None,
+    defined_in: Sequence[Census] = (),
 ) -> list[Intake]:
     """Return the published rows of areas of whole units, and estimates of the others.
+
+    An area whose units were listed in another census is realised in that of the files: by the rows
+    of its own codes where they are there, else by its outline; each with how far it misses.
 
     Raises
     ------
@@ -80,11 +87,12 @@ def from_profile(
             parts.append(from_table(one, known))
         except InputError as error:
             problem = problem or error
-    made = [join_intakes(parts)] if parts else []
+    older = {str(one.vintage): one for one in defined_in}
+    made = [_measured(join_intakes(parts), listed, census, older)] if parts else []
     told = {place for part in parts for place in _places(part.rows)}
     rest = listed[[place not in told for place in _places(listed)]]
     if census is not None and len(rest):
-        made.append(_weighted(table, rest, known, census))
+        made += _weighted(table, rest, known, census, older)
     if not made and problem is not None:
         raise problem
     return made
@@ -114,15 +122,57 @@ def _places(frame: pd.DataFrame) -> list[tuple[str, str]]:
     return list(zip(frame["area_id"], frame["definition"], strict=True))
 
 
-def _weighted(table: CensusTable, rest: pd.DataFrame, known: Known, census: Census) -> Intake:
-    """Return estimates of areas whose units are of another level than the table's."""
-    units = {
-        f"{area.area_id}@{area.definition}": [
-            one.strip() for one in area.units.split(";") if one.strip()
-        ]
-        for area in rest.itertuples()
-    }
-    areas = ServiceAreas.from_units(units, census)
+def _measured(
+    taken: Intake, listed: pd.DataFrame, census: Census | None, older: Mapping[str, Census]
+) -> Intake:
+    """Return an intake with how far equal codes of another census miss an area, where it can be."""
+    realised = taken.realisations
+    if census is None or realised is None or not older:
+        return taken
+    realised = realised.copy()
+    areas = listed.set_index(["area_id", "definition"])
+    for at, one in realised[realised["misfit"].isna()].iterrows():
+        area = areas.loc[(one["area_id"], one["definition"])]
+        then = older.get(str(area["vintage"]))
+        units = [unit.partition(":") for unit in _units_of(area)]
+        level = units[0][0]
+        if then is not None and level in then.levels and level in census.levels:
+            ids = [id for _, _, id in units]
+            realised.loc[at, "misfit"] = misfit_by_points(then, census, level, ids)
+    return replace(taken, realisations=realised)
+
+
+def _units_of(area: Any) -> list[str]:
+    return [one.strip() for one in str(area["units"]).split(";") if one.strip()]
+
+
+def _weighted(
+    table: CensusTable,
+    rest: pd.DataFrame,
+    known: Known,
+    census: Census,
+    older: Mapping[str, Census],
+) -> Iterable[Intake]:
+    """Yield estimates of areas whose units are of another level than the table's, or old."""
+    here = rest["vintage"].isin(["", str(census.vintage)])
+    if here.any():
+        yield _estimated(table, _listed(rest[here], census), known, census)
+    for year, own in rest[~here].groupby("vintage"):
+        if year not in older:
+            continue
+        # the outline of the old list is the definition: fitted anew, as a drawn area is
+        old = _listed(own, older[str(year)])
+        outlines = fit_boundaries(older[str(year)], old).areas[["area_id", "geometry"]]
+        areas = ServiceAreas.from_frame(outlines, id="area_id")
+        yield _estimated(table, areas, known, census)
+
+
+def _listed(rest: pd.DataFrame, census: Census) -> ServiceAreas:
+    units = {f"{one['area_id']}@{one['definition']}": _units_of(one) for _, one in rest.iterrows()}
+    return ServiceAreas.from_units(units, census)
+
+
+def _estimated(table: CensusTable, areas: ServiceAreas, known: Known, census: Census) -> Intake:
     fitted = fit_boundaries(census, areas, unit=str(table.level))
     estimates = weight_table(
         table, fitted.membership, variables=indicator_variables(table, known.dictionary)

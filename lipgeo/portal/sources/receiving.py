@@ -7,7 +7,6 @@ of as that indicator, all rows as they were delivered.
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,38 +16,33 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lipgeo.errors import InputError, OrderError
+from lipgeo.errors import OrderError
 from lipgeo.files import MANIFEST, file_in_one_step, require_free_file, sha256_of, write_csv
 from lipgeo.order.manifest import FOR_YOU, OldOrder, read_order
 from lipgeo.order.tables import read_estimates
 from lipgeo.portal.areas import UNIT_COLUMNS, unit_rows
-from lipgeo.portal.indicators.dictionary import Dictionary, is_rate
+from lipgeo.portal.indicators.dictionary import Dictionary
 from lipgeo.portal.observations import make_observations
 from lipgeo.portal.releases import ReleaseStore
+from lipgeo.portal.sources.dimensions import as_characteristics, of_dimensions, rule_of
 from lipgeo.portal.sources.expecting import (
     Expected,
     finding_frame,
     look_at,
+    look_at_exchanges,
     look_at_units,
     other_census,
     signed,
 )
-from lipgeo.portal.sources.imdb import edition_of, served_share
 from lipgeo.portal.sources.intake import Intake, Known, codes_of
-from lipgeo.portal.sources.levels import known_before
-from lipgeo.portal.sources.local import local_code
-from lipgeo.portal.sources.matching import MATCHED, match_labels, match_rows, read_mapping
+from lipgeo.portal.sources.levels import known_before, rows_before
+from lipgeo.portal.sources.matching import MATCHED, match_labels, match_rows, read_mapping, row_code
 from lipgeo.readers.deliveries import Delivery, plain_words, read_delivery
 from lipgeo.readers.sheets import read_sheet
 from lipgeo.report import Card, CheckReport, Finding, Shown, finding, heads
 from lipgeo.words import say
 
 __all__ = ["Receipt", "Receiver", "receive"]
-
-#: indicators that carry a table name in ordered IMDB tables
-_IMDB_YEARS = {1: "imdb_median_wage_1y", 5: "imdb_median_wage_5y"}
-_IMDB_RETENTION = "imdb_retention_5y"
-_TOTALS = re.compile(r"total\b|both sexes|les deux sexes|ensemble", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -68,6 +62,8 @@ class Receipt(Shown):
         The same as findings of a report, with notes: what was not found, what was left out.
     indicators
         Which indicators were found, and for which genders.
+    rows
+        Rows of the file: characteristics, or combinations of dimensions.
     """
 
     release: str | None
@@ -75,6 +71,16 @@ class Receipt(Shown):
     findings: pd.DataFrame
     report: CheckReport
     indicators: pd.DataFrame
+    rows: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many areas of the order, rows of the file and indicators were found."""
+        return {
+            "areas": int(self.labels["area_id"].ne("").sum()),
+            "rows": self.rows,
+            "indicators": int(self.indicators["indicator"].nunique()),
+        }
 
     @property
     def waiting(self) -> int:
@@ -169,10 +175,11 @@ def receive(
     dictionary = portal.dictionary
     areas = ordered.manifest["areas"]
     labels = match_labels(delivery.labels, areas, read_mapping(mapping))
-    _refuse(delivery, labels, ordered, dictionary, table)
+    told = as_characteristics(delivery, dictionary, ordered.vintage)
+    _refuse(delivery, told, labels, ordered, dictionary, table)
     at = np.flatnonzero(labels["area_id"].ne(""))
     ids = list(labels["area_id"].iloc[at])
-    every = _matched(delivery, dictionary, ordered.vintage)
+    every = _matched(told, dictionary, ordered.vintage)
     # a percentage where people are counted makes no number, whoever signs for it
     matched = every[~every["foreign"].astype(bool)]
     expected = Expected(
@@ -184,7 +191,7 @@ def receive(
         [] if expected.estimates is None else list(dict.fromkeys(expected.estimates["variable"]))
     )
     found = look_at(
-        delivery,
+        told,
         ids,
         at,
         matched,
@@ -192,7 +199,8 @@ def receive(
         codes_of(variables, dictionary),
         known_before(portal, ids, ordered.vintage),
     )
-    found += look_at_units(delivery, every)
+    found += look_at_exchanges(told, ids, at, rows_before(portal, told, ids, ordered.vintage))
+    found += look_at_units(told, every)
     accepted, waiting = signed(found, _acceptance(accept))
     notes = _notes(delivery, labels, matched, dictionary, ordered)
     notes += _earlier(portal.store, delivery)
@@ -201,9 +209,9 @@ def receive(
     )
     frame = finding_frame(waiting, accepted)
     if waiting or dry_run:
-        return Receipt(None, labels, frame, report, matched)
+        return Receipt(None, labels, frame, report, matched, len(delivery.rows))
     with portal.store.locked():
-        taken = _intake(portal, delivery, ids, at, matched, ordered, table, report)
+        taken = _intake(portal, delivery, told, ids, at, matched, ordered, table, report)
         record = {
             "accepted": frame.to_dict("records"),
             "order": {"folder": order.name, "manifest_sha256": sha256_of(order / MANIFEST)},
@@ -212,7 +220,7 @@ def receive(
             "received": datetime.datetime.now(datetime.UTC).date().isoformat(),
         }
         name = portal.write_release(taken, release, licence=licence, more=record)
-    return Receipt(name, labels, frame, report, matched)
+    return Receipt(name, labels, frame, report, matched, len(delivery.rows))
 
 
 def _kept(one: Mapping[str, Any]) -> Finding:
@@ -262,8 +270,9 @@ def _predicted(ordered: OldOrder, table: str | None) -> dict[str, str]:
 # ---------------------------------------------------------------------- structural
 
 
-def _refuse(
+def _refuse(  # noqa: PLR0917
     delivery: Delivery,
+    told: Delivery,
     labels: pd.DataFrame,
     ordered: OldOrder,
     dictionary: Dictionary,
@@ -296,7 +305,10 @@ def _refuse(
     for area, own in labels[labels["area_id"].ne("")].groupby("area_id"):
         if len(own) > 1:
             put("portal.area_doubled", str(area), area=area, labels=list(own["label"]))
-    census = other_census(delivery, dictionary, ordered.vintage)
+    # a long table tells its census by a column, or as the others do by words
+    census = other_census(delivery, dictionary, ordered.vintage) or other_census(
+        told, dictionary, ordered.vintage
+    )
     if census is not None:
         put("portal.another_census", str(census), found=str(census), vintage=str(ordered.vintage))
     if delivery.unread:
@@ -353,6 +365,7 @@ def _earlier(store: ReleaseStore, delivery: Delivery) -> list[Finding]:
 def _intake(  # noqa: PLR0917
     portal: Receiver,
     delivery: Delivery,
+    told: Delivery,
     ids: list[str],
     at: npt.NDArray[np.intp],
     matched: pd.DataFrame,
@@ -376,6 +389,8 @@ def _intake(  # noqa: PLR0917
         rows, own, extra = of_dimensions(
             delivery, values, symbols, common, known, source, table, provinces=provinces
         )
+        made = _of_indicators(values, symbols, told, matched, common, known, ordered, source)
+        rows = pd.concat([*made, rows], ignore_index=True)
     else:
         parts = [
             *_of_indicators(values, symbols, delivery, matched, common, known, ordered, source),
@@ -558,20 +573,6 @@ def _top_ten(  # noqa: PLR0917
     return made
 
 
-def row_code(key: str) -> str:
-    """Return the code of a delivered row."""
-    return f"row-{key}"
-
-
-def _rule_of(words: str, unit: str) -> str:
-    low = words.casefold()
-    if "median" in low or "médian" in low:
-        return "median"
-    if unit == "$" or "average" in low or "moyen" in low:
-        return "average"
-    return "rate" if unit == "%" or is_rate(words) else "count"
-
-
 def _delivered(delivery: Delivery) -> pd.DataFrame:
     """Return the rows of a delivery as indicators of their own: what no page shows by itself."""
     rows = delivery.rows.drop_duplicates("key")
@@ -584,7 +585,7 @@ def _delivered(delivery: Delivery) -> pd.DataFrame:
             "name_fr": rows["words"].to_numpy(),
             "definition_en": path.to_numpy(),
             "definition_fr": path.to_numpy(),
-            "rule": [_rule_of(w, u) for w, u in zip(rows["words"], rows["unit"], strict=True)],
+            "rule": [rule_of(w, u) for w, u in zip(rows["words"], rows["unit"], strict=True)],
             "universe": "",
             "decimals": 0,
             "status": "delivered",
@@ -622,197 +623,3 @@ def _as_delivered(  # noqa: PLR0917
             "source": source,
         }
     )
-
-
-# ---------------------------------------------------------------------- long tables
-
-
-def of_dimensions(  # noqa: PLR0917
-    delivery: Delivery,
-    values: Any,
-    symbols: Any,
-    common: Mapping[str, Any],
-    known: Known,
-    source: str,
-    table: str | None,
-    *,
-    level: str = "A",
-    provinces: Mapping[tuple[str, str], str] | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Return the rows of a long table, its own indicators, and what product it is."""
-    rows = delivery.rows
-    roles = roles_of(delivery.dimensions)
-    period, first, last = _periods(rows, roles)
-    newest = max((one for one in last if one), default="")
-    imdb = "admission" in roles
-    measure = rows[roles["measure"]] if "measure" in roles else pd.Series("", index=rows.index)
-    gender = [_gender_of(one) for one in rows[roles["gender"]]] if "gender" in roles else None
-    if gender is not None and None in gender:
-        # a word that is neither everybody, men nor women stays a category
-        del roles["gender"]
-        gender = None
-    others = [one for one in delivery.dimensions if one not in roles.values()]
-    category = [
-        "; ".join(f"{name}: {row[name]}" for name in others if not _TOTALS.match(str(row[name])))
-        for row in rows.to_dict("records")
-    ]
-    group = ["total"] * len(rows)
-    if "group" in roles:
-        group, category = _groups(rows[roles["group"]], category)
-    money = (rows["unit"] == "$") | measure.str.contains(
-        r"income|wage|earning|revenu|salaire|gain|\$", case=False
-    )
-    # the product gives every old figure anew in the dollars of its newest year
-    dollars = np.where(money, newest if imdb else "current", "")
-    codes, own = _measures(measure, rows, money, imdb, first, last, known)
-    count, width = values.shape
-    hidden = ~np.isin(symbols, ("", "E", "r", "-"))
-
-    def spread(column: Any) -> Any:
-        return np.tile(np.asarray(column, dtype=object), count)
-
-    frame = make_observations(
-        {
-            **{name: np.repeat(column, width) for name, column in common.items()},
-            "indicator": spread(codes),
-            "category": spread(category),
-            "group": spread(group),
-            "gender": spread(gender or ["total"] * width),
-            "period": spread(period),
-            "period_from": spread(first),
-            "period_to": spread(last),
-            "value": np.where(hidden, np.nan, values).ravel(),
-            "symbol": symbols.ravel(),
-            "origin": "ordered",
-            "universe": "tax_filers" if imdb else "",
-            "dollars": spread(dollars),
-            "source": source,
-        }
-    )
-    # a combination that no row of the file has was not ordered, and says nothing
-    frame = frame[~(frame["symbol"].eq("not_ordered"))].reset_index(drop=True)
-    if not imdb:
-        return frame, own, {}
-    counts = set(own.loc[own["rule"].eq("count"), "code"])
-    frame = pd.concat([frame, served_share(frame, counts, provinces or {})], ignore_index=True)
-    named = table or delivery.path.stem
-    return frame, own, edition_of(named, list(dict.fromkeys(measure)), newest, level)
-
-
-_ROLES = {
-    "admission": {"admissionyear", "anneedadmission", "landingyear", "yearofadmission"},
-    "tax": {"taxyear", "anneedimposition", "anneefiscale"},
-    "period": {"refdate", "perioddereference", "referenceperiod", "year", "annee", "censusyear"},
-    "gender": {"sex", "sexe", "gender", "genre"},
-    "group": {"immigrantstatus", "statutdimmigrant"},
-    "measure": {"measure", "measures", "mesure", "statistics", "statistiques", "characteristic",
-                "characteristics", "caracteristiques", "indicator", "estimates"},
-}  # fmt: skip
-
-
-def roles_of(dimensions: tuple[str, ...]) -> dict[str, str]:
-    """Return which dimension plays which part, told by its name."""
-    found: dict[str, str] = {}
-    for name in dimensions:
-        key = re.sub(r"\d+$", "", plain_words(re.sub(r"\([^)]*\)", "", name)))
-        for role, names in _ROLES.items():
-            if key in names:
-                found.setdefault(role, name)
-    return found
-
-
-def _periods(
-    rows: pd.DataFrame, roles: Mapping[str, str]
-) -> tuple[list[str], list[str], list[str]]:
-    if "admission" in roles:
-        admitted = list(rows[roles["admission"]])
-        taxed = list(rows[roles["tax"]]) if "tax" in roles else [""] * len(rows)
-        period = [
-            f"AY{one}-TY{other}" if other else f"AY{one}"
-            for one, other in zip(admitted, taxed, strict=True)
-        ]
-        return period, admitted, [o or a for a, o in zip(admitted, taxed, strict=True)]
-    name = roles.get("period") or roles.get("tax")
-    if name is None:
-        raise InputError("portal.no_period_column", columns=list(rows.columns))
-    years = list(rows[name])
-    return years, years, years
-
-
-def _gender_of(given: str) -> str | None:
-    text = given.casefold()
-    if _TOTALS.match(text):
-        return "total"
-    if re.match(r"(women|females?|femmes)", text):
-        return "women"
-    return "men" if re.match(r"(men|males?|hommes)", text) else None
-
-
-_GROUP_WORDS = (
-    ("non_immigrants", r"non[- ]?immigrants?"),
-    ("npr", r"non[- ]permanent|résidents? non permanents?"),
-    ("recent", r"recent immigrants?|immigrants? récents?"),
-    ("established", r"established immigrants?|immigrants? établis"),
-    ("immigrants", r"immigrants?"),
-)
-
-
-def _groups(given: pd.Series, category: list[str]) -> tuple[list[str], list[str]]:
-    """Return the group of each row; what is none of them stays a category."""
-    groups, told = [], []
-    for text, beside in zip(given, category, strict=True):
-        words, kind = str(text).strip(), beside
-        found = next(
-            (code for code, rule in _GROUP_WORDS if re.fullmatch(rf"(?:{rule}).*", words, re.I)),
-            None,
-        )
-        if found is None and not _TOTALS.match(words):
-            kind = "; ".join(filter(None, [f"{given.name}: {words}", kind]))
-        groups.append(found or "total")
-        told.append(kind)
-    return groups, told
-
-
-def _years_between(start: str, end: str) -> int:
-    return int(end) - int(start) if start.isdigit() and end.isdigit() else -1
-
-
-def _measures(  # noqa: PLR0917
-    measure: pd.Series,
-    rows: pd.DataFrame,
-    money: pd.Series,
-    imdb: bool,
-    first: list[str],
-    last: list[str],
-    known: Known,
-) -> tuple[list[str], pd.DataFrame]:
-    """Return the indicator of each row: one of the dictionary, else one of the table's own."""
-    codes, own = [], {}
-    for words, dollar, start, end in zip(measure, money, first, last, strict=True):
-        text = str(words) or "Value"
-        code = ""
-        if imdb and re.search(r"median.*(wage|salary|salaries)|salaire.*médian", text, re.I):
-            code = _IMDB_YEARS.get(_years_between(start, end), "")
-        elif imdb and re.search(r"retention rate|taux de rétention", text, re.I):
-            code = _IMDB_RETENTION if _years_between(start, end) == 5 else ""
-        if not code or code not in known.dictionary:
-            code = local_code(text, "table")
-            own[code] = {
-                "code": code,
-                "topic": "delivered",
-                "name_en": text,
-                "name_fr": text,
-                "definition_en": text,
-                "definition_fr": text,
-                "rule": _rule_of(text, "$" if dollar else ""),
-                "universe": "",
-                "decimals": 0,
-                "status": "delivered",
-                "needs": "imdb" if imdb else "ordered",
-                "variable": "",
-                "certainty": "delivered",
-            }
-        codes.append(code)
-    columns = ["code", "topic", "name_en", "name_fr", "definition_en", "definition_fr", "rule",
-               "universe", "decimals", "status", "needs", "variable", "certainty"]  # fmt: skip
-    return codes, pd.DataFrame(list(own.values()), columns=columns)

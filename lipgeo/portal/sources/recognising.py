@@ -15,6 +15,7 @@ from lipgeo.portal.sources.imdb_files import from_imdb, is_imdb
 from lipgeo.portal.sources.intake import Intake, Known, codes_of, join_intakes
 from lipgeo.portal.sources.legacy import from_legacy, mapping_path, write_mapping
 from lipgeo.portal.sources.local import from_frame, from_local, from_survey
+from lipgeo.readers.numbers import holds_numbers, read_numbers
 from lipgeo.readers.sheets import read_sheet, read_sheets
 from lipgeo.report import CheckReport, finding
 from lipgeo.words import say
@@ -43,6 +44,8 @@ def kind_of(path: Path) -> str:
     FileError
         It cannot be read.
     """
+    if holds_numbers(path):
+        return "estimates"
     if _parts_of(path):
         return "regional"
     columns = {str(one).strip().casefold() for one in _frame(path).columns}
@@ -65,6 +68,12 @@ def _frame(path: Path) -> pd.DataFrame:
         return sheet.frame
     # a file written with decimal commas, as a French Excel opens it
     return sheet.frame.map(_with_point)
+
+
+def _numbers(path: Path) -> pd.DataFrame:
+    """Return the rows of a workbook or GeoPackage of estimates, with their census."""
+    found = read_numbers(path)
+    return found.frame if found.vintage is None else found.frame.assign(vintage=found.vintage)
 
 
 def _with_point(cell: Any) -> Any:
@@ -94,7 +103,7 @@ def read_source(path: Path, known: Known) -> Intake:
         return from_imdb(path, known)
     if kind == "regional":
         return _regional(path, known)
-    frame = _frame(path)
+    frame = _numbers(path) if holds_numbers(path) else _frame(path)
     frame.columns = [str(one).strip().casefold() for one in frame.columns]
     readers = {"local": from_local, "survey": from_survey}
     if kind in readers:
@@ -140,7 +149,8 @@ _NAMED = ("name_en", "name_fr", "topic", "unit", "rule", "decimals", "date")
 def _estimates(frame: pd.DataFrame, known: Known, path: Path) -> Intake:
     """Return what a file of estimates brings: what ``lipgeo weight`` writes, read back.
 
-    The file does not say its census: a column ``period`` or ``vintage`` does, or its name.
+    A column ``period``, ``vintage`` or ``census`` says of which census they are, or the file's
+    name.
     """
     column = next((one for one in ("period", "vintage", "census") if one in frame), None)
     years = _YEAR.findall(path.stem)

@@ -166,7 +166,8 @@ class Column:
 
 #: words after a name that are none of it: footnotes, the sample
 SAMPLE = re.compile(
-    r"\s*[-–]\s*\d+\s*%\s*(sample\s+)?data\s*$|(?:\s*\[\d+\]|\s*\(\d{1,3}\))+\s*$", re.IGNORECASE
+    r"(?<!\s)(?:\s*[-–]\s*\d+\s*%\s*(sample\s+)?data\s*$|(?:\s*\[\d+\]|\s*\(\d{1,3}\))+\s*$)",
+    re.IGNORECASE,
 )
 #: what says that numbers are no counts
 _SIGN = re.compile(

@@ -16,8 +16,8 @@ from lipgeo.errors import FileError
 __all__ = ["read_members"]
 
 _MEMBER = re.compile(r"\s*(\d+)(?:\.|\t)(\t? *)(\S.*)")
-_NOTES = re.compile(r"(\s*\(\d+\))+\s*$")
-_SAMPLE = re.compile(r"\s*[-–]\s*(\d+)\s*%.*$")
+_NOTES = re.compile(r"(?<!\s)(\s*\(\d+\))+\s*$")
+_SAMPLE = re.compile(r"(?<!\s)\s*[-–]\s*(\d+)\s*%.*$")
 
 
 def read_members(path: str | Path) -> pd.DataFrame:
