@@ -29,6 +29,7 @@ import time
 import traceback
 import warnings
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -68,6 +69,8 @@ class Seed:
     opened: str
     read: Callable[[Path], object]
     damaged: tuple[str, ...] = ()
+    #: whether sums are made to fit again, so that what stands behind them is tried
+    sealed: bool = False
 
 
 @dataclass(frozen=True)
@@ -261,6 +264,65 @@ def _zip(data: bytearray, rng: random.Random, depth: int = 0) -> None:
     return None
 
 
+def _parquet(data: bytearray, rng: random.Random) -> None:
+    """Write a table anew with a column, some cells or what the schema says otherwise."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(pa.BufferReader(bytes(data)))
+        written = io.BytesIO()
+        pq.write_table(_other_table(table, rng), written, write_page_checksum=rng.random() < 0.5)
+    except Exception:  # of Arrow: the cast is none it knows
+        return _flip(data, rng)
+    data[:] = written.getvalue()
+    return None
+
+
+def _other_table(table: Any, rng: random.Random) -> Any:
+    import pyarrow as pa
+
+    said = dict(table.schema.metadata or {})
+    turn = rng.randrange(7)
+    if turn == 0 and said:
+        name = rng.choice(list(said))
+        text = bytearray(said[name])
+        _json(text, rng)
+        if name == b"lipgeo" and b'"own_sha256": "' not in text and text.rstrip().endswith(b"}"):
+            zeros = b', "own_sha256": "' + b"0" * 64 + b'"}'
+            text[:] = text.rstrip()[:-1] + zeros
+        return table.replace_schema_metadata({**said, name: bytes(text)})
+    if turn == 1 or not table.num_columns:
+        return table.slice(rng.randrange(3), rng.randrange(3))
+    at = rng.randrange(table.num_columns)
+    name, column = table.column_names[at], table.column(at)
+    if turn == 2:
+        return table.drop_columns([name])
+    if turn == 3:
+        other = rng.choice([*table.column_names, "", "geometry", name.upper()])
+        return table.rename_columns([other if one == name else one for one in table.column_names])
+    if turn == 4:
+        kind = rng.choice([pa.string(), pa.float32(), pa.int8(), pa.binary(), pa.bool_(),
+                           pa.list_(column.type), pa.dictionary(pa.int8(), column.type)])  # fmt: skip
+        made = (
+            pa.array([[one] for one in column.to_pylist()], kind)
+            if pa.types.is_list(kind)
+            else column.cast(kind, safe=False)
+        )
+        return table.set_column(at, name, made)
+    cells = column.to_pylist()
+    kinds: list[Any] = {
+        float: [None, float("nan"), float("inf"), -1.0, 1e308, 0.0],
+        int: [None, -1, 0, 2**31 - 1],
+        str: [None, "", "x" * 70_000, "\0", "=1", "../..", "\u202e", *cells[:3]],
+        bytes: [None, b"", b"\0" * 9, b"x" * 64, *cells[:3]],
+    }.get(type(next((one for one in cells if one is not None), None)), [None])
+    for _ in range(rng.choice((1, 3, len(cells)))):
+        if cells:
+            cells[rng.randrange(len(cells))] = rng.choice(kinds)
+    return table.set_column(at, name, pa.array(cells, column.type))
+
+
 _RAW: dict[str, Callable[[bytearray, random.Random], None]] = {
     "bit": _flip, "byte": _bytes, "block": _block, "truncation": _truncate, "header": _header,
 }  # fmt: skip
@@ -269,7 +331,9 @@ _RAW: dict[str, Callable[[bytearray, random.Random], None]] = {
 def damage(data: bytearray, rng: random.Random, name: str, depth: int = 0) -> str:
     """Damage bytes in place in one way that fits them; return which."""
     structured: Callable[[bytearray, random.Random], None] | None = None
-    if data[:2] == b"PK" and depth < 2:
+    if data[:4] == b"PAR1" and len(data) > 12:
+        structured = _parquet
+    elif data[:2] == b"PK" and depth < 2:
         structured = lambda d, r: _zip(d, r, depth)  # noqa: E731
     elif data[:1] in (b"{", b"["):
         structured = _json
@@ -300,9 +364,55 @@ def damaged_files(seed: Seed, rng: random.Random) -> tuple[dict[str, bytes], str
             data += b"\0"
         how.append(damage(data, rng, name))
         files[name] = bytes(data)
-    if "manifest.json" in files and rng.random() < 0.7:
+    if seed.sealed:
+        reseal(files)
+    elif "manifest.json" in files and rng.random() < 0.7:
         _seal(files)
     return files, "+".join(sorted(set(how)))
+
+
+def reseal(files: dict[str, bytes]) -> None:
+    """Make every sum fit again: of blocks, of files of themselves, of manifests and their files."""
+    import hashlib
+
+    from lipgeo.sealing import NO_SUM, OWN_SUM, seal
+    from lipgeo.store.checked_file import BLOCK_BYTES
+
+    zeroed = re.compile(rf'"{OWN_SUM}": "[^"]{{64}}"'.encode())
+    for name, data in files.items():
+        found = list(zeroed.finditer(data))
+        if found and not name.endswith("manifest.json"):
+            files[name] = seal(data)
+        place = name.rpartition("/")[0]
+        sums = f"{place}/sums/{Path(name).stem}.crc32".lstrip("/")
+        if name.endswith(".parquet") and sums in files:
+            size = BLOCK_BYTES
+            blocks = [data[at : at + size] for at in range(0, len(data), size)]
+            files[sums] = b"".join(zlib.crc32(one).to_bytes(4, "little") for one in blocks)
+    for name in [one for one in files if one.endswith("release.json")]:
+        place = name.rpartition("release.json")[0]
+        record = json.loads(files[name])
+        for key, file in (("sha256", "observations"), ("units_sha256", "units")):
+            held = files.get(f"{place}{file}.parquet")
+            if key in record and held is not None:
+                record[key] = hashlib.sha256(held).hexdigest()
+        record[OWN_SUM] = NO_SUM
+        files[name] = seal((json.dumps(record, ensure_ascii=False, indent=1) + "\n").encode())
+    for name in [one for one in files if one.endswith("manifest.json")]:
+        place = name.rpartition("manifest.json")[0]
+        try:
+            manifest = json.loads(files[name])
+            for file, entry in manifest["files"].items():
+                held = files.get(place + file)
+                if held is not None:
+                    entry.update(bytes=len(held), sha256=hashlib.sha256(held).hexdigest())
+            for level, entry in manifest.get("levels", {}).items():
+                if f"{place}{level}.parquet" in files:
+                    entry["bytes"] = len(files[f"{place}{level}.parquet"])
+            manifest[OWN_SUM] = NO_SUM
+            files[name] = seal((json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
 
 
 def _seal(files: dict[str, bytes]) -> None:
@@ -609,6 +719,27 @@ def make_seeds(work: Path) -> list[Seed]:
             raise AssertionError(unexpected[0].problems[-1][:160])
         return taken
 
+    # what has a sum, damaged behind it: Parquet and what manifests hold
+    portal = work / "portal"
+    rows = pd.DataFrame({"area_id": ["west", "east"], "indicator": "population", "period": "2021",
+                         "value": [1000.0, 900.0], "origin": "ordered"})  # fmt: skip
+    lipgeo.open_portal(portal, create=True).add(rows, release="first")
+
+    def whole_portal(path: Path) -> object:
+        opened = lipgeo.open_portal(path)
+        return opened.frame(), opened.releases
+
+    seeds.append(Seed("portal", _files_of(portal), ".", whole_portal))
+    behind = {"crosswalk", "numbers parquet", "estimates parquet", "census store", "build", "set",
+              "portal"}  # fmt: skip
+    for seed in list(seeds):
+        if seed.kind in behind:
+            files = tuple(one for one in seed.files if one.endswith(".parquet"))
+            seeds.append(
+                dataclasses.replace(
+                    seed, kind=f"{seed.kind} behind its sum", damaged=files, sealed=True
+                )
+            )
     for seed in list(seeds):
         if seed.kind in ("areas .geojson", "list csv", "list xlsx", "areas .shp zip"):
             seeds.append(Seed(f"submission {seed.kind.split()[-1]}", seed.files, ".", submission))

@@ -11,7 +11,7 @@ from commands import run
 
 import lipgeo
 from lipgeo import CensusTable, ServiceAreas, synthetic
-from lipgeo.errors import FileError, InputError, TableError
+from lipgeo.errors import FileError, InputError, OutputError, TableError
 from lipgeo.readers.numbers import WrittenNumbers, read_numbers
 from lipgeo.store.results import write_build, write_estimates
 from lipgeo.words import speaking
@@ -124,3 +124,25 @@ def test_numbers_of_other_areas_are_refused(made):
     )
     with pytest.raises(InputError, match="need to be of the areas on the map"):
         lipgeo.preview(build, estimates=other, variable="immigrants")
+
+
+@pytest.mark.parametrize(
+    "name", ["basis", "area_id", "Geometry", "geom", "FID", "immigrants_likely_lower"]
+)
+def test_a_variable_named_like_a_column_of_the_layer_is_never_lost(made, tmp_path, name):
+    """A GeoPackage knows no capitals and has columns of its own: it is refused, by name."""
+    build, _ = made
+    table = CensusTable(
+        pd.DataFrame({"immigrants": [1.0], name: [2.0]}, index=[build.crosswalk.sources.index[0]]),
+        {"immigrants": "count", name: "count"}, level="DA", vintage=2021,
+    )  # fmt: skip
+    numbers = lipgeo.weight_table(table, build.crosswalk, min_observed=0)
+    shapes = build.areas.set_index("area_id").geometry
+    with pytest.raises(OutputError, match=name):
+        write_estimates(numbers, tmp_path / "n.gpkg", shapes=shapes)
+    assert not (tmp_path / "n.gpkg").exists()
+    for ending in ("xlsx", "csv", "parquet"):
+        write_estimates(numbers, tmp_path / f"n.{ending}")
+    heads = pd.read_excel(tmp_path / "n.xlsx", "table").columns
+    assert sum(name in head for head in heads) >= 1
+    assert heads.is_unique

@@ -521,3 +521,18 @@ def test_a_folder_is_no_profile(tmp_path):
     ):
         with pytest.raises((FileError, TableError), match="folder"):
             call()
+
+
+def test_codes_beside_the_ids_named_are_no_numbers(tmp_path):
+    """Ids of other levels, however they are called, and codes with zeros before are left out."""
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "key,ct_id,DAUID,PR code,route,Population,age\n"
+        "35060001001,5050001.00,35060001,35,01234,0010,40\n"
+        "35060001002,5050001.00,35060001,35,11235,0020,41\n"
+    )
+    table = lipgeo.read_table(path, id="key", level="DB", vintage=2021)
+    assert list(table.frame.columns) == ["population", "age"]
+    assert table.frame["population"].tolist() == [10.0, 20.0]
+    (left,) = [one for one in table.notes if one.check == "texts"]
+    assert "ct_id, route" in left.message

@@ -78,6 +78,32 @@ def id_column(name: str) -> IdColumn | None:
     return None
 
 
+@cache
+def _stems() -> str:
+    """Return what headers of ids begin with, as a pattern: ``CSD``, ``SDR``, ``CT``, ..."""
+    stems = {re.sub(r"(UID|IDU)$", "", column) for column in _columns()}
+    return "|".join(sorted(map(re.escape, stems), key=len, reverse=True))
+
+
+def holds_codes(name: str) -> bool:
+    """Say whether a header is that of ids or codes of units, however it is put.
+
+    As :func:`id_column`, and headers that no published file has: ``ct_id``, ``CSD code``.
+
+    Examples
+    --------
+    >>> from lipgeo.geography.identifiers import holds_codes
+    >>> holds_codes("ct_id"), holds_codes("CSD code"), holds_codes("code_SDR_2021")
+    (True, True, True)
+    >>> holds_codes("CTUID"), holds_codes("population"), holds_codes("CSD")
+    (True, False, False)
+    """
+    bare = re.sub(r"[^0-9A-Z]", "", name.upper())
+    ends = r"(?:ID|CODE|UID|DGUID)"
+    pattern = rf"(?:(?:{_stems()}){ends}|{ends}(?:{_stems()}))(?:\d{{4}})?"
+    return id_column(name) is not None or re.fullmatch(pattern, bare) is not None
+
+
 def as_series(values: Any) -> pd.Series:
     """Return ids given as a Series, array, index or list as a Series."""
     if isinstance(values, pd.Series):

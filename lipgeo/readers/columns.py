@@ -25,6 +25,7 @@ __all__ = [
     "Places",
     "are_coded",
     "find_places",
+    "is_variable",
     "known_units",
     "name_columns",
     "only_level",
@@ -141,6 +142,11 @@ def name_columns(
             finding("readers.other_years", "note", subject, columns=other_years, vintage=vintage)
         )
     return named, findings
+
+
+def is_variable(column: str) -> bool:
+    """Say whether the words of a header are those of a variable of the dictionary."""
+    return _count_of(column) is not None or bool(_words(None).get(_key(column)))
 
 
 def _count_of(column: str) -> Column | None:

@@ -19,6 +19,7 @@ from lipgeo import geography
 from lipgeo.errors import FileError, TableError, require_path
 from lipgeo.files import sha256_of
 from lipgeo.geography.hierarchy import fold
+from lipgeo.geography.identifiers import holds_codes
 from lipgeo.geography.restoring import restore_ids
 from lipgeo.readers.columns import (
     ID_COLUMNS,
@@ -26,6 +27,7 @@ from lipgeo.readers.columns import (
     are_coded,
     codes_in_labels,
     find_places,
+    is_variable,
     known_units,
     name_columns,
     only_level,
@@ -420,6 +422,8 @@ def _numbers(  # noqa: PLR0917
     """
     beside = _symbol_columns(frame) if beside is None else dict(beside)
     aside = {places.column, *places.others, *beside.values(), *_not_counted(frame)}
+    codes = [name for name in frame.columns if name not in aside and _is_code(frame[name])]
+    aside |= {*codes}
     names = [name for name in frame.columns if name not in aside]
     if not names:
         raise TableError("readers.no_numbers", name=path.name, columns=list(frame.columns))
@@ -448,8 +452,8 @@ def _numbers(  # noqa: PLR0917
     if texts.all():
         raise TableError("readers.no_numbers", name=path.name, columns=list(frame.columns))
     notes = []
-    if texts.any():
-        left = [names[at] for at in np.flatnonzero(texts)]
+    if texts.any() or codes:
+        left = [*codes, *(names[at] for at in np.flatnonzero(texts))]
         notes.append(finding("readers.texts", "note", path.name, columns=left))
     kept = [names[at] for at in np.flatnonzero(~texts)]
     marks = marks[:, ~texts]
@@ -459,6 +463,27 @@ def _numbers(  # noqa: PLR0917
     symbols = pd.DataFrame(marks, index=frame.index, columns=kept)
     symbols = symbols.loc[:, (marks != "").any(axis=0)]
     return pd.DataFrame(values[:, ~texts], index=frame.index, columns=kept), symbols, notes
+
+
+#: zeros before another digit: a number has none
+_ZEROS = re.compile(r"0\d+")
+#: rows at either end of a column that are looked at for them
+_ENDS = 1000
+
+
+def _is_code(cells: pd.Series) -> bool:
+    """Say whether a column holds codes: its header says ids of units, or zeros stand before.
+
+    A column of counts may be padded with zeros; then its header is that of a count.
+    """
+    name = str(cells.name)
+    if holds_codes(name):
+        return True
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        return False
+    text = pd.concat([cells.iloc[:_ENDS], cells.iloc[-_ENDS:]]).astype("string").str.strip()
+    padded = bool(text.str.fullmatch(_ZEROS).fillna(False).any())
+    return padded and not is_variable(name)
 
 
 def _decimal_of(cells: pd.Series, usual: str) -> str:

@@ -7,7 +7,7 @@ rows, the rest in its schema. Estimates are a workbook for people, CSV files, or
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -224,9 +224,27 @@ def _write_shapes(
         for ending, column in parts.items()
     ]
     frame = pd.concat([frame, *(wide.reset_index(drop=True) for wide in numbers)], axis=1)
+    _require_apart(frame.columns, target)
     layer = gpd.GeoDataFrame(frame, geometry=held.to_numpy(), crs=held.crs)
     with geopackage_in_one_step(target) as draft:
         layer.to_file(draft, layer="numbers", driver="GPKG")
+
+
+#: columns that a GeoPackage has of itself
+_OWN_COLUMNS = ("fid", "geom", "geometry")
+
+
+def _require_apart(columns: Iterable[str], target: Path) -> None:
+    """Raise where two columns of a GeoPackage would be one: it knows no capitals."""
+    known: dict[str, str] = {name: name for name in _OWN_COLUMNS}
+    clashes = []
+    for name in columns:
+        other = known.setdefault(name.casefold(), name)
+        if other is not name:
+            clashes.append({"column": name, "other": other})
+    if clashes:
+        shown = [f"{one['column']} ({one['other']})" for one in clashes]
+        raise OutputError("store.columns_clash", clashes, path=target, columns=shown)
 
 
 def _name_areas(frame: pd.DataFrame, names: pd.Series | None) -> pd.DataFrame:

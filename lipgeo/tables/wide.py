@@ -134,7 +134,10 @@ def _counting(area: str) -> list[tuple[int, int, str]]:
 
 
 def _heading(one: Variable, taken: pd.Index) -> str:
-    return one.label if one.label not in taken else f"{one.label} ({one.name})"
+    head = one.label
+    while head in taken:  # an area's own columns, or another variable of the same label
+        head = f"{head} ({one.name})"
+    return head
 
 
 def _format(one: Variable) -> str:
