@@ -227,9 +227,9 @@ def _write_shapes(
     frame = pd.concat([frame, *(wide.reset_index(drop=True) for wide in numbers)], axis=1)
     layer = gpd.GeoDataFrame(frame, geometry=held.to_numpy(), crs=held.crs)
     with file_in_one_step(target) as temporary, tempfile.TemporaryDirectory() as folder:
-        # GDAL goes by the ending, and takes not every folder
+        # GDAL goes by the ending, and takes not every folder; before 3.7 it warns of 1.4
         draft = Path(folder, "numbers.gpkg")
-        layer.to_file(draft, layer="numbers", driver="GPKG")
+        layer.to_file(draft, layer="numbers", driver="GPKG", VERSION="1.3")
         shutil.copyfile(draft, temporary)
 
 
