@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import geopandas as gpd
@@ -232,7 +233,8 @@ class Boundaries(Shown):
             report=CheckReport(found for found in self.report if found.subject not in gone),
             shapes=shapes,
             census=self.census,
-            context=self._context,
+            # of all areas, as a build on disk has it; made when it is first drawn
+            context=self._context if self.has_context else partial(getattr, self, "context"),
             land=self.land,
         )
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,6 +78,15 @@ def list_tables(
         print(say("store.none_held", store=store))
     else:
         print_frame(_whole(tables.drop(columns="sources")), say("store.held", store=store))
+    _say_damage(tables, store)
+
+
+def _say_damage(listed: pd.DataFrame, store: Path) -> None:
+    """End with findings where something listed is damaged, and say what tells which file."""
+    damaged = int(listed["state"].eq("damaged").sum())
+    if damaged:
+        print(say("cli.listed_damaged", count=damaged, store=store), file=sys.stderr)
+        raise typer.Exit(1)
 
 
 def _with_names(levels: pd.DataFrame) -> pd.DataFrame:
@@ -276,6 +286,7 @@ def list_(
         for vintage, census in shown.groupby("vintage", sort=True):
             title = say("cli.held", store=store, vintage=str(vintage))
             print_frame(census.drop(columns="vintage"), title)
+    _say_damage(levels, store)
 
 
 @app.command("verify", help=say("cli.help_census_verify"))

@@ -76,9 +76,10 @@ def add(
     lang: o.Lang = o.LangChoice.EN,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.errors import InputError
+    from lipgeo.errors import InputError, OutputError
     from lipgeo.portal.book import OPEN_LICENCE
     from lipgeo.portal.portal import open_portal
+    from lipgeo.portal.update import list_new_areas
 
     if not files and not tables:
         raise InputError("cli.nothing_to_add")
@@ -97,6 +98,8 @@ def add(
             waits = True
             continue
         print(say("cli.portal_taken", file=file, release=release))
+        if portal.store.rows(portal.store.named(release))["licence"].eq("").any():
+            print(say("cli.portal_no_licence", release=release))
     for year, paths in by_census.items():
         census = None if store is None else open_store(store, year, quiet=quiet)
         releases = portal.add_profile(
@@ -109,6 +112,10 @@ def add(
             print(say("cli.portal_taken_table", year=str(year), release=release, **told))
     if fresh := sorted(_area_names(portal.reopen()) - known):
         print(say("cli.portal_new_areas", count=len(fresh), areas=fresh))
+        try:
+            list_new_areas(portal.reopen())
+        except OutputError as error:
+            print(error)  # Excel holds the workbook: the areas are in their releases all the same
     raise typer.Exit(1 if waits else 0)
 
 

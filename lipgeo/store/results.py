@@ -7,8 +7,6 @@ rows, the rest in its schema. Estimates are a workbook for people, CSV files, or
 from __future__ import annotations
 
 import base64
-import shutil
-import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -54,6 +52,7 @@ from lipgeo.files import (
     write_sealed_parquet,
     write_workbook,
 )
+from lipgeo.geopackages import geopackage_in_one_step
 from lipgeo.report import CheckReport
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.results import FLAGS
@@ -226,11 +225,9 @@ def _write_shapes(
     ]
     frame = pd.concat([frame, *(wide.reset_index(drop=True) for wide in numbers)], axis=1)
     layer = gpd.GeoDataFrame(frame, geometry=held.to_numpy(), crs=held.crs)
-    with file_in_one_step(target) as temporary, tempfile.TemporaryDirectory() as folder:
-        # GDAL goes by the ending, and takes not every folder; before 3.7 it warns of 1.4
-        draft = Path(folder, "numbers.gpkg")
+    with geopackage_in_one_step(target) as draft:
+        # before 3.7 GDAL warns of 1.4
         layer.to_file(draft, layer="numbers", driver="GPKG", VERSION="1.3")
-        shutil.copyfile(draft, temporary)
 
 
 def _name_areas(frame: pd.DataFrame, names: pd.Series | None) -> pd.DataFrame:
