@@ -205,7 +205,9 @@ def test_ways_to_lay_out_a_list(tmp_path, content, units, encoding):
     assert listed(take(text(tmp_path / "list.csv", content, encoding))) == {"x": units}
 
 
-@pytest.mark.parametrize("header", ["CSD name", "Nom SDR", "Municipality name"])
+@pytest.mark.parametrize(
+    "header", ["CSD name", "Nom SDR", "Municipality name", "Municipality", "municipalité"]
+)
 def test_names_in_a_column_that_says_its_level(tmp_path, header):
     """The column of names says the level; the row that sums the list up is left out, and said."""
     rows = f"area_id,{header},Prov,people\ne,CSD 3506012,ON,5\nTotal,,,5\n"

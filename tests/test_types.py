@@ -31,6 +31,8 @@ table = lipgeo.read_table("table.csv", level="DA", vintage=2021)
 lipgeo.read_table("table.csv", vintage="2021")  # mistake
 estimates = lipgeo.weight_table(table, build.crosswalk, variables=["immigrants"])
 lipgeo.weight_table(table, build.crosswalk, variable=["immigrants"])  # mistake
+lipgeo.weight_table(table, build.crosswalk, variables=["immigrants_pct"], percent_of="population")
+lipgeo.weight_table(table, build.crosswalk, percent_of=100)  # mistake
 estimates.frame.to_csv("numbers.csv")
 estimates.explain("west")  # mistake
 order = lipgeo.write_order(build, "order", contact="Data desk")

@@ -225,7 +225,8 @@ def _label(sheet: Sheet, axes: Axes, scene: Scene, crs: str) -> _Nameless:
             nameless.append(at)
     order = sorted(nameless, key=lambda at: (-places.y.iloc[at], places.x.iloc[at]))
     return _Nameless(
-        [", ".join(scene.labels[at].lines) for at in order],
+        # the number before the name: what has no room is cut at the end
+        ["  ".join([*scene.labels[at].lines[1:2], scene.labels[at].lines[0]]) for at in order],
         places.x.to_numpy()[order],
         places.y.to_numpy()[order],
         kept,

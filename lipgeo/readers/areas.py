@@ -125,6 +125,8 @@ def list_of_sheet(
         if role in found:
             units[role] = frame[found[role]]
     named = {"unit", "unit_id", "unit_name"} & set(units)
+    if named == {"unit_name"} and "level" not in units:
+        notes += _by_level_word(found.get("unit_name", ""), units, vintage)
     units["mode"] = _modes(frame, found)
     sums = _total_rows(units, sorted(named))
     if len(sums):
@@ -200,6 +202,16 @@ def _by_name_column(frame: pd.DataFrame, units: pd.DataFrame, vintage: int) -> l
         units["unit_name"], units["level"] = frame[column], code
         return [finding("readers.level_by_column", "note", column, column=column, level=code)]
     return []
+
+
+def _by_level_word(column: str, units: pd.DataFrame, vintage: int) -> list[Finding]:
+    """Take the level from a header that is a word for one (``Municipality``)."""
+    try:
+        code = require_level(column, vintage).code
+    except InputError:
+        return []
+    units["level"] = code
+    return [finding("readers.level_by_column", "note", column, column=column, level=code)]
 
 
 def _total_rows(units: pd.DataFrame, named: list[str]) -> pd.Index:

@@ -227,7 +227,8 @@ def _write_shapes(
     _require_apart(frame.columns, target)
     layer = gpd.GeoDataFrame(frame, geometry=held.to_numpy(), crs=held.crs)
     with geopackage_in_one_step(target) as draft:
-        layer.to_file(draft, layer="numbers", driver="GPKG")
+        # before 3.7 GDAL warns of 1.4
+        layer.to_file(draft, layer="numbers", driver="GPKG", VERSION="1.3")
 
 
 #: columns that a GeoPackage has of itself
