@@ -6,6 +6,7 @@ through store, fit, order and comparison in a process of its own, once for all t
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -125,6 +126,11 @@ def test_a_new_census_goes_through_a_portal_in_two_tranches(journey):
     assert realised.loc[("town", "2021"), "misfit"] == 0.0
     assert realised.loc[("town", "2026"), "misfit"] >= 0.0
     assert len(set(realised.loc["town", "realisation_hash"])) == 2
+    # what is expected has no ground yet, and no origin
+    page = (journey / "site" / "fr" / "town-members.html").read_text("utf-8")
+    assert "Personne n'a mesuré" not in html.unescape(page)
+    assert "Attendu</strong> <small>" not in page
+    assert "Recensement de 2026, à venir" in page
     # nobody has looked at the questions: the series is marked, and says why
     joined = portal.joins("town", "immigrants").iloc[0]
     assert (joined["from_period"], joined["to_period"], joined["verdict"]) == (

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 import lipgeo
 from lipgeo.portal.areas import registry_areas
+from lipgeo.portal.book import BOOK, add_rows
 from lipgeo.portal.indicators.dictionary import shipped_dictionary
 from lipgeo.portal.pages.alike import alike_in_size
+from lipgeo.portal.pages.regional_pages import region_parts
+from lipgeo.portal.pages.site_state import state_of
 from lipgeo.portal.regional import regions_of, status_of, withhold_regions
 from lipgeo.portal.sources.intake import Known
 from lipgeo.portal.sources.local import from_survey, local_code
@@ -152,6 +155,60 @@ def test_no_member_s_small_answer_follows_from_the_region(counts):
             continue
         assert len(hidden) > 1
         assert sum(truth[one][at] for one in hidden) >= 5
+
+
+def few(count, responses):
+    """Whether an answer is one to four people, or leaves as few who gave another."""
+    return 0 < count < 5 or 0 < responses - count < 5
+
+
+def test_the_page_of_a_region_keeps_the_rules_of_small_counts_in_twenty_seeds(tmp_path):
+    """Every rule is read back from what stands on the pages of twenty made regions."""
+    rows, listed, truth = [], [], {}
+    for seed in range(20):
+        made = np.random.default_rng(seed)
+        region, members = f"region-{seed}", [f"m-{seed}-{at}" for at in range(3)]
+        listed += [{"region": region, "name_en": region, "area_id": one} for one in members]
+        for area in members:
+            # few and many answers: councils under five, under twenty and above
+            men, women = made.integers(0, made.choice([3, 9, 40]), (2, 3))
+            for gender, counts in (("total", men + women), ("men", men), ("women", women)):
+                if counts.sum():
+                    rows += survey_rows([area], [tuple(int(one) for one in counts)])
+                    for row in rows[-3:]:
+                        row["gender"] = gender
+                        truth[area, gender, row["category"]] = (row["answers"], row["responses"])
+    portal = lipgeo.open_portal(tmp_path / "portal", create=True)
+    due = [{"region": "*", "indicator": QUESTION, "period": "2025-26"}]
+    allowed = [{"licence": "survey", "may_publish": "table", "who": "All", "document": "a"}]
+    sheets = {"regions": listed, "framework": due, "licences": allowed}
+    add_rows(portal.folder / BOOK, {name: pd.DataFrame(of) for name, of in sheets.items()})
+    portal = portal.reopen()
+    taken = from_survey(pd.DataFrame(rows), portal.known(), "survey")
+    with portal.store.locked():
+        portal.write_release(taken, "survey", licence="survey")
+    portal = portal.reopen()
+    state = state_of(portal, "public")
+    areas = [(one["area_id"], one["area_id"], one) for one in state.areas.to_dict("records")]
+    seen, told = 0, {"shown": 0, "withheld": 0}
+    for region in regions_of(portal.book, portal.dictionary):
+        _, heads, lines = region_parts(state, region, areas)["tables"][-1]
+        assert len(heads) == 6
+        for (_, area), who, _, value, answers, _ in lines:
+            words = who.split(" – ")
+            gender = next((one for one in words if one in ("men", "women")), "total")
+            category = next(one for one in words if one in ("yes", "no", "partly"))
+            count, responses = truth[area, gender, category]
+            seen += 1
+            whole = max(truth[area, "total", one][1] for one in ("yes", "no", "partly"))
+            shut = responses < 5 or few(count, responses) or (gender != "total" and whole < 20)
+            number = bool(re.fullmatch(r"[\d.]+%", value))
+            told["shown" if number else "withheld"] += 1
+            assert not (shut and number), (area, gender, category)
+            # how many answered is always shown, but where the whole question is withheld
+            assert answers == (str(responses) if responses >= 5 else "")
+    assert seen == len(truth)
+    assert min(told.values()) > 20
 
 
 def test_places_alike_in_size_are_the_nearest_by_ratio():

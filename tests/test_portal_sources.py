@@ -160,6 +160,38 @@ def test_published_rows_of_whole_units_are_sums_of_numerators_and_denominators(t
     assert portal.realisations.set_index("area_id")["misfit"].to_dict() == {"one": 0.0, "two": 0.0}
 
 
+def test_a_region_is_the_sum_of_published_provinces_and_never_of_partnerships(tmp_path):
+    """Prairies and territories: numerators and denominators of five rows, whatever lies inside."""
+    provinces = ["47", "48", "60", "61", "62"]
+    inside = {"one": "CSD:3506008", "two": "CSD:3506012"}
+    whole = ";".join(f"PR:{one}" for one in provinces)
+    portal = portal_of(tmp_path, {"pnt": whole, **inside})
+    made = np.random.default_rng(47)
+    frame = pd.DataFrame(
+        {
+            "population": 5.0 * made.integers(9_000, 900_000, 5),
+            "immigrants": 5.0 * made.integers(100, 9_000, 5),
+            "immigrant_status_total": 5.0 * made.integers(9_000, 90_000, 5),
+            "median_age": made.uniform(25, 45, 5).round(1),
+        },
+        index=provinces,
+    )
+    portal.add(CensusTable(frame, level="PR", vintage=2021), release="provinces")
+    portal.add(csd_table(), release="partnerships")
+    told = portal.shown(audience="public").set_index(["area_id", "indicator"])
+    sums = frame.sum()
+    assert told.loc[("pnt", "population"), "value"] == sums["population"]
+    row = told.loc[("pnt", "immigrants")]
+    share = 100 * sums["immigrants"] / sums["immigrant_status_total"]
+    assert row["value"] == pytest.approx(share)
+    assert row["denominator_value"] == sums["immigrant_status_total"]
+    assert row["value"] != pytest.approx((100 * frame["immigrants"] / frame.iloc[:, 2]).mean())
+    assert told.loc[("pnt", "median_age"), "symbol"] == "not_ordered"
+    parts = [told.loc[(one, "population"), "value"] for one in inside]
+    assert told.loc[("pnt", "population"), "value"] != sum(parts)
+    assert set(told.loc["pnt", "release"]) == {"provinces"}
+
+
 def test_one_suppressed_unit_leaves_the_sum_suppressed(tmp_path):
     """A sum never tells the part that is not told."""
     portal = portal_of(tmp_path, {"two": "CSD:3506008;CSD:3506012"})

@@ -10,7 +10,7 @@ import typer
 
 from lipgeo.cli import network
 from lipgeo.cli import options as o
-from lipgeo.cli.groups import WholeSummaries
+from lipgeo.cli.network import Audience, AudienceChoice, Folder
 from lipgeo.cli.reporting import (
     exit_status,
     open_store,
@@ -27,16 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    help=say("cli.portal"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
-)
-
-
-class AudienceChoice(StrEnum):
-    """Who reads it."""
-
-    PUBLIC = "public"
-    MEMBERS = "members"
+app = o.new_group(say("cli.portal"))
 
 
 class FactsLang(StrEnum):
@@ -47,8 +38,6 @@ class FactsLang(StrEnum):
     BOTH = "both"
 
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help=say("cli.arg_portal"))]
-Audience = Annotated[AudienceChoice, typer.Option("--audience", help=say("cli.opt_audience"))]
 Licence = Annotated[str | None, typer.Option("--licence", help=say("cli.opt_licence"))]
 Store = Annotated[
     Path | None, typer.Option("--store", metavar="DIR", help=say("cli.opt_portal_store"))
@@ -82,7 +71,7 @@ def add(
     ] = None,
     tables: o.Tables = None,
     store: Store = None,
-    level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
+    level: o.TableLevel = None,
     licence: Licence = None,
     lang: o.Lang = o.LangChoice.EN,
     quiet: o.Quiet = False,

@@ -59,6 +59,7 @@ __all__ = [
     "remark_text",
     "rows_in_order",
     "slug_of",
+    "source_in_force",
     "source_text",
     "subject_text",
     "topic_name",
@@ -88,6 +89,12 @@ _PAGES = (
 )
 #: periods named on every printed page
 _RUNNING = 3
+#: sources that we name ourselves, in the language in force when they came in
+_NAMED_SOURCES = (
+    *("portal.source_comparison", "portal.source_estimates", "portal.source_file"),
+    *("portal.source_imdb", "portal.source_order", "portal.source_published"),
+    "dashboard.coming",
+)
 #: rules of numbers that are shares of a whole
 _SHARES = ("percent", "rate")
 #: "one in n" is said where the share is as near to it, of itself
@@ -425,7 +432,35 @@ def source_text(row: Row) -> str:
 
 @cache
 def _source_words(source: str, release: str, _lang: str) -> str:
-    return say("site.source", source=source or say("site.no_source"), release=release)
+    told = source_in_force(source) or say("site.no_source")
+    return say("site.source", source=told, release=release)
+
+
+@cache
+def _own_sources() -> list[tuple[str, re.Pattern[str]]]:
+    """Return how sources that are named by us read in each language."""
+    return [
+        (key, re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(text))))
+        for key in _NAMED_SOURCES
+        for text in catalogue()[key].values()
+    ]
+
+
+def source_in_force(source: str) -> str:
+    """Return the name of a source; one that we gave it, in the language in force.
+
+    Examples
+    --------
+    >>> from lipgeo.portal.pages.blocks import source_in_force
+    >>> from lipgeo.words import speaking
+    >>> with speaking("fr"):
+    ...     source_in_force("Statistics Canada, Census Profile, 2021"), source_in_force("Agency")
+    ('Statistique Canada, Profil du recensement, 2021', 'Agency')
+    """
+    for key, form in _own_sources():
+        if found := form.fullmatch(source):
+            return say(key, **found.groupdict())
+    return source
 
 
 @cache
@@ -446,7 +481,8 @@ def cell_of(rows: Sequence[Row], rule: str, decimals: int) -> Cell:
     # the word alone: the line under the table says from whom
     origin = _word(f"site.short_origin_{row['origin']}", language())
     ranged = range_text(row, rule, decimals) if is_told(row) else ""
-    details = [count_text(row, rule), ranged, origin]
+    # a place that waits is from nowhere yet
+    details = [count_text(row, rule), ranged, "" if row["symbol"] in EMPTY else origin]
     details += [
         say("site.also", origin=_word(f"site.short_origin_{one['origin']}", language()),
             value=told_text(one, rule, decimals))
@@ -663,6 +699,8 @@ class Material:
 
     def ground(self, area: Any, first: Row, second: Row) -> tuple[str, str]:
         """Return whether two censuses are of the same ground of an area, and why not."""
+        if any(row["symbol"] in EMPTY for row in (first, second)):
+            return "yes", ""
         found = (
             self._realised.get(
                 (area["area_id"], area["definition"], row["period"], row["realisation_hash"])
@@ -832,7 +870,8 @@ def _censuses(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
     """Return a row of each list of units of each census, by its year, oldest first."""
     found: dict[str, dict[str, Row]] = {}
     for row in rows:
-        if row["origin"] != "reported" and _YEAR.fullmatch(row["period"]):
+        waits = row["symbol"] in EMPTY
+        if row["origin"] != "reported" and not waits and _YEAR.fullmatch(row["period"]):
             found.setdefault(row["period"], {}).setdefault(row["realisation_hash"], row)
     return sorted((period, list(lists.values())) for period, lists in found.items())
 
@@ -966,7 +1005,7 @@ def _record(row: Row, place: str, subject: str, entry: _Indicator) -> list[Any]:
         *(row["value"] if told else float("nan"), low, high, base),
         origin_text(row),
         "" if told and not row["symbol"] else told_text(row, entry.rule, entry.decimals),
-        *(row["source"], row["release"]),
+        *(source_in_force(str(row["source"])), row["release"]),
     ]
 
 
