@@ -16,8 +16,10 @@ import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
+import test_portal_gate as gate_tests
 from hypothesis import given, settings
 
+import lipgeo
 from lipgeo.portal.areas import REALISATION_COLUMNS, UNIT_COLUMNS, new_areas
 from lipgeo.portal.book import SHEETS
 from lipgeo.portal.gate import gate
@@ -341,3 +343,76 @@ def test_rows_of_an_area_come_back_from_its_file(public, tmp_path):
         over = row["denominator_value"] if row["origin"] != "estimated" else np.nan
         for one, head in ((value, "Valeur"), (row["likely_lower"], "Bas"), (over, "Sur")):
             assert cell[head] == pytest.approx(one, nan_ok=True)
+
+
+#: numbers as nobody else has them: of members, a guess over a closed cell and its range, what a
+#: rest of thirty people would tell
+KEPT_BACK = {
+    "a member's": 41_237.0, "a member's share": 37.3, "over a closed cell": 43.7,
+    "its range": (42.3, 45.1), "a rest of few": 52_391.0,
+}  # fmt: skip
+
+
+def as_written(number):
+    """Return a number as files and pages of both languages write it."""
+    point = f"{number:.1f}" if number % 1 else f"{int(number)}"
+    grouped = f"{number:,.1f}" if number % 1 else f"{int(number):,}"
+    french = grouped.replace(",", " ").replace(".", ",")
+    spaces = [french.replace(" ", blank) for blank in ("\u202f", "\u00a0", "&nbsp;", "&#8239;")]
+    return {point, grouped, french, *spaces, point.replace(".", ",")}
+
+
+def texts_of(path):
+    """Return all a file says: its text, that of its parts, or the numbers of its columns."""
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path).to_csv()
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as parts:
+            return " ".join(parts.read(one).decode("utf-8", "replace") for one in parts.namelist())
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def test_no_file_of_a_public_site_holds_what_is_kept_back(tmp_path):
+    """Pages, share, embed, downloads, scripts and Fast Facts are read byte for byte."""
+    portal = lipgeo.open_portal(tmp_path / "portal", create=True)
+    low, high = KEPT_BACK["its range"]
+    people = {"indicator": "population", "period": "2021", "source": "Census"}
+    share = {**people, "indicator": "immigrants", "denominator_value": 20_000.0}
+    members = [
+        {**people, "area_id": "secret", "value": KEPT_BACK["a member's"], "origin": "ordered"},
+        {**share, "area_id": "secret", "value": KEPT_BACK["a member's share"],
+         "origin": "ordered"},
+    ]  # fmt: skip
+    rows = [
+        {**people, "area_id": "secret", "period": "2016", "value": 61_000.0, "origin": "ordered"},
+        {**share, "area_id": "shut", "symbol": "x", "origin": "ordered"},
+        {**share, "area_id": "shut", "value": KEPT_BACK["over a closed cell"],
+         "likely_lower": low, "likely_upper": high, "origin": "estimated"},
+        {**people, "area_id": "all", "value": 52_421.0, "origin": "ordered"},
+        {**people, "area_id": "part", "value": KEPT_BACK["a rest of few"], "origin": "ordered"},
+    ]  # fmt: skip
+    gate_tests.add(portal, "members", members, licence="council")
+    # DAs of 500 and 30 people: the part leaves thirty of the whole
+    units = {"all": gate_tests.DAS[:2], "part": gate_tests.DAS[:1]}
+    gate_tests.add(portal, "open", rows, units=units)
+    shown, _ = portal.view("public")
+    assert {52_421.0, 61_000.0} <= set(shown["value"])
+    site = lipgeo.build_site(portal, tmp_path / "site")
+    files = [path for path in site.rglob("*") if path.is_file()]
+    files += [
+        lipgeo.write_facts(portal, "secret", tmp_path / f"facts.{ending}")
+        for ending in ("html", "docx", "xlsx")
+    ]
+    said = {path: texts_of(path) for path in files}
+    # the search is one that finds: what may be shown is there, in each language and kind of file
+    shown = as_written(61_000.0) | as_written(52_421.0)
+    found = {path.suffix for path, text in said.items() if any(one in text for one in shown)}
+    assert {".html", ".xlsx", ".csv", ".parquet", ".js", ".docx"} <= found
+    assert {"share", "embed", "downloads", "data", "fr"} <= {
+        path.relative_to(site).parts[0] for path in files if path.is_relative_to(site)
+    }
+    numbers = [one for several in KEPT_BACK.values() for one in np.ravel(several)]
+    words = {one for number in numbers for one in as_written(number)}
+    rule = re.compile(rf"(?<![\d.,])(?:{'|'.join(map(re.escape, words))})(?!\d)")
+    told = [(path.name, rule.findall(text)) for path, text in said.items() if rule.search(text)]
+    assert told == []
