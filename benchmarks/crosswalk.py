@@ -1,17 +1,21 @@
-"""Exact area shares of a made nation: lipgeo beside the usual tools, on the same polygons.
+r"""Exact area shares of a made nation: lipgeo beside the usual tools, on the same polygons.
 
 ::
 
     python benchmarks/crosswalk.py --blocks 492768 --areas 90
     python benchmarks/crosswalk.py --blocks 30000 --tools lipgeo,tobler
     python benchmarks/crosswalk.py --level DB --tools "lipgeo flat,tobler,sedonadb"
+    python benchmarks/crosswalk.py --level DB --tools "lipgeo flat,tobler,sedonadb" \
+        --blocks 30000,60000,120000 --limit 600
 
 Each tool works in a process of its own, frames in memory, and is timed from polygons to shares.
 Prints one table: seconds (the best of ``--repeat`` for lipgeo, one run for the others), the
 processor's seconds (of all cores: what a shared machine does not blur), the process's peak memory
 while it works with the polygons of DB and DA in it, and how far pairs and shares agree with
 lipgeo's.
-Peers that are not installed, or do not load, are named and left out.
+Peers that are not installed, or do not load, are named and left out; with several sizes there is a
+table a size and one of how times grow, and a tool that does not end within ``--limit`` seconds is
+not asked at larger sizes.
 """
 
 from __future__ import annotations
@@ -140,9 +144,9 @@ def theirs(census: lipgeo.Census, areas: gpd.GeoDataFrame, tool: str, level: str
 def in_sedonadb(source: gpd.GeoDataFrame, target: gpd.GeoDataFrame) -> pd.DataFrame:
     """Return pairs of positions and the area in common, by SedonaDB."""
     import pyarrow as pa
-    import sedona.db
+    import sedonadb
 
-    session = sedona.db.connect()
+    session = sedonadb.connect()
     session.sql(f"SET datafusion.execution.batch_size = {SEDONA_ROWS}").execute()
     for name, column, frame in (("u", "i", source), ("t", "j", target)):
         numbered = frame[["geometry"]].assign(**{column: np.arange(len(frame))})
@@ -198,7 +202,8 @@ def work(folder: Path, tool: str, repeat: int, level: str) -> None:
 def main() -> None:
     """Make the nation, run the tools, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--blocks", type=int, default=492_768)
+    parser.add_argument("--blocks", default="492768", help="one size, or several with commas")
+    parser.add_argument("--limit", type=float, help="seconds a tool may take, loading included")
     parser.add_argument("--areas", type=int, default=90)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=3)
@@ -210,9 +215,29 @@ def main() -> None:
         work(Path(options.work[0]), options.work[1], options.repeat, options.level)
         return
     tools = ["lipgeo", *(tool for tool in options.tools.split(",") if tool != "lipgeo")]
+    grown: dict[str, dict[int, dict[str, float]]] = {"seconds": {}, "processor's seconds": {}}
+    sizes = [int(size) for size in options.blocks.split(",")]
+    for blocks in sizes:
+        *both, late = measure(options, tools, blocks)
+        for kind, spent in zip(grown, both, strict=True):
+            grown[kind][blocks] = spent
+        tools = [tool for tool in tools if tool not in late]
+    if len(sizes) > 1:
+        for kind, by_size in grown.items():
+            print_growth(kind, by_size)
+
+
+def measure(
+    options: argparse.Namespace, tools: list[str], blocks: int
+) -> tuple[dict[str, float], dict[str, float], set[str]]:
+    """Run the tools on one nation and print its table.
+
+    Returns seconds and processor's seconds by tool, and the tools that did not end.
+    """
+    late: set[str] = set()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        census, areas = made(options.blocks, options.areas, options.seed)
+        census, areas = made(blocks, options.areas, options.seed)
         (folder / "nation").write_bytes(pickle.dumps((census, areas), protocol=5))
         vertices = shapely.get_num_coordinates(census.data.geometry(options.level)).sum()
         print(
@@ -223,6 +248,7 @@ def main() -> None:
         print(f"{'tool':14}{'version':>9}{'seconds':>9}{'times':>7}{'cpu s':>8}{'GB':>6}"
               f"{'pairs':>9}{'same pairs':>12}{'largest difference':>20}")  # fmt: skip
         spent: dict[str, float] = {}
+        busy: dict[str, float] = {}
         reference = None
         for tool in tools:
             if find_spec(NEEDS[tool]) is None:
@@ -230,7 +256,21 @@ def main() -> None:
                 continue
             command = [sys.executable, __file__, "--work", place, tool]
             command += ["--repeat", str(options.repeat), "--level", options.level]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            try:
+                done = subprocess.run(
+                    command, check=True, capture_output=True, text=True, timeout=options.limit
+                )
+            except subprocess.TimeoutExpired:
+                late.add(tool)
+                print(f"{tool:14}{metadata.version(NEEDS[tool]):>9} not within "
+                      f"{options.limit:.0f} s", flush=True)  # fmt: skip
+                continue
+            except subprocess.CalledProcessError as err:
+                late.add(tool)
+                reason = (err.stderr.strip().splitlines() or [f"status {err.returncode}"])[-1]
+                print(f"{tool:14}{metadata.version(NEEDS[tool]):>9} fails: {reason[:100]}",
+                      flush=True)  # fmt: skip
+                continue
             figures = json.loads(done.stdout.splitlines()[-1])
             if "unavailable" in figures:
                 print(f"{tool:14}{metadata.version(NEEDS[tool]):>9} does not load: "
@@ -239,7 +279,7 @@ def main() -> None:
             found = pd.read_pickle(folder / tool).set_index(["source", "target"])["share"]
             found = found[found > SLIVER]
             reference = found if reference is None else reference
-            spent[tool] = figures["seconds"]
+            spent[tool], busy[tool] = figures["seconds"], figures["cpu"]
             one, two = reference.align(found)
             same = float((one.notna() & two.notna()).mean())
             largest = float((one.fillna(0) - two.fillna(0)).abs().max())
@@ -250,6 +290,22 @@ def main() -> None:
                 flush=True,
             )
         print_ratios(spent)
+    return spent, busy, late
+
+
+def print_growth(kind: str, grown: dict[int, dict[str, float]]) -> None:
+    """Print each peer's time over those of flat zones and of census zones, size by size."""
+    peers = [tool for tool in NEEDS if not tool.startswith("lipgeo")]
+    peers = [tool for tool in peers if any(tool in spent for spent in grown.values())]
+    print(f"\n{kind} over lipgeo's, by number of blocks")
+    print(f"{'':30}" + "".join(f"{blocks:>10,}" for blocks in grown))
+    for ours in ("lipgeo flat", "lipgeo"):
+        for peer in peers:
+            cells = [
+                f"{spent[peer] / spent[ours]:10.1f}" if {peer, ours} <= set(spent) else f"{'-':>10}"
+                for spent in grown.values()
+            ]
+            print(f"{peer + ' over ' + ours:30}" + "".join(cells))
 
 
 def print_ratios(spent: dict[str, float]) -> None:

@@ -8,6 +8,8 @@
 
 Every fit runs in a process of its own. Prints the seconds of ``fit_boundaries`` (by the clock, and
 of all cores' work), of writing the build, the peak memory of the whole process, and what came out.
+Then, for the first of them, the processor's seconds of writing and reading a build that leaves
+what is around its areas to the first map, and of one that has it: made first, then written.
 """
 
 from __future__ import annotations
@@ -44,13 +46,24 @@ def fit(store: Path, areas: Path, unit: str, rule: str, out: Path) -> None:
     seconds, work = time.perf_counter() - began, time.process_time() - worked
     peak = peak_bytes()
     began = time.perf_counter()
+    builds = {}
     lipgeo.write_build(made, out)
+    write = time.perf_counter() - began
+    worked = time.process_time()
+    lipgeo.write_build(made, out, replace=True)  # the polygons of its units are read by now
+    builds["later"] = [time.process_time() - worked, *read(out)]
+    worked = time.process_time()
+    len(made.context)
+    again = out.with_name(out.name + "-with-context")
+    lipgeo.write_build(made, again)
+    builds["at once"] = [time.process_time() - worked, *read(again)]
     print(
         json.dumps(
             {
+                "builds": builds,
                 "seconds": seconds,
                 "work": work,
-                "write": time.perf_counter() - began,
+                "write": write,
                 "peak": peak,
                 "units": len(made.units),
                 "cover": len(made.cover),
@@ -58,6 +71,17 @@ def fit(store: Path, areas: Path, unit: str, rule: str, out: Path) -> None:
             }
         )
     )
+
+
+def read(build: Path) -> tuple[float, float]:
+    """Return the processor's seconds of reading a build, and of what is around its areas."""
+    import lipgeo
+
+    began = time.process_time()
+    made = lipgeo.read_build(build)
+    between = time.process_time()
+    assert len(made.context)
+    return between - began, time.process_time() - between
 
 
 def main() -> None:
@@ -87,17 +111,22 @@ def main() -> None:
         print(f"{len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}\n")
         print(f"{'unit':>7}{'rule':>10}{'seconds':>9}{'work':>7}{'write':>7}{'peak GB':>9}"
               f"{'units':>9}{'cover':>8}{'median misfit':>15}")  # fmt: skip
+        builds: dict[str, list[float]] = {}
         for unit, rule in FITS:
             job = [store, areas, unit, rule, folder / f"{unit}-{rule}"]
             command = [sys.executable, __file__, "--work", *map(str, job)]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             one = json.loads(done.stdout.splitlines()[-1])
+            builds = builds or one["builds"]
             print(
                 f"{unit:>7}{rule:>10}{one['seconds']:9.2f}{one['work']:7.1f}{one['write']:7.2f}"
                 f"{one['peak'] / 1e9:9.2f}{one['units']:9,}{one['cover']:8,}"
                 f"{one['misfit']:15.2%}",
                 flush=True,
             )
+        print(f"\n{'what is around is made':24}{'write cpu s':>12}{'read':>7}{'first map':>11}")
+        for when, (wrote, back, context) in builds.items():
+            print(f"{when:24}{wrote:12.2f}{back:7.2f}{context:11.2f}")
 
 
 if __name__ == "__main__":

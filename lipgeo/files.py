@@ -15,9 +15,12 @@ import json
 import math
 import os
 import re
+import shutil
 import string
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -81,6 +84,8 @@ __all__ = [
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
+#: bytes that GDAL and SQLite write at once, and their journals
+_PAGE = 1 << 16
 #: characters of what a writer says of itself
 _REASON = 300
 
@@ -113,9 +118,20 @@ def sync(path: Path) -> None:
             os.close(handle)
 
 
+#: files that are waited for at once
+_WAITING = 8
+
+
+def _sync_all(paths: Sequence[Path]) -> None:
+    """Have files on disk before going on: a disk writes many together nearly as soon as one."""
+    with ThreadPoolExecutor(_WAITING) as waiting:
+        for _ in waiting.map(sync, paths):
+            pass
+
+
 @contextmanager
 def _tell_writing(target: Path) -> Iterator[None]:
-    """Tell what stops a write as an error of ours; GDAL's writers have errors of their own."""
+    """Tell what stops a write as an error of ours; GDAL and SQLite have errors of their own."""
     try:
         yield
     except LipgeoError:
@@ -123,10 +139,21 @@ def _tell_writing(target: Path) -> Iterator[None]:
     except OSError as error:
         raise output_error(target, error) from error
     except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("pyogrio", "fiona"):
+        if type(error).__module__.partition(".")[0] not in ("pyogrio", "fiona", "sqlite3"):
             raise
+        # what they say of a full disk is anything: "no such table"
+        if any(_is_full(folder) for folder in (target.parent, Path(tempfile.gettempdir()))):
+            raise OutputError("files.disk_full", path=target) from error
         reason = str(error)[:_REASON]
         raise OutputError("files.cannot_write", path=target, reason=reason) from error
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether a disk has less room than a page of what is written."""
+    try:
+        return shutil.disk_usage(folder).free < _PAGE
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -244,9 +271,7 @@ def folder_in_one_step(path: str | Path, *, replace: bool = False) -> Iterator[P
             made, old = place / NEW, place / OLD
             made.mkdir()
             yield made
-            for member in made.rglob("*"):
-                if member.is_file():
-                    sync(member)
+            _sync_all([member for member in made.rglob("*") if member.is_file()])
             if not target.exists():
                 made.rename(target)
             elif not exchange(made, target):
@@ -278,7 +303,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _refuse_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(say("files.no_number", given=text))
 
 
 def load_json(data: bytes) -> Any:

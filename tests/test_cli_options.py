@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
+from collections import Counter
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -17,6 +20,7 @@ from lipgeo.cli.app import app
 from lipgeo.cli.groups import GROUPS
 from lipgeo.readers.areas import read_service_areas
 
+CLI = Path(options.__file__).parent
 READERS = ("check", "build", "weight", "compare")
 
 
@@ -125,3 +129,30 @@ def test_variables_are_searched_from_the_command_line():
     nothing = run("variables", "qqqqqq")
     assert (nothing.returncode, nothing.stdout) == (1, "")
     assert "qqqqqq" in nothing.stderr
+
+
+def test_an_option_of_several_commands_is_written_once():
+    """No sentence of help stands at two options: commands share the option, not a copy of it."""
+    source = "".join(path.read_text(encoding="utf-8") for path in CLI.glob("*.py"))
+    told = re.findall(r"typer[.](?:Option|Argument)[(][^\n]*?help=say[(]\"([^\"]+)\"", source)
+    told += re.findall(r"typer[.](?:Option|Argument)[(]\n[^)]*?help=say[(]\"([^\"]+)\"", source)
+    twice = {key: count for key, count in Counter(told).items() if count > 1}
+    assert len(told) > 80
+    assert twice == {}
+
+
+def test_commands_that_share_a_signature_get_what_it_makes():
+    """``need`` and ``fetch`` have the options of one function, and are given its result."""
+
+    def job(areas: str, unit: str = "DA", lang: str = "en") -> str:
+        return f"{areas} {unit} {lang}"
+
+    seen = []
+
+    @options.with_options_of(job, "needed")
+    def fetch(needed: object, to: str = "here", lang: str = "en") -> None:
+        seen.append((needed, to, lang))
+
+    assert list(inspect.signature(fetch).parameters) == ["areas", "unit", "to", "lang"]
+    fetch(areas="a", unit="DB", to="there", lang="fr")
+    assert seen == [("a DB fr", "there", "fr")]

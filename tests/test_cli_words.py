@@ -102,6 +102,16 @@ def test_no_page_of_help_has_words_of_the_other_language():
     assert re.findall(r"<(?:str|int|float|path)>|\{[A-Z]+\}", french + english) == []
 
 
+@pytest.mark.parametrize("group", ["census", "census table", "registry", "portal"])
+def test_a_group_of_commands_takes_a_language(group):
+    """``lipgeo GROUP --lang fr --help`` is French, wherever the option stands."""
+    for order in (["--lang", "fr", "--help"], ["-h", "--lang=fr"]):
+        told = run(*group.split(), *order)
+        assert (told.returncode, told.stderr) == (0, "")
+        assert "Utilisation" in told.stdout
+        assert not BROUGHT.findall(told.stdout)
+
+
 class _Terminal(io.StringIO):
     """A terminal: what is written to it stays."""
 

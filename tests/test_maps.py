@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import itertools
 import json
+import pickle
 import re
+import shutil
 from dataclasses import replace
 
 import geopandas as gpd
@@ -21,10 +23,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import lipgeo
 from lipgeo import synthetic
+from lipgeo.census import around
 from lipgeo.errors import InputError, OutputError
 from lipgeo.maps import PreviewMap, picture, scene
 from lipgeo.maps.display import TINTS, light, pieces, tints_of
 from lipgeo.maps.preview import _in_order
+from lipgeo.store.results import read_build, write_build
 from lipgeo.words import speaking
 
 
@@ -415,3 +419,30 @@ def test_names_without_room_are_numbered_and_listed_beside_the_map(town, monkeyp
     assert numbers
     beside = [text for text in sheet.texts if text.get_text() in listed]
     assert max(text.get_window_extent(renderer).x1 for text in beside) <= sheet.bbox.x1
+
+
+def test_what_is_around_a_country_is_read_when_a_map_first_asks(
+    demonstration, tmp_path, monkeypatch
+):
+    """Writing and reading such a build simplifies no outline; without its census a note says so."""
+    store = shutil.copytree(demonstration["store"], tmp_path / "store")
+    census = lipgeo.open_census(store)
+    municipality = census.units("CSD").index[0]
+    areas = lipgeo.ServiceAreas.from_units({"a": [f"CSD:{municipality}"]}, census)
+    near = write_build(lipgeo.fit_boundaries(census, areas), tmp_path / "near")
+    assert (near / "context.parquet").is_file()  # a few neighbours: the build needs no store
+    monkeypatch.setattr(around, "_MOST", 0)
+
+    def refuse(*_):
+        raise AssertionError("an outline is simplified")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shapely, "coverage_simplify", refuse)
+        build = write_build(lipgeo.fit_boundaries(census, areas), tmp_path / "far")
+        made, other = read_build(build), pickle.loads(pickle.dumps(read_build(build)))
+    assert not (build / "context.parquet").exists()
+    assert len(made.context) == len(lipgeo.fit_boundaries(census, areas).context) > 0
+    shutil.rmtree(store)
+    assert other.context.empty
+    (note,) = scene.scene_of(other).notes
+    assert str(store) in note

@@ -160,21 +160,17 @@ def percentages(frame, column, whole, to):
     return frame.assign(**{column: (100 * frame[column] / frame[whole] / to).round() * to})
 
 
-@pytest.mark.parametrize(
-    ("damage", "check"),
-    [
-        (lambda f: f.assign(from_1980=f["from_2001"], from_2001=f["from_1980"]), "genders_unlike"),
-        (lambda f: noughts(f, "age_65"), "nought_everywhere"),
-        (lambda f: noughts(f, "ages"), "nought_everywhere"),
-        (lambda f: percentages(f, "age_65", "ages", 5), "percentage_of_whole"),
-        (lambda f: percentages(f, "age_65", "ages", 1), "percentage_of_whole"),
-        (lambda f: percentages(f, "Ukraine", "recent", 1), "row_not_rounded"),
-    ],
-)
-def test_a_row_is_held_against_its_own_family(portal, made, tmp_path, damage, check):
+def test_a_row_is_held_against_its_own_family(portal, made, tmp_path):
     """Without estimates or earlier numbers: men and women, parts, noughts, rounding."""
-    path = made_files.write_down(made, tmp_path / "a.csv", damage(made.printed))
-    assert check in checks(portal, made, path)
+    frame = made.printed
+    turned = {"from_1980": frame["from_2001"], "from_2001": frame["from_1980"]}
+    frame = percentages(percentages(frame, "Ukraine", "recent", 1), "age_65", "ages", 5)
+    path = made_files.write_down(made, tmp_path / "a.csv", frame.assign(**turned))
+    found = checks(portal, made, path)
+    assert {"genders_unlike", "row_not_rounded", "percentage_of_whole"} <= found
+    frame = percentages(noughts(made.printed, "npr"), "age_65", "ages", 1)
+    path = made_files.write_down(made, tmp_path / "b.csv", frame)
+    assert {"nought_everywhere", "percentage_of_whole"} <= checks(portal, made, path)
 
 
 @pytest.mark.parametrize(

@@ -146,14 +146,14 @@ def test_settings_of_gdal_are_as_they_were_after_reading(tmp_path):
 
 
 def test_there_is_one_door_to_gdal():
-    """No other file of lipgeo reads with pyogrio; fiona reads back what it has just written."""
+    """No other file of lipgeo reads with pyogrio; what was just written is read back."""
     reads = re.compile(r"pyogrio\.(read_\w+|list_layers|open_arrow)|gpd\.read_file|fiona\.open\(")
     found = {
         path.relative_to(ROOT).as_posix()
         for path in ROOT.rglob("*.py")
         if reads.search(path.read_text("utf-8"))
     }
-    assert found == {"readers/vector_files.py", "order/shapefile.py"}
+    assert found == {"readers/vector_files.py", "order/shapefile.py", "geopackages.py"}
 
 
 # ---------------------------------------------------------------------- attributes without shapes

@@ -1040,7 +1040,7 @@ def test_a_census_open_while_it_is_replaced(own: Path, tmp_path: Path):
     table = pd.DataFrame({"DAUID": list(toytown.DA_IDS.values()), "CTUID": "5050001.00"})
     table.to_csv(tmp_path / "tracts_2021.csv", index=False)
     add_census(own, tmp_path / "tracts_2021.csv")
-    with pytest.raises(StoreError, match="Open it again"):
+    with pytest.raises(StoreError, match="Open the store anew"):
         census.units("DB")
 
 

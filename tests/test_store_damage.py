@@ -130,6 +130,43 @@ def test_a_file_of_another_store_is_noticed(own: Path, tmp_path: Path):
         add_census(own, storefiles.town(tmp_path / "files")["counts"])
 
 
+def cut(path: Path) -> None:
+    """Leave the first half of a file."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "levels"),
+    [
+        ("DA.parquet", cut, {"DA"}),
+        ("DA.parquet", lambda path: flip(path, path.stat().st_size - 30), {"DA"}),
+        ("DA.parquet", Path.unlink, {"DA"}),
+        ("sums/DB.crc32", lambda path: flip(path, 0), {"DB"}),
+        ("sums/DB.crc32", Path.unlink, {"DB"}),
+        ("published.parquet", cut, {"DB", "DA", "CSD"}),
+    ],
+)
+def test_a_listing_says_what_looks_damaged(own: Path, file, damage, levels):
+    """What a look at sizes, footers and small files tells, the list of a store says."""
+    damage(own / "2021" / file)
+    listed = lipgeo.store.describe_store(own).set_index("level")["state"]
+    assert levels <= set(listed.index)
+    assert {level for level, state in listed.items() if state == "damaged"} >= levels
+    if file != "published.parquet":
+        assert set(listed.drop(list(levels))) == {"whole"}
+
+
+def test_the_command_ends_with_findings_where_a_listed_level_is_damaged(own: Path):
+    """The table says so, and a sentence names the command that tells which file."""
+    cut(own / "2021" / "DA.parquet")
+    ended = run("census", "list", "--store", own)
+    assert ended.returncode == 1
+    assert "damaged" in ended.stdout
+    assert "lipgeo census verify" in ended.stderr
+    french = run("census", "list", "--store", own, "--lang", "fr")
+    assert "endommagé" in french.stdout
+
+
 def test_a_vintage_under_another_name_is_noticed(own: Path):
     """A folder of 2021 that is called 2016 is never read as the census of 2016."""
     (own / "2021").rename(own / "2016")

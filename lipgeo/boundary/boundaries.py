@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import geopandas as gpd
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lipgeo.areas.service_areas import ServiceAreas
+from lipgeo.arrays import Floats
 from lipgeo.census.around import ground, no_ground, no_surroundings, surroundings
 from lipgeo.census.census import Census
 from lipgeo.crosswalk.crosswalk import Crosswalk
@@ -17,6 +19,15 @@ from lipgeo.report import Card, CheckReport, Shown, flag_words, heads
 from lipgeo.words import say
 
 __all__ = ["Boundaries"]
+
+
+def outer_box(areas: gpd.GeoDataFrame, given: ServiceAreas) -> Floats | None:
+    """Return west, south, east, north of areas chosen and as drawn; ``None`` without outlines."""
+    outlines = [areas.total_bounds, given.frame.total_bounds]
+    held = np.array([box for box in outlines if np.isfinite(box).all()])
+    if not len(held):
+        return None
+    return np.array([*held[:, :2].min(axis=0), *held[:, 2:].max(axis=0)])
 
 
 class Boundaries(Shown):
@@ -116,7 +127,7 @@ class Boundaries(Shown):
         report: CheckReport,
         shapes: gpd.GeoDataFrame | Callable[[], gpd.GeoDataFrame],
         census: Census | None = None,
-        context: gpd.GeoDataFrame | None = None,
+        context: gpd.GeoDataFrame | Callable[[], gpd.GeoDataFrame] | None = None,
         land: pd.DataFrame | None = None,
     ) -> None:
         self.areas = areas
@@ -170,14 +181,19 @@ class Boundaries(Shown):
         Columns as :func:`lipgeo.census.around.surroundings`; empty where none is held.
         """
         if self._context is None:
-            outlines = [self.areas.total_bounds, self.service_areas.frame.total_bounds]
-            held = np.array([box for box in outlines if np.isfinite(box).all()])
-            if self.census is None or not len(held):
+            box = outer_box(self.areas, self.service_areas)
+            if self.census is None or box is None:
                 self._context = no_surroundings(self.areas.crs)
             else:
-                around = np.array([*held[:, :2].min(axis=0), *held[:, 2:].max(axis=0)])
-                self._context = surroundings(self.census, around)
+                self._context = surroundings(self.census, box)
+        elif callable(self._context):
+            self._context = self._context()
         return self._context
+
+    @property
+    def has_context(self) -> bool:
+        """Whether :attr:`context` was made before: asking for it simplifies no outline."""
+        return isinstance(self._context, gpd.GeoDataFrame)
 
     @property
     def land(self) -> pd.DataFrame:
@@ -217,7 +233,8 @@ class Boundaries(Shown):
             report=CheckReport(found for found in self.report if found.subject not in gone),
             shapes=shapes,
             census=self.census,
-            context=self.context,
+            # of all areas, as a build on disk has it; made when it is first drawn
+            context=self._context if self.has_context else partial(getattr, self, "context"),
             land=self.land,
         )
 

@@ -22,7 +22,7 @@ from lipgeo.census.data import COUNTS, Rows
 from lipgeo.census.units import unit_atoms
 from lipgeo.geography.hierarchy import levels_for
 
-__all__ = ["STANDARD", "ground", "no_ground", "no_surroundings", "surroundings"]
+__all__ = ["STANDARD", "ground", "is_crowded", "no_ground", "no_surroundings", "surroundings"]
 
 #: levels for which Statistics Canada publishes characteristics, coarse first (FSA are not made of
 #: whole blocks; of blocks only counts are published)
@@ -251,18 +251,39 @@ def surroundings(census: Census, bounds: npt.NDArray[np.float64]) -> gpd.GeoData
     """
     if not np.isfinite(bounds).all():
         return no_surroundings(census.crs)
-    width, height = bounds[2] - bounds[0], bounds[3] - bounds[1]
-    margin = _MARGIN * max(width, height)
-    frame = np.array([*(bounds[:2] - margin), *(bounds[2:] + margin)])
+    frame, wide = _frame_of(bounds)
     for level in (level for level in _LEVELS if level in census.levels):
-        boxes = census.zones(level).boxes
-        # units without polygon have boxes of NaN, which meet nothing
-        meets = (boxes[:, :2] <= frame[2:]).all(axis=1) & (boxes[:, 2:] >= frame[:2]).all(axis=1)
-        rows = np.flatnonzero(meets)
+        rows = _meeting(census, level, frame)
         if not len(rows) or (len(rows) > _MOST and level != _LEVELS[-1]):
             continue
-        return _outlines_in(census, level, rows, frame, max(width, height) * _DETAIL)
+        return _outlines_in(census, level, rows, frame, wide * _DETAIL)
     return no_surroundings(census.crs)
+
+
+def is_crowded(census: Census, bounds: npt.NDArray[np.float64]) -> bool:
+    """Whether so many municipalities meet a rectangle that a coarser level is shown around it.
+
+    Then the outlines around are long, and slow to make light.
+    """
+    frame, _ = _frame_of(bounds)
+    held = (level for level in _LEVELS if level in census.levels)
+    finest = next((rows for level in held if len(rows := _meeting(census, level, frame))), ())
+    return len(finest) > _MOST
+
+
+def _frame_of(bounds: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], float]:
+    """Return a rectangle with its margin, and how wide it is without."""
+    wide = max(bounds[2] - bounds[0], bounds[3] - bounds[1])
+    margin = _MARGIN * wide
+    return np.array([*(bounds[:2] - margin), *(bounds[2:] + margin)]), float(wide)
+
+
+def _meeting(census: Census, level: str, frame: npt.NDArray[np.float64]) -> Rows:
+    """Return the units of a level whose boxes meet a rectangle."""
+    boxes = census.zones(level).boxes
+    # units without polygon have boxes of NaN, which meet nothing
+    meets = (boxes[:, :2] <= frame[2:]).all(axis=1) & (boxes[:, 2:] >= frame[:2]).all(axis=1)
+    return np.flatnonzero(meets)
 
 
 def no_surroundings(crs: object) -> gpd.GeoDataFrame:

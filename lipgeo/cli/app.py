@@ -100,11 +100,9 @@ def demo(
 
 @app.command(help=say("cli.help_find"))
 def find(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=say("cli.arg_name"))],
+    name: o.Name,
     level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_level"))] = None,
-    province: Annotated[
-        str | None, typer.Option("--province", help=say("cli.opt_province"))
-    ] = None,
+    province: o.Province = None,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,
@@ -164,7 +162,7 @@ def build(
     threshold: Annotated[
         float, typer.Option("--threshold", min=0.0, max=1.0, help=say("cli.opt_threshold"))
     ] = 0.5,
-    exclusive: Annotated[bool, typer.Option("--exclusive", help=say("cli.opt_exclusive"))] = False,
+    exclusive: o.Exclusive = False,
     contiguous: o.Contiguous = False,
     controls: o.Controls = None,
     controls_column: o.ControlsColumn = None,
@@ -244,7 +242,7 @@ def build(
 
 @app.command(help=say("cli.help_preview"))
 def preview(
-    build_dir: Annotated[Path, typer.Argument(metavar="BUILD_DIR", help=say("cli.arg_build"))],
+    build_dir: o.BuildDir,
     out: o.Out = Path("map.html"),
     replace: o.Replace = False,
     png: Annotated[

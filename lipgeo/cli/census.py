@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lipgeo.cli import options as o
-from lipgeo.cli.groups import WholeSummaries
 from lipgeo.cli.needs import census_files, profile_files
 from lipgeo.cli.reporting import (
     exit_status,
@@ -36,17 +36,15 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-table_app = typer.Typer(
-    help=say("store.help"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
-)
+table_app = o.new_group(say("store.help"))
 
 
 @table_app.command("add", help=say("store.help_add"))
 def add_table_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=say("store.arg_files"))],
     store: o.Store = o.DEFAULT_STORE,
-    name: Annotated[str | None, typer.Option("--name", help=say("store.opt_name"))] = None,
-    replace: Annotated[bool, typer.Option("--replace", help=say("store.opt_replace"))] = False,
+    name: o.TableName = None,
+    replace: o.ReplaceTable = False,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
@@ -80,6 +78,15 @@ def list_tables(
         print(say("store.none_held", store=store))
     else:
         print_frame(_whole(tables.drop(columns="sources")), say("store.held", store=store))
+    _say_damage(tables, store)
+
+
+def _say_damage(listed: pd.DataFrame, store: Path) -> None:
+    """End with findings where something listed is damaged, and say what tells which file."""
+    damaged = int(listed["state"].eq("damaged").sum())
+    if damaged:
+        print(say("cli.listed_damaged", count=damaged, store=store), file=sys.stderr)
+        raise typer.Exit(1)
 
 
 def _with_names(levels: pd.DataFrame) -> pd.DataFrame:
@@ -100,9 +107,7 @@ def _whole(levels: pd.DataFrame) -> pd.DataFrame:
 
 DEFAULT_DOWNLOADS = Path("lipgeo-downloads")
 
-app = typer.Typer(
-    help=say("cli.help_census"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
-)
+app = o.new_group(say("cli.help_census"))
 app.add_typer(table_app, name="table")
 
 
@@ -114,17 +119,26 @@ def _parse_mapping(pairs: list[str]) -> dict[str, str] | None:
     return {name.strip(): column.strip() for name, _, column in (p.partition("=") for p in pairs)}
 
 
-@app.command("need", help=say("cli.help_census_need"))
-def need_(
+def _files_of_census(
     areas: o.AREAS,
     unit: o.Unit = "DA",
     by: o.By = o.WeightChoice.POPULATION,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,
+) -> Any:
+    """Return the files a job needs: what ``need`` lists and ``fetch`` downloads."""
+    return census_files(areas, unit, by.value, store, vintage, lang.value)
+
+
+@app.command("need", help=say("cli.help_census_need"))
+@o.with_options_of(_files_of_census, "needed")
+def need_(
+    needed: Any,
+    store: o.Store = o.DEFAULT_STORE,
+    lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
-    needed = census_files(areas, unit, by.value, store, vintage, lang.value)
     _print_needed(needed, say("cli.nothing_needed", store=store), as_json=as_json)
 
 
@@ -202,23 +216,18 @@ def _print_fetched(
 
 
 @app.command("fetch", help=say("cli.help_census_fetch"))
+@o.with_options_of(_files_of_census, "needed")
 def fetch_(
-    areas: o.AREAS,
-    to: Annotated[
-        Path, typer.Option("--to", metavar="DIR", help=say("cli.opt_to"))
-    ] = DEFAULT_DOWNLOADS,
-    unit: o.Unit = "DA",
-    by: o.By = o.WeightChoice.POPULATION,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help=say("cli.opt_yes"))] = False,
+    needed: Any,
+    to: o.To = DEFAULT_DOWNLOADS,
+    yes: o.Yes = False,
     store: o.Store = o.DEFAULT_STORE,
-    vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.store.add import add_census
 
-    needed = census_files(areas, unit, by.value, store, vintage, lang.value)
     fetched, findings = _fetch(
         needed,
         to,
@@ -277,6 +286,7 @@ def list_(
         for vintage, census in shown.groupby("vintage", sort=True):
             title = say("cli.held", store=store, vintage=str(vintage))
             print_frame(census.drop(columns="vintage"), title)
+    _say_damage(levels, store)
 
 
 @app.command("verify", help=say("cli.help_census_verify"))
@@ -303,37 +313,43 @@ def verify(
     raise typer.Exit(exit_status(report))
 
 
-_PLACES = Annotated[
+_Places = Annotated[
     list[str] | None, typer.Argument(metavar="[PLACE]...", help=say("store.arg_places"))
 ]
-_TableLevel = Annotated[str, typer.Option("--level", help=say("store.opt_table_level"))]
 
 
-@table_app.command("need", help=say("store.help_need"))
-def need_table(
-    places: _PLACES = None,
-    level: _TableLevel = "DA",
+def _files_of_profile(
+    places: _Places = None,
+    level: Annotated[str, typer.Option("--level", help=say("store.opt_table_level"))] = "DA",
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,
+) -> Any:
+    """Return the files of the Census Profile of some places, all regions where none is named."""
+    return profile_files(places or [], level, store, vintage, lang.value)
+
+
+@table_app.command("need", help=say("store.help_need"))
+@o.with_options_of(_files_of_profile, "needed")
+def need_table(
+    needed: Any,
+    store: o.Store = o.DEFAULT_STORE,
+    lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
 ) -> None:
-    needed = profile_files(places or [], level, store, vintage, lang.value)
     _print_needed(needed, say("store.nothing_needed", store=store), as_json=as_json)
 
 
 @table_app.command("fetch", help=say("store.help_fetch"))
+@o.with_options_of(_files_of_profile, "needed")
 def fetch_table(
-    places: _PLACES = None,
-    level: _TableLevel = "DA",
-    to: Annotated[
-        Path, typer.Option("--to", metavar="DIR", help=say("cli.opt_to"))
-    ] = DEFAULT_DOWNLOADS,
-    name: Annotated[str | None, typer.Option("--name", help=say("store.opt_name"))] = None,
-    replace: Annotated[bool, typer.Option("--replace", help=say("store.opt_replace"))] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help=say("cli.opt_yes"))] = False,
+    needed: Any,
+    places: _Places = None,
+    to: o.To = DEFAULT_DOWNLOADS,
+    name: o.TableName = None,
+    replace: o.ReplaceTable = False,
+    yes: o.Yes = False,
     store: o.Store = o.DEFAULT_STORE,
-    vintage: o.Vintage = None,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
     quiet: o.Quiet = False,
@@ -342,7 +358,6 @@ def fetch_table(
 
     if not places:
         raise InputError("store.no_place")
-    needed = profile_files(places, level, store, vintage, lang.value)
     fetched, findings = _fetch(
         needed,
         to,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from lipgeo.cli import options as o
@@ -31,20 +28,12 @@ def make(
     rule: o.Rule = o.DEFAULT_RULE,
     by: o.By = o.WeightChoice.POPULATION,
     placement: o.Placement = o.PlacementChoice.AUTO,
-    exclusive: Annotated[bool, typer.Option("--exclusive", help=say("cli.opt_exclusive"))] = False,
-    since: Annotated[
-        Path | None, typer.Option("--since", metavar="OLD", help=say("cli.opt_since"))
-    ] = None,
-    template: Annotated[
-        Path | None, typer.Option("--template", metavar="FILE", help=say("cli.opt_template"))
-    ] = None,
-    tables: Annotated[
-        Path | None, typer.Option("--tables", metavar="FILE", help=say("cli.opt_tables"))
-    ] = None,
-    contact: Annotated[str | None, typer.Option("--contact", help=say("cli.opt_contact"))] = None,
-    keep: Annotated[
-        str | None, typer.Option("--keep", metavar="AREA,...", help=say("cli.opt_keep"))
-    ] = None,
+    exclusive: o.Exclusive = False,
+    since: o.Since = None,
+    template: o.Template = None,
+    tables: o.OrderTables = None,
+    contact: o.Contact = None,
+    keep: o.Keep = None,
     store: o.Store = o.DEFAULT_STORE,
     vintage: o.Vintage = None,
     reading: o.Reading = o.NOT_GIVEN,

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from lipgeo.portal.indicators.dictionary import Dictionary
 
-__all__ = ["Propose", "changes", "propose_census", "wishlist"]
+__all__ = [
+    "Audience",
+    "AudienceChoice",
+    "Folder",
+    "Propose",
+    "changes",
+    "propose_census",
+    "wishlist",
+]
 
 
 class AudienceChoice(StrEnum):

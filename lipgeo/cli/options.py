@@ -16,13 +16,16 @@ from typing import Annotated, Any
 
 import typer
 
+from lipgeo.cli.groups import WholeSummaries
 from lipgeo.words import catalogue, say
 
 __all__ = [
     "AREAS",
     "NOT_GIVEN",
     "READING",
+    "BuildDir",
     "By",
+    "Contact",
     "Contiguous",
     "ControlWeight",
     "Controls",
@@ -30,25 +33,40 @@ __all__ = [
     "Csv",
     "CsvStyleChoice",
     "Draft",
+    "Exclusive",
     "Floor",
     "Gap",
     "Json",
+    "Keep",
     "Lang",
     "MaxUnits",
     "MinShare",
+    "Name",
+    "OrderTables",
     "Out",
+    "Province",
     "Quiet",
     "Reading",
     "Replace",
+    "ReplaceTable",
     "Rule",
     "RuleChoice",
+    "Since",
     "Store",
+    "TableLevel",
+    "TableName",
     "Tables",
+    "Template",
     "TimeLimit",
+    "To",
+    "Variables",
     "Vintage",
     "WeightChoice",
+    "Yes",
     "files_by_census",
     "is_there",
+    "new_group",
+    "with_options_of",
     "with_reading_options",
 ]
 
@@ -133,6 +151,19 @@ Vintage = Annotated[
     typer.Option("--vintage", help=say("cli.opt_vintage"), callback=_require_vintage),
 ]
 Lang = Annotated[LangChoice, typer.Option("--lang", envvar="LIPGEO_LANG", help=say("cli.opt_lang"))]
+
+
+def new_group(help: str) -> typer.Typer:
+    """Return a group of commands that takes ``--lang`` itself: its help is in the language too."""
+    app = typer.Typer(help=help, no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries)
+
+    @app.callback()
+    def take(lang: Lang = LangChoice.EN) -> None:  # read before any sentence is made
+        pass
+
+    return app
+
+
 Csv = Annotated[CsvStyleChoice, typer.Option("--csv", help=say("cli.opt_csv"))]
 Json = Annotated[bool, typer.Option("--json", help=say("cli.opt_json"))]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=say("cli.opt_quiet"))]
@@ -186,6 +217,28 @@ Gap = Annotated[float, typer.Option("--gap", help=say("cli.opt_gap"))]
 By = Annotated[WeightChoice, typer.Option("--by", help=say("cli.opt_by"))]
 Placement = Annotated[PlacementChoice, typer.Option("--placement", help=say("cli.opt_placement"))]
 
+Name = Annotated[str, typer.Argument(metavar="NAME", help=say("cli.arg_name"))]
+Province = Annotated[str | None, typer.Option("--province", help=say("cli.opt_province"))]
+Exclusive = Annotated[bool, typer.Option("--exclusive", help=say("cli.opt_exclusive"))]
+BuildDir = Annotated[Path, typer.Argument(metavar="BUILD_DIR", help=say("cli.arg_build"))]
+Since = Annotated[Path | None, typer.Option("--since", metavar="OLD", help=say("cli.opt_since"))]
+Template = Annotated[
+    Path | None, typer.Option("--template", metavar="FILE", help=say("cli.opt_template"))
+]
+OrderTables = Annotated[
+    Path | None, typer.Option("--tables", metavar="FILE", help=say("cli.opt_tables"))
+]
+Contact = Annotated[str | None, typer.Option("--contact", help=say("cli.opt_contact"))]
+Keep = Annotated[str | None, typer.Option("--keep", metavar="AREA,...", help=say("cli.opt_keep"))]
+Variables = Annotated[
+    str | None, typer.Option("--variables", metavar="NAME,...", help=say("cli.opt_variables"))
+]
+TableLevel = Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))]
+TableName = Annotated[str | None, typer.Option("--name", help=say("store.opt_name"))]
+ReplaceTable = Annotated[bool, typer.Option("--replace", help=say("store.opt_replace"))]
+To = Annotated[Path, typer.Option("--to", metavar="DIR", help=say("cli.opt_to"))]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help=say("cli.opt_yes"))]
+
 
 Tables = Annotated[
     list[str] | None,
@@ -217,28 +270,50 @@ def files_by_census(tables: Sequence[str]) -> dict[int, list[Path]]:
     return files
 
 
-def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of :data:`READING` where its parameter ``reading`` stands.
+def with_options_of(
+    source: Callable[..., Any], name: str
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of a function where its parameter ``name`` stands.
 
-    Typer makes options of a signature: it sees one with the options in the place of ``reading``;
-    the command gets them together, by keyword.
+    Typer makes options of a signature: it sees one with the parameters of ``source`` in the place
+    of ``name``; the command gets what ``source`` makes of them. A parameter that both have is the
+    command's, and both are given it.
     """
-    signature = inspect.signature(command, eval_str=True)
-    parameters: list[inspect.Parameter] = []
-    for parameter in signature.parameters.values():
-        if parameter.name == "reading":
-            parameters += [
-                parameter.replace(name=name, annotation=option, default=None)
-                for name, option in READING.items()
-            ]
-        else:
-            parameters.append(parameter)
+    shared = inspect.signature(source, eval_str=True).parameters
 
-    @functools.wraps(command)
-    def run(**given: Any) -> None:
-        reading = {name: given.pop(name) for name in READING}
-        command(**given, reading=reading)
+    def change(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        own = [parameter for parameter in signature.parameters if parameter != name]
+        parameters: list[inspect.Parameter] = []
+        for parameter in signature.parameters.values():
+            if parameter.name == name:
+                parameters += [one for one in shared.values() if one.name not in own]
+            else:
+                parameters.append(parameter)
 
-    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
-    return run
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            made = source(**{one: given[one] for one in shared})
+            command(**{one: given[one] for one in own}, **{name: made})
+
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        return run
+
+    return change
+
+
+def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of :data:`READING` where its parameter ``reading`` stands."""
+
+    def reading(**given: Any) -> Reading:
+        return given
+
+    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    reading.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(name, either, annotation=option, default=None)
+            for name, option in READING.items()
+        ]
+    )
+    return with_options_of(reading, "reading")(command)

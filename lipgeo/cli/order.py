@@ -25,28 +25,20 @@ _OrderDir = Annotated[Path, typer.Argument(metavar="DIR", help=say("cli.arg_orde
 
 
 def order(
-    build_dir: Annotated[Path, typer.Argument(metavar="BUILD_DIR", help=say("cli.arg_build"))],
+    build_dir: o.BuildDir,
     out: o.Out,
     replace: o.Replace = False,
-    since: Annotated[
-        Path | None, typer.Option("--since", metavar="OLD", help=say("cli.opt_since"))
-    ] = None,
-    template: Annotated[
-        Path | None, typer.Option("--template", metavar="FILE", help=say("cli.opt_template"))
-    ] = None,
-    tables: Annotated[
-        Path | None, typer.Option("--tables", metavar="FILE", help=say("cli.opt_tables"))
-    ] = None,
+    since: o.Since = None,
+    template: o.Template = None,
+    tables: o.OrderTables = None,
     estimates: Annotated[
         Path | None, typer.Option("--estimates", metavar="FILE", help=say("cli.opt_estimates"))
     ] = None,
-    contact: Annotated[str | None, typer.Option("--contact", help=say("cli.opt_contact"))] = None,
+    contact: o.Contact = None,
     leave_out_empty: Annotated[
         bool, typer.Option("--leave-out-empty", help=say("cli.opt_leave_out_empty"))
     ] = False,
-    keep: Annotated[
-        str | None, typer.Option("--keep", metavar="AREA,...", help=say("cli.opt_keep"))
-    ] = None,
+    keep: o.Keep = None,
     lang: o.Lang = o.LangChoice.EN,
     csv: o.Csv = o.CsvStyleChoice.EN,
     as_json: o.Json = False,

@@ -10,7 +10,7 @@ import typer
 
 from lipgeo.cli import network
 from lipgeo.cli import options as o
-from lipgeo.cli.groups import WholeSummaries
+from lipgeo.cli.network import Audience, AudienceChoice, Folder
 from lipgeo.cli.reporting import (
     exit_status,
     open_store,
@@ -27,16 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    help=say("cli.portal"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
-)
-
-
-class AudienceChoice(StrEnum):
-    """Who reads it."""
-
-    PUBLIC = "public"
-    MEMBERS = "members"
+app = o.new_group(say("cli.portal"))
 
 
 class FactsLang(StrEnum):
@@ -47,8 +38,6 @@ class FactsLang(StrEnum):
     BOTH = "both"
 
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help=say("cli.arg_portal"))]
-Audience = Annotated[AudienceChoice, typer.Option("--audience", help=say("cli.opt_audience"))]
 Licence = Annotated[str | None, typer.Option("--licence", help=say("cli.opt_licence"))]
 Store = Annotated[
     Path | None, typer.Option("--store", metavar="DIR", help=say("cli.opt_portal_store"))
@@ -82,14 +71,15 @@ def add(
     ] = None,
     tables: o.Tables = None,
     store: Store = None,
-    level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
+    level: o.TableLevel = None,
     licence: Licence = None,
     lang: o.Lang = o.LangChoice.EN,
     quiet: o.Quiet = False,
 ) -> None:
-    from lipgeo.errors import InputError
+    from lipgeo.errors import InputError, OutputError
     from lipgeo.portal.book import OPEN_LICENCE
     from lipgeo.portal.portal import open_portal
+    from lipgeo.portal.update import list_new_areas
 
     if not files and not tables:
         raise InputError("cli.nothing_to_add")
@@ -108,6 +98,8 @@ def add(
             waits = True
             continue
         print(say("cli.portal_taken", file=file, release=release))
+        if portal.store.rows(portal.store.named(release))["licence"].eq("").any():
+            print(say("cli.portal_no_licence", release=release))
     for year, paths in by_census.items():
         census = None if store is None else open_store(store, year, quiet=quiet)
         releases = portal.add_profile(
@@ -120,6 +112,10 @@ def add(
             print(say("cli.portal_taken_table", year=str(year), release=release, **told))
     if fresh := sorted(_area_names(portal.reopen()) - known):
         print(say("cli.portal_new_areas", count=len(fresh), areas=fresh))
+        try:
+            list_new_areas(portal.reopen())
+        except OutputError as error:
+            print(error)  # Excel holds the workbook: the areas are in their releases all the same
     raise typer.Exit(1 if waits else 0)
 
 

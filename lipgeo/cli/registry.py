@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lipgeo.cli import options as o
-from lipgeo.cli.groups import WholeSummaries
 from lipgeo.cli.options import is_there
 from lipgeo.cli.reporting import (
     SHOWN,
@@ -43,10 +42,9 @@ __all__ = [
     "template",
 ]
 
-app = typer.Typer(
-    help=say("cli.help_registry"), no_args_is_help=True, rich_markup_mode=None, cls=WholeSummaries
-)
+app = o.new_group(say("cli.help_registry"))
 
+_KIND = typer.Option("--kind", help=say("cli.opt_kind"))
 #: characters of a submission's area ids that a table shows
 _IDS_SHOWN = 40
 
@@ -150,10 +148,8 @@ def _check_ids(ids: str, store: Path, vintage: int | None, *, draft: bool) -> Ch
 
 @app.command("list", help=say("cli.help_registry_list"))
 def list_(
-    kind: Annotated[str | None, typer.Option("--kind", help=say("cli.opt_kind"))] = None,
-    province: Annotated[
-        str | None, typer.Option("--province", help=say("cli.opt_province"))
-    ] = None,
+    kind: Annotated[str | None, _KIND] = None,
+    province: o.Province = None,
     status: Annotated[str | None, typer.Option("--status", help=say("cli.opt_status"))] = None,
     folder: _Folder = None,
     lang: o.Lang = o.LangChoice.EN,
@@ -171,7 +167,7 @@ def list_(
 
 @app.command(help=say("cli.help_registry_search"))
 def search(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=say("cli.arg_name"))],
+    name: o.Name,
     folder: _Folder = None,
     lang: o.Lang = o.LangChoice.EN,
     as_json: o.Json = False,
@@ -245,7 +241,7 @@ def _write_gaps(found: Any, out: Path) -> Path:
 
 
 def gaps(
-    kind: Annotated[str, typer.Option("--kind", help=say("cli.opt_kind"))] = "LIP",
+    kind: Annotated[str, _KIND] = "LIP",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help=say("cli.opt_gaps_out"))
     ] = None,

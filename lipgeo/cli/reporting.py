@@ -75,7 +75,10 @@ def print_frame(frame: Any, title: str = "") -> None:
 
 #: columns whose cells are words of lipgeo, not of a census
 _WORDED = frozenset(
-    {"boundary_type", "change", "extent_status", "kind", "match", "part", "status", "units_status"}
+    {
+        *("boundary_type", "change", "extent_status", "kind", "match", "part", "state", "status"),
+        "units_status",
+    }
 )
 
 

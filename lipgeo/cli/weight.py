@@ -55,10 +55,8 @@ def compare(
         list[Path] | None,
         typer.Option("--correspondence", metavar="FILE", help=say("tables.opt_links")),
     ] = None,
-    variables: Annotated[
-        str | None, typer.Option("--variables", metavar="NAME,...", help=say("cli.opt_variables"))
-    ] = None,
-    level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
+    variables: o.Variables = None,
+    level: o.TableLevel = None,
     placement: o.Placement = o.PlacementChoice.AUTO,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="PATH", help=say("tables.opt_out"))
@@ -233,9 +231,7 @@ def weight(
     basis: Annotated[
         BasisChoice, typer.Option("--basis", help=say("cli.opt_basis"))
     ] = BasisChoice.DRAWN,
-    variables: Annotated[
-        str | None, typer.Option("--variables", metavar="NAME,...", help=say("cli.opt_variables"))
-    ] = None,
+    variables: o.Variables = None,
     percent_of: Annotated[
         str | None, typer.Option("--percent-of", metavar="COLUMN", help=say("cli.opt_percent_of"))
     ] = None,
@@ -262,7 +258,7 @@ def weight(
         typer.Option("--controls", metavar="FILE", help=say("cli.opt_controls_of_shares")),
     ] = None,
     controls_column: o.ControlsColumn = None,
-    level: Annotated[str | None, typer.Option("--level", help=say("cli.opt_table_level"))] = None,
+    level: o.TableLevel = None,
     table_id: Annotated[
         str | None, typer.Option("--table-id", metavar="COLUMN", help=say("cli.opt_table_id"))
     ] = None,

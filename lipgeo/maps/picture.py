@@ -39,8 +39,8 @@ _PAPER = (11.0, 8.5)
 _DPI = 150
 #: left, bottom, width and height of the map on the sheet
 _MAP = (0.02, 0.11, 0.71, 0.77)
-#: points of the numbers of areas and of the list of their names
-_KEY_SIZE = 5.5
+#: points of the numbers of areas and of the list of their names: the first with room for it
+_KEY_SIZES = (7.5, 5.5)
 _KEY_LEFT = _MAP[0] + _MAP[2] + 0.01
 _KINDS = ("png", "pdf")
 
@@ -241,15 +241,18 @@ def _number(sheet: Sheet, axes: Axes, nameless: _Nameless, top: float) -> None:
         Where the list may begin, as a part of the sheet's height.
     """
     renderer = FigureCanvasAgg(sheet).get_renderer()  # type: ignore[no-untyped-call]
-    line = 1.3 * _KEY_SIZE / 72 / _PAPER[1]
-    top -= 3 * line
-    rows = max(int((top - _MAP[1]) / line), 0)
+    for size in _KEY_SIZES:
+        line = 1.3 * size / 72 / _PAPER[1]
+        below = top - 3 * line
+        rows = max(int((below - _MAP[1]) / line), 0)
+        if len(nameless.lines) <= rows:
+            break
     taken, key = list(nameless.taken), list[str]()
     for name, x, y in zip(nameless.lines, nameless.x, nameless.y, strict=True):
         if len(key) == 2 * rows:
             break
         text = axes.text(
-            x, y, str(len(key) + 1), ha="center", va="center", fontsize=_KEY_SIZE, zorder=91,
+            x, y, str(len(key) + 1), ha="center", va="center", fontsize=size, zorder=91,
             bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.2},
         )  # fmt: skip
         box = text.get_window_extent(renderer)
@@ -260,14 +263,14 @@ def _number(sheet: Sheet, axes: Axes, nameless: _Nameless, top: float) -> None:
         key.append(f"{len(key) + 1}  {name}")
     if not key:
         return
-    sheet.text(_KEY_LEFT, top + line, say("maps.numbered"), fontsize=8, va="bottom")
+    sheet.text(_KEY_LEFT, below + line, say("maps.numbered"), fontsize=8, va="bottom")
     each = -(-len(key) // 2) if len(key) > rows else len(key)
     width = (1 - _KEY_LEFT) / 2 if len(key) > rows else 1 - _KEY_LEFT
     room = 0.96 * width * _PAPER[0] * sheet.dpi
     for at, words in enumerate(key):
         text = sheet.text(
-            _KEY_LEFT + width * (at // each), top - line * (at % each), words,
-            fontsize=_KEY_SIZE, va="top", parse_math=False,
+            _KEY_LEFT + width * (at // each), below - line * (at % each), words,
+            fontsize=size, va="top", parse_math=False,
         )  # fmt: skip
         wide = text.get_window_extent(renderer).width
         if wide > room:  # letters differ in width: a few less than their share

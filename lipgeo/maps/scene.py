@@ -213,7 +213,10 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
         unit=_level_name(boundaries.meta["unit"]),
         title=title,
     )
-    notes = (say("maps.too_many", units=len(units), limit=UNIT_LIMIT),) if too_many else ()
+    notes = [say("maps.too_many", units=len(units), limit=UNIT_LIMIT)] if too_many else []
+    gone = boundaries.context.attrs.get("gone")
+    if gone:
+        notes.append(say("maps.nothing_around", folder=gone))
     return Scene(
         heading=heading,
         fit=_fit(boundaries),
@@ -234,7 +237,7 @@ def scene_of(boundaries: Boundaries, estimates: Any = None, variable: str | None
         bounds=bounds,
         detail_m=detail_m,
         notice=say("maps.notice") if numbers is None else _what_numbers_are_of(numbers),
-        notes=notes,
+        notes=tuple(notes),
         source=_source(boundaries, None if estimates is None else estimates.sources),
         crs=areas.crs,
     )

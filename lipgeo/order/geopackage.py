@@ -5,9 +5,6 @@ QGIS takes the style by itself.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +14,13 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from lipgeo.files import file_in_one_step, whole_counts
+from lipgeo.files import whole_counts
+from lipgeo.geopackages import THEN, geopackage_in_one_step
 from lipgeo.order.content import Content
-from lipgeo.workplace import scratch_folder
 
 __all__ = ["LAYERS", "write_geopackage"]
 
 LAYERS = ("areas", "units", "areas_as_drawn")
-#: a GeoPackage notes when each layer was last changed; a fixed time keeps equal contents equal
-_THEN = "1980-01-01T00:00:00.000Z"
 #: fill (red, green, blue, opacity), outline, width in mm, line: colours colour-blind people tell
 _STYLES = {
     "areas": ("0,114,178,60", "8,48,107,255", "0.6", "solid"),
@@ -89,24 +84,10 @@ def _styles() -> pd.DataFrame:
                 "f_table_catalog": "", "f_table_schema": "", "f_table_name": layer,
                 "f_geometry_column": "geom", "styleName": layer, "styleQML": qml, "styleSLD": "",
                 "useAsDefault": True, "description": "lipgeo", "owner": "", "ui": "",
-                "update_time": _THEN,
+                "update_time": THEN,
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
-
-
-#: how GDAL drafts: at a fixed time, and without waiting for the disk (the move does that)
-_DRAFTING = {"OGR_CURRENT_DATE": _THEN, "OGR_SQLITE_SYNCHRONOUS": "OFF"}
-
-
-@contextmanager
-def _draft_options() -> Iterator[None]:
-    before = {name: pyogrio.get_gdal_config_option(name) for name in _DRAFTING}
-    pyogrio.set_gdal_config_options(_DRAFTING)
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options(before)
 
 
 def write_geopackage(content: Content, path: Path) -> Path:
@@ -130,26 +111,18 @@ def write_geopackage(content: Content, path: Path) -> Path:
         The file cannot be written.
     """
     layers = _layers(content)
-    # a folder of its own: SQLite leaves journals beside what it writes
-    with scratch_folder() as folder, file_in_one_step(path) as target:
-        draft = Path(folder) / "draft.gpkg"
-        with _draft_options():
-            for name, frame in layers.items():
-                pyogrio.write_dataframe(
-                    frame,
-                    draft,
-                    layer=name,
-                    driver="GPKG",
-                    geometry_type="MultiPolygon",
-                    layer_options={
-                        "DESCRIPTION": f"{content.vintage}. {content.attribution_both}",
-                        "IDENTIFIER": f"{name} {content.vintage}",
-                    },
-                )
-            pyogrio.write_dataframe(_styles(), draft, layer="layer_styles", driver="GPKG")
-        with closing(sqlite3.connect(draft)) as base:
-            base.execute("UPDATE gpkg_contents SET last_change = ?", (_THEN,))
-            base.commit()
-            # rewritten page by page: counters and free pages no longer tell how it came to be
-            base.execute("VACUUM INTO ?", (str(target),))
+    with geopackage_in_one_step(path) as draft:
+        for name, frame in layers.items():
+            pyogrio.write_dataframe(
+                frame,
+                draft,
+                layer=name,
+                driver="GPKG",
+                geometry_type="MultiPolygon",
+                layer_options={
+                    "DESCRIPTION": f"{content.vintage}. {content.attribution_both}",
+                    "IDENTIFIER": f"{name} {content.vintage}",
+                },
+            )
+        pyogrio.write_dataframe(_styles(), draft, layer="layer_styles", driver="GPKG")
     return path

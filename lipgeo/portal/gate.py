@@ -25,6 +25,7 @@ from lipgeo.portal.observations import HIDDEN, NUMBERS, shown
 from lipgeo.portal.regional import withhold_regions
 from lipgeo.portal.releases import ReleaseStore
 from lipgeo.report import CheckReport, Finding, finding
+from lipgeo.words import say
 
 __all__ = ["LEAST_BASE", "LEAST_DENOMINATOR", "Guarded", "check_portal", "gate"]
 
@@ -213,7 +214,9 @@ def _licensed(
     found = []
     for name, count in frame.loc[shut, "licence"].value_counts().sort_index().items():
         key = "portal.licence_aggregate" if may[str(name)] == "aggregate" else "portal.licence_no"
-        found.append(finding(key, "note", name or "-", value=float(count), licence=name or "-",
+        # nobody has said anything yet, which is often forgotten
+        said = str(name) or say("portal.licence_unnamed")
+        found.append(finding(key, "note", name or "-", value=float(count), licence=said,
                              count=int(count)))  # fmt: skip
     kept = frame[~shut]
     only = granted[~shut].eq("aggregate")

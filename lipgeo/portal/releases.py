@@ -94,6 +94,7 @@ class ReleaseStore:
         self.folder = folder
         self._rows: dict[tuple[str, str], pd.DataFrame] = {}
         self._units: dict[str, pd.DataFrame] = {}
+        self._keys: tuple[str, set[tuple[Any, ...]]] | None = None
         # a record is read again when its file is another: a withdrawal puts a new one in its place
         self._records: dict[tuple[str, int, int, int], dict[str, Any]] = {}
 
@@ -190,23 +191,28 @@ class ReleaseStore:
         with tell_damage(StoreError, "portal.ledger_damaged", path=path):
             return read_sealed_parquet(path)[0].to_pandas().astype(object)
 
+    def _seen_keys(self) -> set[tuple[Any, ...]]:
+        mark = _mark_of(self.folder / _SEEN)
+        if self._keys is None or self._keys[0] != mark:
+            self._keys = (mark, set(_key_tuples(self.seen)))
+        return self._keys[1]
+
     @property
     def state(self) -> tuple[tuple[str, str], ...]:
         """What numbers depend on, to be compared: releases, withdrawals, what the public saw."""
         marks = [(one.id, str(one.record["sha256"])) for one in self.releases]
-        for name in (_LEDGER, _SEEN):
-            path = self.folder / name
-            there = path.stat() if path.is_file() else None
-            mark = "" if there is None else f"{there.st_mtime_ns} {there.st_size} {there.st_ino}"
-            marks.append((name, mark))
+        marks += [(name, _mark_of(self.folder / name)) for name in (_LEDGER, _SEEN)]
         return tuple(marks)
 
     def remember_build(self, build: Mapping[str, Any], public: pd.DataFrame | None) -> None:
         """Write down that something was built; the caller holds the lock."""
         if public is not None and len(public):
-            there, before = public[public["value"].notna()], self.seen
-            whole = pd.concat([before, there[list(SEEN_COLUMNS)]]).drop_duplicates()
-            if len(whole) > len(before):
+            there = public.loc[public["value"].notna(), list(SEEN_COLUMNS)]
+            # a document is made a hundred times of what was seen before
+            known = self._seen_keys()
+            new = [key not in known for key in _key_tuples(there)]
+            if any(new):
+                whole = pd.concat([self.seen, there[new]]).drop_duplicates()
                 with file_in_one_step(self.folder / _SEEN) as path:
                     table = pa.Table.from_pandas(whole, preserve_index=False)
                     write_sealed_parquet(table, path, {"kind": "lipgeo seen"})
@@ -431,3 +437,13 @@ def _is_name(id: str) -> bool:
     """Say whether a text can be the name of a folder on every platform."""
     plain = all(mark.isascii() and (mark.isalnum() or mark in "-_.") for mark in id)
     return bool(id) and plain and id[0].isalnum() and not id.endswith(".") and len(id) <= 100
+
+
+def _mark_of(path: Path) -> str:
+    """Return what tells a file from what it was before; empty where there is none."""
+    there = path.stat() if path.is_file() else None
+    return "" if there is None else f"{there.st_mtime_ns} {there.st_size} {there.st_ino}"
+
+
+def _key_tuples(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    return zip(*(frame[name].tolist() for name in SEEN_COLUMNS), strict=True)

@@ -32,7 +32,7 @@ from lipgeo.report import CheckReport
 from lipgeo.words import say
 from lipgeo.workplace import clear_litter
 
-__all__ = ["Update", "update_portal"]
+__all__ = ["Update", "list_new_areas", "update_portal"]
 
 #: lines that are read
 _LINES = 10
@@ -298,7 +298,7 @@ def _told(portal: Portal, done: Update, *, new_areas: int, built: str) -> list[s
     if new_areas:
         lines.append(say("portal.update_areas", count=new_areas))
         try:
-            _list_new_areas(portal)
+            list_new_areas(portal)
         except OutputError as error:
             # Excel holds the workbook: the areas are in their releases all the same
             lines.append(str(error))
@@ -318,8 +318,14 @@ def _told(portal: Portal, done: Update, *, new_areas: int, built: str) -> list[s
     return lines
 
 
-def _list_new_areas(portal: Portal) -> None:
-    """Write areas that releases brought into the workbook, so that somebody can name them."""
+def list_new_areas(portal: Portal) -> None:
+    """Write areas that releases brought into the workbook, so that somebody can name them.
+
+    Raises
+    ------
+    OutputError
+        The workbook cannot be written: it is open in another program.
+    """
     listed = portal.book["areas"][["area_id", "definition"]]
     known = set(zip(listed["area_id"], listed["definition"], strict=True))
     areas = portal.areas

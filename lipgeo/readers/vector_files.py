@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,6 +19,7 @@ import pyogrio
 
 from lipgeo.errors import FileError
 from lipgeo.words import say
+from lipgeo.workplace import scratch_folder
 
 __all__ = [
     "AWKWARD",
@@ -212,9 +212,10 @@ def _offline() -> Iterator[None]:
 def _openable(dataset: Dataset) -> Iterator[Path]:
     """Give a path of a dataset that pyogrio takes as it stands, with the network off."""
     require_content(dataset)
-    with tempfile.TemporaryDirectory(prefix="lipgeo-", ignore_cleanup_errors=True) as folder:
-        awkward = AWKWARD.search(str(dataset.path)) and dataset.path.exists()
-        path = copy_dataset(dataset.path, Path(folder)).path if awkward else dataset.path
+    with ExitStack() as held:
+        path = dataset.path
+        if AWKWARD.search(str(path)) and path.exists():
+            path = copy_dataset(path, held.enter_context(scratch_folder())).path
         with _offline():
             yield path
 

@@ -130,7 +130,9 @@ def write_template(
         listed = _known_units(lip_id, census, folder)
     with file_in_one_step(path) as temporary:
         book = xlsxwriter.Workbook(
-            str(temporary), {"strings_to_numbers": False, "strings_to_formulas": False}
+            str(temporary),
+            # its parts never lie in files of their own
+            {"strings_to_numbers": False, "strings_to_formulas": False, "in_memory": True},
         )
         book.set_properties(WORKBOOK_PROPERTIES)
         formats = {

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lipgeo.words import say
+
 __all__ = ["BLOCK_BYTES", "BlockSums", "CheckedFile", "block_sums", "is_whole"]
 
 BLOCK_BYTES = 4096
@@ -125,7 +127,7 @@ class CheckedFile(io.RawIOBase):
             place = next(
                 at for at in range(last - first) if found[at : at + 1] != wanted[at : at + 1]
             )
-            raise ValueError(f"block at byte {begin + place * BLOCK_BYTES}")
+            raise ValueError(say("store.bad_block", at=begin + place * BLOCK_BYTES))
         self._last = (last - 1, data[(last - 1) * BLOCK_BYTES - begin :])
         return data[offset - begin : end - begin]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,20 @@ CENSUS = FolderFormat(
 PUBLISHED = "published.parquet"
 SOURCES = "said"
 SUMS = "sums"
+
+
+#: what a listing says of a level, by whether it looks whole
+STATES = {True: "whole", False: "damaged"}
+
+
+def other_sizes(folder: Path, manifest: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Return the files that are missing or of another size than a manifest says; none is read."""
+    found = {name: manifest["files"][name].get("bytes") for name in names}
+    return [
+        name
+        for name, size in found.items()
+        if not (folder / name).is_file() or size not in (None, (folder / name).stat().st_size)
+    ]
 
 
 def level_file(folder: Path, level: str) -> Path:

@@ -48,8 +48,10 @@ from lipgeo.store.checked_file import BlockSums, CheckedFile, is_whole
 from lipgeo.store.layout import (
     CENSUS,
     PUBLISHED,
+    STATES,
     level_file,
     no_store,
+    other_sizes,
     read_vintage,
     rows_of,
     store_of,
@@ -148,7 +150,7 @@ def read_values(
                 start = int(begins[k]) - base
                 size = int(room[wanted[k]]) - _PREFIX
                 if data[start : start + _PREFIX] != size.to_bytes(_PREFIX, "little"):
-                    raise ValueError(f"polygon at byte {base + start}")
+                    raise ValueError(say("store.bad_polygon", at=base + start))
                 values[int(wanted[k])] = data[start + _PREFIX : start + _PREFIX + size]
     return [values.get(int(k)) for k in place]
 
@@ -210,14 +212,18 @@ def open_census(path: str | Path, vintage: int | None = None) -> Census:
 
 
 def describe_store(path: str | Path) -> pd.DataFrame:
-    """Return what a store holds, one row a level of each census; reads the manifests only.
+    """Return what a store holds, one row a level of each census, and whether it looks whole.
+
+    Manifests and the small files and footers of the levels are read, no polygon and no count:
+    ``lipgeo.verify_store`` reads all.
 
     Returns
     -------
     pandas.DataFrame
         ``vintage, level, unit_count, polygon_count`` (int), ``population, dwellings`` (sums of
         what is known, float64, NaN where nothing is), ``boundary_type, sources`` (text; the names
-        of the files that brought the level).
+        of the files that brought the level), ``state`` (``whole``, or ``damaged`` where a file is
+        missing, of another size, or its footer or small files do not fit their sums).
 
     Raises
     ------
@@ -228,7 +234,11 @@ def describe_store(path: str | Path) -> pd.DataFrame:
     rows = []
     for vintage, folder in _vintages(store).items():
         manifest = read_vintage(folder, vintage)
-        for level, entry in manifest["levels"].items():
+        levels = manifest["levels"]
+        own = {one: {level_file(folder, one).name, sums_name(one)} for one in levels}
+        common = {*manifest.get("files", ())} - {name for names in own.values() for name in names}
+        whole = not other_sizes(folder, manifest, common)
+        for level, entry in levels.items():
             files = [source["name"] for source in manifest["sources"] if source["level"] == level]
             rows.append(
                 {
@@ -240,9 +250,31 @@ def describe_store(path: str | Path) -> pd.DataFrame:
                     "dwellings": entry["sums"].get("dwellings"),
                     "boundary_type": manifest["boundary_type"],
                     "sources": ", ".join(files),
+                    "state": STATES[whole and _looks_whole(folder, manifest, level)],
                 }
             )
     return pd.DataFrame(rows).astype({"population": np.float64, "dwellings": np.float64})
+
+
+def _looks_whole(folder: Path, manifest: Mapping[str, Any], level: str) -> bool:
+    """Whether the file of a level has its size, and its footer and block sums are as written."""
+    name, sums = sums_name(level), None
+    path, entry = level_file(folder, level), manifest.get("files", {}).get(name)
+    try:
+        if entry is not None:
+            raw = (folder / name).read_bytes()
+            if not is_whole(raw, entry):
+                return False
+            sums = np.frombuffer(raw, dtype="<u4")
+        _LevelFile(
+            path,
+            manifest["levels"][level],
+            sums,
+            lambda path, reason: StoreError("store.damaged", file=path, reason=reason),
+        )
+    except (OSError, StoreError):
+        return False
+    return True
 
 
 def _vintages(store: Path) -> dict[int, Path]:

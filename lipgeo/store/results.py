@@ -7,9 +7,8 @@ rows, the rest in its schema. Estimates are a workbook for people, CSV files, or
 from __future__ import annotations
 
 import base64
-import shutil
-import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +18,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lipgeo.arrays import Floats
 from lipgeo.crosswalk.crosswalk import Crosswalk
-from lipgeo.errors import FileError, OutputError, require_kind, require_path, tell_damage
+from lipgeo.errors import (
+    FileError,
+    LipgeoError,
+    OutputError,
+    require_kind,
+    require_path,
+    tell_damage,
+)
 from lipgeo.files import (
     XLSX_ROWS,
     CsvStyle,
@@ -45,6 +52,7 @@ from lipgeo.files import (
     write_sealed_parquet,
     write_workbook,
 )
+from lipgeo.geopackages import geopackage_in_one_step
 from lipgeo.report import CheckReport
 from lipgeo.tables.estimates import Estimates
 from lipgeo.tables.results import FLAGS
@@ -217,11 +225,8 @@ def _write_shapes(
     ]
     frame = pd.concat([frame, *(wide.reset_index(drop=True) for wide in numbers)], axis=1)
     layer = gpd.GeoDataFrame(frame, geometry=held.to_numpy(), crs=held.crs)
-    with file_in_one_step(target) as temporary, tempfile.TemporaryDirectory() as folder:
-        # GDAL goes by the ending, and takes not every folder
-        draft = Path(folder, "numbers.gpkg")
+    with geopackage_in_one_step(target) as draft:
         layer.to_file(draft, layer="numbers", driver="GPKG")
-        shutil.copyfile(draft, temporary)
 
 
 def _name_areas(frame: pd.DataFrame, names: pd.Series | None) -> pd.DataFrame:
@@ -428,12 +433,13 @@ _FILES = (
     "crosswalk.parquet",
     "membership.parquet",
     "shapes.parquet",
-    "context.parquet",
     "land.parquet",
     "service_areas.parquet",
     "service_area_units.parquet",
     "checks.json",
 )
+#: not of areas as wide as a country: their surroundings are made from the store when first drawn
+_CONTEXT = "context.parquet"
 
 
 def _write_geo(frame: gpd.GeoDataFrame, path: Path) -> None:
@@ -473,7 +479,9 @@ def write_build(
         ``crosswalk.parquet``           shares of the units in the areas as drawn
         ``membership.parquet``          0 or 1 for the units of the union
         ``shapes.parquet``              units chosen and units cut but left out, with polygons
-        ``context.parquet``             census subdivisions around, simplified, for maps only
+        ``context.parquet``             census subdivisions around, simplified, for maps only; not
+                                        around areas as wide as a country: a map of those reads
+                                        them from the store named in the manifest
         ``land.parquet``                the census around in pieces, to subtract areas by
         ``service_areas.parquet``       the areas as they came, in EPSG:3347
         ``service_area_units.parquet``  the unit lists as they came, exclusions applied
@@ -499,7 +507,9 @@ def write_build(
         write_crosswalk(boundaries.crosswalk, made / "crosswalk.parquet")
         write_crosswalk(boundaries.membership, made / "membership.parquet")
         _write_geo(boundaries.shapes, made / "shapes.parquet")
-        _write_geo(boundaries.context, made / "context.parquet")
+        store = _store_of(boundaries)
+        if store is None:
+            _write_geo(boundaries.context, made / _CONTEXT)
         whole_counts(boundaries.land).to_parquet(made / "land.parquet", index=False)
         drawn = given.frame.assign(as_drawn=given.as_drawn.reindex(given.frame.index).to_wkb())
         _write_geo(drawn.reset_index(), made / "service_areas.parquet")
@@ -509,9 +519,43 @@ def write_build(
             "service_areas": given.report.to_records(),
         }
         (made / "checks.json").write_text(json_text(checks), encoding="utf-8", newline="\n")
-        content = {"csv": csv, "parameters": dict(boundaries.meta)}
-        write_manifest(made, BUILD, content, file_entries(made, _FILES))
+        content: dict[str, Any] = {"csv": csv, "parameters": dict(boundaries.meta)}
+        names = [*_FILES, *([_CONTEXT] if store is None else [])]
+        if store is not None:
+            content["census"] = str(store)
+        write_manifest(made, BUILD, content, file_entries(made, names))
     return Path(folder)
+
+
+def _store_of(boundaries: Boundaries) -> Path | None:
+    """Return the folder of the census from which a map can make what is around; else ``None``.
+
+    What is around a few municipalities is made at once: the build then needs no store.
+    """
+    from lipgeo.boundary.boundaries import outer_box
+    from lipgeo.census.around import is_crowded
+    from lipgeo.store.read import StoreData
+
+    census, box = boundaries.census, outer_box(boundaries.areas, boundaries.service_areas)
+    if boundaries.has_context or census is None or box is None:
+        return None
+    if not isinstance(census.data, StoreData) or not is_crowded(census, box):
+        return None
+    return census.data.folder.resolve()
+
+
+def _context_from(folder: Path, box: Floats, crs: Any) -> gpd.GeoDataFrame:
+    """Return what is around areas, from a census on disk; nothing, with ``gone``, without it."""
+    from lipgeo.census.around import no_surroundings, surroundings
+    from lipgeo.census.census import Census
+    from lipgeo.store.read import StoreData
+
+    try:
+        return surroundings(Census(StoreData(folder)), box)
+    except LipgeoError:
+        nothing = no_surroundings(crs)
+        nothing.attrs["gone"] = str(folder)
+        return nothing
 
 
 def _read_csv(path: Path, csv: CsvStyle) -> pd.DataFrame:
@@ -544,12 +588,13 @@ def read_build(folder: str | Path) -> Boundaries:
         The folder is no build directory, lacks files, is of a newer lipgeo, or a file was
         changed since it was written (``problems`` lists which).
     """
-    from lipgeo.boundary.boundaries import Boundaries
+    from lipgeo.boundary.boundaries import Boundaries, outer_box
 
     place = require_path(folder, "folder")
     manifest = read_manifest(place, BUILD)
     files = manifest["files"]
-    missing = [name for name in _FILES if name not in files or not (place / name).is_file()]
+    needed = _FILES if "census" in manifest else (*_FILES, _CONTEXT)
+    missing = [name for name in needed if name not in files or not (place / name).is_file()]
     if missing:
         raise FileError("store.missing_files", folder=place, files=missing)
     changed = changed_files(place, files)
@@ -560,15 +605,21 @@ def read_build(folder: str | Path) -> Boundaries:
     with tell_damage(FileError, "store.build.damaged", folder=place):
         checks = load_json((place / "checks.json").read_bytes())
         shapes = _read_geo(place / "shapes.parquet")
+        areas = _read_geo(place / "areas.parquet")
+        given = _service_areas(place, manifest, checks)
+        context: Any = _read_geo(place / _CONTEXT) if _CONTEXT in files else None
+        box = outer_box(areas, given)
+        if context is None and box is not None:
+            context = partial(_context_from, Path(str(manifest["census"])), box, areas.crs)
         return Boundaries(
-            areas=_read_geo(place / "areas.parquet"),
+            areas=areas,
             units=_units_of(shapes),
             cover=_read_csv(place / "cover.csv", manifest["csv"]),
             crosswalk=read_crosswalk(place / "crosswalk.parquet"),
             membership=read_crosswalk(place / "membership.parquet"),
-            service_areas=_service_areas(place, manifest, checks),
+            service_areas=given,
             shapes=shapes,
-            context=_read_geo(place / "context.parquet"),
+            context=context,
             land=as_numbers(pq.read_table(place / "land.parquet").to_pandas()),
             meta=manifest["parameters"],
             report=CheckReport.from_records(checks["findings"]),

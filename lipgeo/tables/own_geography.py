@@ -14,8 +14,9 @@ neighbours usually are.
 How far local rates are taken at their word is learned for each count, where the answer is known:
 a whole unit on one side and a whole one on the other, joined, are split by the rates of their
 neighbours. Neighbours farther apart differ more, so the strength is taken at the distance of two
-halves of one unit. Two standard errors of it are taken off (as James and Stein draw an estimate to
-nothing), so that it is 0 where no gain is proved: rates of rare groups are mostly noise.
+halves of one unit; before the data speak it is half of what it is at the distance of neighbours.
+It is drawn to nothing by its own uncertainty (James and Stein), and is 0 where it is not two
+standard errors above: rates of rare groups are mostly noise.
 
 What is part of one whole is moved together. The parts of a cut unit hold what they held of the
 whole, and all together hold what the unit holds of each count (iterative proportional fitting): so
@@ -52,10 +53,9 @@ _FEWEST = 20
 #: how far apart the halves of a unit stand, in distances to its eighth neighbour: on a mesh that
 #: one is 1.4 units away, and the halves half a unit
 _HALF = 0.35
-#: how sure it is, before anything is learned, that the strength does not change with the distance
-#: (standard error a bandwidth)
+#: how sure it is, before anything is learned, how the strength grows with the distance (standard
+#: error a bandwidth)
 _STEADY = 0.5
-_GROWTH = 1.0
 #: standard errors by which a strength must be above 0
 _PROOF = 2.0
 #: people beyond which a unit says no more (:data:`lipgeo.crosswalk.trials`)
@@ -366,8 +366,8 @@ def _couple(
 # ---------------------------------------------------------------- strength, and what it moves
 
 
-def _usual(parts: _Parts, whole: Floats) -> float:
-    """Return what the neighbours of a part usually hold of the whole."""
+def _drawn(parts: _Parts, whole: Floats) -> float:
+    """Return how many people's worth local rates are drawn to the rate of the unit itself."""
     held = parts.kernel @ whole
     return float(np.median(held[held > 0])) if (held > 0).any() else 1.0
 
@@ -379,7 +379,7 @@ def _learn(counts: Floats, parts: _Parts, couples: _Couples) -> tuple[Floats, Fl
     """
     whole = counts.sum(axis=1)
     near, held = parts.kernel @ counts, parts.kernel @ whole
-    usual = _usual(parts, whole)
+    drawn = _drawn(parts, whole)
     p, q = couples.first, couples.second
     both, size = counts[p] + counts[q], whole[p] + whole[q]
     use = (whole[p] > 0) & (whole[q] > 0)
@@ -389,7 +389,7 @@ def _learn(counts: Floats, parts: _Parts, couples: _Couples) -> tuple[Floats, Fl
     def local(part: Ints, weight: Floats, left_out: Ints) -> Floats:
         n = np.maximum(near[part] - weight[:, None] * counts[left_out], 0.0)
         d = np.maximum(held[part] - weight * whole[left_out], 0.0)
-        return np.asarray((n + usual * rate) / (d + usual)[:, None])
+        return np.asarray((n + drawn * rate) / (d + drawn)[:, None])
 
     differ = local(couples.one, couples.first_weight, p)
     differ = differ - local(couples.other, couples.second_weight, q)
@@ -400,9 +400,10 @@ def _learn(counts: Floats, parts: _Parts, couples: _Couples) -> tuple[Floats, Fl
     said = open_[:, None] * differ
     worth = np.divide(1.0, open_ * (1 + size / _ENOUGH), out=np.zeros(len(size)), where=use)
     beyond = couples.apart - _HALF
-    usually = float(np.mean(beyond[use])) if use.any() else 1.0
+    usual = float(np.mean(beyond[use])) if use.any() else 1.0
     further = beyond[:, None] * said
-    believed = said + _GROWTH * further / max(usually, _HALF)
+    # half of what usual couples differ by is theirs for standing apart, as far as is known before
+    believed = said + further / max(usual, _HALF)
     power, error = _regress(miss, believed, further, worth, _times_asked(couples, use))
     doubt = np.divide(_PROOF * error, power, out=np.ones(len(power)), where=power > 0)
     strength = np.clip(power, 0.0, 1.0) * np.maximum(1 - doubt**2, 0.0)
@@ -423,8 +424,8 @@ def _regress(
 ) -> tuple[Floats, Floats]:
     """Return the strength at the distance of halves, and its standard error; one a class.
 
-    Weighted least squares of what was missed by what was said and how that grows with distance;
-    growth is drawn to none. The error is the sandwich's, which asks for no law of the misses.
+    Weighted least squares of what was missed by what was said and how that grows with distance
+    beyond what is believed. The error is the sandwich's, which asks for no law of the misses.
     """
     weight = worth[:, None]
     scale = (weight * miss**2).sum(axis=0) / max(int((worth > 0).sum()), 1)
@@ -455,10 +456,10 @@ def _fit(counts: Floats, seen: Flags, parts: _Parts, share: Floats, strength: Fl
     """
     whole = counts.sum(axis=1)
     near, held = parts.kernel @ counts, parts.kernel @ whole
-    usual = _usual(parts, whole)
+    drawn = _drawn(parts, whole)
     mine, all_mine = counts[parts.unit], whole[parts.unit]
     rate = np.divide(mine, all_mine[:, None], out=np.zeros_like(mine), where=mine > 0)
-    local = (near + usual * rate) / (held + usual)[:, None]
+    local = (near + drawn * rate) / (held + drawn)[:, None]
     tilt = np.divide(local, rate, out=np.ones_like(rate), where=rate > 0) ** strength
     start = share[:, None] * tilt
     wanted = share * all_mine

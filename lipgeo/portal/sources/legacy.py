@@ -300,17 +300,56 @@ def _area_of(label: str, known: Known) -> dict[str, str]:
     if several:
         return _area(label, "", sure=False, note=say("portal.note_several", areas=several))
     registry = open_registry()
-    lips = registry.lips
-    names = lips["name_en"].map(lambda name: fold(_OF_PARTNERSHIP.sub("", name).strip(" -–,()")))
-    there = lips[names.eq(bare) & lips["kind"].ne("RIF")] if bare else lips.iloc[:0]
-    if len(there) == 1:
-        id = str(there.iloc[0]["lip_id"])
+    there = _named_in_registry(label, registry.lips)
+    if len(there) > 1:
+        return _area(label, "", sure=False, note=say("portal.note_several", areas=there))
+    if there:
+        id = there[0]
         versions = registry.definitions.loc[registry.definitions["lip_id"].eq(id), "version"]
         choices = [f"{id}@{one}" for one in versions] if len(versions) > 1 else []
         note = say("portal.note_definitions", areas=choices) if choices else ""
         return _area(label, id, sure=False, note=note)
     slug = "-".join(filter(None, (fold(word) for word in label.split()))) or "area"
     return _area(label, slug, sure=False, note=say("portal.note_new_area"))
+
+
+def _named_in_registry(label: str, lips: pd.DataFrame) -> list[str]:
+    """Return the partnerships a label may name: all its words are theirs, or their area's.
+
+    Those of just these words come before all others; what is said of the area counts last.
+    """
+    wanted = _place_words(label)
+    lips = lips[lips["kind"].ne("RIF")]
+    if not wanted:
+        return []
+    ids = [str(one) for one in lips["lip_id"]]
+    named = [
+        _place_words(f"{en} {fr}") for en, fr in zip(lips["name_en"], lips["name_fr"], strict=True)
+    ]
+    told = [_place_words(one) for one in lips["service_area_text"]]
+    for fits in (
+        [wanted == one for one in named],
+        [wanted <= one for one in named],
+        [wanted <= one | other for one, other in zip(named, told, strict=True)],
+    ):
+        if any(fits):
+            return [id for id, fit in zip(ids, fits, strict=True) if fit]
+    return []
+
+
+#: words of names that tell no place
+_NO_PLACE = {
+    *("local", "locale", "immigration", "partnership", "partenariat", "lip", "pli", "rif"),
+    *("network", "council", "reseau", "conseil", "matiere", "regional", "municipality", "city"),
+    *("town", "region", "district", "county", "ville", "municipalite", "regionale", "comte"),
+    *("of", "the", "and", "d", "l", "de", "du", "des", "la", "le", "les", "et", "en"),
+}
+
+
+def _place_words(text: str) -> set[str]:
+    """Return the words of a name that tell a place; abbreviations in brackets do not."""
+    bare = re.sub(r"\([A-Z]+\)", " ", str(text))
+    return {fold(one) for one in re.split(r"[^\w.]+", bare) if one} - _NO_PLACE - {""}
 
 
 def _area(label: str, id: str, *, sure: bool, note: str = "") -> dict[str, str]:

@@ -20,7 +20,7 @@ from lipgeo import geography
 from lipgeo.errors import MissingExtraError, StoreError, tell_damage
 from lipgeo.files import read_manifest, sha256_of
 from lipgeo.store.checked_file import is_whole
-from lipgeo.store.layout import no_store
+from lipgeo.store.layout import STATES, no_store, other_sizes
 from lipgeo.store.tables.layout import (
     CHARACTERISTICS,
     DATA,
@@ -37,7 +37,9 @@ __all__ = ["describe_tables", "open_table", "spark_address"]
 
 
 def describe_tables(store: str | Path) -> pd.DataFrame:
-    """Return the tables that a store holds, one row a level of each; reads the manifests only.
+    """Return the tables that a store holds, one row a level of each, and whether they look whole.
+
+    Manifests alone are read: ``lipgeo.verify_store`` reads all.
 
     Parameters
     ----------
@@ -48,7 +50,8 @@ def describe_tables(store: str | Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``vintage`` (int), ``name, level`` (text), ``unit_count, characteristic_count, row_count``
-        (int), ``sources`` (text; names of the files).
+        (int), ``sources`` (text; names of the files), ``state`` (``whole``, or ``damaged`` where
+        a file of the table is missing or of another size).
 
     Raises
     ------
@@ -62,6 +65,7 @@ def describe_tables(store: str | Path) -> pd.DataFrame:
     for (vintage, name), table in find_tables(folder).items():
         manifest = read_manifest(table, TABLE)
         files = ", ".join(source["file"] for source in manifest["sources"])
+        state = STATES[not other_sizes(table, manifest, manifest.get("files", ()))]
         rows += [
             {
                 "vintage": vintage,
@@ -71,11 +75,13 @@ def describe_tables(store: str | Path) -> pd.DataFrame:
                 "characteristic_count": manifest["characteristics"],
                 "row_count": manifest["rows"][level],
                 "sources": files,
+                "state": state,
             }
             for level in manifest["levels"]
         ]
     columns = [
         "vintage", "name", "level", "unit_count", "characteristic_count", "row_count", "sources",
+        "state",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
