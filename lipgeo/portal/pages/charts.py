@@ -21,6 +21,8 @@ _LABEL = 34
 _PLACE = 18
 #: part of the width that bars may take, in percent
 _WIDE = 38.0
+#: width of the narrowest range that still looks like one, in percent
+_NARROWEST = 0.8
 _LINE = 18
 _BAR = 20
 
@@ -143,7 +145,7 @@ def _laid(chart: Chart) -> tuple[list[tuple[int, str]], list[_BarMark], int]:
                     y=at + 3,
                     value="" if bar.value is None else f"{bar.value * scale:.1f}",
                     low=f"{low * scale:.1f}" if bar.ranged else "",
-                    wide=f"{(high - low) * scale:.1f}" if bar.ranged else "",
+                    wide=f"{max((high - low) * scale, _NARROWEST):.1f}" if bar.ranged else "",
                     high=f"{high * scale:.1f}" if bar.ranged else "",
                     end=f"{max(ends) * scale + 2:.1f}",
                     text=f"{bar.text} {place}",

@@ -197,7 +197,8 @@ def _write_language(
     def write(slug: str, title: str, **parts: Any) -> None:
         notice = [] if state.public else [say("site.members_only")]
         parts["texts"] = [*notice, *parts.get("texts", ())]
-        running = say("site.running", name=title, of=[state.title])
+        named = title != state.title
+        running = say("site.running", name=title, of=[state.title]) if named else title
         text = fill_page(title, links=_links(state, slug), running=running, **parts)
         (folder / state.name(slug)).write_text(text, encoding="utf-8", newline="\n")
 
