@@ -33,9 +33,7 @@ class SiteState:
     portal
         The portal.
     whole
-        The long table as the audience may see it: all origins, no middle that may not be told.
-    frame
-        Of these the one number of each quantity that counts, indicators of the dictionary alone.
+        The long table as the audience may see it, all origins.
     delivered
         Area and definition to how many numbers stand in rows of a delivery that are no indicator:
         they are in the long table to take away, and on no page.
@@ -53,7 +51,6 @@ class SiteState:
 
     portal: Portal
     whole: pd.DataFrame
-    frame: pd.DataFrame
     delivered: Mapping[tuple[str, str], int]
     areas: pd.DataFrame
     audience: Audience
@@ -76,6 +73,11 @@ class SiteState:
     def long_table(self) -> pd.DataFrame:
         """All that the audience may see, without the middle of an estimate that is not told."""
         return without_middles(self.whole)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The one number of each quantity that counts, indicators of the dictionary alone."""
+        return shown(self.whole[~_is_delivered(self.portal, self.whole)])
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -184,7 +186,7 @@ def state_of(portal: Portal, audience: Audience, census: Census | None = None) -
     extra = _is_delivered(portal, whole)
     counts = whole[extra].groupby(["area_id", "definition"], sort=False).size()
     delivered = {(str(area), str(definition)): int(of) for (area, definition), of in counts.items()}
-    return SiteState(portal, whole, shown(whole[~extra]), delivered, areas, audience, census)
+    return SiteState(portal, whole, delivered, areas, audience, census)
 
 
 def _grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
