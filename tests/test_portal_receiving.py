@@ -16,8 +16,10 @@ from lipgeo.errors import OrderError
 from lipgeo.files import write_manifest
 from lipgeo.order.manifest import ORDER
 from lipgeo.portal.pages.site_state import state_of
+from lipgeo.portal.sources.dimensions import as_characteristics
 from lipgeo.portal.sources.expecting import swapped_rows
 from lipgeo.portal.sources.matching import match_labels
+from lipgeo.readers.deliveries import read_delivery
 from lipgeo.words import speaking
 
 
@@ -112,7 +114,11 @@ def test_a_long_table_of_a_census_tells_indicators_and_swapped_areas(portal, mad
         for row in rows[1:]:
             row[3] = row[3].replace("Population, 2021", "Population, 2016")
 
+    # of a year that is no census nothing is taken for the census of the order
     path.write_bytes(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    path = rewrite(path, lambda rows: [rows[0], *(["2019", *one[1:]] for one in rows[1:])])
+    told = read_delivery(path)
+    assert not as_characteristics(told, portal.dictionary, 2021).rows["gender"].any()
     with pytest.raises(OrderError) as refused:
         portal.receive(rewrite(path, older), order=made.order, table="T1")
     assert {one["problem"] for one in refused.value.rows} == {"another_census"}

@@ -344,6 +344,14 @@ def test_a_full_disk_leaves_the_portal_as_it_was(portal, monkeypatch):
     assert portal.reopen().frame()["value"].tolist() == [1000.0]
 
 
+def test_a_release_id_used_before_is_refused(portal):
+    """Releases never change: the second of a name is refused and the first stands."""
+    portal.add(numbers(), release="r")
+    with pytest.raises(StoreError, match="There is a release r already"):
+        portal.add(numbers(value=[2.0]), release="r")
+    assert portal.reopen().frame()["value"].tolist() == [1000.0]
+
+
 def test_equal_state_is_equal_bytes(tmp_path):
     """The same rows give the same file, so that a copy can be compared."""
     made = []
