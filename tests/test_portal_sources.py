@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import toytown
+from commands import run
 from hypothesis import given, settings
 
 import lipgeo
@@ -447,7 +448,10 @@ def test_a_list_of_another_census_is_realised_with_its_own_hash_and_misfit(tmp_p
         "gone": ";".join(f"DA:{one}" for one in da.index[da["CSD"].eq(csd)]),
     }
     portal = portal_of(tmp_path, listed, vintage="2016")
-    portal.add_profile(files, "bare", level="CSD")
+    tables = [word for file in files for word in ("--table", f"2021={file}")]
+    done = run("portal", "add", portal.folder, *tables, "--level", "CSD")
+    assert "gone@main" in done.stdout.splitlines()[-1]
+    assert "kept@main" not in done.stdout.splitlines()[-1]
     # nobody has measured it: that is no misfit of zero
     assert portal.reopen().realisations["misfit"].isna().all()
     portal.add_profile(files, "2021", census=census, defined_in=[older])

@@ -110,6 +110,8 @@ def add(
         for release in releases:
             told = _told_by(portal, release)
             print(say("cli.portal_taken_table", year=str(year), release=release, **told))
+        if left := _left_out(portal, releases):
+            print(say("cli.portal_left_out", year=str(year), count=len(left), areas=left))
     if fresh := sorted(_area_names(portal.reopen()) - known):
         print(say("cli.portal_new_areas", count=len(fresh), areas=fresh))
         try:
@@ -128,6 +130,18 @@ def _definition_censuses(portal: Portal, store: Path | None, year: int) -> list[
 
     listed = set(portal.areas["vintage"]) - {"", str(year)}
     return [open_census(store, one) for one in stored_vintages(store) if str(one) in listed]
+
+
+def _left_out(portal: Portal, releases: list[str]) -> list[str]:
+    """Return the areas with a list of units of which none of some releases tells anything."""
+    rows = [portal.store.rows(portal.store.named(one)) for one in releases]
+    told = {place for own in rows for place in zip(own["area_id"], own["definition"], strict=True)}
+    listed = portal.areas[portal.areas["units"].ne("")]
+    return [
+        f"{id}@{definition}"
+        for id, definition in zip(listed["area_id"], listed["definition"], strict=True)
+        if (id, definition) not in told
+    ]
 
 
 def _area_names(portal: Portal) -> set[str]:
