@@ -17,8 +17,8 @@ made censuses: errors by placement, and fifty groups by size, of which both rang
 order's against the same sample and the other against all people. Nothing is learned from the truth
 it is judged by: of the made censuses no constant comes, of the neighbourhoods' counts neither.
 
-``python benchmarks/accuracy.py ottawa`` (or ``others``, ``calgary``, ``controls``, ``own``, ``made``,
-``groups``) prints a part.
+``python benchmarks/accuracy.py ottawa`` (or ``others``, ``calgary``, ``controls``, ``own``,
+``made``, ``groups``) prints a part.
 """
 
 from __future__ import annotations
