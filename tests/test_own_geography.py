@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from lipgeo import CensusTable, Crosswalk, Zones, build_crosswalk
+from lipgeo import CensusTable, Crosswalk, Zones, build_crosswalk, calibrate
 from lipgeo.errors import TableError
 from lipgeo.store.results import read_crosswalk, write_crosswalk
 from lipgeo.tables.variables import Variable
@@ -137,17 +137,24 @@ def test_totals_and_sums_of_parts_stay(town, both_ways) -> None:
 
 
 def test_ranges_follow(town, both_ways) -> None:
-    """Less is left to be missed of what is moved; ranges and bounds are about the new value."""
+    """They are about the new value, and narrower only where people are known."""
+    _cells, areas, table, truth = town
+    xw = build_crosswalk(_cells, areas, weight="population", placement="density")
+    people = calibrate(xw, truth[["population"]], table.frame[["population"]])
+    known = [weight_table(table, people, own_geography=one) for one in ("off", "auto")]
     widths = []
-    for one in both_ways:
+    for one in (*both_ways, *known):
         rows = one.frame[one.frame["variable"].eq("western")].set_index("area_id")
         assert rows["value"].between(rows["lower"], rows["upper"]).all()
         assert rows["value"].between(rows["likely_lower"], rows["likely_upper"]).all()
         widths.append(rows["likely_upper"] - rows["likely_lower"])
-    assert (widths[1] < widths[0]).all()
-    left = both_ways[1].error_model["phi"] / both_ways[0].error_model["phi"]
-    assert left["western"] < 0.9
-    assert left[EVEN] == 1
+    assert (widths[3] < widths[2]).all()
+    left, left_known = (
+        on.error_model["phi"] / off.error_model["phi"] for off, on in (both_ways, known)
+    )
+    assert left["western"] == 1
+    assert left_known["western"] < 0.9
+    assert left_known[EVEN] == 1
 
 
 def test_it_does_not_hang_on_order_or_on_what_else_is_asked(town, both_ways) -> None:

@@ -181,6 +181,9 @@ def find_own_shares(
                 left[name] = float(rest[at])
                 if learned[at] > 0:
                     strengths[name] = float(learned[at])
+    if "calibration" not in pairs.crosswalk.meta:
+        # most of what is missed is where people are, of which the neighbours' rates say nothing
+        left = {}
     rows = np.flatnonzero(parts.pair >= 0)
     pair = parts.pair[rows]
     notes = []
