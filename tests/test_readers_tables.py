@@ -258,6 +258,18 @@ def test_workbook_with_numbers_for_codes(tmp_path):
     assert table.symbols["immigrants"].tolist() == ["", "E", "..."]
 
 
+def test_columns_of_lists_are_left_out_and_named(tmp_path):
+    """A Parquet cell may hold a list or a record, which is no number of a unit."""
+    held = {"DAUID": ["35060001", "35060002"], "population": [10, 20]}
+    nested = {"tags": [[1, 2], [3]], "bbox": [{"xmin": 1.0}, {"xmin": 2.0}]}
+    pd.DataFrame({**held, **nested}).to_parquet(tmp_path / "t.parquet")
+    table = lipgeo.read_table(tmp_path / "t.parquet", vintage=2021)
+    assert list(table.columns) == ["population"]
+    (found,) = [one for one in table.notes if one.check == "nested_left"]
+    assert "tags" in found.message
+    assert "bbox" in found.message
+
+
 def test_parquet(tmp_path):
     """Parquet, with ids as integers in its index."""
     frame = pd.DataFrame(

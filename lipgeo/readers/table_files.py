@@ -18,7 +18,7 @@ from lipgeo.errors import FileError, InputError, TableError, tell_damage
 from lipgeo.readers.ivt import is_ivt, read_ivt
 from lipgeo.readers.sheets import Sheet, read_sheet
 from lipgeo.readers.sniff import sniff
-from lipgeo.report import CheckReport
+from lipgeo.report import CheckReport, finding
 from lipgeo.workplace import scratch_folder
 
 __all__ = ["as_text", "magic_of", "plain_file", "read_any_sheet", "read_headers"]
@@ -83,7 +83,9 @@ def read_any_sheet(path: Path, sheet: str | None = None, encoding: str | None = 
         with tell_damage(FileError, "readers.bad_parquet", path=path):
             held = pyarrow.parquet.ParquetFile(path)
             # outlines (GeoParquet) are no column of a table
-            plain = [f.name for f in held.schema_arrow if not pa.types.is_binary(f.type)]
+            columns = [f for f in held.schema_arrow if not pa.types.is_binary(f.type)]
+            nested = [f.name for f in columns if pa.types.is_nested(f.type)]
+            plain = [f.name for f in columns if not pa.types.is_nested(f.type)]
             twice = sorted({str(name) for name in plain if plain.count(name) > 1})
             if twice:
                 problems = [{"column": name} for name in twice]
@@ -95,7 +97,9 @@ def read_any_sheet(path: Path, sheet: str | None = None, encoding: str | None = 
             frame = frame.reset_index()
         # blanks before a name are the depth of a delivery's rows
         frame.columns = [str(name) for name in frame.columns]
-        return Sheet(frame.set_axis(np.arange(1, len(frame) + 1)), CheckReport())
+        left = {"name": path.name, "columns": nested, "count": len(nested)}
+        notes = [finding("readers.nested_left", "warning", path.name, **left)] if nested else []
+        return Sheet(frame.set_axis(np.arange(1, len(frame) + 1)), CheckReport(notes))
     return read_sheet(path, sheet, encoding=encoding)
 
 
