@@ -95,7 +95,7 @@ def _own_tables() -> dict[str, dict[str, Any]]:
                 problems.append({"file": path.name, "reason": say("facts.unknown_table")})
             else:
                 found[path.stem] = tomllib.loads(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             problems.append({"file": path.name, "reason": str(error)})
     if problems:
         raise FileError(

@@ -143,7 +143,7 @@ def _target_of(place: Path, said: bytes) -> Path | None:
     """Return the target that an owner's file names, ``None`` where it was not written whole."""
     try:
         name = json.loads(said)["target"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return place.with_name(name) if isinstance(name, str) and name == Path(name).name else None
 
@@ -180,7 +180,7 @@ def roll_back(place: Path, folder: Path) -> None:
     """
     try:
         moves: dict[str, Any] = json.loads((place / MOVES).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return
     for name, digest in moves.items():
         target, new, old = folder / name, place / NEW / name, place / KEPT / name

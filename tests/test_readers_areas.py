@@ -330,6 +330,8 @@ def test_a_list_in_toml(tmp_path):
     ("match", "content", "kind"),
     [
         (r"cannot be read as TOML: .*line 1", "[area.x\n", FileError),
+        (r"cannot be read as TOML: .*4300 digits", f"[area.x]\nfloor = {'9' * 5000}\n", FileError),
+        (r"cannot be read as TOML", f"[area.x]\nunits = {'[' * 5000}\n", FileError),
         (r"needs areas, each a table \[area\.ID\].*it has areas", "[areas.x]\n", AreaError),
         (r"x: unit.*Nearest: units", f'[area.x]\nunit = ["{P}"]\n', AreaError),
         (r"x: units", f'[area.x]\nunits = "{P}"\n', AreaError),

@@ -108,7 +108,7 @@ def read_template(path: str | Path | None = None) -> Template:
             else Path(path).read_text(encoding="utf-8-sig")
         )
         given = tomllib.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise OrderError("order.template_unreadable", path=name, reason=error) from error
     columns = given.get("columns")
     listed = isinstance(columns, list) and all(isinstance(column, dict) for column in columns)

@@ -147,7 +147,7 @@ def _from_file(path: Path) -> list[Any]:
         read = [(lines.line_num, row) for row in lines]
     except FileNotFoundError as error:
         raise OrderError("readers.layers.missing", path=path) from error
-    except (OSError, ValueError, KeyError, csv.Error) as error:
+    except (OSError, ValueError, KeyError, RecursionError, csv.Error) as error:
         raise OrderError("order.tables_unreadable", path=path, reason=error) from error
     longer = [number for number, row in read if _BEYOND in row]
     if longer:

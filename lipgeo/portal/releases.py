@@ -124,7 +124,7 @@ class ReleaseStore:
             record: dict[str, Any] = json.loads(raw.decode("utf-8"))
             version, _ = int(record["version"]), (record["number"], record["sha256"])
             whole = is_as_written(raw, record, _SEALED)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise StoreError("portal.release_damaged", release=place.name, path=path) from error
         if version > _VERSION:
             raise StoreError("portal.release_newer", release=place.name, found=version)

@@ -313,7 +313,7 @@ def list_of_toml(path: Path, vintage: int) -> pd.DataFrame:
         raise FileError("readers.missing", path=path) from error
     except OSError as error:
         raise FileError("readers.unreadable", path=path, reason=error.strerror) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise FileError("readers.not_toml", path=path, reason=str(error)) from error
     areas = content.get("area")
     if not isinstance(areas, dict) or not areas:

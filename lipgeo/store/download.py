@@ -454,7 +454,7 @@ class _Download:
             return 0, ""
         try:
             note = json.loads(self.note.read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return 0, ""
         validator = str(note.get("validator", ""))
         if note.get("address") != self.address or not validator:

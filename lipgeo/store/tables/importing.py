@@ -93,7 +93,7 @@ class Journal:
         """
         try:
             about, *entries = self._lines()
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         kept: list[dict[str, Any]] = []
         for entry in entries:
