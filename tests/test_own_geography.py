@@ -8,7 +8,7 @@ import shapely
 from lipgeo import CensusTable, Crosswalk, Zones, build_crosswalk
 from lipgeo.errors import TableError
 from lipgeo.store.results import read_crosswalk, write_crosswalk
-from lipgeo.tables.variables import Variable
+from lipgeo.tables.variables import Variable, known_variables
 from lipgeo.tables.weight import weight_table
 
 #: counts of one whole: of the first two there is more in the west and in the east
@@ -165,6 +165,45 @@ def test_it_does_not_hang_on_order_or_on_what_else_is_asked(town, both_ways) -> 
     alone = weight_table(order, again, variables=["western"])
     told = both_ways[1].wide()["western"]
     np.testing.assert_allclose(alone.wide().loc[told.index, "western"], told, rtol=1e-9)
+
+
+def published(town, seed: int) -> CensusTable:
+    """Return counts of the town as a census of 2021 has them: no total, few people hidden."""
+    counts, rng = town[2].frame, np.random.default_rng(seed)
+    few = rng.binomial(counts["eastern"].astype(int), 0.1)
+    parts = pd.DataFrame(
+        {
+            "immigrants": counts["western"],
+            "non_permanent_residents": few,
+            "non_immigrants": counts["asked"] - counts["western"] - few,
+            "recent_immigrants": rng.binomial(counts["western"].astype(int), 0.1),
+        }
+    )
+    rounded = 5.0 * (parts // 5 + (rng.random(parts.shape) < parts % 5 / 5))
+    frame = rounded.mask(rounded < 10, 0.0).assign(population=counts["population"])
+    known = known_variables(2021)
+    return CensusTable(frame, {name: known[name] for name in frame}, level=None, vintage=2021)
+
+
+def check_alone_as_together(town, seed: int) -> None:
+    """Weight counts and percentages all at once, and each alone."""
+    cells, areas, _, _ = town
+    table, xw = published(town, seed), shares_of(cells, areas)
+    names = ["non_immigrants", "recent_immigrants", "immigrants_pct"]
+    every = weight_table(table, xw, variables=names)
+    assert "non_immigrants" in every.meta["own_geography"]
+    assert every.frame["hidden_share"].max() > 0
+    for name in names:
+        one = weight_table(table, xw, variables=[name]).frame
+        among = every.frame[every.frame["variable"].eq(name)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(one, among, rtol=1e-9)
+    nothing = weight_table(table, xw)
+    assert list(nothing.variables) == list(table.columns)
+
+
+def test_a_number_alone_is_the_number_among_all(town) -> None:
+    """Zeros that hide, and totals that are summed, are read alike whatever else is asked for."""
+    check_alone_as_together(town, 1)
 
 
 def test_a_kept_crosswalk_knows_the_surroundings(town, both_ways, tmp_path) -> None:

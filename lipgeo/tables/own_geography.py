@@ -42,7 +42,7 @@ from lipgeo.tables.pairs import Pairs
 from lipgeo.tables.small_counts import HiddenCells
 from lipgeo.tables.variables import Variable
 
-__all__ = ["OwnGeography", "find_own_shares"]
+__all__ = ["OwnGeography", "counts_beside", "find_own_shares"]
 
 #: whether counts follow their own geography inside cut units
 OwnGeography = Literal["auto", "off"]
@@ -198,6 +198,16 @@ def find_own_shares(
         left,
         notes,
     )
+
+
+def counts_beside(table: AnyTable, variables: Sequence[Variable], pairs: Pairs) -> list[Variable]:
+    """Return the counts that shares of some are found with: their wholes, and other parts."""
+    if pairs.crosswalk.surroundings is None:
+        return []
+    known = {**table.variables, **{one.name: one for one in variables}}
+    families = _families_of(table, known, variables, pairs.crosswalk.weight)
+    names = dict.fromkeys(name for one in families for name in (one.whole, *one.members))
+    return [known[name] for name in names if name in known]
 
 
 # ---------------------------------------------------------------- what is part of what
