@@ -136,6 +136,30 @@ def test_totals_and_sums_of_parts_stay(town, both_ways) -> None:
     np.testing.assert_allclose(value, summed.reindex(value.index), rtol=1e-9)
 
 
+def check_classes_of_one_whole(town, seed: int) -> None:
+    """Weight people by origin and by age, and a few that are of neither."""
+    cells, areas, table, _ = town
+    rng = np.random.default_rng(seed)
+    young = rng.binomial(table.frame["asked"].astype(int), 0.2 + 0.4 * table.frame["western"] / 800)
+    also = {"young": young, "old": table.frame["asked"] - young, "few": young // 9}
+    frame = table.frame.assign(**also)
+    frame = frame[rng.permutation(frame.columns)]
+    rules = {**RULES, **{name: _count(name, "asked") for name in also}}
+    several = CensusTable(frame, rules, level=None, vintage=None)
+    est = weight_table(several, shares_of(cells, areas), variables=list(rules))
+    assert {"western", "young"} <= set(est.meta["own_geography"])
+    on = est.wide()
+    for some in (PARTS, ["young", "old"]):
+        np.testing.assert_allclose(on[some].sum(axis=1), on["asked"], rtol=1e-9)
+    counts = on[list(several.columns)]
+    np.testing.assert_allclose(counts.sum(), several.frame.sum(), rtol=1e-9)
+
+
+def test_two_classes_of_one_whole_add_up_each(town) -> None:
+    """People by origin add up to all in each area, and so do people by age beside them."""
+    check_classes_of_one_whole(town, 1)
+
+
 def test_ranges_follow(town, both_ways) -> None:
     """Less is left to be missed of what is moved; ranges and bounds are about the new value."""
     widths = []

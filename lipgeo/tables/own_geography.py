@@ -21,7 +21,8 @@ standard errors above: rates of rare groups are mostly noise.
 What is part of one whole is moved together. The parts of a cut unit hold what they held of the
 whole, and all together hold what the unit holds of each count (iterative proportional fitting): so
 counts that add up to a whole do so in each area as before, nothing is below 0, and the totals stay.
-Counts that overlap (more of them than there is of the whole) are each set against the rest alone.
+Where there are more of them than of the whole (people by sex beside people by origin), those that
+fill it are moved together, and the others each against the rest alone.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ _PROOF = 2.0
 _ENOUGH = 2300.0
 #: share of units in which parts may exceed their whole, by more than rounding, and still be parts
 _BEYOND = 0.01
+#: sets of parts that are tried, for each that may be filled up to the whole
+_TRIED = 500
 #: columns that are read into memory of a long table for it
 _LONG = 256
 #: rounds of fitting at most, and how near the parts come to what they held of the whole
@@ -261,19 +264,66 @@ def _whole_of(name: str, known: Mapping[str, Variable], held: set[str]) -> _Whol
 def _disjoint(
     family: _Family, reader: ColumnReader, known: Mapping[str, Variable]
 ) -> list[_Family]:
-    """Return a family as it is where its members can be parts of the whole, else one by one."""
+    """Return a family as it is where its members can be parts of the whole, else what fills it.
+
+    Whatever fills the whole stays together; what is left over goes one by one.
+    """
     whole, why = reader.column(family.whole)
     columns = [reader.column(name) for name in family.members]
     seen = (why == 0) & np.all([reason == 0 for _, reason in columns], axis=0)
-    total = np.sum([values for values, _ in columns], axis=0)
+    held = {name: values[seen] for name, (values, _) in zip(family.members, columns, strict=True)}
     # each is rounded by itself, small ones of a sample to ten
-    most = sum(
-        2 * known[name].rounding for name in (family.whole, *family.members) if name in known
-    )
-    over = seen & (total > whole + most + 1e-9 * whole)
-    if over.sum() <= _BEYOND * seen.sum():
+    slack = {name: 2.0 * known[name].rounding for name in held if name in known}
+    whole, most = whole[seen], 2.0 * known[family.whole].rounding if family.whole in known else 0.0
+    total = np.sum(list(held.values()), axis=0)
+    if not _exceeds(total - whole, whole, most + sum(slack.values())):
         return [family]
-    return [_Family(family.whole, (name,)) for name in family.members]
+    # the largest first, so that the order of columns does not matter
+    rest = sorted(held, key=lambda name: (-float(held[name].sum()), name))
+    found: list[tuple[str, ...]] = []
+    while rest:
+        some = _filling(whole, most, rest, held, slack)
+        found.append(some)
+        rest = [name for name in rest if name not in some]
+    place = {name: at for at, name in enumerate(family.members)}
+    return [_Family(family.whole, tuple(sorted(some, key=place.__getitem__))) for some in found]
+
+
+def _exceeds(more: Floats, whole: Floats, slack: float) -> bool:
+    """Say whether something is above 0 by more than rounding, in more than a few units."""
+    return bool((more > slack + 1e-9 * whole).sum() > _BEYOND * len(whole))
+
+
+def _filling(
+    whole: Floats,
+    most: float,
+    names: Sequence[str],
+    held: Mapping[str, Floats],
+    slack: Mapping[str, float],
+) -> tuple[str, ...]:
+    """Return the first of some counts with those that it fills the whole with, else it alone."""
+    tried = 0
+
+    def fill(left: Floats, rounding: float, start: int) -> tuple[str, ...] | None:
+        nonlocal tried
+        if not _exceeds(left, whole, rounding):
+            return ()
+        for at in range(start, len(names)):
+            tried += 1
+            if tried > _TRIED:
+                return None
+            name = names[at]
+            further, wider = left - held[name], rounding + slack.get(name, 0.0)
+            if _exceeds(-further, whole, wider):
+                continue
+            found = fill(further, wider, at + 1)
+            if found is not None:
+                return (name, *found)
+        return None
+
+    first = names[0]
+    found = fill(whole - held[first], most + slack.get(first, 0.0), 1)
+    return (first, *(found or ()))
 
 
 def _counts_of(family: _Family, reader: ColumnReader) -> tuple[Floats, Flags]:
