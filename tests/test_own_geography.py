@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from lipgeo import CensusTable, Crosswalk, Zones, build_crosswalk
+from lipgeo import CensusTable, Crosswalk, Zones, build_crosswalk, calibrate
 from lipgeo.errors import TableError
 from lipgeo.store.results import read_crosswalk, write_crosswalk
 from lipgeo.tables.variables import Variable, known_variables
@@ -158,6 +158,24 @@ def check_classes_of_one_whole(town, seed: int) -> None:
 def test_two_classes_of_one_whole_add_up_each(town) -> None:
     """People by origin add up to all in each area, and so do people by age beside them."""
     check_classes_of_one_whole(town, 1)
+
+
+@pytest.mark.parametrize("known", ["western", NEAR, "eastern"])
+def test_totals_that_shares_were_calibrated_to_are_met(town, known: str) -> None:
+    """They stay as they are known, with what they are part of; all else moves and adds up."""
+    cells, areas, table, truth = town
+    xw = calibrate(shares_of(cells, areas), truth[[known]], table.frame[[known]])
+    off, on = (
+        weight_table(table, xw, variables=list(RULES), own_geography=choice).wide()
+        for choice in ("off", "auto")
+    )
+    np.testing.assert_allclose(on[known], truth.loc[on.index, known], rtol=1e-6)
+    if known == NEAR:
+        np.testing.assert_allclose(on["western"], off["western"], rtol=1e-9)
+    assert not np.allclose(on["others"], off["others"], rtol=1e-6)
+    np.testing.assert_allclose(on[PARTS].sum(axis=1), on["asked"], rtol=1e-9)
+    np.testing.assert_allclose(on[PARTS].sum(), table.frame[PARTS].sum(), rtol=1e-9)
+    assert (on[NEAR] < on["western"]).all()
 
 
 def test_ranges_follow(town, both_ways) -> None:

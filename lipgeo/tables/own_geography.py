@@ -22,12 +22,13 @@ What is part of one whole is moved together. The parts of a cut unit hold what t
 whole, and all together hold what the unit holds of each count (iterative proportional fitting): so
 counts that add up to a whole do so in each area as before, nothing is below 0, and the totals stay.
 Where there are more of them than of the whole (people by sex beside people by origin), those that
-fill it are moved together, and the others each against the rest alone.
+fill it are moved together, and the others each against the rest alone. What shares were calibrated
+to is known: it stays where it is, with what it is part of, and the rest moves around it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -167,19 +168,23 @@ def find_own_shares(
             return OwnShares(notes=[note])
         table = table.part([*dict.fromkeys([*names, *hidden.universes(names)])])
     reader = ColumnReader(table, pairs, hidden)
+    still = _calibrated(pairs, known, set(table.columns))
     found: dict[str, Floats] = {}
     strengths: dict[str, float] = {}
     left: dict[str, float] = {}
     for family in families:
         for some in _disjoint(family, reader, known):
-            counts, seen = _counts_of(some, reader)
+            members = [name for name in some.members if name not in still]
+            if not members:
+                continue
+            counts, seen = _counts_of(some, reader, still)
             learned, rest = _learn(counts, parts, couples)
             if not (learned > 0).any():
                 continue
             # of a whole that was moved itself, its parts hold what they now hold of it
             share = found.get(family.whole, parts.share)
             shares = _fit(counts, seen, parts, share, learned)
-            for at, name in enumerate(some.members):
+            for at, name in enumerate(members):
                 found[name] = shares[:, at]
                 left[name] = float(rest[at])
                 if learned[at] > 0:
@@ -261,6 +266,18 @@ def _whole_of(name: str, known: Mapping[str, Variable], held: set[str]) -> _Whol
     return None
 
 
+def _calibrated(pairs: Pairs, known: Mapping[str, Variable], held: set[str]) -> set[str]:
+    """Return the counts that shares were calibrated to, and what those are part of."""
+    found: set[str] = set()
+    for name in pairs.crosswalk.meta.get("calibration", {}).get("variables", ()):
+        one: str | None = str(name)
+        while one is not None and one not in found:
+            found.add(one)
+            whole = _whole_of(one, known, held)
+            one = None if whole is None else whole.column
+    return found
+
+
 def _disjoint(
     family: _Family, reader: ColumnReader, known: Mapping[str, Variable]
 ) -> list[_Family]:
@@ -326,14 +343,20 @@ def _filling(
     return (first, *(found or ()))
 
 
-def _counts_of(family: _Family, reader: ColumnReader) -> tuple[Floats, Flags]:
-    """Return members and what is left of the whole, sources by classes, and where all is known."""
+def _counts_of(
+    family: _Family, reader: ColumnReader, still: Collection[str]
+) -> tuple[Floats, Flags]:
+    """Return members and what is left of the whole, sources by classes, and where all is known.
+
+    Members that stay ``still`` are no class, and nothing of them is left.
+    """
     whole, why = reader.column(family.whole)
     columns = [reader.column(name) for name in family.members]
     seen = (why == 0) & np.all([reason == 0 for _, reason in columns], axis=0)
     counts = np.column_stack([values for values, _ in columns])
     rest = np.maximum(whole - counts.sum(axis=1), 0.0)
-    counts = np.column_stack([counts, rest])
+    moves = [name not in still for name in family.members]
+    counts = np.column_stack([counts[:, moves], rest])
     counts[~seen] = 0.0
     return counts, seen
 
