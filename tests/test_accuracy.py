@@ -269,7 +269,9 @@ def test_zeros_are_brought_to_a_table_of_municipalities(made, hiding) -> None:
     name = "non_permanent_residents"
     error, off = {}, {}
     universe = str(table.variables[name].denominator)
-    for totals in (None, larger, larger.frame[[name, universe]]):
+    # the other parts of the whole are brought to theirs, too
+    parts = ["non_immigrants", "immigrants", name]
+    for totals in (None, larger, larger.frame[[*parts, universe]]):
         est = lipgeo.weight_areas(census, areas, table, variables=[name], totals=totals)
         value = est.wide()[name]
         known = truth[name].reindex(value.index)

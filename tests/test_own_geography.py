@@ -8,7 +8,7 @@ import shapely
 from lipgeo import CensusTable, Crosswalk, Zones, build_crosswalk, calibrate
 from lipgeo.errors import TableError
 from lipgeo.store.results import read_crosswalk, write_crosswalk
-from lipgeo.tables.variables import Variable
+from lipgeo.tables.variables import Variable, known_variables
 from lipgeo.tables.weight import weight_table
 
 #: counts of one whole: of the first two there is more in the west and in the east
@@ -136,6 +136,48 @@ def test_totals_and_sums_of_parts_stay(town, both_ways) -> None:
     np.testing.assert_allclose(value, summed.reindex(value.index), rtol=1e-9)
 
 
+def check_classes_of_one_whole(town, seed: int) -> None:
+    """Weight people by origin and by age, and a few that are of neither."""
+    cells, areas, table, _ = town
+    rng = np.random.default_rng(seed)
+    young = rng.binomial(table.frame["asked"].astype(int), 0.2 + 0.4 * table.frame["western"] / 800)
+    also = {"young": young, "old": table.frame["asked"] - young, "few": young // 9}
+    frame = table.frame.assign(**also)
+    frame = frame[rng.permutation(frame.columns)]
+    rules = {**RULES, **{name: _count(name, "asked") for name in also}}
+    several = CensusTable(frame, rules, level=None, vintage=None)
+    est = weight_table(several, shares_of(cells, areas), variables=list(rules))
+    assert {"western", "young"} <= set(est.meta["own_geography"])
+    on = est.wide()
+    for some in (PARTS, ["young", "old"]):
+        np.testing.assert_allclose(on[some].sum(axis=1), on["asked"], rtol=1e-9)
+    counts = on[list(several.columns)]
+    np.testing.assert_allclose(counts.sum(), several.frame.sum(), rtol=1e-9)
+
+
+def test_two_classes_of_one_whole_add_up_each(town) -> None:
+    """People by origin add up to all in each area, and so do people by age beside them."""
+    check_classes_of_one_whole(town, 1)
+
+
+@pytest.mark.parametrize("known", ["western", NEAR, "eastern"])
+def test_totals_that_shares_were_calibrated_to_are_met(town, known: str) -> None:
+    """They stay as they are known, with what they are part of; all else moves and adds up."""
+    cells, areas, table, truth = town
+    xw = calibrate(shares_of(cells, areas), truth[[known]], table.frame[[known]])
+    off, on = (
+        weight_table(table, xw, variables=list(RULES), own_geography=choice).wide()
+        for choice in ("off", "auto")
+    )
+    np.testing.assert_allclose(on[known], truth.loc[on.index, known], rtol=1e-6)
+    if known == NEAR:
+        np.testing.assert_allclose(on["western"], off["western"], rtol=1e-9)
+    assert not np.allclose(on["others"], off["others"], rtol=1e-6)
+    np.testing.assert_allclose(on[PARTS].sum(axis=1), on["asked"], rtol=1e-9)
+    np.testing.assert_allclose(on[PARTS].sum(), table.frame[PARTS].sum(), rtol=1e-9)
+    assert (on[NEAR] < on["western"]).all()
+
+
 def test_ranges_follow(town, both_ways) -> None:
     """They are about the new value, and narrower only where people are known."""
     _cells, areas, table, truth = town
@@ -172,6 +214,45 @@ def test_it_does_not_hang_on_order_or_on_what_else_is_asked(town, both_ways) -> 
     alone = weight_table(order, again, variables=["western"])
     told = both_ways[1].wide()["western"]
     np.testing.assert_allclose(alone.wide().loc[told.index, "western"], told, rtol=1e-9)
+
+
+def published(town, seed: int) -> CensusTable:
+    """Return counts of the town as a census of 2021 has them: no total, few people hidden."""
+    counts, rng = town[2].frame, np.random.default_rng(seed)
+    few = rng.binomial(counts["eastern"].astype(int), 0.1)
+    parts = pd.DataFrame(
+        {
+            "immigrants": counts["western"],
+            "non_permanent_residents": few,
+            "non_immigrants": counts["asked"] - counts["western"] - few,
+            "recent_immigrants": rng.binomial(counts["western"].astype(int), 0.1),
+        }
+    )
+    rounded = 5.0 * (parts // 5 + (rng.random(parts.shape) < parts % 5 / 5))
+    frame = rounded.mask(rounded < 10, 0.0).assign(population=counts["population"])
+    known = known_variables(2021)
+    return CensusTable(frame, {name: known[name] for name in frame}, level=None, vintage=2021)
+
+
+def check_alone_as_together(town, seed: int) -> None:
+    """Weight counts and percentages all at once, and each alone."""
+    cells, areas, _, _ = town
+    table, xw = published(town, seed), shares_of(cells, areas)
+    names = ["non_immigrants", "recent_immigrants", "immigrants_pct"]
+    every = weight_table(table, xw, variables=names)
+    assert "non_immigrants" in every.meta["own_geography"]
+    assert every.frame["hidden_share"].max() > 0
+    for name in names:
+        one = weight_table(table, xw, variables=[name]).frame
+        among = every.frame[every.frame["variable"].eq(name)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(one, among, rtol=1e-9)
+    nothing = weight_table(table, xw)
+    assert list(nothing.variables) == list(table.columns)
+
+
+def test_a_number_alone_is_the_number_among_all(town) -> None:
+    """Zeros that hide, and totals that are summed, are read alike whatever else is asked for."""
+    check_alone_as_together(town, 1)
 
 
 def test_a_kept_crosswalk_knows_the_surroundings(town, both_ways, tmp_path) -> None:

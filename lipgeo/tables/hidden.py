@@ -14,7 +14,7 @@ a zero stands for is worked out where the column is summed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -59,6 +59,8 @@ def find_hidden(
     variables: Sequence[Variable],
     totals: PublishedTotals | None = None,
     membership: pd.Series | None = None,
+    *,
+    beside: Sequence[Sequence[Variable]] = (),
 ) -> list[HiddenCells]:
     """Estimate what the zeros of sampled counts stand for, table by table.
 
@@ -70,6 +72,8 @@ def find_hidden(
         What is weighted; their numerators, denominators and classes are looked at.
     totals, membership
         Published totals of larger units, and the larger unit by unit (:class:`LargerUnits`).
+    beside
+        By table, counts that are read with these; of them nothing is told.
 
     Raises
     ------
@@ -77,7 +81,12 @@ def find_hidden(
         Totals are of another census, of no column or of no unit of the tables; or below what
         their units are published to hold.
     """
-    counts = [_sampled_counts(table, variables) for table in tables]
+    asked = [_sampled_counts(table, variables) for table in tables]
+    more = beside or [()] * len(tables)
+    counts = [
+        {**_sampled_counts(table, some), **one}
+        for table, some, one in zip(tables, more, asked, strict=True)
+    ]
     larger: list[LargerUnits | None] = [None] * len(tables)
     if totals is not None and any(counts):
         larger = [
@@ -85,8 +94,8 @@ def find_hidden(
             for table, one in zip(tables, counts, strict=True)
         ]
     found = [
-        _find_hidden(table, one, held)
-        for table, one, held in zip(tables, counts, larger, strict=True)
+        _find_hidden(table, one, held, told)
+        for table, one, held, told in zip(tables, counts, larger, asked, strict=True)
     ]
     if totals is not None and not any(held.brought for held in larger if held):
         notes = [*found[0].notes, finding("tables.totals_unused", "warning", "")]
@@ -95,17 +104,22 @@ def find_hidden(
 
 
 def _find_hidden(
-    table: AnyTable, counts: dict[str, str], larger: LargerUnits | None
+    table: AnyTable,
+    counts: dict[str, str],
+    larger: LargerUnits | None,
+    told: Collection[str],
 ) -> HiddenCells:
     if not counts:
         return HiddenCells()
     known = has_trait(table.vintage, "small_counts_hidden")
-    asked = _cells_to_ask(table, counts)
+    # the table is asked, not what of it is weighted
+    every = _sampled_counts(table, list(table.variables.values()))
+    asked = _cells_to_ask(table, every or counts)
     proof = evidence_of_hiding(asked)
     if not asked or not (proof > -_PROOF if known else proof > _PROOF):
-        told = known and bool(asked)
+        refuted = known and bool(asked)
         return HiddenCells(
-            notes=[finding("tables.hidden_not_found", "note", "", value=proof)] if told else []
+            notes=[finding("tables.hidden_not_found", "note", "", value=proof)] if refuted else []
         )
     models: dict[str, SmallCounts] = {}
     people: dict[str, float] = {}
@@ -123,9 +137,11 @@ def _find_hidden(
             factor = larger.factor_of(name, model, value, whole, seen, mean, most)
             model = replace(model, factor=factor)
         models[name] = model
-        people[name] = float(HiddenCells({name: model}, group).of(part, name)[0].sum())
+        if name in told:
+            people[name] = float(HiddenCells({name: model}, group).of(part, name)[0].sum())
     notes = _notes(people, known=known)
     if larger is not None:
+        larger.brought = {name: n for name, n in larger.brought.items() if name in told}
         notes += larger.notes()
     # what its parts hide a total that was summed of them hides
     sums = {

@@ -21,12 +21,14 @@ standard errors above: rates of rare groups are mostly noise.
 What is part of one whole is moved together. The parts of a cut unit hold what they held of the
 whole, and all together hold what the unit holds of each count (iterative proportional fitting): so
 counts that add up to a whole do so in each area as before, nothing is below 0, and the totals stay.
-Counts that overlap (more of them than there is of the whole) are each set against the rest alone.
+Where there are more of them than of the whole (people by sex beside people by origin), those that
+fill it are moved together, and the others each against the rest alone. What shares were calibrated
+to is known: it stays where it is, with what it is part of, and the rest moves around it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -42,7 +44,7 @@ from lipgeo.tables.pairs import Pairs
 from lipgeo.tables.small_counts import HiddenCells
 from lipgeo.tables.variables import Variable
 
-__all__ = ["OwnGeography", "find_own_shares"]
+__all__ = ["OwnGeography", "counts_beside", "find_own_shares"]
 
 #: whether counts follow their own geography inside cut units
 OwnGeography = Literal["auto", "off"]
@@ -63,6 +65,8 @@ _PROOF = 2.0
 _ENOUGH = 2300.0
 #: share of units in which parts may exceed their whole, by more than rounding, and still be parts
 _BEYOND = 0.01
+#: sets of parts that are tried, for each that may be filled up to the whole
+_TRIED = 500
 #: columns that are read into memory of a long table for it
 _LONG = 256
 #: rounds of fitting at most, and how near the parts come to what they held of the whole
@@ -164,19 +168,23 @@ def find_own_shares(
             return OwnShares(notes=[note])
         table = table.part([*dict.fromkeys([*names, *hidden.universes(names)])])
     reader = ColumnReader(table, pairs, hidden)
+    still = _calibrated(pairs, known, set(table.columns))
     found: dict[str, Floats] = {}
     strengths: dict[str, float] = {}
     left: dict[str, float] = {}
     for family in families:
         for some in _disjoint(family, reader, known):
-            counts, seen = _counts_of(some, reader)
+            members = [name for name in some.members if name not in still]
+            if not members:
+                continue
+            counts, seen = _counts_of(some, reader, still)
             learned, rest = _learn(counts, parts, couples)
             if not (learned > 0).any():
                 continue
             # of a whole that was moved itself, its parts hold what they now hold of it
             share = found.get(family.whole, parts.share)
             shares = _fit(counts, seen, parts, share, learned)
-            for at, name in enumerate(some.members):
+            for at, name in enumerate(members):
                 found[name] = shares[:, at]
                 left[name] = float(rest[at])
                 if learned[at] > 0:
@@ -201,6 +209,16 @@ def find_own_shares(
         left,
         notes,
     )
+
+
+def counts_beside(table: AnyTable, variables: Sequence[Variable], pairs: Pairs) -> list[Variable]:
+    """Return the counts that shares of some are found with: their wholes, and other parts."""
+    if pairs.crosswalk.surroundings is None:
+        return []
+    known = {**table.variables, **{one.name: one for one in variables}}
+    families = _families_of(table, known, variables, pairs.crosswalk.weight)
+    names = dict.fromkeys(name for one in families for name in (one.whole, *one.members))
+    return [known[name] for name in names if name in known]
 
 
 # ---------------------------------------------------------------- what is part of what
@@ -251,32 +269,97 @@ def _whole_of(name: str, known: Mapping[str, Variable], held: set[str]) -> _Whol
     return None
 
 
+def _calibrated(pairs: Pairs, known: Mapping[str, Variable], held: set[str]) -> set[str]:
+    """Return the counts that shares were calibrated to, and what those are part of."""
+    found: set[str] = set()
+    for name in pairs.crosswalk.meta.get("calibration", {}).get("variables", ()):
+        one: str | None = str(name)
+        while one is not None and one not in found:
+            found.add(one)
+            whole = _whole_of(one, known, held)
+            one = None if whole is None else whole.column
+    return found
+
+
 def _disjoint(
     family: _Family, reader: ColumnReader, known: Mapping[str, Variable]
 ) -> list[_Family]:
-    """Return a family as it is where its members can be parts of the whole, else one by one."""
+    """Return a family as it is where its members can be parts of the whole, else what fills it.
+
+    Whatever fills the whole stays together; what is left over goes one by one.
+    """
     whole, why = reader.column(family.whole)
     columns = [reader.column(name) for name in family.members]
     seen = (why == 0) & np.all([reason == 0 for _, reason in columns], axis=0)
-    total = np.sum([values for values, _ in columns], axis=0)
+    held = {name: values[seen] for name, (values, _) in zip(family.members, columns, strict=True)}
     # each is rounded by itself, small ones of a sample to ten
-    most = sum(
-        2 * known[name].rounding for name in (family.whole, *family.members) if name in known
-    )
-    over = seen & (total > whole + most + 1e-9 * whole)
-    if over.sum() <= _BEYOND * seen.sum():
+    slack = {name: 2.0 * known[name].rounding for name in held if name in known}
+    whole, most = whole[seen], 2.0 * known[family.whole].rounding if family.whole in known else 0.0
+    total = np.sum(list(held.values()), axis=0)
+    if not _exceeds(total - whole, whole, most + sum(slack.values())):
         return [family]
-    return [_Family(family.whole, (name,)) for name in family.members]
+    # the largest first, so that the order of columns does not matter
+    rest = sorted(held, key=lambda name: (-float(held[name].sum()), name))
+    found: list[tuple[str, ...]] = []
+    while rest:
+        some = _filling(whole, most, rest, held, slack)
+        found.append(some)
+        rest = [name for name in rest if name not in some]
+    place = {name: at for at, name in enumerate(family.members)}
+    return [_Family(family.whole, tuple(sorted(some, key=place.__getitem__))) for some in found]
 
 
-def _counts_of(family: _Family, reader: ColumnReader) -> tuple[Floats, Flags]:
-    """Return members and what is left of the whole, sources by classes, and where all is known."""
+def _exceeds(more: Floats, whole: Floats, slack: float) -> bool:
+    """Say whether something is above 0 by more than rounding, in more than a few units."""
+    return bool((more > slack + 1e-9 * whole).sum() > _BEYOND * len(whole))
+
+
+def _filling(
+    whole: Floats,
+    most: float,
+    names: Sequence[str],
+    held: Mapping[str, Floats],
+    slack: Mapping[str, float],
+) -> tuple[str, ...]:
+    """Return the first of some counts with those that it fills the whole with, else it alone."""
+    tried = 0
+
+    def fill(left: Floats, rounding: float, start: int) -> tuple[str, ...] | None:
+        nonlocal tried
+        if not _exceeds(left, whole, rounding):
+            return ()
+        for at in range(start, len(names)):
+            tried += 1
+            if tried > _TRIED:
+                return None
+            name = names[at]
+            further, wider = left - held[name], rounding + slack.get(name, 0.0)
+            if _exceeds(-further, whole, wider):
+                continue
+            found = fill(further, wider, at + 1)
+            if found is not None:
+                return (name, *found)
+        return None
+
+    first = names[0]
+    found = fill(whole - held[first], most + slack.get(first, 0.0), 1)
+    return (first, *(found or ()))
+
+
+def _counts_of(
+    family: _Family, reader: ColumnReader, still: Collection[str]
+) -> tuple[Floats, Flags]:
+    """Return members and what is left of the whole, sources by classes, and where all is known.
+
+    Members that stay ``still`` are no class, and nothing of them is left.
+    """
     whole, why = reader.column(family.whole)
     columns = [reader.column(name) for name in family.members]
     seen = (why == 0) & np.all([reason == 0 for _, reason in columns], axis=0)
     counts = np.column_stack([values for values, _ in columns])
     rest = np.maximum(whole - counts.sum(axis=1), 0.0)
-    counts = np.column_stack([counts, rest])
+    moves = [name not in still for name in family.members]
+    counts = np.column_stack([counts[:, moves], rest])
     counts[~seen] = 0.0
     return counts, seen
 

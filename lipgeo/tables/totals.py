@@ -29,6 +29,10 @@ def sum_totals(
 ) -> tuple[AnyTable, list[Finding]]:
     """Return the table with the totals that it lacks, as far as its columns add up to them.
 
+    All totals of its counts are summed, whichever are asked for: what zeros hide and where a count
+    lives is read by its total, so a number does not depend on what it is asked with. Only those
+    that a percentage is of are told.
+
     Parameters
     ----------
     table
@@ -49,7 +53,10 @@ def sum_totals(
         if one.is_ratio and whole not in held and (one.numerator or one.name) in held:
             needed.setdefault(str(whole), []).append(one.name)
     known = known_variables(table.vintage)
-    parts = {whole: known[whole].parts for whole in needed if whole in known}
+    counts = [one for one in table.variables.values() if one.rule == "count"]
+    lacked = [one.denominator for one in counts if one.denominator not in held]
+    wholes = dict.fromkeys([*needed, *(str(whole) for whole in lacked if whole is not None)])
+    parts = {whole: known[whole].parts for whole in wholes if whole in known}
     summed = {whole: of for whole, of in parts.items() if of and held.issuperset(of)}
     lacking = {whole: names for whole, names in needed.items() if whole not in summed}
     if lacking and asked is not None:
@@ -58,8 +65,9 @@ def sum_totals(
         return table, []
     notes = [
         finding("tables.total_summed", "note", "", total=whole, parts=list(of), variables=names)
-        for whole, of in summed.items()
-        for names in [needed[whole]]
+        for whole, names in needed.items()
+        for of in [summed.get(whole)]
+        if of
     ]
     return table.with_totals(summed), notes
 

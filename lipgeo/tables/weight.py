@@ -29,7 +29,7 @@ from lipgeo.tables.estimates import Estimates, TableShares, result_frame
 from lipgeo.tables.hidden import Hidden, find_hidden
 from lipgeo.tables.larger_units import PublishedTotals
 from lipgeo.tables.long_table import AnyTable, LongTable
-from lipgeo.tables.own_geography import OwnGeography, find_own_shares
+from lipgeo.tables.own_geography import OwnGeography, counts_beside, find_own_shares
 from lipgeo.tables.pairs import Family, Pairs
 from lipgeo.tables.results import Outcome, ResultSums, outcome_of, sums_of
 from lipgeo.tables.sums import TableSums
@@ -169,12 +169,14 @@ def weight_table(
     variables = [variables] if isinstance(variables, str) else variables
     if percent_of is not None:
         variables = variables_as_percent_of(table_shares[0].table, variables, percent_of)
+    columns = list(table_shares[0].table.columns)
     table_shares, summed = _with_summed_totals(table_shares, variables)
-    chosen, notes = _choose_variables(table_shares[0].table, variables)
+    chosen, notes = _choose_variables(table_shares[0].table, variables, columns)
     notes = [*summed, *notes]
     if hidden == "impute":
         tables = [one.table for one in table_shares]
-        cells = find_hidden(tables, chosen, totals, membership)
+        beside = [_counts_beside(one, chosen, own_geography) for one in table_shares]
+        cells = find_hidden(tables, chosen, totals, membership, beside=beside)
         table_shares = [
             replace(one, hidden=hides) for one, hides in zip(table_shares, cells, strict=True)
         ]
@@ -262,6 +264,21 @@ def _pair_tables(
             TableShares(one, pairs, families, _match_units(one, next(iter(pairs.values()))))
         )
     return found
+
+
+def _counts_beside(
+    shares: TableShares, chosen: Sequence[Variable], own_geography: OwnGeography
+) -> list[Variable]:
+    """Return the counts that are looked at to say where what was asked for lives."""
+    if own_geography == "off":
+        return []
+    return [
+        one
+        for pairs in shares.pairs.values()
+        for one in counts_beside(
+            shares.table, [one for one in chosen if shares.pairs_of(one) is pairs], pairs
+        )
+    ]
 
 
 def _with_own_shares(shares: TableShares, chosen: Sequence[Variable]) -> TableShares:
@@ -365,10 +382,13 @@ def _match_units(table: AnyTable, pairs: Pairs) -> list[Finding]:
 
 
 def _choose_variables(
-    table: AnyTable, asked: Sequence[str | Variable] | None
+    table: AnyTable, asked: Sequence[str | Variable] | None, columns: Sequence[str]
 ) -> tuple[list[Variable], list[Finding]]:
-    """Return the variables to weight; refuse those asked for that cannot be, note the others."""
-    names = list(table.columns) if asked is None else list(asked)
+    """Return the variables to weight; refuse those asked for that cannot be, note the others.
+
+    Where nothing is asked for, these are ``columns``: totals that were summed are not among them.
+    """
+    names = list(columns) if asked is None else list(asked)
     held = set(table.columns)
     chosen: dict[str, Variable] = {}
     lacking: dict[str, list[str]] = {"no_rule": [], "no_part": []}
