@@ -16,7 +16,7 @@ from browser import browser
 import lipgeo
 from lipgeo.portal.areas import REALISATION_COLUMNS, UNIT_COLUMNS, new_areas
 from lipgeo.portal.observations import make_observations
-from lipgeo.portal.pages.blocks import slug_of
+from lipgeo.portal.pages.blocks import Material, rows_in_order, slug_of
 from lipgeo.portal.pages.differences import Measured, difference
 from lipgeo.portal.pages.indicator_pages import class_edges
 from lipgeo.portal.sources.intake import Intake
@@ -54,6 +54,7 @@ def site(tmp_path_factory):
                  "origin"],
     ).assign(definition="main", period=year, source="Census")  # fmt: skip
     rows["realisation_hash"] = rows["area_id"]
+    rows.loc[0, "denominator_value"] = 5000.0
     taken = Intake(make_observations(rows), "published", areas=new_areas(AREAS), units=units)
     with made.store.locked():
         made.write_release(taken, "one", licence="statcan-open")
@@ -73,6 +74,13 @@ def test_an_indicator_page_has_every_area_by_name(site):
         # an estimate has no middle anywhere on the page
         assert "24.7" not in text
         assert "24,7" not in text
+
+
+def test_a_share_has_its_count_beside_it_on_the_pages_of_the_network(site):
+    """The page of an indicator and the page that compares say of how many, as an area's does."""
+    for folder, words in ((site, "1,270 of 5,000"), (site / "fr", "1\u202f270 sur 5\u202f000")):
+        assert words in (folder / "indicator--immigrants.html").read_text("utf-8")
+    assert "1,270 of 5,000" in (site / "data" / "west-en.js").read_text("utf-8")
 
 
 def test_every_value_lies_in_a_class_of_the_map():
@@ -247,3 +255,35 @@ def test_no_text_of_a_user_ends_the_script(tmp_path):
     for path in [*site.rglob("*.js"), *site.rglob("*.html")]:
         assert "<script>alert" not in path.read_text("utf-8"), path
     assert evil in html.unescape((site / "compare.html").read_text("utf-8"))
+
+
+def test_a_list_is_told_from_its_greatest_number_and_other_rows_by_their_parts():
+    """In each period the greatest first; what is suppressed comes last."""
+    numbers = [("India", "2021", 20.0), ("China", "2021", 90.0), ("Syria", "2021", math.nan),
+               ("India", "2016", 95.0)]  # fmt: skip
+    rows = [
+        {"category": category, "group": "total", "gender": "total", "period": period,
+         "dollars": "", "value": value, "symbol": "", "origin": "ordered", "flags": ""}
+        for category, period, value in numbers
+    ]  # fmt: skip
+
+    def order(rule):
+        return [(row["category"], row["period"]) for row in rows_in_order(rows, rule)]
+
+    newest = [("China", "2021"), ("India", "2021"), ("Syria", "2021"), ("India", "2016")]
+    assert order("list") == newest
+    assert order("count") == sorted(newest, key=lambda one: (one[0], -int(one[1])))
+
+
+def test_places_of_one_name_and_definition_keep_a_column_each():
+    """Two communities of one name beside an area of that name too: three columns."""
+    place = {"name_en": "Made", "name_fr": "", "definition": "main"}
+    areas = [{**place, "area_id": id} for id in ("one", "two", "three")]
+
+    class Beside:
+        others = staticmethod(lambda area: areas[1:])
+        column = staticmethod(dict)
+
+    columns = Material.columns(Beside, areas[0])
+    assert [column["area_id"] for _, column in columns] == ["one", "two", "three"]
+    assert len({name for name, _ in columns}) == 3

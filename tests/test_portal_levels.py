@@ -173,6 +173,30 @@ def test_a_row_is_held_against_its_own_family(portal, made, tmp_path):
     assert {"nought_everywhere", "percentage_of_whole"} <= checks(portal, made, path)
 
 
+def test_nobody_is_counted_below_nought_and_no_cell_is_empty(portal, made, tmp_path):
+    """A minus sign in one cell, a line cut short, a column of nothing: each is told once."""
+    path = made_files.write_down(made, tmp_path / "whole.csv")
+    lines = path.read_text("utf-8").splitlines()
+    cells = lines[3].split(",")
+
+    def found(name, *rows):
+        changed = tmp_path / name
+        changed.write_text("\n".join([*lines[:3], *rows]) + "\n", encoding="utf-8")
+        told = portal.receive(changed, order=made.order, table="T1", dry_run=True).findings
+        return told["check"].tolist()
+
+    assert not {"below_nought", "cells_empty", "row_empty"} & set(found("a.csv", *lines[3:]))
+    one = next(at for at, cell in enumerate(cells) if at > 5 and cell.isdigit() and cell != "0")
+    below = ",".join([*cells[:one], f"-{cells[one]}", *cells[one + 1 :]])
+    assert found("b.csv", below, *lines[4:]).count("below_nought") == 1
+    assert found("c.csv", ",".join(cells[:-9]), *lines[4:]).count("cells_empty") == 1
+    # a column of nothing is told where an indicator is made of it, and once
+    lost = [",".join([*row.split(",")[:1], "", *row.split(",")[2:]]) for row in lines[3:]]
+    told = found("d.csv", *lost)
+    assert told.count("row_empty") == 1
+    assert "cells_empty" not in told
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

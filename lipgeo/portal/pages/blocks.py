@@ -49,6 +49,7 @@ __all__ = [
     "area_name",
     "boundary_notices",
     "cell_of",
+    "count_text",
     "facts_lines",
     "form_of",
     "measured",
@@ -271,8 +272,10 @@ def part_order(group: str, gender: str) -> tuple[int, int]:
     return GROUPS.index(group), GENDERS.index(gender)
 
 
-def rows_in_order(rows: Iterable[Row]) -> list[Row]:
+def rows_in_order(rows: Iterable[Row], rule: str = "") -> list[Row]:
     """Return rows of an indicator: the whole before its parts, each with its newest period first.
+
+    A list is told as one: in each period the greatest number first.
 
     Examples
     --------
@@ -286,7 +289,14 @@ def rows_in_order(rows: Iterable[Row]) -> list[Row]:
     ordered = sorted(rows, key=lambda row: str(row["dollars"]))
     ordered.sort(key=lambda row: str(row["period"]), reverse=True)
     ordered.sort(key=lambda row: (row["category"], part_order(row["group"], row["gender"])))
+    if rule == "list":
+        ordered.sort(key=lambda row: _list_order(str(row["period"]), row))
     return ordered
+
+
+def _list_order(period: str, row: Row | None) -> tuple[Any, ...]:
+    """Return what sorts the rows of a list: the newest period first, in it the greatest number."""
+    return _backwards(period), -float(row["value"]) if row is not None and is_told(row) else 0.0
 
 
 def topic_name(topic: str) -> str:
@@ -597,6 +607,10 @@ class Material:
             name = area_name(one)
             if name in found:
                 name = say("site.place_defined", name=name, definition=one["definition"])
+            if name in found:
+                # two places of one name and one definition: the id tells them apart
+                id = f"{one['area_id']}@{one['definition']}"
+                name = say("site.place_defined", name=area_name(one), definition=id)
             found.setdefault(name, self.column(one))
         return list(found.items())
 
@@ -976,7 +990,7 @@ def _line_order(key: Key, entry: _Indicator, own: Sequence[Row] | None) -> tuple
     """
     ranked: tuple[Any, ...] = ((), 0.0)
     if entry.rule == "list":
-        ranked = (_backwards(key[4]), -float(own[0]["value"]) if own and is_told(own[0]) else 0.0)
+        ranked = _list_order(key[4], own[0] if own else None)
     return (entry.order, *ranked, key[1], part_order(key[2], key[3]), _backwards(key[4]), key[5])
 
 

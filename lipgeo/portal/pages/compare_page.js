@@ -96,6 +96,7 @@ var lipgeoCompare = (function () {
     var made = node("td", "", { role: "cell", "data-head": head });
     if (!cell) { made.appendChild(node("span", page.words.none)); return made; }
     made.appendChild(node("span", cell[0]));
+    if (cell[5]) { made.appendChild(node("span", cell[5], { "class": "range" })); }
     if (cell[1]) { made.appendChild(node("span", cell[1], { "class": "range" })); }
     made.appendChild(node("span", cell[2], { "class": "origin" }));
     if (comparable && first && cell[3] && first[3]) {

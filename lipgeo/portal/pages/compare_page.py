@@ -20,6 +20,7 @@ from lipgeo.portal.pages.blocks import (
     Material,
     Row,
     boundary_notices,
+    count_text,
     form_of,
     measured,
     period_text,
@@ -50,14 +51,22 @@ def _subjects(frame: pd.DataFrame, known: Dictionary) -> list[Row]:
     told = frame[frame["indicator"].map(known.frame["status"]).ne("delivered")]
     order = {code: at for at, code in enumerate(known.frame.index)}
     keys = list(QUANTITY[2:])
-    rows = told.drop_duplicates([*keys, "origin"]).drop_duplicates(keys)
-    return sorted(rows_in_order(rows.to_dict("records")), key=lambda row: order[row["indicator"]])
+    # of a list, the place where a row is greatest says where it stands
+    rows = told.sort_values("value", ascending=False, kind="stable").drop_duplicates(keys)
+    mine: dict[str, list[Row]] = {}
+    for row in rows.to_dict("records"):
+        mine.setdefault(row["indicator"], []).append(row)
+    return [
+        row
+        for code in sorted(mine, key=order.__getitem__)
+        for row in rows_in_order(mine[code], form_of(known, code)[0])
+    ]
 
 
 def _numbers(
     mine: Iterable[Row], at: Mapping[tuple[str, ...], int], dictionary: Dictionary
 ) -> list[Any]:
-    """Return a cell for each subject: value, range, origin, what a difference is made of."""
+    """Return a cell for each subject: value, range, origin, what a difference is of, count."""
     cells: list[Any] = [None] * len(at)
     for row in mine:
         place = at.get(tuple(row[key] for key in QUANTITY[2:]))
@@ -67,7 +76,8 @@ def _numbers(
         guess = row["origin"] == "estimated"
         held = _held(measured(row), guess=guess) if rule in _COMPARED else None
         texts = [value_text(row, rule, decimals), range_text(row, rule, decimals)]
-        cells[place] = [*texts, say(f"site.origin_{row['origin']}"), held, int(guess)]
+        origin, count = say(f"site.origin_{row['origin']}"), count_text(row, rule)
+        cells[place] = [*texts, origin, held, int(guess), count]
     return cells
 
 

@@ -15,6 +15,7 @@ from lipgeo.portal.pages.blocks import (
     HEADS,
     Material,
     Row,
+    count_text,
     measured,
     name_order,
     period_text,
@@ -151,7 +152,7 @@ def _all_areas(
     rows = []
     for slug, name, area in sorted(areas, key=lambda one: (name_order(one[1]), one[0])):
         newer: dict[tuple[str, ...], Any] = {}
-        for row in rows_in_order(by_area.get((area["area_id"], area["definition"]), ())):
+        for row in rows_in_order(by_area.get((area["area_id"], area["definition"]), ()), form[0]):
             part = (row["category"], row["group"], row["gender"])
             remark = remark_text(material, area, row, newer.get(part))
             newer[part] = row
@@ -159,7 +160,7 @@ def _all_areas(
             out_of = row["denominator_value"]
             # what an estimate is of is an estimate too, and its middle is not told
             shut = row["origin"] == "estimated" or np.isnan(out_of) or np.isnan(row["value"])
-            whole = "" if shut else number(float(out_of))
+            whole = count_text(row, form[0]) or ("" if shut else number(float(out_of)))
             who = [subject_text(row, "")] if several else []
             rows.append(
                 [

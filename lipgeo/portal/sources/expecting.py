@@ -21,6 +21,8 @@ import pandas as pd
 from lipgeo.portal.indicators.dictionary import Dictionary
 from lipgeo.portal.sources.families import (
     SLACK,
+    find_below_nought,
+    find_empty_cells,
     find_other_amounts,
     hold_genders,
     hold_parts,
@@ -217,6 +219,8 @@ def look_at(  # noqa: PLR0917
     hold_genders(delivery, areas, values, note)
     hold_rounding(delivery, areas, values, note)
     find_other_amounts(delivery, values, matched, note)
+    find_below_nought(delivery, areas, values, note)
+    find_empty_cells(delivery, areas, values, symbols, matched, note)
     return found
 
 

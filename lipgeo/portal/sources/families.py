@@ -1,7 +1,8 @@
 """Rows of a delivery held against their own family: wholes, parts, men and women, rounding.
 
 Nothing is known here but the delivery itself: what adds up everywhere else adds up here, a row of
-noughts has no people below it, a part of a rounded whole is rounded.
+noughts has no people below it, a part of a rounded whole is rounded, nobody is counted below
+nought, and a cell has something in it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import pandas as pd
 from lipgeo.portal.indicators.dictionary import is_rate
 from lipgeo.readers.deliveries import Delivery
 
-__all__ = ["SLACK", "find_other_amounts", "hold_genders", "hold_parts", "hold_rounding"]
+__all__ = ["SLACK", "find_below_nought", "find_empty_cells", "find_other_amounts", "hold_genders",
+           "hold_parts", "hold_rounding"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 Note = Callable[..., None]
@@ -151,6 +153,61 @@ def hold_rounding(delivery: Delivery, areas: Sequence[str], values: Floats, note
                  words=rows["words"].iloc[row], came=float(values[area, row]))  # fmt: skip
 
 
+#: what may well be below nought, as its words say it
+_BALANCE = re.compile(
+    r"\b(?:change|net|nette?s?|growth|balance|difference|variation|croissance|solde|écart)\b",
+    re.IGNORECASE,
+)
+
+
+def find_below_nought(delivery: Delivery, areas: Sequence[str], values: Floats, note: Note) -> None:
+    """Find numbers below nought; a change or a balance may well be."""
+    rows = delivery.rows
+    plain = np.array([not _BALANCE.search(words) for words in rows["words"]], dtype=bool)
+    # what is missing is not below nought
+    below = (np.nan_to_num(values) < 0) & plain[None, :]
+    for row in np.flatnonzero(below.any(axis=0)):
+        for area in np.flatnonzero(below[:, row])[:_TOLD]:
+            note("portal.below_nought", areas[int(area)], int(rows["place"].iloc[row]),
+                 words=str(rows["words"].iloc[row]).strip(),
+                 came=float(values[area, row]))  # fmt: skip
+
+
+def find_empty_cells(  # noqa: PLR0917
+    delivery: Delivery,
+    areas: Sequence[str],
+    values: Floats,
+    symbols: npt.NDArray[np.object_],
+    matched: pd.DataFrame,
+    note: Note,
+) -> None:
+    """Find cells with neither number nor symbol: a file cut short, a column lost.
+
+    An area is told of once where most others have something; a row of nothing at all, which a
+    heading may well be, where an indicator is made of it. What a long table has no row of was not
+    ordered.
+    """
+    rows = delivery.rows
+    empty = np.isnan(values) & (symbols == "")
+    share = empty.mean(axis=0) if len(areas) else np.zeros(values.shape[1])
+    lost = empty & (share < 0.5)[None, :]
+    for area in np.flatnonzero(lost.any(axis=1)):
+        first = int(np.flatnonzero(lost[area])[0])
+        note("portal.cells_empty", areas[int(area)], int(rows["place"].iloc[first]),
+             words=str(rows["words"].iloc[first]).strip(), count=int(lost[area].sum()))  # fmt: skip
+    for row in _rows_used(matched):
+        if share[row] >= 0.5:
+            note("portal.row_empty", "", int(rows["place"].iloc[row]),
+                 words=str(rows["words"].iloc[row]).strip(),
+                 count=int(empty[:, row].sum()))  # fmt: skip
+
+
+def _rows_used(matched: pd.DataFrame) -> list[int]:
+    """Return the rows that indicators are made of."""
+    return sorted({int(at) for column in ("numerator", "denominator")
+                   for several in matched[column] for at in several})  # fmt: skip
+
+
 #: amounts in thousands or millions, as headings say it
 _MULTIPLE = re.compile(
     r"\(\s*(?:[$]?\s*'?000s?|k\s*[$]|[$]\s*k|m\s*[$]|[$]\s*m)\s*[$]?\s*\)"
@@ -194,8 +251,7 @@ def _noughts(delivery: Delivery, values: Floats, matched: pd.DataFrame) -> list[
     none = (seen.sum(axis=0) >= _AREAS) & (np.nan_to_num(values) == 0).all(axis=0)
     whole = rows["whole"].to_numpy()
     held = np.nansum(values, axis=0)
-    used = {at for column in ("numerator", "denominator") for several in matched[column]
-            for at in several}  # fmt: skip
+    used = set(_rows_used(matched))
     found = []
     for row in map(int, np.flatnonzero(none)):
         # in one area or two, small counts may well be rounded so
