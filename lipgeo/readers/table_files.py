@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -97,7 +98,7 @@ def read_any_sheet(path: Path, sheet: str | None = None, encoding: str | None = 
             frame = frame.reset_index()
         # blanks before a name are the depth of a delivery's rows
         frame.columns = [str(name) for name in frame.columns]
-        left = {"name": path.name, "columns": nested, "count": len(nested)}
+        left: dict[str, Any] = {"name": path.name, "columns": nested, "count": len(nested)}
         notes = [finding("readers.nested_left", "warning", path.name, **left)] if nested else []
         return Sheet(frame.set_axis(np.arange(1, len(frame) + 1)), CheckReport(notes))
     return read_sheet(path, sheet, encoding=encoding)
