@@ -9,6 +9,7 @@ import pytest
 from commands import run
 
 import lipgeo
+from lipgeo.cli.portal import _say_taken
 from lipgeo.portal.book import BOOK, add_rows
 
 
@@ -35,6 +36,7 @@ def test_a_delivery_goes_in_is_built_told_and_taken_back(place, made):
     assert told.returncode == 0, told.stderr
     release = lipgeo.open_portal(place / "portal").releases["release"].iloc[0]
     assert release in told.stdout
+    assert "no licence" not in told.stdout
     told = run("portal", "facts", "portal", *made.ids[:2], "--out", "f.html", "--lang", "both",
                cwd=place)  # fmt: skip
     assert told.returncode == 0, told.stderr
@@ -42,6 +44,17 @@ def test_a_delivery_goes_in_is_built_told_and_taken_back(place, made):
     told = run("portal", "withdraw", "portal", release, "--reason", "recalled", cwd=place)
     assert "Fast Facts" in told.stdout
     assert lipgeo.open_portal(place / "portal").frame()["value"].isna().all()
+
+
+def test_a_release_without_a_licence_is_told_of(place, capsys):
+    """Whichever command took it in: only members see its numbers."""
+    portal = lipgeo.open_portal(place / "portal")
+    rows = {"area_id": ["here"], "indicator": ["population"], "period": ["2021"], "value": [50.0]}
+    more = {"origin": ["published"], "source": ["made"], "definition": ["main"]}
+    for licence, words in (("sent", False), ("", True)):
+        release = portal.add(pd.DataFrame({**rows, **more}), licence=licence)
+        _say_taken(portal, place / "a.csv", release)
+        assert ("no licence" in capsys.readouterr().out) is words
 
 
 def test_what_is_wrong_is_told_in_sentences(place, made):

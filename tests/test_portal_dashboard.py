@@ -16,10 +16,12 @@ from browser import browser
 import lipgeo
 from lipgeo.portal.areas import REALISATION_COLUMNS, UNIT_COLUMNS, new_areas
 from lipgeo.portal.observations import make_observations
-from lipgeo.portal.pages.blocks import Material, rows_in_order, slug_of
+from lipgeo.portal.pages.blocks import Material, rows_in_order, slug_of, value_text
+from lipgeo.portal.pages.certainty import without_middles
 from lipgeo.portal.pages.differences import Measured, difference
 from lipgeo.portal.pages.indicator_pages import class_edges
 from lipgeo.portal.sources.intake import Intake
+from lipgeo.words import speaking
 
 AREAS = ("west", "east", "north", "south")
 
@@ -273,6 +275,17 @@ def test_a_list_is_told_from_its_greatest_number_and_other_rows_by_their_parts()
     newest = [("China", "2021"), ("India", "2021"), ("Syria", "2021"), ("India", "2016")]
     assert order("list") == newest
     assert order("count") == sorted(newest, key=lambda one: (one[0], -int(one[1])))
+
+
+def test_what_is_withheld_says_why_and_of_how_many():
+    """An answer of too few is no empty place: words on the page, its responses in the table."""
+    row = {"value": math.nan, "denominator_value": 41.0, "flags": "withheld_few", "symbol": "",
+           "origin": "reported"}  # fmt: skip
+    for lang, words in (("en", "too few people"), ("fr", "trop peu de personnes")):
+        with speaking(lang):
+            assert words in value_text(row, "percent", 1)
+    frame = make_observations(pd.DataFrame([{**row, "area_id": "west"}]))
+    assert without_middles(frame)["denominator_value"].tolist() == [41.0]
 
 
 def test_places_of_one_name_and_definition_keep_a_column_each():

@@ -97,9 +97,7 @@ def add(
             print(error)
             waits = True
             continue
-        print(say("cli.portal_taken", file=file, release=release))
-        if portal.store.rows(portal.store.named(release))["licence"].eq("").any():
-            print(say("cli.portal_no_licence", release=release))
+        _say_taken(portal, file, release)
     for year, paths in by_census.items():
         census = None if store is None else open_store(store, year, quiet=quiet)
         releases = portal.add_profile(
@@ -157,6 +155,13 @@ def _told_by(portal: Portal, release: str) -> dict[str, Any]:
     return {"areas": len(areas), "numbers": len(rows), "origins": origins}
 
 
+def _say_taken(portal: Portal, file: Path, release: str) -> None:
+    """Say that a file is a release now, and where only members will see its numbers."""
+    print(say("cli.portal_taken", file=file, release=release))
+    if portal.store.rows(portal.store.named(release))["licence"].eq("").any():
+        print(say("cli.portal_no_licence", release=release))
+
+
 @app.command(help=say("cli.help_portal_receive"))
 def receive(
     folder: Folder,
@@ -173,12 +178,13 @@ def receive(
     from lipgeo.files import free_name
     from lipgeo.portal.portal import open_portal
 
-    receipt = open_portal(folder).receive(
+    portal = open_portal(folder)
+    receipt = portal.receive(
         file, order=order, table=table, accept=accept, dry_run=dry_run, licence=licence or ""
     )
     print_findings(receipt.report)
     if receipt.release is not None:
-        print(say("cli.portal_taken", file=file, release=receipt.release))
+        _say_taken(portal, file, receipt.release)
     elif dry_run and receipt.waiting:
         print(say("cli.portal_trial_waits", file=file, findings=receipt.waiting))
     elif dry_run:

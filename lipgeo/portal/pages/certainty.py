@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 #: flags of numbers that are kept small on purpose
-WITHHELD = ("fewer_than_10", "small_denominator", "small_base")
+WITHHELD = ("fewer_than_10", "small_denominator", "small_base", "withheld_few")
 #: half the range of nine in ten over the value, up to which an estimate may stand alone
 NEAR = 0.10
 #: share of known areas whose true value the range has to have held
@@ -120,6 +120,8 @@ def without_middles(frame: pd.DataFrame) -> pd.DataFrame:
     only = guess.copy()
     only[guess] = ~np.array(trusted, dtype=bool)
     small = frame["flags"].map(lambda cell: bool(small_flag({"flags": cell}))).astype(bool)
+    # what was taken out already says of how many it was, as of a survey it should
+    small &= frame["value"].notna()
     if not only.any() and not small.any():
         return frame
     frame = frame.copy()
