@@ -310,4 +310,6 @@ def _lies_in(provinces: pd.Series, abbreviation: str) -> pd.Series:
 
 
 def _abbreviation(province: str) -> str:
-    return str(facts()["provinces"][province]["abbr"][0])
+    known = facts()["provinces"].get(province)
+    # a store may hold what is no province: it is called by its code
+    return str(known["abbr"][0]) if known is not None else province
