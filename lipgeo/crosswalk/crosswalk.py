@@ -240,8 +240,8 @@ class Crosswalk(Shown):
 
         ``source_id`` is cut and has a part in ``target_id`` (empty: in none); ``near_id`` lies
         there with all of it but a sliver; ``distance`` from the middle of the cut one, in distances
-        to its eighth neighbour. What they hold says how the parts may differ. ``None`` where nobody
-        is counted, or the crosswalk was composed.
+        to its eighth neighbour. What they hold says how the parts may differ. ``None`` where
+        nobody is counted, or the crosswalk was composed.
         """
         if callable(self._surroundings):
             self._surroundings = self._surroundings()
