@@ -694,7 +694,8 @@ def _worked_in(folder: Path, form: FolderFormat, manifest: Mapping[str, Any]) ->
         return [MANIFEST, *changed]
     path = folder / form.sums
     if path.is_file():
-        digests = {**sums, MANIFEST: hashlib.sha256(raw).hexdigest()}
+        digests = {name: str(digest) for name, digest in sums.items()}
+        digests[MANIFEST] = hashlib.sha256(raw).hexdigest()
         changed += [form.sums] if path.read_bytes() != sums_text(digests).encode() else []
     return changed
 
