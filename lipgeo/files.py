@@ -69,6 +69,7 @@ __all__ = [
     "require_manifest",
     "sealed_json",
     "sha256_of",
+    "sums_text",
     "sync",
     "unguard_csv",
     "whole_counts",
@@ -379,6 +380,8 @@ class FolderFormat:
         such), to a mapping of keys, or to ``{"*": shape}`` (any keys, each such).
     sort
         Whether keys stand by name; else as they were given.
+    sums
+        A file with the sums of all others, which the manifest cannot list; empty where none is.
     """
 
     name: str
@@ -387,6 +390,7 @@ class FolderFormat:
     absent: str
     needs: Mapping[str, Any] = field(default_factory=dict)
     sort: bool = True
+    sums: str = ""
 
     @property
     def version_key(self) -> str:
@@ -406,6 +410,11 @@ class FolderFormat:
             again=say(f"files.again_{self.name}"),
             **values,
         )
+
+
+def sums_text(digests: Mapping[str, str]) -> str:
+    """Return the SHA-256 of files in the form that ``sha256sum -c`` reads, ordered by name."""
+    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
 
 
 def file_entries(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -628,9 +637,7 @@ def is_ours(folder: str | Path, form: FolderFormat) -> bool:
     return isinstance(manifest, dict) and _format_of(manifest) == form.name
 
 
-def require_free(
-    folder: str | Path, form: FolderFormat, *, replace: bool = False, beside: Sequence[str] = ()
-) -> Path:
+def require_free(folder: str | Path, form: FolderFormat, *, replace: bool = False) -> Path:
     """Return a folder that may be written; look before the work begins.
 
     Parameters
@@ -641,8 +648,6 @@ def require_free(
         What it will be.
     replace
         Whether an earlier result of the same format gives way.
-    beside
-        Files of the format that its manifest does not list.
 
     Raises
     ------
@@ -662,19 +667,19 @@ def require_free(
     if not replace:
         raise OutputError("files.exists", path=target)
     manifest = load_json((target / MANIFEST).read_bytes())
-    known = {MANIFEST, *beside, *manifest.get("files", ())}
+    known = {MANIFEST, form.sums, *manifest.get("files", ())}
     strange = [name for name in listed_files(target) if name not in known]
     if strange:
         rows = [{"file": name} for name in strange]
         raise OutputError("files.strangers", rows, path=target, files=strange)
-    changed = _worked_in(target, manifest)
+    changed = _worked_in(target, form, manifest)
     if changed:
         rows = [{"file": name} for name in changed]
         raise OutputError("files.worked_in", rows, path=target, files=changed)
     return target
 
 
-def _worked_in(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+def _worked_in(folder: Path, form: FolderFormat, manifest: Mapping[str, Any]) -> list[str]:
     """Return the files of a folder of ours that are there and not as its manifest says."""
     entries = manifest.get("files", {})
     # of a build or set from before their second version: sums alone
@@ -684,8 +689,15 @@ def _worked_in(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
     }
     there = [name for name in sums if _inside(name) and (folder / name).is_file()]
     changed = [name for name in there if sha256_of(folder / name) != sums[name]]
-    whole = is_as_written((folder / MANIFEST).read_bytes(), manifest)
-    return changed if whole else [MANIFEST, *changed]
+    raw = (folder / MANIFEST).read_bytes()
+    if not is_as_written(raw, manifest):
+        return [MANIFEST, *changed]
+    path = folder / form.sums
+    if path.is_file():
+        digests = {name: str(digest) for name, digest in sums.items()}
+        digests[MANIFEST] = hashlib.sha256(raw).hexdigest()
+        changed += [form.sums] if path.read_bytes() != sums_text(digests).encode() else []
+    return changed
 
 
 #: what a file of ours says it was made by
@@ -825,9 +837,9 @@ def _type_word(kind: type) -> str:
 
 
 CsvStyle = Literal["en", "fr"]
-#: separator and decimal mark: Excel in French reads the semicolon and the comma
 #: what columns of counts begin with
 _COUNTED = ("population", "dwellings", "households")
+#: separator and decimal mark: Excel in French reads the semicolon and the comma
 _CSV: dict[str, tuple[str, str]] = {"en": (",", "."), "fr": (";", ",")}
 #: rows of a worksheet, header included
 XLSX_ROWS = 1_048_576

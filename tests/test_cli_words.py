@@ -68,13 +68,16 @@ WRONG = {
     "build a --out": ("The option --out needs a value", "demande une valeur"),
     "build a --json=3": ("The option --json takes no value.", "ne prend pas de valeur"),
     "build a --rule zz --out o": ("one of within, touching,", "est l'un de within, touching,"),
+    "build a --lang de": ("--lang (LIPGEO_LANG) is one of en, fr; de", "est l'un de en, fr;"),
+    "build a --threshold 2": ("--threshold needs to be at most 1.", "doit être d'au plus 1."),
+    "build a --threshold=-1": ("needs to be at least 0.", "doit être d'au moins 0."),
     "find a --vintage b": ("--vintage needs a whole number.", "demande un nombre entier"),
     "build a --gap b --out o": ("--gap needs a number.", "demande un nombre."),
 }
 #: English of typer's that no French page may have
 BROUGHT = re.compile(
     r"Usage:|Options:|Arguments:|Commands:|\[required|default: |env var|Show this|<(?:str|int|path)"
-    r"|Try '|Error:|Missing|Invalid|Got unexpected|No such"
+    r"|Try '|Error:|Input should|Value error|Missing|Invalid|Got unexpected|No such"
 )
 
 

@@ -446,3 +446,7 @@ def test_what_is_around_a_country_is_read_when_a_map_first_asks(
     assert other.context.empty
     (note,) = scene.scene_of(other).notes
     assert str(store) in note
+    # written on, it still names the census: put back, the map has what is around
+    again = read_build(write_build(other, tmp_path / "again"))
+    shutil.copytree(demonstration["store"], store)
+    assert len(again.context) == len(made.context)

@@ -9,6 +9,7 @@ from commands import run
 
 import lipgeo
 from lipgeo.census import Census, MemoryCensus
+from lipgeo.errors import RegistryError
 from lipgeo.registry.table import COLUMNS
 from lipgeo.words import speaking
 
@@ -116,3 +117,11 @@ def test_the_command_shows_the_worst_and_writes_all(tmp_path):
     written = pd.read_csv(tmp_path / "gaps.csv")
     assert len(written) == 94
     assert written["reason"].notna().all()
+
+
+def test_a_kind_that_there_is_not_is_refused():
+    """An unknown kind is no table without rows, in the list and in the gaps; case is nothing."""
+    for call in (lipgeo.gaps, lipgeo.registry.list):
+        assert len(call(kind="rif")) > 0
+        with pytest.raises(RegistryError, match="LIP, ZIP, RIF; XX was given"):
+            call(kind="XX")

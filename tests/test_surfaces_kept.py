@@ -28,7 +28,8 @@ from lipgeo import (
     write_template,
 )
 from lipgeo.errors import OutputError
-from lipgeo.files import is_ours
+from lipgeo.files import is_ours, require_free
+from lipgeo.order.manifest import ORDER
 from lipgeo.portal.indicators.proposing import Proposal
 from lipgeo.portal.pages.fast_facts import write_facts
 from lipgeo.portal.sources.receiving import Receipt
@@ -246,6 +247,16 @@ def test_a_folder_in_which_somebody_changed_a_file_never_gives_way(demo, tmp_pat
     with pytest.raises(OutputError, match=file):
         write_build(read_build(demo / "build"), target, replace=True)
     assert state(target) == before
+
+
+def test_sums_of_an_order_that_somebody_changed_never_give_way(demo, tmp_path):
+    """The sums are listed nowhere, yet known: they follow from the manifest; copies are as good."""
+    target = tmp_path / "order"
+    shutil.copytree(demo / "order", target, copy_function=shutil.copy)
+    assert require_free(target, ORDER, replace=True) == target
+    edit_text(target / "SHA256SUMS")
+    with pytest.raises(OutputError, match="SHA256SUMS"):
+        require_free(target, ORDER, replace=True)
 
 
 def test_a_template_that_somebody_filled_in_never_gives_way(tmp_path):

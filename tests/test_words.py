@@ -188,6 +188,24 @@ def test_what_stands_in_brackets_is_an_option_or_a_command():
     assert named <= options
 
 
+def test_a_path_in_a_command_to_type_is_quoted():
+    """What is copied from a sentence to a terminal works where a path has a blank in it too."""
+    spans = [
+        span
+        for sentence in words.catalogue().values()
+        for text in sentence.values()
+        for span in re.findall("`lipgeo [^`]*`", text)
+    ]
+    paths = [
+        (name, form)
+        for span in spans
+        for _, name, form, _ in string.Formatter().parse(span)
+        if name in ("path", "folder", "store")
+    ]
+    assert paths
+    assert {form for _, form in paths} == {"q"}
+
+
 def test_both_ways_of_saying_it_are_one_on_the_command_line():
     """A person at the command line reads the option, and a name that looks alike is left as is."""
     values = {"name": "a level= (--level).csv", "levels": ["CD", "CSD"]}

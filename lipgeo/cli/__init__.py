@@ -22,13 +22,15 @@ _INTERRUPTED = 130
 
 def _speak(arguments: Sequence[str]) -> None:
     """Set the language before any sentence is made: help texts are sentences too."""
-    asked = os.environ.get("LIPGEO_LANG", "en")
+    asked = [os.environ.get("LIPGEO_LANG", "")]
     for at, word in enumerate(arguments):
-        if word == "--lang" and at + 1 < len(arguments):
-            asked = arguments[at + 1]
+        if word == "--lang":
+            asked += arguments[at + 1 : at + 2]
         elif word.startswith("--lang="):
-            asked = word.removeprefix("--lang=")
-    words.use("fr" if asked.lower().startswith("fr") else "en")
+            asked.append(word.removeprefix("--lang="))
+    # one that is no language is refused in the one before it
+    known = [lang for one in asked for lang in words.LANGUAGES if one.lower().startswith(lang)]
+    words.use(known[-1] if known else "en")
 
 
 def _survive_code_pages() -> None:

@@ -45,12 +45,12 @@ def order(
     quiet: o.Quiet = False,
 ) -> None:
     from lipgeo.files import require_free
-    from lipgeo.order.manifest import ORDER, SUMS, checks_path, read_checks
+    from lipgeo.order.manifest import ORDER, checks_path, read_checks
     from lipgeo.order.package import write_order
     from lipgeo.report import CheckReport
     from lipgeo.store.results import read_build
 
-    require_free(out, ORDER, replace=replace, beside=(SUMS,))
+    require_free(out, ORDER, replace=replace)
     with progress(quiet or as_json) as show:
         show(say("cli.step_order"), 0.0)
         fitted = read_build(build_dir)

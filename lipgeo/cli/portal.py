@@ -59,7 +59,7 @@ def new(
     from lipgeo.portal.portal import open_portal
 
     if (folder / BOOK).exists():
-        raise OutputError("files.exists", path=folder)
+        raise OutputError("portal.exists", folder=folder)
     print(repr(open_portal(folder, create=True, areas=areas)))
 
 

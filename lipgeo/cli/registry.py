@@ -261,7 +261,7 @@ def gaps(
     if out is not None:
         require_free_file(out, replace=replace, endings=[".csv", ".xlsx"])
     opened, _ = _censuses(store, vintage)
-    found = find_gaps(opened, kind=kind.upper(), folder=folder)
+    found = find_gaps(opened, kind=kind, folder=folder)
     totals = pd.DataFrame(found.attrs["totals"])
     if as_json:
         records = found.to_dict("records")

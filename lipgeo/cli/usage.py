@@ -42,18 +42,27 @@ _FORMS: Sequence[tuple[re.Pattern[str], str]] = [
         (r"Option '(?P<name>[^']*)' does not take", "usage.takes_no_value"),
         (r"Invalid value for (?P<name>.*?): .*?'(?P<given>.*)' is not one of (?P<known>.*?)\.?$",
          "usage.choice"),
+        (r"Invalid value for (?P<name>.*?): .*(?:less|smaller) than or equal to (?P<limit>\S+)",
+         "usage.at_most"),
+        (r"Invalid value for (?P<name>.*?): .*greater than or equal to (?P<limit>\S+)",
+         "usage.at_least"),
+        (r"Invalid value for (?P<name>.*?): .* is not in the range (?P<range>.*?)\.?$",
+         "usage.in_range"),
         (r"Invalid value for (?P<name>.*?): .*valid integer", "usage.integer"),
         (r"Invalid value for (?P<name>.*?): .*(?:valid number|valid float)", "usage.number"),
         (r"Invalid value for (?P<name>.*?): (?:Value error, )?(?P<reason>.*)", "usage.wrong"),
     )
 ]  # fmt: skip
+#: what it says of the variable of the environment that an option has
+_BROUGHT_BY = re.compile(r" \(env var: '(\w+)'\)")
 
 
 def explain(error: Any) -> str:
     """Return what is wrong with a call: how it is used, and the fault, in the language in force."""
     if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
         return str(error.format_message())
-    message = error.format_message()
+    # a variable of the environment may have brought the value
+    message = _BROUGHT_BY.sub(r" (\1)", error.format_message())
     said = message
     for form, key in _FORMS:
         found = form.match(message)

@@ -39,7 +39,6 @@ __all__ = [
     "read_checks",
     "read_order",
     "same_area",
-    "sums_text",
 ]
 
 #: what makes an area the area it is: with these the same, it did not change
@@ -126,6 +125,8 @@ SEND = "send"
 FOR_YOU = "for-you"
 _COUNT = (int, float, type(None))
 _UNITS = {"*": {"*": _COUNT}}
+#: sha256 of every other file, in the form of ``sha256sum -c``
+SUMS = "SHA256SUMS"
 ORDER = FolderFormat(
     "order",
     ORDER_VERSION,
@@ -152,16 +153,10 @@ ORDER = FolderFormat(
         ],
         "files": {"*": {"sha256": str, "bytes": int}},
     },
+    sums=SUMS,
 )
 #: orders of the first version: every file in one, itself and the sums left out
 ZIP = "package.zip"
-#: sha256 of every other file, in the form of ``sha256sum -c``
-SUMS = "SHA256SUMS"
-
-
-def sums_text(digests: Mapping[str, str]) -> str:
-    """Return the lines of :data:`SUMS`."""
-    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from lipgeo.files import (
     listed_files,
     require_free,
     sha256_of,
+    sums_text,
     write_manifest,
 )
 from lipgeo.order.confidentiality import confidentiality
@@ -46,7 +47,6 @@ from lipgeo.order.manifest import (
     earlier_areas,
     read_order,
     same_area,
-    sums_text,
 )
 from lipgeo.order.pages import checks_page, readme
 from lipgeo.order.shapefile import write_shapefile
@@ -185,7 +185,7 @@ def write_order(
     from lipgeo.boundary.boundaries import Boundaries
 
     require_kind(b, Boundaries, "errors.boundaries", "b")
-    target = require_free(require_path(folder, "folder"), ORDER, replace=replace, beside=(SUMS,))
+    target = require_free(require_path(folder, "folder"), ORDER, replace=replace)
     form = read_template(template)
     asked = read_tables(tables)
     expected = read_estimates(estimates)

@@ -21,8 +21,9 @@ from lipgeo.files import (
     json_text,
     listed_files,
     sha256_of,
+    sums_text,
 )
-from lipgeo.order.manifest import SUMS, ZIP, OldOrder, read_changed_order, sums_text
+from lipgeo.order.manifest import SUMS, ZIP, OldOrder, read_changed_order
 from lipgeo.readers.vector_files import Dataset, read_vector
 from lipgeo.report import CheckReport, Finding, finding
 

@@ -18,7 +18,7 @@ from lipgeo.census.census import Census
 from lipgeo.errors import LipgeoError, require_kind
 from lipgeo.geography import parse_unit
 from lipgeo.geography.hierarchy import levels_for, parents_by_id, usual_vintage
-from lipgeo.registry.table import Registry, listed_codes, open_registry
+from lipgeo.registry.table import KINDS, Registry, listed_codes, open_registry, require_one_of
 from lipgeo.words import say
 
 __all__ = ["VERDICTS", "gaps"]
@@ -64,6 +64,11 @@ def gaps(
         ``people_counted`` (overlaps counted again each time) and ``people`` (each person once).
         ``attrs["consortia_without_partnership"]``: ids.
 
+    Raises
+    ------
+    RegistryError
+        The kind is none of those.
+
     Examples
     --------
     >>> import lipgeo
@@ -74,7 +79,9 @@ def gaps(
     if census is not None:
         require_kind(census, Census, "errors.census", "census")
     registry = open_registry(folder)
-    lips = registry.lips if kind is None else registry.lips[registry.lips["kind"].eq(kind)]
+    lips = registry.lips
+    if kind is not None:
+        lips = lips[lips["kind"].eq(require_one_of(kind.upper(), KINDS, "kind"))]
     consortia = [_consortium(row) for row in registry.consortia.itertuples(index=False)]
     land = _Land(census)
     looked = [_look(entry, consortia, land) for _, entry in lips.iterrows()]

@@ -8,10 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from lipgeo.census.search import key
-from lipgeo.errors import RegistryError
 from lipgeo.geography.hierarchy import fold
 from lipgeo.geography.hierarchy import province as province_code
-from lipgeo.registry.table import KINDS, STATUSES, open_registry
+from lipgeo.registry.table import KINDS, STATUSES, open_registry, require_one_of
 
 __all__ = ["consortia", "list_", "search", "show"]
 
@@ -64,9 +63,9 @@ def list_(
     """
     frame = open_registry(folder).lips
     if kind is not None:
-        frame = frame[frame["kind"].eq(_one_of(kind.upper(), KINDS, "kind"))]
+        frame = frame[frame["kind"].eq(require_one_of(kind.upper(), KINDS, "kind"))]
     if status is not None:
-        frame = frame[frame["units_status"].eq(_one_of(status.lower(), STATUSES, "status"))]
+        frame = frame[frame["units_status"].eq(require_one_of(status.lower(), STATUSES, "status"))]
     if province is not None:
         wanted = province_code(province)
         here = frame["province"].map(lambda cell: wanted in map(province_code, _several(cell)))
@@ -76,12 +75,6 @@ def list_(
 
 def _several(cell: str) -> list[str]:
     return [part.strip() for part in cell.split(";") if part.strip()]
-
-
-def _one_of(given: str, known: tuple[str, ...], name: str) -> str:
-    if given not in known:
-        raise RegistryError("registry.not_one_of", given=given, name=name, known=list(known))
-    return given
 
 
 def search(text: str, *, folder: str | Path | None = None) -> pd.DataFrame:

@@ -26,6 +26,7 @@ __all__ = [
     "looks_like_ids",
     "open_registry",
     "read_rows",
+    "require_one_of",
 ]
 
 KINDS = ("LIP", "ZIP", "RIF")
@@ -97,6 +98,19 @@ class Registry:
                 near=name_nearest(strangers, known.index),
             )
         return known.loc[wanted]
+
+
+def require_one_of(given: str, known: tuple[str, ...], name: str) -> str:
+    """Return a word of the registry that is known.
+
+    Raises
+    ------
+    RegistryError
+        It is not; ``name`` is what it was given for.
+    """
+    if given not in known:
+        raise RegistryError("registry.not_one_of", given=given, name=name, known=list(known))
+    return given
 
 
 def open_registry(folder: str | Path | None = None) -> Registry:

@@ -556,7 +556,10 @@ def _store_of(boundaries: Boundaries) -> Path | None:
     from lipgeo.store.read import StoreData
 
     census, box = boundaries.census, outer_box(boundaries.areas, boundaries.service_areas)
-    if boundaries.has_context or census is None or box is None:
+    if census is None:  # read back: a census that is not where it was is named on, not lost
+        gone = boundaries.context.attrs.get("gone")
+        return None if gone is None else Path(gone)
+    if boundaries.has_context or box is None:
         return None
     if not isinstance(census.data, StoreData) or not is_crowded(census, box):
         return None

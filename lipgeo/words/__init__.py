@@ -143,6 +143,8 @@ def catalogue() -> dict[str, dict[str, str]]:
     return found
 
 
+#: what no shell parts
+_ONE_WORD = re.compile(r"[\w./\\:~+,@=%-]+")
 #: what a terminal obeys or what turns the order of letters: controls but the line break, marks of
 #: direction, line and paragraph separators, half a character
 _OBEYED = re.compile(
@@ -163,6 +165,11 @@ def visible(text: str) -> str:
     a\x1b]0;title\x07 b
     """
     return _OBEYED.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def _as_typed(text: str) -> str:
+    """Return a value as it is typed in a command: in quotes where a shell would part it."""
+    return text if _ONE_WORD.fullmatch(text) else f'"{text}"'
 
 
 def name_of(key: str) -> str:
@@ -282,7 +289,7 @@ def _parts(template: str) -> tuple[list[tuple[str, str | None, str]], bool]:
 
 
 class _Formatter(string.Formatter):
-    """``str.format`` with lists, language-aware numbers, plurals and percentages.
+    """``str.format`` with lists, language-aware numbers, plurals, percentages and quotes.
 
     Examples
     --------
@@ -291,6 +298,8 @@ class _Formatter(string.Formatter):
     ['0 units are out', '1 unit is out', '2 units are out']
     >>> said.format("{rows:|row|rows} {rows}", rows=[4])
     'row 4'
+    >>> [said.format("`lipgeo verify {folder:q}`", folder=one) for one in ("order", "my order")]
+    ['`lipgeo verify order`', '`lipgeo verify "my order"`']
     >>> [said.format("{km2:s}", km2=size) for size in (112434.66, 9.876, 0.0063214, 0)]
     ['112,435', '9.88', '0.00632', '0.00']
     >>> with speaking("fr"):
@@ -330,7 +339,9 @@ class _Formatter(string.Formatter):
             return number(float(value), min(max(3 - whole, 0), 9))
         if not format_spec and not isinstance(value, str | bytes) and hasattr(value, "__iter__"):
             return listing(value)
-        return visible(str(super().format_field(value, format_spec)))
+        quoted = format_spec == "q"
+        text = visible(str(super().format_field(value, "" if quoted else format_spec)))
+        return _as_typed(text) if quoted else text
 
 
 _FORMATTER = _Formatter()
