@@ -566,6 +566,9 @@ class _LevelFile:
                 group: table.slice(place * GROUP_ROWS, GROUP_ROWS)
                 for place, group in enumerate(new)
             }
+        lacking = [name for name in columns if name not in table.column_names]
+        if lacking:  # Arrow passes over a column that is not there
+            raise ValueError(", ".join(lacking))
         if table.nbytes <= _KEPT_BYTES and columns != _POLYGONS:
             self._kept |= {(columns, group): part for group, part in read.items()}
             self._kept_bytes += table.nbytes
