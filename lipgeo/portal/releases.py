@@ -35,6 +35,7 @@ from lipgeo.files import (
 )
 from lipgeo.portal.observations import COLUMNS, KEY, NUMBERS, no_observations
 from lipgeo.sealing import is_sealed
+from lipgeo.words import say
 from lipgeo.workplace import clear_litter, lock_file
 
 __all__ = ["Release", "ReleaseStore"]
@@ -397,7 +398,7 @@ def _read_rows(path: Path) -> pd.DataFrame:
     table = pq.ParquetFile(path, page_checksum_verification=True).read()
     nested = [one.name for one in table.schema if pa.types.is_nested(one.type)]
     if nested:  # lists are no cells: what sorts and groups them ends in errors of every kind
-        raise ValueError(", ".join(nested))
+        raise ValueError(say("portal.columns_of_lists", columns=nested))
     frame = table.to_pandas()
     for name in COLUMNS:
         if name not in NUMBERS:

@@ -568,7 +568,7 @@ class _LevelFile:
             }
         lacking = [name for name in columns if name not in table.column_names]
         if lacking:  # Arrow passes over a column that is not there
-            raise ValueError(", ".join(lacking))
+            raise ValueError(say("store.columns_lacking", columns=lacking))
         if table.nbytes <= _KEPT_BYTES and columns != _POLYGONS:
             self._kept |= {(columns, group): part for group, part in read.items()}
             self._kept_bytes += table.nbytes
