@@ -224,7 +224,7 @@ class Search:
         if level == "PR":
             frame["PR"] = frame["unit_id"]
         frame["province"] = frame["PR"].map(_abbreviation, na_action="ignore").astype(TEXT)
-        if frame["province"].isna().any():
+        if level != "PR" and frame["province"].isna().any():
             frame = self._place(level, frame)
         return frame.rename(columns={"unit_name": "name", "unit_type": "type"})
 

@@ -11,7 +11,7 @@ import pandas as pd
 import xlsxwriter
 
 from lipgeo.census.census import Census
-from lipgeo.errors import FileError, RegistryError
+from lipgeo.errors import FileError, RegistryError, tell_damage
 from lipgeo.files import WORKBOOK_PROPERTIES, close_workbook, file_in_one_step, require_free_file
 from lipgeo.geography.hierarchy import (
     fold,
@@ -293,7 +293,7 @@ def _sheet_names(path: Path) -> list[str]:
 
 
 def _about(path: Path, sheet: str) -> About:
-    with path.open("rb") as stream:
+    with tell_damage(FileError, "readers.broken_workbook", path=path), path.open("rb") as stream:
         page = openpyxl.load_workbook(stream, data_only=True)[sheet]
         rows = [
             tuple(pd.NA if cell is None else cell for cell in row[:2])
