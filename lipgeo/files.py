@@ -688,7 +688,7 @@ def _worked_in(folder: Path, form: FolderFormat, manifest: Mapping[str, Any]) ->
         for name, entry in (entries.items() if isinstance(entries, dict) else ())
     }
     there = [name for name in sums if _inside(name) and (folder / name).is_file()]
-    changed = [name for name in there if sha256_of(folder / name) != sums[name]]
+    changed = changed_files(folder, {name: {"sha256": sums[name]} for name in there})
     raw = (folder / MANIFEST).read_bytes()
     if not is_as_written(raw, manifest):
         return [MANIFEST, *changed]

@@ -30,7 +30,15 @@ from lipgeo.readers.sniff import sniff
 from lipgeo.readers.statcan.cells import read_cells
 from lipgeo.readers.workbooks import cells_of, open_workbook
 
-__all__ = ["Delivery", "Layout", "plain_label", "plain_words", "read_delivery", "structure_of_rows"]
+__all__ = [
+    "FOOTNOTES",
+    "Delivery",
+    "Layout",
+    "plain_label",
+    "plain_words",
+    "read_delivery",
+    "structure_of_rows",
+]
 
 Layout = Literal["down", "across", "long"]
 
@@ -71,7 +79,8 @@ _INSIDE = {
     gender: re.compile(rf"(?<![\w-])(?:{words})(?![\w-])", re.IGNORECASE)
     for gender, words in _GENDER.items()
 }
-_FOOTNOTES = re.compile(r"(?<!\s)(\s*\(\d+\)|\s*\[\d+\])+\s*$")
+#: numbers of footnotes at the end of words
+FOOTNOTES = re.compile(r"(?<!\s)(\s*\(\d+\)|\s*\[\d+\])+\s*$")
 _SAMPLE = re.compile(r"(?<!\d)(\d+)\s*%\s*(?:sample|data|échantillon|données)", re.IGNORECASE)
 _SAMPLE_FR = re.compile(r"(?:échantillon|données)[^\d%]{0,12}(\d+)\s*%", re.IGNORECASE)
 #: "25% Data Below" alone in a row; "Tenure - 25% sample data" is a heading
@@ -173,7 +182,7 @@ def read_delivery(path: str | Path) -> Delivery:
     place = Path(path)
     grid, indents, lines, decimal, digest = _grid(place)
     head = _header(grid, place)
-    folded = [fold(_FOOTNOTES.sub("", cell)) for cell in grid[head]]
+    folded = [fold(FOOTNOTES.sub("", cell)) for cell in grid[head]]
     geography = [at for at, name in enumerate(folded) if name in _GEOGRAPHY]
     value = [at for at, name in enumerate(folded) if name in _VALUE]
     if geography and value:
@@ -683,13 +692,11 @@ def plain_words(words: str) -> str:
     >>> plain_words("Total - Citizenship for the population - 25% sample data (76)")
     'citizenshipforthepopulation'
     """
-    text = _FOOTNOTES.sub("", words)
+    text = FOOTNOTES.sub("", words)
     text = re.sub(r"(?<!\s)\s*[-–]\s*\d+\s*%.*$", "", text)
     # "the total population" and "the population" are one once men and women are told apart
     return (
-        fold(_FOOTNOTES.sub("", text))
-        .replace("totalpopulation", "population")
-        .removeprefix("total")
+        fold(FOOTNOTES.sub("", text)).replace("totalpopulation", "population").removeprefix("total")
     )
 
 

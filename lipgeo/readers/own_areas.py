@@ -10,7 +10,7 @@ import pandas as pd
 from lipgeo.errors import TableError
 from lipgeo.geography.hierarchy import fold, vintages
 from lipgeo.readers.columns import name_columns
-from lipgeo.readers.deliveries import Delivery, plain_label, plain_words
+from lipgeo.readers.deliveries import FOOTNOTES, Delivery, plain_label, plain_words
 from lipgeo.report import CheckReport, Finding, finding
 from lipgeo.tables.census_table import CensusTable
 from lipgeo.tables.variables import find_variables
@@ -19,7 +19,6 @@ __all__ = ["is_table_of_areas", "table_of_areas"]
 
 #: the code an order gives an area, at the end of its label
 _CODE = re.compile(r"^(?P<name>.*?)(?<!\s)\s*\((?P<code>(?=[^()]*\d)[A-Za-z0-9._-]+)\)(?:\s+T)?$")
-_FOOTNOTES = re.compile(r"(?<!\s)(\s*\(\d+\)|\s*\[\d+\])+\s*$")
 _VARIABLE = {"variable", "variables", "characteristic", "characteristics", "caracteristique"}
 _VARIABLE |= {"caracteristiques", "indicator", "indicateur", "title", "description"}
 #: "Age (33P)", "Profile (2247)": a dimension of a table, with how many members it has
@@ -99,7 +98,7 @@ def _columns(delivery: Delivery, vintage: int | None) -> tuple[list[str], list[F
     the dictionary names are its variables, and those that stand once; others keep their words.
     """
     rows = delivery.rows
-    words = [_FOOTNOTES.sub("", one).strip() for one in rows["words"].astype(str)]
+    words = [FOOTNOTES.sub("", one).strip() for one in rows["words"].astype(str)]
     everybody = (rows["gender"] == "total").to_numpy()
     year = vintages()[-1] if vintage is None else vintage
     at = np.flatnonzero(everybody)
@@ -130,7 +129,7 @@ def _columns(delivery: Delivery, vintage: int | None) -> tuple[list[str], list[F
         names.append(word if gender == "total" else f"{word} - {gender}")
     # words that stand again are told apart by what they stand under, then by number
     seen = pd.Series(names).duplicated(keep=False).to_numpy()
-    heads = [_FOOTNOTES.sub("", one) for one in rows["heading"].astype(str)]
+    heads = [FOOTNOTES.sub("", one) for one in rows["heading"].astype(str)]
     known = set(variables.values()) | taken
     full = [
         f"{head}: {name}" if again and head and name not in known else name

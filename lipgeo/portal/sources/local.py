@@ -139,22 +139,7 @@ def from_local(frame: pd.DataFrame, known: Known, name: str) -> Intake:
     values, symbols = numbers_of(frame["value"], name)
     codes = _codes(frame, "indicator", known, "local")
     places, more = known.places(frame["area_id"])
-    place = places.loc[frame["area_id"]]
-    rows = make_observations(
-        {
-            "area_id": place["area_id"].to_numpy(),
-            "definition": place["definition"].to_numpy(),
-            "indicator": frame["indicator"].map(codes).to_numpy(),
-            **{key: frame[key].to_numpy() for key in ("category", "group", "gender")},
-            "period": frame["date"].to_numpy(),
-            "value": values,
-            "symbol": symbols,
-            "origin": "reported",
-            "universe": frame["universe"].to_numpy(),
-            "source": frame["source"].to_numpy(),
-            "licence": frame["licence"].to_numpy(),
-        }
-    )
+    rows = _reported(frame, frame["indicator"].map(codes), places, value=values, symbol=symbols)
     own = _own(frame, "indicator", codes, known)
     rows, hidden = _few(rows, _counted(rows, own, known))
     return Intake(
@@ -163,6 +148,25 @@ def from_local(frame: pd.DataFrame, known: Known, name: str) -> Intake:
         areas=more,
         indicators=own,
         report=CheckReport(hidden),
+    )
+
+
+def _reported(
+    frame: pd.DataFrame, indicator: pd.Series, places: pd.DataFrame, **numbers: Any
+) -> pd.DataFrame:
+    """Return rows of the long table from what local data and surveys say alike, and numbers."""
+    place = places.loc[frame["area_id"]]
+    told = ("category", "group", "gender", "universe", "source", "licence")
+    return make_observations(
+        {
+            "area_id": place["area_id"].to_numpy(),
+            "definition": place["definition"].to_numpy(),
+            "indicator": indicator.to_numpy(),
+            **{key: frame[key].to_numpy() for key in told},
+            "period": frame["date"].to_numpy(),
+            "origin": "reported",
+            **numbers,
+        }
     )
 
 
@@ -268,23 +272,10 @@ def from_survey(frame: pd.DataFrame, known: Known, name: str) -> Intake:
         raise InputError("portal.survey_counts", problems, name=name, rows=shown)
     codes = _codes(frame, "question", known, "survey")
     places, more = known.places(frame["area_id"])
-    place = places.loc[frame["area_id"]]
     with np.errstate(invalid="ignore", divide="ignore"):
         share = 100 * answers / responses
-    rows = make_observations(
-        {
-            "area_id": place["area_id"].to_numpy(),
-            "definition": place["definition"].to_numpy(),
-            "indicator": frame["question"].map(codes).to_numpy(),
-            **{key: frame[key].to_numpy() for key in ("category", "group", "gender")},
-            "period": frame["date"].to_numpy(),
-            "value": share,
-            "denominator_value": responses,
-            "origin": "reported",
-            "universe": frame["universe"].to_numpy(),
-            "source": frame["source"].to_numpy(),
-            "licence": frame["licence"].to_numpy(),
-        }
+    rows = _reported(
+        frame, frame["question"].map(codes), places, value=share, denominator_value=responses
     )
     few = _few_answers(rows, answers, responses)
     rows, found = _withhold(rows, few, answers)
